@@ -1,0 +1,111 @@
+"""Doubles, vectorised: for search, sweeps and plots. Never certified."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import final
+
+import numpy as np
+from scipy import special
+
+from accountant.arithmetic.base import Arithmetic, Number
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
+_LOG_SQRT_TAU = 0.5 * np.log(2 * np.pi)
+_TIE = 1e-9  # rounding can break a tie either way: doubles refuse only what is clearly wrong
+
+
+@final
+class Float(Arithmetic):
+    """numpy scalars and arrays, broadcast against each other."""
+
+    def of(self, value: Fraction | int) -> Number:
+        return float(value)
+
+    def sqrt(self, x: Number) -> Number:
+        return np.sqrt(x)
+
+    def log(self, x: Number) -> Number:
+        return np.log(x)
+
+    def maximum(self, x: Number, y: Number) -> Number:
+        return np.maximum(x, y)
+
+    def at_least(self, x: Number, y: Number) -> bool | None:
+        return bool(np.all(np.asarray(x) - y >= -_TIE * (np.abs(x) + np.abs(y))))
+
+    def geometric(self, x: Number, n: int) -> Number:
+        if isinstance(x, float) and isinstance(n, int) and n < 3:
+            return (0.0, 1.0, 1.0 + x)[n]
+        x, n = np.asarray(x, dtype=float), np.asarray(n)
+        at_one = x == 1
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            numerator = np.where((x > 0) & (n > 0), -np.expm1(n * np.log(np.abs(x))), 1 - x ** n.astype(float))
+            return np.where(at_one, n, numerator / np.where(at_one, 1, 1 - x))[()]
+
+    def where_at_least(self, x: Number, y: Number, then: Number, otherwise: Number) -> Number:
+        return np.where(np.asarray(x) >= y, then, otherwise)[()]
+
+    def gaussian_delta(self, mu: Number, epsilon: Number) -> Number:
+        return np.exp(log_gaussian_delta(mu, epsilon))
+
+    def gaussian_epsilon(self, mu: Number, delta: Number) -> Number:
+        return gaussian_epsilon(mu, delta)
+
+
+def _mills(x: Number) -> Number:
+    """Φ(x)/φ(x), for x below about 37."""
+    return np.sqrt(np.pi / 2) * special.erfcx(-x / np.sqrt(2))
+
+
+def log_gaussian_delta(mu: Number, epsilon: Number) -> Number:
+    """log δ(ε) of N(0,1) against N(μ,1), μ > 0, to about 1e-12 relative also where δ underflows or μ is tiny.
+
+    With a = μ/2 − ε/μ and b = a − μ: e^ε φ(b) = φ(a), hence δ = φ(a)(Φ/φ(a) − Φ/φ(b)), and the difference is an
+    integral over [b, a].
+    """
+    mu, epsilon = np.broadcast_arrays(np.asarray(mu, float), np.asarray(epsilon, float))
+    a, b = mu / 2 - epsilon / mu, -mu / 2 - epsilon / mu
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        far = special.log_ndtr(a) + np.log(-np.expm1(epsilon + special.log_ndtr(b) - special.log_ndtr(a)))
+        x = (a + b)[..., None] / 2 + (mu / 2)[..., None] * _NODES
+        slope = 1 + x * _mills(np.minimum(x, 30))
+        near = np.log(mu / 2 * np.sum(_WEIGHTS * slope, axis=-1))
+        plain = np.log(_mills(np.minimum(a, 30)) - _mills(np.minimum(b, 30)))
+        close = -(a**2) / 2 - _LOG_SQRT_TAU + np.where(mu < 1, near, plain)
+    return np.where(a > 5, far, close)[()]
+
+
+def gaussian_epsilon(mu: Number, delta: Number) -> Number:
+    """The least ε ≥ 0 with δ(ε) ≤ delta, elementwise; 0 where μ = 0, inf where μ is. Safeguarded Newton on log δ."""
+    mu, delta = np.broadcast_arrays(np.asarray(mu, float), np.asarray(delta, float))
+    active = (mu > 0) & np.isfinite(mu)
+    m = np.where(active, mu, 1.0)
+    target = np.log(delta)
+    low, high = np.zeros(m.shape), m**2 / 2 + m * np.sqrt(-2 * target)  # the Rényi route gives no less than ε
+    none = log_gaussian_delta(m, low) <= target
+    epsilon = high.copy()
+    for _ in range(80):
+        value = log_gaussian_delta(m, epsilon)
+        low, high = np.where(value > target, epsilon, low), np.where(value > target, high, epsilon)
+        b = -m / 2 - epsilon / m
+        # d log δ / dε = −e^ε Φ(b) / δ
+        newton = epsilon + (value - target) * np.exp(value - epsilon - special.log_ndtr(b))
+        inside = (newton > low) & (newton < high)
+        following = np.where(inside, newton, (low + high) / 2)
+        done = np.all(np.abs(following - epsilon) <= 4e-15 * epsilon)
+        epsilon = following
+        if done:
+            break
+    return np.where(active, np.where(none, 0.0, epsilon), np.where(mu > 0, np.inf, 0.0))[()]
+
+
+def gaussian_mu(epsilon: Number, delta: Number) -> Number:
+    """The largest μ with δ_μ(ε) ≤ delta, elementwise: the inverse in the other direction. By bisection in log μ."""
+    epsilon, delta = np.broadcast_arrays(np.asarray(epsilon, float), np.asarray(delta, float))
+    low, high = np.full(epsilon.shape, -60.0), np.full(epsilon.shape, 16.0)
+    for _ in range(80):
+        middle = (low + high) / 2
+        above = log_gaussian_delta(np.exp(middle), epsilon) > np.log(delta)
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return np.exp(low)[()]

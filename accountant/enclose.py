@@ -1,0 +1,109 @@
+"""Enclosures: the one place that sets the ball precision, and that turns a ball into numbers rounded outward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+
+from flint import ctx
+
+from accountant.arithmetic import Ball, Undecided
+from accountant.arithmetic.balls import ends
+from accountant.exact import outward
+from accountant.kernel import Derivation, evaluate
+from accountant.quantities import (
+    ApproximateDP,
+    GaussianDP,
+    GaussianWitness,
+    Quantity,
+    RenyiCurve,
+    Wasserstein,
+)
+
+LEAST_PRECISION = 128
+GREATEST_PRECISION = 8192
+SIGNIFICANT_BITS = 50  # twelve decimal digits, with room for the rounding
+
+
+class Indeterminate(ArithmeticError):
+    """Not decided at the greatest precision; says what is open. Never a guess."""
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Balls of that many bits inside the `with`. Precision is process-wide state: not for use from several threads."""
+    before = ctx.prec
+    ctx.prec = bits
+    try:
+        yield
+    finally:
+        ctx.prec = before
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """The true value lies in [lower, upper] (exact rationals)."""
+
+    lower: Fraction
+    upper: Fraction
+
+    def above(self, digits: int = 12) -> str:
+        """A decimal strictly above the true value, or "0"."""
+        return outward(self.upper, up=True, digits=digits)
+
+    def below(self, digits: int = 12) -> str:
+        """A decimal strictly below the true value, or "0"."""
+        return outward(max(self.lower, Fraction(0)), up=False, digits=digits)
+
+    @property
+    def sharp(self) -> bool:
+        """Whether both ends agree to the digits that are printed."""
+        return self.upper - self.lower <= abs(self.upper) / 2**SIGNIFICANT_BITS
+
+
+def _values(quantity: Quantity) -> tuple:
+    match quantity:
+        case GaussianDP(mu) | GaussianWitness(mu):
+            return (mu,)
+        case ApproximateDP(epsilon, _):
+            return (epsilon,)
+        case Wasserstein(distance):
+            return (distance,)
+        case RenyiCurve(_, divergences):
+            return divergences
+    raise TypeError(f"{type(quantity).__name__} is no bound to enclose")
+
+
+def enclose_all(derivation: Derivation) -> tuple[Enclosure, ...]:
+    """Enclosures of every number that the derivation concludes; the precision is doubled until all are sharp and
+    decided.
+
+    Raises:
+        Indeterminate: a side condition is open at the greatest precision.
+        TheoremError: a side condition fails.
+    """
+    bits, found, open_condition = LEAST_PRECISION, None, ""
+    while bits <= GREATEST_PRECISION:
+        with precision(bits):
+            try:
+                pairs = [ends(value) for value in _values(evaluate(derivation, Ball()))]
+            except Undecided as undecided:
+                pairs, open_condition = [None], str(undecided)
+        if all(pair is not None for pair in pairs):
+            found = tuple(Enclosure(*pair) for pair in pairs)
+            if all(enclosure.sharp for enclosure in found):
+                return found
+        bits *= 2
+    if found is None:
+        raise Indeterminate(
+            f"{derivation.theorem.name} ({derivation.theorem.id}): {open_condition or 'no finite value'}"
+        )
+    return found  # wide (an ε that cannot be told from 0), and valid
+
+
+def enclose(derivation: Derivation) -> Enclosure:
+    """The enclosure of the one number that the derivation concludes: μ, ε or W∞. Raises as `enclose_all` does."""
+    (enclosure,) = enclose_all(derivation)
+    return enclosure

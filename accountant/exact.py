@@ -1,0 +1,107 @@
+"""Exact numbers: what a parameter may be, and how a number is written down.
+
+A Python float is a number of unknown origin: 0.1 is not a tenth. In a certified path it is refused, with the fix.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+MAX_CHARACTERS = 400
+MAX_EXPONENT = 400
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
+_RATIO = re.compile(r"([+-]?\d+)\s*/\s*(\d+)")
+
+
+def exact(value: int | Fraction | Decimal | str, name: str = "value") -> Fraction:
+    """The exact rational that `value` writes down: int, Fraction, Decimal, or a string with a decimal or "p/q".
+
+    Raises:
+        TypeError: a float (write it as a decimal string), a bool, or anything else that is no number.
+        ValueError: a string or Decimal that is no finite number, or one of absurd size.
+    """
+    if isinstance(value, bool):
+        raise TypeError(f"{name}: a number is needed, got {value}")
+    if isinstance(value, float):
+        raise TypeError(f'{name}: a float is not exact; write {name}="{value!r}" (a decimal string) or a Fraction')
+    if isinstance(value, int | Fraction):
+        return Fraction(value)
+    if isinstance(value, Decimal):
+        value = str(value)
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: a number is needed, got {type(value).__name__}")
+    text = value.strip()
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"{name}: a number of {len(text)} characters; at most {MAX_CHARACTERS} are read")
+    if ratio := _RATIO.fullmatch(text):
+        if int(ratio[2]) == 0:
+            raise ValueError(f"{name}: {text} divides by zero")
+        return Fraction(int(ratio[1]), int(ratio[2]))
+    number = _NUMBER.fullmatch(text)
+    if not number:
+        raise ValueError(f'{name}: {text!r} is no finite number; write a decimal or "p/q"')
+    if number[3] and abs(int(number[3][1:])) > MAX_EXPONENT:
+        raise ValueError(f"{name}: the exponent of {text} is beyond ±{MAX_EXPONENT}")
+    return Fraction(text)
+
+
+def canonical(value: Fraction | int) -> str:
+    """The one way to write a rational: an integer, a finite decimal without exponent, else "p/q" in lowest terms."""
+    value = Fraction(value)
+    rest, twos, fives = value.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    if rest != 1:
+        return f"{value.numerator}/{value.denominator}"
+    places = max(twos, fives)
+    if places == 0:
+        return str(value.numerator)
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    sign = "-" if value < 0 else ""
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
+
+
+def _magnitude(value: Fraction) -> int:
+    """The e with 10^e <= |value| < 10^(e+1)."""
+    value = abs(value)
+    e = len(str(value.numerator)) - len(str(value.denominator))
+    return e if value >= Fraction(10) ** e else e - 1
+
+
+def round_decimal(value: Fraction, digits: int, *, up: bool) -> Fraction:
+    """The nearest number of `digits` significant decimal digits at or above (`up`) or at or below `value`."""
+    if value == 0:
+        return value
+    unit = Fraction(10) ** (_magnitude(value) - digits + 1)
+    steps = value / unit
+    whole = steps.numerator // steps.denominator
+    return unit * (whole + 1 if up and whole != steps else whole)
+
+
+def decimal(value: Fraction, digits: int = 12) -> str:
+    """A rational that has at most `digits` significant digits, for people and for JSON: plain, or 1.23e-11."""
+    if value == 0:
+        return "0"
+    e = _magnitude(value)
+    if -7 <= e < 16:
+        return canonical(value)
+    mantissa = canonical(value / Fraction(10) ** e)
+    return f"{mantissa}e{e}"
+
+
+def outward(value: Fraction, *, up: bool, digits: int = 12) -> str:
+    """`value` as a decimal strictly above (`up`) or strictly below it; zero stays "0".
+
+    Strictly, with room to spare, so that whoever recomputes the bound in enclosures can decide the comparison.
+    """
+    if value == 0:
+        return "0"
+    rounded = round_decimal(value, digits, up=up)
+    if abs(rounded - value) < abs(value) / 10 ** (digits + 3):
+        rounded += (1 if up else -1) * Fraction(10) ** (_magnitude(value) - digits + 1)
+    return decimal(rounded, digits)

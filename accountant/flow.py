@@ -1,0 +1,148 @@
+"""What a stretch of steps does to the distance w of two runs, and to the variance v gathered on the way.
+
+One step is w ← min(c·w + s, 2R), v ← c²·v + τ². Every stretch has the form w ← min(r·w + S, cap), v ← r²·v + V, and two
+stretches in a row have it again; so n equal epochs cost log n operations, and nothing is lost to cancellation.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import itemgetter
+
+from accountant.arithmetic import Arithmetic, Number
+from accountant.quantities import Block, Timeline
+
+_position = itemgetter(0)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """w ← min(rate·w + shift, cap), v ← rate²·v + variance; cap None: no projection."""
+
+    rate: Number
+    shift: Number
+    variance: Number
+    cap: Number | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Mark:
+    """The moment just before step `position` of epoch `epoch` (0-based) of block `block`. The end is (number of
+    blocks, 0, 0)."""
+
+    block: int
+    epoch: int = 0
+    position: int = 0
+
+
+def still(A: Arithmetic) -> Flow:
+    """No step at all."""
+    return Flow(A.of(1), A.of(0), A.of(0))
+
+
+def then(A: Arithmetic, first: Flow, second: Flow) -> Flow:
+    """First the one, then the other."""
+    cap = second.cap
+    if first.cap is not None:
+        passed = second.rate * first.cap + second.shift
+        cap = passed if cap is None else A.minimum(passed, cap)
+    return Flow(
+        first.rate * second.rate,
+        second.rate * first.shift + second.shift,
+        second.rate * second.rate * first.variance + second.variance,
+        cap,
+    )
+
+
+def repeat(A: Arithmetic, flow: Flow, n: int) -> Flow:
+    """The same stretch n times."""
+    if n == 0:
+        return still(A)
+    if n == 1:
+        return flow
+    shift = flow.shift * A.geometric(flow.rate, n)
+    cap = flow.cap
+    if cap is not None:
+        # Iterating w ← r·w + S from the cap is monotone: the least value is at one of the two ends.
+        cap = A.minimum(cap, flow.rate ** (n - 1) * cap + flow.shift * A.geometric(flow.rate, n - 1))
+    return Flow(flow.rate**n, shift, flow.variance * A.geometric(flow.rate * flow.rate, n), cap)
+
+
+class Flows:
+    """The flows between any two marks of one timeline, in one arithmetic; remembers what it has composed."""
+
+    def __init__(self, A: Arithmetic, timeline: Timeline):
+        self.A = A
+        self.timeline = timeline
+        self.end = Mark(len(timeline.blocks))
+        self._stretches: dict[tuple[int, int, int], Flow] = {}
+        self._epochs: dict[tuple[int, int], Flow] = {}
+
+    def between(self, start: Mark, end: Mark) -> Flow:
+        """The flow of the steps from `start` up to, not including, `end`."""
+        flow = still(self.A)
+        while start.block < end.block:
+            block = self.timeline.blocks[start.block]
+            flow = then(self.A, flow, self._inside(start, block.epochs, 0))
+            start = Mark(start.block + 1)
+        if start < end:
+            flow = then(self.A, flow, self._inside(start, end.epoch, end.position))
+        return flow
+
+    def _inside(self, start: Mark, epoch: int, position: int) -> Flow:
+        """Within one block, from `start` to (epoch, position)."""
+        i, batches = start.block, self.timeline.blocks[start.block].batches
+        if start.epoch == epoch:
+            return self._stretch(i, start.position, position)
+        flow = still(self.A)
+        if start.position:
+            flow = self._stretch(i, start.position, batches)
+            start = Mark(i, start.epoch + 1)
+        if whole := epoch - start.epoch:
+            if (i, whole) not in self._epochs:
+                self._epochs[i, whole] = repeat(self.A, self._stretch(i, 0, batches), whole)
+            flow = then(self.A, flow, self._epochs[i, whole])
+        return then(self.A, flow, self._stretch(i, 0, position)) if position else flow
+
+    def _stretch(self, i: int, start: int, end: int) -> Flow:
+        """Steps start … end − 1 of one epoch of block i."""
+        key = (i, start, end)
+        if key not in self._stretches:
+            self._stretches[key] = self._steps(self.timeline.blocks[i], start, end)
+        return self._stretches[key]
+
+    def _steps(self, block: Block, start: int, end: int) -> Flow:
+        A, diameter = self.A, self.timeline.diameter
+        clean = Flow(block.contraction, A.of(0), block.variance, diameter)
+        flow, at = still(A), start
+        inside = slice(bisect_left(block.shifts, start, key=_position), bisect_left(block.shifts, end, key=_position))
+        for position, shift in block.shifts[inside]:
+            step = Flow(block.contraction, shift, block.variance, diameter)
+            flow = then(A, then(A, flow, repeat(A, clean, position - at)), step)
+            at = position + 1
+        return then(A, flow, repeat(A, clean, end - at)) if at < end else flow
+
+
+def shift_marks(timeline: Timeline, start: Mark, end: Mark) -> Iterator[Mark]:
+    """The marks just before a shift, strictly between start and end, at which the string can touch the staircase.
+
+    Where c ≤ 1 the points of one position lie on a concave curve: its first and last epoch are enough. Else every
+    epoch is needed.
+    """
+    for i, block in enumerate(timeline.blocks):
+        if not block.shifts or block.epochs == 0 or not start.block <= i <= end.block:
+            continue
+        first = start.epoch if i == start.block else 0
+        last = end.epoch if i == end.block else block.epochs - 1
+        for epoch in range(first, last + 1) if block.expanding else sorted(ends_of(first, last)):
+            for position, _ in block.shifts:
+                mark = Mark(i, epoch, position)
+                if start < mark < end:
+                    yield mark
+
+
+def ends_of(first: int, last: int) -> set[int]:
+    """The epochs that can hold the first and the last mark of a position when both end epochs may be partial."""
+    return {e for e in (first, first + 1, last - 1, last) if first <= e <= last}

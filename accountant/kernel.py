@@ -1,0 +1,220 @@
+"""The trusted core: what a theorem is, what a derivation is, and how one is evaluated.
+
+    @theorem(id, concludes=…, premises=(…), source=…, assumes=(…))      declare
+    apply(theorem, *premises, **arguments) -> Derivation                  derive: the only way to make a Derivation
+    evaluate(derivation, arithmetic) -> Quantity                          compute, in floats, balls, fractions or
+    symbols
+
+A theorem body is a pure function `body(A, *premises, **arguments)`: side conditions as `A.require(…)`, then the
+formula. Assumptions are never dropped: a derivation carries those of every theorem below it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from fractions import Fraction
+from types import UnionType
+from typing import Any, get_args
+
+from accountant.arithmetic import Arithmetic, Ball, ConditionViolated, Exact, Symbol, Undecided
+from accountant.quantities import Quantity
+
+ASSUMPTIONS: dict[str, str] = {
+    "convexity": "The data loss of every record is convex in the parameters, and the regulariser makes the loss "
+    "m-strongly convex, alike for neighbours.",
+    "smoothness": "The regularised loss is L-smooth in the parameters.",
+    "gradient_bound": "The data gradient of every record has norm at most M at every parameter vector.",
+    "feature_norm": "Every feature vector has norm at most feature_norm and every label is -1 or +1.",
+    "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
+    "projection": "Every step ends with the projection on the ball of the given radius, and both starts lie in it.",
+    "starts": "The two runs start at most initial_distance apart, independently of the data.",
+    "neighbours:replace-one": "Neighbouring datasets differ in the value of the named records; "
+    "their number is the same.",
+    "neighbours:remove-one": "Neighbouring datasets differ in that the data gradients of the named records are zero; "
+    "the batches keep their size.",
+    "batches:fixed": "The batches are fixed in advance, visited in the same order every epoch, and alike in both runs.",
+    "release:final": "The observer sees the final model alone, and the requests were fixed in advance.",
+    "reference:retrain": "Unlearning is compared with retraining for as many epochs, with the same start and batches, "
+    "without the erased records.",
+}
+
+THEOREMS: dict[str, Theorem] = {}
+
+
+class TheoremError(ValueError):
+    """A theorem was applied where it does not hold; names theorem, condition and value."""
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A closed table entry: `THEOREMS[id]`. `premises` are the kinds that it takes, the last one repeated if
+    `variadic`."""
+
+    id: str
+    name: str
+    body: Callable[..., Quantity] = field(repr=False, compare=False)
+    concludes: type
+    premises: tuple[type | UnionType, ...]
+    variadic: bool
+    rational: bool
+    source: str
+    assumes: tuple[str, ...]
+    oracle: str
+
+    @property
+    def statement(self) -> str:
+        return inspect.cleandoc(self.body.__doc__ or "")
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The side conditions, read off the body's `require` calls."""
+        import re
+
+        return tuple(re.findall(r"A\.require\(.*?\"([^\"]+)\"", inspect.getsource(self.body), flags=re.DOTALL))
+
+
+def theorem(
+    id: str,
+    *,
+    concludes: type,
+    premises: tuple[type | UnionType, ...] = (),
+    variadic: bool = False,
+    rational: bool = False,
+    source: str,
+    assumes: tuple[str, ...] = (),
+    oracle: str,
+) -> Callable[[Callable[..., Quantity]], Theorem]:
+    """Register a theorem body under its id (theory.md's, or one of the README's additions).
+
+    oracle: the test that attacks it, "file::name"; a test checks that it exists.
+    """
+
+    def register(body: Callable[..., Quantity]) -> Theorem:
+        if id in THEOREMS:
+            raise ValueError(f"theorem id {id} is taken by {THEOREMS[id].name}")
+        unknown = set(assumes) - set(ASSUMPTIONS)
+        if unknown:
+            raise ValueError(f"theorem {id} assumes {sorted(unknown)}, which are not in ASSUMPTIONS")
+        THEOREMS[id] = Theorem(
+            id, body.__name__, body, concludes, premises, variadic, rational, source, assumes, oracle
+        )
+        return THEOREMS[id]
+
+    return register
+
+
+def _check_exact(value: object, where: str) -> None:
+    if value is None or (isinstance(value, str | int | Fraction) and not isinstance(value, bool)):
+        return
+    if isinstance(value, tuple):
+        for item in value:
+            _check_exact(item, where)
+    elif is_dataclass(value):
+        for f in fields(value):
+            _check_exact(getattr(value, f.name), f"{where}.{f.name}")
+    else:
+        raise TypeError(f"{where}: a certified path takes exact numbers, got {type(value).__name__} {value!r}")
+
+
+def _fits(kind: type | UnionType, conclusion: type) -> bool:
+    return conclusion in (get_args(kind) or (kind,))
+
+
+@dataclass(frozen=True, eq=False)
+class Derivation:
+    """A theorem applied to exact arguments and to derivations that conclude what it takes. Made by `apply` alone."""
+
+    theorem: Theorem
+    premises: tuple[Derivation, ...]
+    arguments: tuple[tuple[str, Any], ...]
+    glance: Quantity | None = field(repr=False, init=False)  # the conclusion at working precision; None while undecided
+
+    def __post_init__(self) -> None:
+        t = self.theorem
+        if THEOREMS.get(t.id) is not t:
+            raise TheoremError(f"{t.id} is no theorem of this table")
+        kinds = t.premises
+        if t.variadic:
+            kinds = (kinds * len(self.premises))[: len(self.premises)]
+        if len(kinds) != len(self.premises) or not all(
+            _fits(kind, p.theorem.concludes) for kind, p in zip(kinds, self.premises, strict=False)
+        ):
+            got = ", ".join(p.theorem.concludes.__name__ for p in self.premises) or "nothing"
+            raise TheoremError(f"{t.name} ({t.id}): takes {kinds}, got {got}")
+        for name, value in self.arguments:
+            _check_exact(value, f"{t.name}.{name}")
+        object.__setattr__(self, "glance", self._look())
+
+    def _look(self) -> Quantity | None:
+        """Check the side conditions here, where the theorem is applied, as far as the working precision decides
+        them."""
+        if any(p.glance is None for p in self.premises):
+            return None
+        try:
+            return _conclude(self, Ball(), tuple(p.glance for p in self.premises))
+        except Undecided:
+            return None
+
+    @property
+    def assumptions(self) -> frozenset[str]:
+        """The ids in ASSUMPTIONS on which the conclusion rests."""
+        return frozenset(a for d in self.nodes() for a in d.theorem.assumes)
+
+    def nodes(self) -> Iterator[Derivation]:
+        """Every derivation below this one, and this one last; each once, premises first."""
+        seen: set[int] = set()
+
+        def walk(d: Derivation) -> Iterator[Derivation]:
+            if id(d) not in seen:
+                seen.add(id(d))
+                for p in d.premises:
+                    yield from walk(p)
+                yield d
+
+        return walk(self)
+
+
+def apply(theorem: Theorem, *premises: Derivation, **arguments: Any) -> Derivation:
+    """The theorem, applied.
+
+    Raises:
+        TypeError: a float or another inexact argument.
+        TheoremError: premises of the wrong kind, or a side condition that provably fails.
+    """
+    return Derivation(theorem, premises, tuple(arguments.items()))
+
+
+def numbers(A: Arithmetic, value: Any) -> Any:
+    """An argument as the body sees it: Fractions become numbers of A, integers (counts) and names stay."""
+    if isinstance(value, Fraction):
+        return A.of(value)
+    if isinstance(value, tuple):
+        return tuple(numbers(A, item) for item in value)
+    if is_dataclass(value):
+        return replace(value, **{f.name: numbers(A, getattr(value, f.name)) for f in fields(value)})
+    return value
+
+
+def _conclude(d: Derivation, A: Arithmetic, premises: tuple[Quantity, ...]) -> Quantity:
+    if d.theorem.rational and not isinstance(A, Symbol):
+        A = Exact()
+    premises = tuple(numbers(A, p) for p in premises)
+    try:
+        return d.theorem.body(A, *premises, **{name: numbers(A, value) for name, value in d.arguments})
+    except ConditionViolated as violated:
+        raise TheoremError(f"{d.theorem.name} ({d.theorem.id}): {violated}") from violated
+
+
+def evaluate(derivation: Derivation, A: Arithmetic) -> Quantity:
+    """The conclusion, computed in A from the leaves up; each node once.
+
+    Raises:
+        TheoremError: a side condition fails.
+        Undecided: a side condition is open at this precision.
+    """
+    known: dict[int, Quantity] = {}
+    for d in derivation.nodes():
+        known[id(d)] = _conclude(d, A, tuple(known[id(p)] for p in d.premises))
+    return numbers(A, known[id(derivation)])

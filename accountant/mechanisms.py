@@ -1,0 +1,170 @@
+"""Frozen descriptions of mechanisms, complete enough for a stranger to account for, and for a learner to execute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from accountant.exact import canonical, exact
+from accountant.losses import ConstantLoss, LogisticLoss, Loss
+
+Neighbours = Literal["replace-one", "remove-one"]
+Reference = Literal["retrain", "retrain-T", "stationary"]
+Release = Literal["final", "all"]
+BatchOrder = Literal["fixed", "secret"]
+Remainder = Literal["error", "drop"]
+
+
+class InvalidMechanism(ValueError):
+    """A parameter out of its range; the message names the key, the value and the fix. `key` is the run file's."""
+
+    def __init__(self, key: str, message: str):
+        super().__init__(f"{key}: {message}")
+        self.key = key
+
+
+def _one_of(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InvalidMechanism(key, f"got {value!r}; write one of {', '.join(choices)}")
+
+
+@dataclass(frozen=True)
+class NoisySGD:
+    """Projected noisy SGD on cyclic, fixed batches (PNSGD): learning, then one unlearning phase for each request.
+
+    Each step is x ← Π(x − η(mean of the batch's data gradients + regulariser's gradient) + N(0, 2ησ² I)); the batch's
+    sum of data gradients is divided by `batch_size`, whoever is erased. Π projects on the ball of `radius`, if there
+    is one.
+
+    Numbers may be int, Fraction, Decimal or strings; they are stored exactly. Source: Chien, Wang, Chen, Li (NeurIPS
+    2024, arXiv 2403.17105), Algorithm 1.
+
+    Raises:
+        InvalidMechanism: a value out of its range.
+        TypeError: a float where an exact number is needed.
+    """
+
+    samples: int
+    batch_size: int
+    epochs: int
+    noise_std: Fraction
+    loss: Loss
+    unlearning_epochs: tuple[int, ...] = (0,)
+    step_size: Fraction | str = "1/L"
+    radius: Fraction | None = None
+    initial_distance: Fraction = field(default=Fraction(0))
+    batch_order: BatchOrder = "fixed"
+    remainder: Remainder = "error"
+    requests: tuple[int, ...] = (1,)
+    neighbours: Neighbours = "replace-one"
+    reference: Reference = "retrain"
+    release: Release = "final"
+
+    def __post_init__(self) -> None:
+        for key in ("samples", "batch_size", "epochs"):
+            self._whole(key, getattr(self, key), 0 if key == "epochs" else 1)
+        if self.batch_size > self.samples:
+            raise InvalidMechanism("batch_size", f"{self.batch_size} > samples = {self.samples}; take at most samples")
+        if self.remainder == "error" and self.samples % self.batch_size:
+            raise InvalidMechanism(
+                "batch_size",
+                f'{self.batch_size} does not divide samples = {self.samples}; choose a divisor, or remainder = "drop"',
+            )
+        self._set("noise_std", exact(self.noise_std, "noise_std"))
+        if self.noise_std <= 0:
+            raise InvalidMechanism("noise_std", f"{canonical(self.noise_std)} gives no privacy; it must be positive")
+        self._set("initial_distance", exact(self.initial_distance, "initial_distance"))
+        if self.initial_distance < 0:
+            raise InvalidMechanism("initial_distance", f"{canonical(self.initial_distance)} is negative")
+        if self.radius is not None:
+            self._set("radius", exact(self.radius, "radius"))
+            if self.radius <= 0:
+                raise InvalidMechanism(
+                    "radius", f"{canonical(self.radius)} must be positive; leave it out for no projection"
+                )
+            if self.initial_distance > 2 * self.radius:
+                raise InvalidMechanism(
+                    "initial_distance",
+                    f"{canonical(self.initial_distance)} is beyond the ball's diameter {canonical(2 * self.radius)}",
+                )
+        if not isinstance(self.loss, ConstantLoss | LogisticLoss):
+            raise TypeError(f"loss: {type(self.loss).__name__} is no loss of accountant.losses")
+        self._set("step_size", self._resolve_step_size())
+        _one_of("batch_order", self.batch_order, ("fixed", "secret"))
+        _one_of("remainder", self.remainder, ("error", "drop"))
+        _one_of("neighbours", self.neighbours, ("replace-one", "remove-one"))
+        _one_of("reference", self.reference, ("retrain", "retrain-T", "stationary"))
+        _one_of("release", self.release, ("final", "all"))
+        self._check_requests()
+
+    def _set(self, key: str, value: object) -> None:
+        object.__setattr__(self, key, value)
+
+    @staticmethod
+    def _whole(key: str, value: object, least: int) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise InvalidMechanism(key, f"{value!r} must be a whole number")
+        if value < least:
+            raise InvalidMechanism(key, f"{value} must be at least {least}")
+        if value > 10**15:
+            raise InvalidMechanism(key, f"{value} is beyond 10^15")
+
+    def _resolve_step_size(self) -> Fraction:
+        constants = self.loss.constants()
+        if self.step_size in ("1/L", "2/(L+m)"):
+            denominator = constants.smoothness
+            if self.step_size == "2/(L+m)":
+                denominator = (constants.smoothness + constants.strong_convexity) / 2
+            if denominator == 0:
+                raise InvalidMechanism("step_size", f"{self.step_size} needs smoothness > 0; write a number")
+            return 1 / denominator
+        step = exact(self.step_size, "step_size")
+        if step <= 0:
+            raise InvalidMechanism("step_size", f"{canonical(step)} must be positive")
+        if self.radius is None and step * constants.smoothness > 2:
+            raise InvalidMechanism(
+                "step_size",
+                f"{canonical(step)} > 2/L = {canonical(2 / constants.smoothness)}: the step is no contraction; "
+                "take a smaller step or give a radius",
+            )
+        return step
+
+    def _check_requests(self) -> None:
+        epochs = (self.unlearning_epochs,) if isinstance(self.unlearning_epochs, int) else tuple(self.unlearning_epochs)
+        sizes = tuple(self.requests)
+        if not sizes:
+            raise InvalidMechanism("requests.sizes", "is empty; leave the table out for one request of one record")
+        if len(epochs) == 1 and len(sizes) > 1:
+            epochs = epochs * len(sizes)
+        if len(sizes) == 1 and len(epochs) > 1:
+            sizes = sizes * len(epochs)
+        if len(sizes) != len(epochs):
+            raise InvalidMechanism(
+                "unlearning_epochs",
+                f"{len(epochs)} entries for {len(sizes)} requests; give one each, or one number for all",
+            )
+        for k in epochs:
+            self._whole("unlearning_epochs", k, 0)
+        for size in sizes:
+            self._whole("requests.sizes", size, 1)
+        if len(epochs) > 1 and not any(epochs):
+            raise InvalidMechanism(
+                "unlearning_epochs", "0 makes a claim about learning itself; give one group size in requests.sizes"
+            )
+        if sum(sizes) > self.samples:
+            raise InvalidMechanism("requests.sizes", f"{sum(sizes)} records in all, but samples = {self.samples}")
+        if sum(sizes) > self.batches * self.batch_size:
+            raise InvalidMechanism("requests.sizes", f"{sum(sizes)} records in all, more than the batches hold")
+        self._set("unlearning_epochs", epochs)
+        self._set("requests", sizes)
+
+    @property
+    def batches(self) -> int:
+        """l, the number of batches of an epoch (a remainder is dropped)."""
+        return self.samples // self.batch_size
+
+    @property
+    def diameter(self) -> Fraction | None:
+        """2R, or None without projection."""
+        return None if self.radius is None else 2 * self.radius

@@ -1,0 +1,106 @@
+"""What a bound is about. The fields hold numbers of whichever arithmetic evaluates the derivation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Number = Any  # float, array, ball, Fraction or symbol
+
+
+@dataclass(frozen=True)
+class LossBounds:
+    """L, m, M: smoothness and strong convexity of the regularised loss, bound on one record's data gradient."""
+
+    smoothness: Number
+    strong_convexity: Number
+    gradient_bound: Number
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """Each noiseless step brings any two points together by this factor at least (above 1: apart by it at most)."""
+
+    factor: Number
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far one differing record can drive the two neighbours' steps apart, in parameter units."""
+
+    distance: Number
+
+
+@dataclass(frozen=True)
+class Block:
+    """`epochs` equal epochs of `batches` steps. `shifts`: (position, distance), ascending; other steps have none.
+
+    contraction: c of a step; variance: τ² of its noise; expanding: c > 1, decided exactly.
+    """
+
+    epochs: int
+    batches: int
+    contraction: Number
+    variance: Number
+    shifts: tuple[tuple[int, Number], ...]
+    expanding: bool = False
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Two runs side by side, `start` apart. `diameter` 2R caps their distance after every step; None: no projection."""
+
+    start: Number
+    diameter: Number | None
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Wasserstein:
+    """W∞ distance of the two runs is at most this, in parameter units."""
+
+    distance: Number
+
+
+@dataclass(frozen=True)
+class GaussianDP:
+    """The pair is μ-GDP, in both directions: at least as hard to tell apart as N(0,1) and N(μ,1)."""
+
+    mu: Number
+
+
+@dataclass(frozen=True)
+class GaussianWitness:
+    """Some member of the class is exactly as easy to tell apart as N(0,1) and N(μ,1): no smaller μ holds for the
+    class."""
+
+    mu: Number
+
+
+@dataclass(frozen=True)
+class RenyiCurve:
+    """D_α ≤ `divergences[i]` at `orders[i]`, in both directions."""
+
+    orders: tuple[Number, ...]
+    divergences: tuple[Number, ...]
+
+
+@dataclass(frozen=True)
+class ApproximateDP:
+    """(ε, δ): an upper bound, or from a `GaussianWitness` a lower one."""
+
+    epsilon: Number
+    delta: Number
+
+
+Quantity = (
+    LossBounds
+    | Contraction
+    | Shift
+    | Timeline
+    | Wasserstein
+    | GaussianDP
+    | GaussianWitness
+    | RenyiCurve
+    | ApproximateDP
+)

@@ -1,0 +1,98 @@
+"""The taut string: where the best shift schedule bends. Untrusted search; T3 checks whatever it finds.
+
+The cumulative shift A must stay below the staircase D (no distance can be hidden before it arrives) and end on it.
+Its energy Σ (ΔA)²/ΔV is least for the greatest convex function below the staircase: a string pulled taut, the lower
+convex hull of the points (V_k, D_k) just before each shift, the start and the end.
+"""
+
+from __future__ import annotations
+
+from accountant.arithmetic import Arithmetic, Number
+from accountant.flow import Flows, Mark, shift_marks
+from accountant.quantities import Timeline
+from accountant.theorems.shifts import Corner
+
+MOST_MARKS = 50_000  # c > 1 needs every shift step; beyond this it is refused
+_TIE = 2.0**-40
+
+
+class TooLong(ValueError):
+    """An expanding timeline (c > 1) with too many shift steps to look at one by one."""
+
+
+def staircase(A: Arithmetic, timeline: Timeline) -> list[tuple[Mark, Number, Number]]:
+    """(mark, V, D) in units of the last step: at the start, just before each shift that can matter, and at the end."""
+    flows = Flows(A, timeline)
+    marks: list[Mark] = []
+    for mark in shift_marks(timeline, Mark(0), flows.end):
+        marks.append(mark)
+        if len(marks) > MOST_MARKS:
+            raise TooLong(f"more than {MOST_MARKS} shift steps with c > 1; take a step size of at most 2/L")
+    marks.append(flows.end)
+    at, w, v = Mark(0), timeline.start, A.of(0)
+    local, rates = [(w, v)], []
+    for mark in marks:
+        flow = flows.between(at, mark)
+        w, v, at = flow.rate * w + flow.shift, flow.rate * flow.rate * v + flow.variance, mark
+        local.append((w, v))
+        rates.append(flow.rate)
+    scale, points = A.of(1), []
+    for mark, (w, v), rate in zip(
+        reversed([Mark(0), *marks]), reversed(local), reversed([A.of(1), *rates]), strict=True
+    ):
+        points.append((mark, scale * scale * v, scale * w))
+        scale = scale * rate
+    points.reverse()
+    return points
+
+
+def corners(A: Arithmetic, timeline: Timeline) -> tuple[Corner, ...]:
+    """The corners of the taut string, ties included (then z = 0 there by construction, and need not be decided).
+
+    Raises:
+        TooLong: c > 1 with too many shift steps.
+    """
+    points = staircase(A, timeline)
+    start, *inner, end = points
+    hull = [(start[0], A.of(0), A.of(0))]  # the string starts at (0, 0), below D_0 = C_0·z_0
+    for point in [*(p for p in inner if p[1] > 0 or p[2] > 0), end]:  # what underflowed lies on the start
+        while len(hull) >= 2 and _bends_down(hull[-2], hull[-1], point):
+            hull.pop()
+        hull.append(point)
+    marks = [mark for mark, _, _ in hull[1:-1]]
+    return _runs(_with_first_shift(A, timeline, marks))
+
+
+def _bends_down(a: tuple, b: tuple, c: tuple) -> bool:
+    """b lies above the chord from a to c (clearly: a tie keeps b)."""
+    left = (b[2] - a[2]) * (c[1] - a[1])
+    right = (c[2] - a[2]) * (b[1] - a[1])
+    return bool(left - right > _TIE * (abs(left) + abs(right)))
+
+
+def _with_first_shift(A: Arithmetic, timeline: Timeline, marks: list[Mark]) -> list[Mark]:
+    """With equal starts the string lies on the ground until the first shift; doubles may have lost that corner to
+    underflow."""
+    if timeline.start != 0:
+        return marks
+    for i, block in enumerate(timeline.blocks):
+        if block.shifts:
+            first = Mark(i, 0, block.shifts[0][0])
+            return marks if first == Mark(0) or (marks and marks[0] <= first) else [first, *marks]
+    return marks
+
+
+def _runs(marks: list[Mark]) -> tuple[Corner, ...]:
+    """Corners at one position in epoch after epoch, written as one run."""
+    runs: list[Corner] = []
+    for mark in marks:
+        previous = runs[-1] if runs else None
+        if previous and (previous.block, previous.position, previous.last + 1) == (
+            mark.block,
+            mark.position,
+            mark.epoch,
+        ):
+            runs[-1] = Corner(mark.block, mark.position, previous.first, mark.epoch)
+        else:
+            runs.append(Corner(mark.block, mark.position, mark.epoch, mark.epoch))
+    return tuple(runs)

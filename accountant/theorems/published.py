@@ -1,0 +1,91 @@
+"""Published bounds, to reproduce and to beat. Valid, and too large; kept as printed so that the comparison is fair."""
+
+from __future__ import annotations
+
+from accountant.arithmetic import Arithmetic, Number
+from accountant.kernel import theorem
+from accountant.quantities import ApproximateDP
+from accountant.theorems.conditions import below, inside_unit
+
+LEAST_ORDER, GREATEST_ORDER = 2, 10_000  # the range that the authors' code searches
+_PAPER = "Chien, Wang, Chen, Li, NeurIPS 2024 (arXiv 2403.17105), authors' code"
+_ASSUMES = ("convexity", "smoothness", "gradient_bound", "gaussian_noise", "batches:fixed", "reference:retrain")
+
+
+@theorem(
+    "P1",
+    concludes=ApproximateDP,
+    source=f"theory P1, converged; {_PAPER}",
+    assumes=_ASSUMES,
+    oracle="tests/accountant/test_published.py::test_reproduces_the_authors_epsilon",
+)
+def chien2024_converged(
+    A: Arithmetic,
+    *,
+    contraction: Number,
+    shift: Number,
+    variance: Number,
+    batches: int,
+    unlearning_epochs: int,
+    delta: Number,
+    diameter: Number | None,
+) -> ApproximateDP:
+    """ε of the published PNSGD unlearning bound from a converged model, by Mironov's conversion with α continuous on
+    [2, 10⁴].
+
+    ε(α) = αX with X = (Z_B·c^(Kl))²/(2ησ²), Z_B = min(s/(1 − c^l), 2R); `variance` is 2ησ².
+    """
+    distance = _learned(A, contraction, shift, batches, diameter)
+    A.require(inside_unit(A, delta), "0 < δ < 1", delta)
+    A.require(unlearning_epochs >= 1, "K ≥ 1", unlearning_epochs)
+    rate = (distance * contraction ** (batches * unlearning_epochs)) ** 2 / variance
+    budget = -A.log(delta)
+    order = _clamp(A, 1 + A.sqrt(budget / rate))
+    return ApproximateDP(order * rate + budget / (order - 1), delta)
+
+
+@theorem(
+    "P1f",
+    concludes=ApproximateDP,
+    source=f"theory P1, finite T; {_PAPER}",
+    assumes=_ASSUMES,
+    oracle="tests/accountant/test_published.py::test_reproduces_the_authors_epsilon",
+)
+def chien2024_finite(
+    A: Arithmetic,
+    *,
+    contraction: Number,
+    shift: Number,
+    variance: Number,
+    batches: int,
+    epochs: int,
+    unlearning_epochs: int,
+    delta: Number,
+    diameter: Number | None,
+) -> ApproximateDP:
+    """ε of the published PNSGD unlearning bound after T epochs, by Mironov's conversion with α continuous on [2, 10⁴].
+
+    ε(α) = (α−½)/(α−1)·(ε₁(2α) + ε₂(2α)), ε₁(a) = a(2R)²c^(2Tl)/(2ησ²), ε₂(a) = a(Z_B + 2R·c^(Tl))²c^(2Kl)/(2ησ²). No
+    `diameter`: R = 0 in the terms of the start, as in the authors' own runs; that is their bound for T → ∞.
+    """
+    distance = _learned(A, contraction, shift, batches, diameter)
+    A.require(inside_unit(A, delta), "0 < δ < 1", delta)
+    A.require(unlearning_epochs >= 1, "K ≥ 1", unlearning_epochs)
+    A.require(epochs >= 0, "T ≥ 0", epochs)
+    start = A.of(0) if diameter is None else diameter * contraction ** (batches * epochs)
+    rate = (start**2 + ((distance + start) * contraction ** (batches * unlearning_epochs)) ** 2) / variance
+    budget, half = -A.log(delta), A.of(1) / 2
+    # ε(α) = (2Y·α(α−½) + log 1/δ)/(α−1): the derivative vanishes where (α−1)² = ½ + log(1/δ)/(2Y).
+    order = _clamp(A, 1 + A.sqrt(half + budget / (2 * rate)))
+    return ApproximateDP((2 * rate * order * (order - half) + budget) / (order - 1), delta)
+
+
+def _learned(A: Arithmetic, contraction: Number, shift: Number, batches: int, diameter: Number | None) -> Number:
+    """Z_B of the last batch: min(s/(1 − c^l), 2R)."""
+    A.require(below(A, contraction, A.of(1)), "c < 1", contraction)
+    distance = shift / (1 - contraction**batches)
+    return distance if diameter is None else A.minimum(distance, diameter)
+
+
+def _clamp(A: Arithmetic, order: Number) -> Number:
+    return A.minimum(A.maximum(order, A.of(LEAST_ORDER)), A.of(GREATEST_ORDER))

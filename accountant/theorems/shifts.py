@@ -1,0 +1,193 @@
+"""Shifted interpolation and the taut string: how much of the distance the noise hides. The heart of the project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accountant.arithmetic import Arithmetic, Number
+from accountant.flow import Flow, Flows, Mark, shift_marks, still, then
+from accountant.kernel import theorem
+from accountant.quantities import GaussianDP, GaussianWitness, LossBounds, Timeline, Wasserstein
+from accountant.theorems.conditions import below, derived
+from accountant.theorems.transport import blocks
+from accountant.timeline import Phase
+
+
+@dataclass(frozen=True)
+class Corner:
+    """Where the string bends: just before step `position`, in every epoch from `first` to `last` of block `block`."""
+
+    block: int
+    position: int
+    first: int
+    last: int
+
+
+@theorem(
+    "T3",
+    concludes=GaussianDP,
+    premises=(Timeline,),
+    source="theory T2, T3; special cases Bok, Su, Altschuler 2024, Feldman et al. 2018",
+    oracle="tests/accountant/test_shifts.py::test_string_equals_the_brute_force_hull",
+)
+def taut_string(A: Arithmetic, timeline: Timeline, *, corners: tuple[Corner, ...]) -> GaussianDP:
+    """The pair of final states is μ-GDP with μ² = Σ w²/v over the string's straight segments, in both directions.
+
+    The corners cut the timeline into segments. With (w, v) the distance and the variance that one segment gathers,
+    the schedule a_k = (w/v)·C_k·τ_k² takes the distance to 0 at the segment's end; it is admissible if z_k = w_k −
+    (w/v)·C_k·v_k ≥ 0 at every step inside. Any admissible corners give a valid bound; the taut string's give the least.
+    """
+    flows = Flows(A, timeline)
+    energy, at = A.of(0), Mark(0)
+    for corner in corners:
+        A.require(
+            corner.block < len(timeline.blocks)
+            and 0 <= corner.position < timeline.blocks[corner.block].batches
+            and 0 <= corner.first <= corner.last < timeline.blocks[corner.block].epochs,
+            "corners lie on the timeline",
+            corner,
+        )
+        here = Mark(corner.block, corner.first, corner.position)
+        A.require(at < here, "corners ascend", corner)
+        energy += _segment(A, flows, at, here)
+        if corner.last > corner.first:
+            period = _segment(A, flows, here, Mark(corner.block, corner.first + 1, corner.position))
+            energy += (corner.last - corner.first) * period
+        at = Mark(corner.block, corner.last, corner.position)
+    return GaussianDP(A.sqrt(energy + _segment(A, flows, at, flows.end)))
+
+
+def _segment(A: Arithmetic, flows: Flows, start: Mark, end: Mark) -> Number:
+    """w²/v of one straight segment, its admissibility checked where it can fail."""
+    distance = flows.timeline.start if start == Mark(0) else A.of(0)
+    whole = flows.between(start, end)
+    w, v = whole.rate * distance + whole.shift, whole.variance
+    if A.at_least(A.of(0), w):
+        return A.of(0)
+    A.require(below(A, A.of(0), v), "noise wherever there is distance to hide", v)
+    so_far, at = still(A), start
+    stops = [*shift_marks(flows.timeline, start, end), end]
+    pieces: list[Flow] = []
+    for stop in stops:
+        pieces.append(flows.between(at, stop))
+        at = stop
+    remaining = [A.of(1)]  # C_k at each stop: the contractions still to come, gathered from the end
+    for piece in reversed(pieces[1:]):
+        remaining.append(remaining[-1] * piece.rate)
+    for piece, rate in zip(pieces[:-1], reversed(remaining), strict=False):
+        so_far = then(A, so_far, piece)
+        z = (so_far.rate * distance + so_far.shift) * v - w * rate * so_far.variance
+        A.require(A.at_least(z, A.of(0)), "the schedule stays above zero: z_k ≥ 0", z)
+    return w * w / v
+
+
+@theorem(
+    "T4a",
+    concludes=GaussianDP,
+    premises=(Wasserstein,),
+    source="theory T4, noise counted only while unlearning",
+    oracle="tests/accountant/test_shifts.py::test_unlearning_noise_alone_is_a_string_from_the_learned_distance",
+)
+def unlearning_noise(
+    A: Arithmetic, learned: Wasserstein, *, contraction: Number, variance: Number, steps: int
+) -> GaussianDP:
+    """From distance Z, `steps` equal steps without shift leave μ = Z·c^n / sqrt(τ²·Σ_{i<n} c^(2i)); any c > 0.
+
+    This is what W∞ alone gives (the papers' route): the noise of learning is not counted.
+    """
+    A.require(steps >= 1, "steps ≥ 1", steps)
+    A.require(below(A, A.of(0), variance), "0 < τ²", variance)
+    A.require(A.at_least(contraction, A.of(0)), "0 ≤ c", contraction)
+    return GaussianDP(
+        learned.distance * contraction**steps / A.sqrt(variance * A.geometric(contraction * contraction, steps))
+    )
+
+
+@theorem(
+    "T4",
+    concludes=GaussianDP,
+    source="theory T4; Bok, Su, Altschuler 2024 for learning",
+    oracle="tests/accountant/test_shifts.py::test_closed_forms_equal_the_string",
+)
+def closed_form(
+    A: Arithmetic,
+    *,
+    contraction: Number,
+    shift: Number,
+    variance: Number,
+    batches: int,
+    position: int,
+    epochs: int,
+    unlearning_epochs: int,
+) -> GaussianDP:
+    """μ of one record in batch j, equal starts, c ≤ 1: T epochs of learning, then K of unlearning (K = 0: learning
+    itself).
+
+    K ≥ 1 is one segment, from the first shift to the end; K = 0 is two where the last shift comes too late to be
+    spread.
+    """
+    c = contraction
+    A.require(A.at_least(A.of(1), c), "c ≤ 1", c)
+    A.require(A.at_least(c, A.of(0)), "0 ≤ c", c)
+    A.require(below(A, A.of(0), variance), "0 < τ²", variance)
+    A.require(0 <= position < batches, "0 ≤ j < l", position)
+    A.require(epochs >= 1, "T ≥ 1", epochs)
+    A.require(unlearning_epochs >= 0, "K ≥ 0", unlearning_epochs)
+    square = c * c
+    late = batches - 1 - position  # clean steps after the shift in each epoch
+    if unlearning_epochs >= 1:
+        learned = shift * c**late * A.geometric(c**batches, epochs)
+        steps = batches * (epochs + unlearning_epochs) - position
+        distance = learned * c ** (batches * unlearning_epochs)
+        return GaussianDP(distance / A.sqrt(variance * A.geometric(square, steps)))
+    last, last_variance = shift * c**late, variance * A.geometric(square, late + 1)
+    early = shift * c ** (batches + late) * A.geometric(c**batches, epochs - 1)
+    early_variance = variance * square ** (late + 1) * A.geometric(square, batches * (epochs - 1))
+    together = (early + last) ** 2 / (early_variance + last_variance)
+    if epochs == 1:
+        return GaussianDP(A.sqrt(together))
+    apart = early**2 / early_variance + last**2 / last_variance
+    # The string bends upwards (two segments) unless the early slope is the steeper one; then it is one segment.
+    slopes = early * (early_variance + last_variance), (early + last) * early_variance
+    return GaussianDP(A.sqrt(A.where_at_least(*slopes, together, apart)))
+
+
+@theorem(
+    "T6",
+    concludes=GaussianWitness,
+    premises=(LossBounds,),
+    variadic=True,
+    source="theory T6, straight witness",
+    assumes=("gaussian_noise",),
+    oracle="tests/accountant/test_shifts.py::test_witness_equals_the_exact_gaussians",
+)
+def straight_witness(
+    A: Arithmetic,
+    *loss: LossBounds,
+    start: Number,
+    strong_convexity: Number,
+    gradient_bound: Number,
+    neighbours: str,
+    phases: tuple[Phase, ...],
+) -> GaussianWitness:
+    """A member of the class (m, L, M) without projection whose two runs are exactly Gaussian, D_N apart with variance
+    V_N: μ = |D_N|/√V_N.
+
+    Data losses ⟨g_i, x⟩, the differing records with opposite gradients of norm M (or with M against 0), regulariser
+    (m/2)|x|², starts apart by the initial distance: each step is the map (1 − ηm)x.
+    """
+    m = derived(A, "strong_convexity", strong_convexity, loss)
+    M = derived(A, "gradient_bound", gradient_bound, loss)
+    A.require(A.at_least(m, A.of(0)), "0 ≤ m", m)
+    A.require(A.at_least(M, A.of(0)), "0 ≤ M", M)
+    A.require(A.at_least(start, A.of(0)), "0 ≤ initial distance", start)
+    A.require(neighbours in ("replace-one", "remove-one"), "neighbours: replace-one or remove-one", neighbours)
+    change = 2 if neighbours == "replace-one" else 1
+    slopes = tuple(1 - phase.step_size * m for phase in phases)
+    shifts = tuple(change * phase.step_size * M / phase.batch_size for phase in phases)
+    timeline = Timeline(start, None, blocks(A, slopes, shifts, phases))
+    flows = Flows(A, timeline)
+    flow = flows.between(Mark(0), flows.end)
+    distance = A.absolute(flow.rate * start + flow.shift)
+    A.require(below(A, A.of(0), flow.variance), "noise in some step", flow.variance)
+    return GaussianWitness(distance / A.sqrt(flow.variance))

@@ -1,0 +1,159 @@
+"""How far apart two runs can be: contraction, the shift of a record, the timeline of a history, W∞ tracking."""
+
+from __future__ import annotations
+
+from accountant.arithmetic import Arithmetic, Number
+from accountant.flow import Flows, Mark
+from accountant.kernel import theorem
+from accountant.quantities import Block, Contraction, LossBounds, Shift, Timeline, Wasserstein
+from accountant.theorems.conditions import below, derived
+from accountant.timeline import Phase
+
+
+@theorem(
+    "C1",
+    rational=True,
+    concludes=Contraction,
+    premises=(LossBounds,),
+    variadic=True,
+    source="theory §0; Nesterov 2004, Theorem 2.1.12",
+    assumes=("convexity", "smoothness"),
+    oracle="tests/accountant/test_transport.py::test_contraction_holds_for_random_quadratics",
+)
+def contraction(
+    A: Arithmetic, *loss: LossBounds, step_size: Number, strong_convexity: Number, smoothness: Number
+) -> Contraction:
+    """A noiseless step x − η∇f(x) multiplies distances by at most c = max(|1 − ηm|, |1 − ηL|).
+
+    f is m-strongly convex and L-smooth; η ≤ 2/L makes c ≤ 1, η ≤ 2/(m+L) makes c = 1 − ηm.
+    """
+    strong_convexity = derived(A, "strong_convexity", strong_convexity, loss)
+    smoothness = derived(A, "smoothness", smoothness, loss)
+    A.require(A.at_least(strong_convexity, A.of(0)), "0 ≤ m", strong_convexity)
+    A.require(A.at_least(smoothness, strong_convexity), "m ≤ L", smoothness)
+    A.require(A.at_least(step_size, A.of(0)), "0 ≤ η", step_size)
+    return Contraction(A.maximum(A.absolute(1 - step_size * strong_convexity), A.absolute(1 - step_size * smoothness)))
+
+
+@theorem(
+    "C2",
+    rational=True,
+    concludes=Shift,
+    premises=(LossBounds,),
+    variadic=True,
+    source="theory §0",
+    assumes=("gradient_bound",),
+    oracle="tests/accountant/test_transport.py::test_shift_holds_for_random_gradients",
+)
+def gradient_shift(
+    A: Arithmetic, *loss: LossBounds, step_size: Number, batch_size: int, gradient_bound: Number, neighbours: str
+) -> Shift:
+    """One differing record moves a step by at most s = 2ηM/b (replace-one), or ηM/b (remove-one: its gradient becomes
+    0)."""
+    gradient_bound = derived(A, "gradient_bound", gradient_bound, loss)
+    A.require(batch_size >= 1, "b ≥ 1", batch_size)
+    A.require(A.at_least(step_size, A.of(0)), "0 ≤ η", step_size)
+    A.require(A.at_least(gradient_bound, A.of(0)), "0 ≤ M", gradient_bound)
+    A.require(neighbours in ("replace-one", "remove-one"), "neighbours: replace-one or remove-one", neighbours)
+    change = 2 if neighbours == "replace-one" else 1
+    return Shift(change * step_size * gradient_bound / batch_size)
+
+
+def blocks(
+    A: Arithmetic, factors: tuple[Number, ...], shifts: tuple[Number, ...], phases: tuple[Phase, ...]
+) -> tuple[Block, ...]:
+    """The blocks of these phases: τ² = 2ησ², and the shift of one record times the number that differ in the batch."""
+    made = []
+    for factor, shift, phase in zip(factors, shifts, phases, strict=True):
+        A.require(phase.epochs >= 1, "epochs ≥ 1", phase.epochs)
+        A.require(phase.batches >= 1, "batches ≥ 1", phase.batches)
+        A.require(A.at_least(phase.step_size, A.of(0)), "0 ≤ η", phase.step_size)
+        A.require(A.at_least(phase.noise_std, A.of(0)), "0 ≤ σ", phase.noise_std)
+        positions = [position for position, _ in phase.records]
+        A.require(
+            positions == sorted(set(positions)) and all(0 <= p < phase.batches for p in positions),
+            "positions ascend within the epoch",
+            positions,
+        )
+        for _, count in phase.records:
+            A.require(1 <= count <= phase.batch_size, "1 ≤ differing records of a batch ≤ b", count)
+        made.append(
+            Block(
+                phase.epochs,
+                phase.batches,
+                factor,
+                2 * phase.step_size * phase.noise_std**2,
+                tuple((position, count * shift) for position, count in phase.records),
+                expanding=A.at_least(A.of(1), factor) is not True,
+            )
+        )
+    return tuple(made)
+
+
+@theorem(
+    "T10",
+    rational=True,
+    concludes=Timeline,
+    premises=(Contraction, Shift),
+    variadic=True,
+    source="theory T10 (and §1); Chien et al. 2024 for single requests",
+    assumes=("gaussian_noise", "starts", "batches:fixed"),
+    oracle="tests/accountant/test_transport.py::test_worst_batches_dominate_every_placement",
+)
+def requests(
+    A: Arithmetic, *rates: Contraction | Shift, start: Number, diameter: Number | None, phases: tuple[Phase, ...]
+) -> Timeline:
+    """The true history against the data after the request throughout: a timeline with one block for each phase.
+
+    Each phase takes a contraction and a shift. Unknown positions: the last batch is filled first, at most b records,
+    then the one before; for c > 1 that is only known to be the worst for one record and equal starts.
+    """
+    factors = tuple(rate.factor for rate in rates[::2])
+    A.require(len(rates) == 2 * len(phases), "a contraction and a shift for each phase", len(rates))
+    A.require(A.at_least(start, A.of(0)), "0 ≤ initial distance", start)
+    if diameter is not None:
+        A.require(A.at_least(diameter, start), "initial distance ≤ 2R", start)
+    single = all(len(phase.records) <= 1 and sum(count for _, count in phase.records) <= 1 for phase in phases)
+    made = blocks(A, factors, tuple(rate.distance for rate in rates[1::2]), phases)
+    for block in made:
+        if block.expanding:
+            A.require(diameter is not None, "c ≤ 1, or a radius", block.contraction)
+            A.require(single and start == 0, "c ≤ 1, or one differing record and equal starts", block.contraction)
+    return Timeline(start, diameter, made)
+
+
+@theorem(
+    "T1",
+    concludes=Wasserstein,
+    premises=(Timeline,),
+    source="theory T1; Chien et al. 2024, Lemma 3.3",
+    oracle="tests/accountant/test_transport.py::test_tracking_equals_step_by_step",
+)
+def wasserstein_tracking(A: Arithmetic, timeline: Timeline, *, phases: int) -> Wasserstein:
+    """Coupling both runs by the same noise bounds W∞ after the first `phases` blocks: w ← min(c·w + s, 2R) at each
+    step."""
+    A.require(0 <= phases <= len(timeline.blocks), "0 ≤ phases ≤ number of blocks", phases)
+    flow = Flows(A, timeline).between(Mark(0), Mark(phases))
+    distance = flow.rate * timeline.start + flow.shift
+    return Wasserstein(distance if flow.cap is None else A.minimum(distance, flow.cap))
+
+
+@theorem(
+    "T1a",
+    concludes=Wasserstein,
+    source="theory T1, closed form; Chien et al. 2024, Lemma 3.3",
+    oracle="tests/accountant/test_transport.py::test_closed_form_equals_tracking",
+)
+def wasserstein_by_batch(
+    A: Arithmetic, *, contraction: Number, shift: Number, batches: int, position: int, epochs: int | None
+) -> Wasserstein:
+    """Z_j(T) = s·c^(l−1−j)·(1 − c^(lT))/(1 − c^l): one differing record in batch j, equal starts, no cap; `epochs`
+    None: T → ∞."""
+    A.require(0 <= position < batches, "0 ≤ j < l", position)
+    A.require(A.at_least(contraction, A.of(0)), "0 ≤ c", contraction)
+    per_epoch = contraction**batches
+    late = shift * contraction ** (batches - 1 - position)
+    if epochs is not None:
+        return Wasserstein(late * A.geometric(per_epoch, epochs))
+    A.require(below(A, contraction, A.of(1)), "c < 1 for T → ∞", contraction)
+    return Wasserstein(late / (1 - per_epoch))
