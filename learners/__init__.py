@@ -1,0 +1,39 @@
+"""What is run: learners that execute a certified mechanism and write down what they did. Needs torch, never certify."""
+
+from learners.checks import LearnerRefused, vouch
+from learners.data import Dataset, FeatureNormExceeded, InvalidDataset, embedded, normalise
+from learners.evaluate import accuracy, distance, mean_loss
+from learners.pnsgd import learn, retrain, unlearn
+from learners.record import Phase, RunRecord, canonical_json, mechanism_fingerprint
+from learners.state import State, StateMismatch, load, save
+from learners.stepping import Progress, RunCheckFailed
+from learners.witness import Moments, moments, simulate
+
+__all__ = [
+    "Dataset",
+    "FeatureNormExceeded",
+    "InvalidDataset",
+    "LearnerRefused",
+    "Moments",
+    "Phase",
+    "Progress",
+    "RunCheckFailed",
+    "RunRecord",
+    "State",
+    "StateMismatch",
+    "accuracy",
+    "canonical_json",
+    "distance",
+    "embedded",
+    "learn",
+    "load",
+    "mean_loss",
+    "mechanism_fingerprint",
+    "moments",
+    "normalise",
+    "retrain",
+    "save",
+    "simulate",
+    "unlearn",
+    "vouch",
+]

@@ -1,0 +1,114 @@
+"""What a learner refuses before it runs anything: mechanism, data, request and device must be what was certified."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from accountant.exact import canonical
+from accountant.losses import LogisticLoss
+from accountant.mechanisms import NoisySGD
+from learners.data import Dataset, check_norms, permutation
+from learners.stepping import below
+
+
+class LearnerRefused(ValueError):
+    """Something asked for that the mechanism does not say; the message names the key, the value and the fix."""
+
+
+def vouch(mechanism: NoisySGD, dataset: Dataset) -> None:
+    """Make sure that the loss's constants hold for what will be executed: the loss is known, the data fit it.
+
+    Raises:
+        LearnerRefused: another mechanism or loss, or a data set of another size.
+        FeatureNormExceeded: a record beyond the loss's feature_norm.
+    """
+    if not isinstance(mechanism, NoisySGD):
+        raise LearnerRefused(
+            f"mechanism: {type(mechanism).__name__} is none that this learner executes; give a NoisySGD"
+        )
+    if not isinstance(mechanism.loss, LogisticLoss):
+        raise LearnerRefused(
+            'loss: constants alone cannot be executed, nor vouched for; write [loss] kind = "logistic"'
+        )
+    if len(dataset) != mechanism.samples:
+        raise LearnerRefused(
+            f"samples: the data hold {len(dataset)} records, the mechanism says {mechanism.samples}; give that many"
+        )
+    if dataset.feature_norm > mechanism.loss.feature_norm:
+        check_norms(dataset.features, mechanism.loss.feature_norm)
+
+
+def draw_order(mechanism: NoisySGD, order_seed: int | None, seed: int | None) -> tuple[Tensor, str]:
+    """The order behind the batches, and how the record words it."""
+    n = mechanism.samples
+    if mechanism.batch_order == "secret":
+        if order_seed is not None:
+            raise LearnerRefused(
+                'order_seed: a public order under batch_order = "secret"; leave it out, or certify "fixed"'
+            )
+        key = secrets.token_hex(32) if seed is None else f"seed {seed}"
+        return torch.tensor(permutation(n, key)), "secret" if seed is None else f"from the seed {seed}: not secret"
+    if order_seed is None:
+        return torch.arange(n), "given"
+    return torch.tensor(permutation(n, f"order {order_seed}")), f"public, seed {order_seed}"
+
+
+def check_start(mechanism: NoisySGD, dataset: Dataset, start: Tensor | None) -> Tensor:
+    dimension = dataset.features.shape[1]
+    if start is None:
+        return torch.zeros(dimension, dtype=torch.float64)
+    start = torch.as_tensor(start).detach().to("cpu", torch.float64, copy=True)
+    if start.shape != (dimension,) or not start.isfinite().all():
+        raise LearnerRefused(f"start: shape {tuple(start.shape)}; give {dimension} finite numbers")
+    norm = torch.linalg.vector_norm(start).item()
+    if mechanism.radius is not None and norm > below(mechanism.radius):
+        raise LearnerRefused(
+            f"start: norm {norm:.6g} outside the ball of radius {canonical(mechanism.radius)}; project it first"
+        )
+    return start
+
+
+def check_records(mechanism: NoisySGD, records: Iterable[int], erased: tuple[int, ...]) -> tuple[int, ...]:
+    chosen, seen = tuple(records), set(erased)
+    for record in chosen:
+        if isinstance(record, bool) or not isinstance(record, int) or not 0 <= record < mechanism.samples:
+            raise LearnerRefused(
+                f"records: {record!r} is no index of a record; write whole numbers from 0 to {mechanism.samples - 1}"
+            )
+        if record in seen:
+            raise LearnerRefused(f"records: {record} is erased already, or named twice; name each record once")
+        seen.add(record)
+    return chosen
+
+
+def without(dataset: Dataset, mechanism: NoisySGD, chosen: tuple[int, ...], replacements: Dataset | None) -> Dataset:
+    if replacements is not None:
+        if mechanism.neighbours == "remove-one":
+            raise LearnerRefused(
+                'replacements: neighbours = "remove-one" zeroes the gradient; leave them out, or certify "replace-one"'
+            )
+        if replacements.features.shape != (len(chosen), dataset.features.shape[1]):
+            shape = (len(chosen), dataset.features.shape[1])
+            raise LearnerRefused(
+                f"replacements: features {tuple(replacements.features.shape)}; need {shape}, one for each erased record"
+            )
+        check_norms(replacements.features, min(mechanism.loss.feature_norm, dataset.feature_norm))
+    return dataset.replaced(chosen, replacements)
+
+
+def check_device(device: str | torch.device) -> tuple[torch.device, str]:
+    """The device and its name. Refused: devices without float64 (MPS) or that nobody tried."""
+    try:
+        device = torch.device(device)
+    except RuntimeError as error:
+        raise LearnerRefused(f"device: {device!r} is unknown; take cpu or cuda") from error
+    if device.type == "cpu":
+        return device, f"{platform.machine()} {platform.system()}"
+    if device.type != "cuda" or not torch.cuda.is_available():
+        raise LearnerRefused(f"device: {device} is not available for float64 arithmetic here; take cpu")
+    return device, torch.cuda.get_device_name(device)

@@ -1,0 +1,221 @@
+"""Projected noisy SGD on cyclic, fixed batches: learn, unlearn, and retrain, the reference that unlearning is held to.
+
+Executes a `NoisySGD` and nothing that it does not say. Source: Chien, Wang, Chen, Li (NeurIPS 2024, arXiv
+2403.17105), Algorithm 1; theory.md T1, T7, T10. Batch j of every epoch holds the records j·b … (j+1)·b − 1 of an
+order that is chosen before, without looking at the data; a remainder is dropped. Both runs that a certificate
+compares share batches and start. The certificate is about requests that were fixed before learning: a request that
+was chosen after a look at the model is not covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+from accountant.exact import canonical
+from accountant.mechanisms import NoisySGD
+from learners.checks import LearnerRefused, check_device, check_records, check_start, draw_order, vouch, without
+from learners.data import Dataset
+from learners.noise import source
+from learners.record import (
+    SECRET,
+    SEEDED,
+    Phase,
+    RunRecord,
+    mechanism_fingerprint,
+    mechanism_to_json,
+    now,
+    parameters_hash,
+    versions,
+)
+from learners.state import State
+from learners.stepping import Batch, Logistic, Progress, Rule, RunCheckFailed, run
+
+
+def learn(
+    mechanism: NoisySGD,
+    dataset: Dataset,
+    *,
+    device: str | torch.device = "cpu",
+    seed: int | None = None,
+    start: Tensor | None = None,
+    order_seed: int | None = None,
+    mechanism_digest: str | None = None,
+    progress: Progress | None = None,
+) -> State:
+    """Learn for `epochs` epochs.
+
+    start (d,): zeros unless given; it must be the same for neighbouring data, hence public, unless the mechanism's
+    initial_distance allows for a difference. order_seed: a public permutation of the records for batch_order =
+    "fixed" (default: their own order); under "secret" the order is drawn secretly. seed: makes it a reproducible
+    experiment without privacy. mechanism_digest: the run file's digest, where certify drives (default:
+    mechanism_fingerprint).
+
+    Raises:
+        LearnerRefused, FeatureNormExceeded: see `vouch`; a start of another shape or outside the ball; another device
+        than cpu or cuda. RunCheckFailed: a bound of the mechanism did not hold at run time.
+    """
+    vouch(mechanism, dataset)
+    order, text = draw_order(mechanism, order_seed, seed)
+    record = _record(mechanism, dataset, text, mechanism_digest)
+    state = State(mechanism, dataset, check_start(mechanism, dataset, start), order, (), record)
+    return _execute(state, "learn", dataset, (), mechanism.epochs, device, seed, progress)
+
+
+def unlearn(
+    state: State,
+    records: Iterable[int],
+    *,
+    replacements: Dataset | None = None,
+    device: str | torch.device = "cpu",
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> State:
+    """Execute the mechanism's next request: erase `records` (indices into the data), then run its K epochs on the rest.
+
+    Under neighbours = "replace-one" each erased record is replaced by the next one of `replacements`, which must not
+    depend on it (default: zero records, whose data gradient is zero); under "remove-one" its data gradient is zeroed.
+    The divisor stays batch_size.
+
+    Raises:
+        LearnerRefused: no request left, another number of records than the request's, a record twice or out of range,
+        replacements that
+            do not fit.
+        FeatureNormExceeded: a replacement beyond the loss's feature_norm.
+        RunCheckFailed: a bound of the mechanism did not hold at run time.
+    """
+    mechanism, done = state.mechanism, state.requests_done
+    if any(phase.kind == "retrain" for phase in state.record.phases):
+        raise LearnerRefused("state: a retrained reference takes no requests; unlearn a state that was learned")
+    if done == len(mechanism.requests):
+        raise LearnerRefused(
+            f"requests.sizes: all {done} certified requests are executed; certify more, and learn anew"
+        )
+    chosen = check_records(mechanism, records, state.erased)
+    if len(chosen) != mechanism.requests[done]:
+        raise LearnerRefused(
+            f"requests.sizes: request {done + 1} is certified for {mechanism.requests[done]} records, "
+            f"got {len(chosen)}; ask for that many, or certify other sizes"
+        )
+    dataset = without(state.dataset, mechanism, chosen, replacements)
+    return _execute(state, "unlearn", dataset, chosen, mechanism.unlearning_epochs[done], device, seed, progress)
+
+
+def retrain(
+    mechanism: NoisySGD,
+    dataset: Dataset,
+    records: Iterable[int],
+    *,
+    replacements: Dataset | None = None,
+    device: str | torch.device = "cpu",
+    seed: int | None = None,
+    start: Tensor | None = None,
+    order: Tensor | None = None,
+    order_seed: int | None = None,
+    mechanism_digest: str | None = None,
+    progress: Progress | None = None,
+) -> State:
+    """The reference run: learning on the data without `records` (those of the first r requests, in their order).
+
+    It takes T + K_1 + … + K_r epochs for reference = "retrain", T for "retrain-T". order: `state.order` of the run it
+    is compared with, to share its batches (drawn anew otherwise).
+
+    Raises:
+        LearnerRefused: as `learn` and `unlearn`; reference = "stationary", which is a limit and no run.
+    """
+    vouch(mechanism, dataset)
+    if mechanism.reference == "stationary":
+        raise LearnerRefused(
+            'reference: "stationary" is a limit that no run reaches; compare with "retrain" or "retrain-T"'
+        )
+    chosen = check_records(mechanism, records, ())
+    totals = list(accumulate(mechanism.requests))
+    if len(chosen) not in totals:
+        raise LearnerRefused(f"requests.sizes: got {len(chosen)} records; the first requests erase {totals} in all")
+    epochs = mechanism.epochs
+    if mechanism.reference == "retrain":
+        epochs += sum(mechanism.unlearning_epochs[: totals.index(len(chosen)) + 1])
+    if order is None:
+        order, text = draw_order(mechanism, order_seed, seed)
+    else:
+        if sorted(order.tolist()) != list(range(mechanism.samples)):
+            raise LearnerRefused(f"order: no permutation of 0 … {mechanism.samples - 1}; give the order of a State")
+        text = "that of another run"
+    kept = without(dataset, mechanism, chosen, replacements)
+    record = _record(mechanism, dataset, text, mechanism_digest)
+    state = State(mechanism, dataset, check_start(mechanism, dataset, start), order, (), record)
+    return _execute(state, "retrain", kept, chosen, epochs, device, seed, progress)
+
+
+def _shift(mechanism: NoisySGD, gradient_norm: Fraction) -> Fraction:
+    """How far apart one differing record of that gradient norm puts two step maps: s of theory §0, parameter units."""
+    ways = 2 if mechanism.neighbours == "replace-one" else 1
+    return ways * mechanism.step_size * gradient_norm / mechanism.batch_size
+
+
+def _record(mechanism: NoisySGD, dataset: Dataset, order: str, digest: str | None) -> RunRecord:
+    return RunRecord(
+        mechanism_digest=mechanism_fingerprint(mechanism) if digest is None else digest,
+        mechanism=mechanism_to_json(mechanism),
+        step_size=canonical(mechanism.step_size),
+        noise_std=canonical(mechanism.noise_std),
+        shift=canonical(_shift(mechanism, mechanism.loss.constants().gradient_bound)),
+        batch_size=mechanism.batch_size,
+        batches=mechanism.batches,
+        order=order,
+        dataset=dataset.name,
+        phases=(),
+    )
+
+
+def _execute(
+    state: State,
+    kind: str,
+    dataset: Dataset,
+    erased: tuple[int, ...],
+    epochs: int,
+    device: str | torch.device,
+    seed: int | None,
+    progress: Progress | None,
+) -> State:
+    """Run one phase on `dataset` from the state's parameters, check it, and write it down."""
+    target, device_name = check_device(device)
+    mechanism, rule, started = state.mechanism, Rule.of(state.mechanism), now()
+    # With equal seeds a retrained model shares its first noises with the learned one: two runs coupled as in T1.
+    stretch = f"unlearn {state.requests_done}" if kind == "unlearn" else "learn"
+    used = state.order[: mechanism.batches * mechanism.batch_size].reshape(mechanism.batches, mechanism.batch_size)
+    batches = tuple(Batch.of(dataset.features[rows].to(target), dataset.labels[rows].to(target), rule) for rows in used)
+    x, observed = run(state.parameters.to(target), batches, Logistic(), source(seed, stretch), rule, epochs, progress)
+    if observed.steps != epochs * mechanism.batches:
+        raise RunCheckFailed(f"steps: {observed.steps} executed, the mechanism says {epochs * mechanism.batches}")
+    shift = _shift(mechanism, Fraction(observed.max_gradient_norm))
+    if not shift <= Fraction(state.record.shift):  # compared exactly
+        raise RunCheckFailed(f"shift: one record moves a step map by {float(shift)} > s = {state.record.shift}")
+    parameters = x.to("cpu", copy=True)
+    phase = Phase(
+        kind=kind,
+        epochs=epochs,
+        steps=observed.steps,
+        erased=len(erased),
+        noise=SECRET if seed is None else SEEDED,
+        seed=seed,
+        device=str(target),
+        device_name=device_name,
+        versions=versions(),
+        data_before=state.dataset.fingerprint,
+        data_after=dataset.fingerprint,
+        parameters_before=parameters_hash(state.parameters),
+        parameters_after=parameters_hash(parameters),
+        max_gradient_norm=repr(observed.max_gradient_norm),
+        max_parameter_norm=repr(observed.max_parameter_norm),
+        max_shift=repr(float(shift)),
+        started=started,
+        finished=now(),
+    )
+    record = replace(state.record, phases=(*state.record.phases, phase))
+    return State(mechanism, dataset, parameters, state.order, (*state.erased, *erased), record)

@@ -1,0 +1,151 @@
+"""The run record: what was executed, by what, on which data; a frozen value with one canonical spelling and a digest.
+
+It is for the auditor, not for the observer of the certificate: fingerprints of the data, the largest norms seen, and
+the hash of a model that was not released are no output of the mechanism, and no noise protects them.
+`RunRecord.public` leaves them out. Ids of erased records stay out altogether: a record that lists who asked to be
+forgotten does not forget.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from fractions import Fraction
+from importlib import metadata
+
+import torch
+from torch import Tensor
+
+from accountant.exact import canonical
+from accountant.losses import LogisticLoss
+from accountant.mechanisms import NoisySGD
+
+NOT_NOISED = ("data_before", "data_after", "parameters_before", "max_gradient_norm", "max_parameter_norm", "max_shift")
+SEEDED = "reproducible experiment: the noise is known to whoever knows the seed: not private"
+SECRET = "drawn from the operating system's cryptographic generator (os.urandom), not kept"
+
+
+def canonical_json(value: object) -> str:
+    """Sorted keys, no whitespace, no NaN: equal values have equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def sha256(data: bytes | str) -> str:
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+def parameters_hash(parameters: Tensor) -> str:
+    """SHA-256 of the parameters' little-endian float64 bytes."""
+    return sha256(parameters.detach().to("cpu", torch.float64).contiguous().numpy().astype("<f8").tobytes())
+
+
+def now() -> str:
+    """UTC, to the second, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def mechanism_to_json(mechanism: NoisySGD) -> dict[str, object]:
+    """Every field of the mechanism; rationals in their one canonical spelling."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, Fraction):
+            return canonical(value)
+        return list(value) if isinstance(value, tuple) else value
+
+    if not isinstance(mechanism.loss, LogisticLoss):
+        raise TypeError(f"loss: {type(mechanism.loss).__name__} is not one that learners execute")
+    content = {f.name: plain(getattr(mechanism, f.name)) for f in fields(mechanism) if f.name != "loss"}
+    loss = {f.name: plain(getattr(mechanism.loss, f.name)) for f in fields(mechanism.loss)}
+    return {"kind": "pnsgd", **content, "loss": {"kind": "logistic", **loss}}
+
+
+def mechanism_from_json(content: dict[str, object]) -> NoisySGD:
+    """The mechanism that `mechanism_to_json` wrote down, validated anew."""
+    rest = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items() if key not in ("kind", "loss")}
+    loss = {key: v for key, v in content["loss"].items() if key != "kind"}
+    return NoisySGD(loss=LogisticLoss(**loss), **rest)
+
+
+def mechanism_fingerprint(mechanism: NoisySGD) -> str:
+    """SHA-256 of the mechanism's canonical JSON. certify's digest of a run file covers more (target)."""
+    return sha256(canonical_json(mechanism_to_json(mechanism)))
+
+
+def versions() -> dict[str, str]:
+    """What computed it: torch, python, plumbline-dp (or "source tree" where it is not installed)."""
+    try:
+        ours = metadata.version("plumbline-dp")
+    except metadata.PackageNotFoundError:
+        ours = "source tree"
+    return {"torch": torch.__version__, "python": platform.python_version(), "plumbline-dp": ours}
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of steps: "learn", "unlearn" or "retrain". Floats are written by repr."""
+
+    kind: str
+    epochs: int
+    steps: int
+    erased: int  # how many records this phase erased; never which
+    noise: str
+    seed: int | None
+    device: str
+    device_name: str
+    versions: dict[str, str]
+    data_before: str
+    data_after: str
+    parameters_before: str
+    parameters_after: str
+    max_gradient_norm: str
+    max_parameter_norm: str
+    max_shift: str  # s of the theory with max_gradient_norm in the place of M; ≤ the record's shift
+    started: str
+    finished: str
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The history of one model. Exact numbers (η, σ, shift s) are canonical strings."""
+
+    mechanism_digest: str
+    mechanism: dict[str, object]
+    step_size: str
+    noise_std: str
+    shift: str
+    batch_size: int
+    batches: int
+    order: str  # "given" (the records' own order), "public, seed N", "secret"
+    dataset: str
+    phases: tuple[Phase, ...]
+    schema: str = "plumbline-run/1"
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether some phase's noise can be drawn again: then no privacy claim holds for this model."""
+        return any(phase.seed is not None for phase in self.phases)
+
+    def to_json(self) -> dict[str, object]:
+        return {**asdict(self), "phases": [asdict(phase) for phase in self.phases], "reproducible": self.reproducible}
+
+    @classmethod
+    def from_json(cls, content: dict[str, object]) -> RunRecord:
+        rest = {key: v for key, v in content.items() if key not in ("phases", "reproducible")}
+        return cls(**rest, phases=tuple(Phase(**phase) for phase in content["phases"]))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON."""
+        return sha256(canonical_json(self.to_json()))
+
+    def public(self) -> dict[str, object]:
+        """The record without what no noise protects; the hash of the last phase's model only."""
+        content = self.to_json()
+        for i, phase in enumerate(content["phases"]):
+            hidden = NOT_NOISED if i == len(content["phases"]) - 1 else (*NOT_NOISED, "parameters_after")
+            for key in hidden:
+                del phase[key]
+        return content

@@ -1,0 +1,114 @@
+"""Data: norms decided exactly, labels ±1, a split and a scaling that depend on no data."""
+
+import hashlib
+from fractions import Fraction
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from learners import Dataset, FeatureNormExceeded, InvalidDataset, embedded, normalise  # noqa: E402
+from learners.data import permutation  # noqa: E402
+
+pytestmark = pytest.mark.learn
+
+
+@pytest.mark.parametrize(
+    "name, train, test, dimension", [("digits-3-8", 256, 101, 65), ("breast-cancer", 448, 121, 31)]
+)
+def test_embedded_sets_fit_the_certificate(name, train, test, dimension):
+    pytest.importorskip("sklearn")
+    one, other = embedded(name)
+    assert (one.features.shape, other.features.shape) == ((train, dimension), (test, dimension))
+    for dataset in (one, other):
+        assert dataset.features.dtype == torch.float64 and set(dataset.labels.tolist()) == {-1.0, 1.0}
+        norms = torch.linalg.vector_norm(dataset.features, dim=1)
+        assert norms.min() > 1 - 1e-11
+        for row in dataset.features.tolist():
+            assert sum(Fraction(v) ** 2 for v in row) <= 1  # exactly, in rationals
+    assert embedded(name)[0].fingerprint == one.fingerprint != other.fingerprint
+    assert not {tuple(r) for r in one.features.tolist()} & {tuple(r) for r in other.features.tolist()}
+
+
+def test_an_unknown_set_is_refused():
+    with pytest.raises(ValueError, match=r"'mnist' is not embedded; take digits-3-8 or breast-cancer"):
+        embedded("mnist")
+
+
+def test_norm_is_decided_exactly():
+    """0.6² + 0.8² in doubles is so close to 1 that only rationals can tell; one ulp more than 1 is one too many."""
+    for row in (
+        [0.6, 0.8],
+        [1.0, 0.0],
+        [torch.nextafter(torch.tensor(1.0, dtype=torch.float64), torch.tensor(2.0)).item(), 0.0],
+    ):
+        within = sum(Fraction(v) ** 2 for v in row) <= 1
+        features = torch.tensor([[0.0, 0.1], row], dtype=torch.float64)
+        if within:
+            assert len(Dataset("edge", features, torch.ones(2))) == 2
+        else:
+            with pytest.raises(
+                FeatureNormExceeded, match=r"record 1: norm 1\S* > feature_norm = 1; scale its features"
+            ):
+                Dataset("edge", features, torch.ones(2))
+
+
+def test_tiny_bounds_do_not_underflow():
+    features = torch.tensor([[3e-200, 0.0]], dtype=torch.float64)
+    assert len(Dataset("tiny", features, torch.ones(1), Fraction(1, 10**199)))
+    with pytest.raises(FeatureNormExceeded, match=r"norm (3|2\.9+\d*|3\.0+\d*)e-200 > feature_norm"):
+        Dataset("tiny", features, torch.ones(1), Fraction(1, 10**200))
+
+
+@pytest.mark.parametrize(
+    "features, labels, message",
+    [
+        ([[0.1], [0.2]], [1.0, 0.0], r"record 1: labels 0; write \+1 for one class and -1 for the other"),
+        ([[0.1], [0.2]], [1.0, float("nan")], r"record 1: labels nan"),
+        ([[0.1], [float("inf")]], [1.0, 1.0], r"record 1: features not finite; drop or repair"),
+        ([[0.1]], [1.0, 1.0], r"features \(1, 1\), labels \(2,\)"),
+        ([0.1], [1.0], r"features \(1,\)"),
+        ([[]], [1.0], r"n, d ≥ 1|need \(n, d\)"),
+    ],
+)
+def test_what_no_learner_can_use_is_refused(features, labels, message):
+    with pytest.raises(InvalidDataset, match=message):
+        Dataset("bad", torch.tensor(features), torch.tensor(labels))
+
+
+def test_a_dataset_is_a_copy():
+    features = torch.zeros(2, 2, dtype=torch.float64)
+    dataset = Dataset("copy", features, torch.ones(2))
+    features[0, 0] = 7.0
+    assert dataset.features[0, 0] == 0
+
+
+def test_replaced_overwrites_and_leaves_the_rest(make_data):
+    data, other = make_data(), make_data(2, 3, 1)
+    for by in (None, other):
+        changed = data.replaced((4, 1), by)
+        kept = [i for i in range(12) if i not in (1, 4)]
+        assert torch.equal(changed.features[kept], data.features[kept])
+        assert torch.equal(changed.features[[4, 1]], torch.zeros(2, 3) if by is None else other.features)
+        assert changed.fingerprint != data.fingerprint
+
+
+def test_fingerprint_is_of_the_bytes(make_data):
+    data = make_data(2, 1)
+    content = b"2x1;" + data.features.numpy().tobytes() + data.labels.numpy().tobytes()
+    assert data.fingerprint == hashlib.sha256(content).hexdigest()
+
+
+def test_normalise_takes_each_row_by_itself():
+    rows = torch.tensor([[3.0, 4.0], [0.0, 0.0], [1e-9, 0.0]])
+    once = normalise(rows, "2.5")
+    assert torch.linalg.vector_norm(once, dim=1).tolist() == pytest.approx([2.5, 0.0, 2.5])
+    assert torch.equal(normalise(rows[:1], "2.5"), once[:1])
+    Dataset("n", once, torch.ones(3), "2.5")
+
+
+def test_permutation_depends_on_its_key_alone():
+    assert sorted(permutation(50, "a")) == list(range(50))
+    assert permutation(50, "a") == permutation(50, "a") != permutation(50, "b")
+    assert permutation(6, "order 7") == sorted(
+        range(6), key=lambda i: hashlib.sha256(f"order 7/{i}".encode()).hexdigest()
+    )
