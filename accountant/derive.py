@@ -99,9 +99,8 @@ def derive(mechanism: NoisySGD, request: int = 0) -> Derivation:
 
 
 def derive_witness(mechanism: NoisySGD, request: int = 0) -> Derivation | None:
-    """T6, the lower bound of the class; None where there is none (a projection, or no noise at all)."""
-    history = phases(mechanism, request)
-    if mechanism.radius is not None or not history:
+    """T6, the lower bound of the class; None with a projection."""
+    if mechanism.radius is not None:
         return None
     constants = mechanism.loss.constants()
     return apply(
@@ -111,7 +110,7 @@ def derive_witness(mechanism: NoisySGD, request: int = 0) -> Derivation | None:
         strong_convexity=constants.strong_convexity,
         gradient_bound=constants.gradient_bound,
         neighbours=mechanism.neighbours,
-        phases=history,
+        phases=phases(mechanism, request),
     )
 
 
@@ -140,7 +139,7 @@ def derive_published(mechanism: NoisySGD, delta: Fraction | str) -> dict[str, De
     if len(mechanism.requests) > 1 or k == 0 or size > mechanism.batch_size or mechanism.initial_distance:
         return {}
     contraction, shift = (evaluate(rate, Exact()) for rate in derive_timeline(mechanism).premises[:2])
-    if contraction.factor >= 1:
+    if not 0 < contraction.factor < 1 or shift.distance == 0:
         return {}
     known = {
         "contraction": contraction.factor,

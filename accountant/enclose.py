@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from weakref import WeakKeyDictionary
 
 from flint import ctx
 
@@ -25,6 +27,10 @@ from accountant.quantities import (
 LEAST_PRECISION = 128
 GREATEST_PRECISION = 8192
 SIGNIFICANT_BITS = 50  # twelve decimal digits, with room for the rounding
+
+
+# What has been evaluated, by precision: bounds on one run share their timeline. Dropped with the derivation.
+_known: defaultdict[int, WeakKeyDictionary[Derivation, Quantity]] = defaultdict(WeakKeyDictionary)
 
 
 class Indeterminate(ArithmeticError):
@@ -88,7 +94,7 @@ def enclose_all(derivation: Derivation) -> tuple[Enclosure, ...]:
     while bits <= GREATEST_PRECISION:
         with precision(bits):
             try:
-                pairs = [ends(value) for value in _values(evaluate(derivation, Ball()))]
+                pairs = [ends(value) for value in _values(evaluate(derivation, Ball(), _known[bits]))]
             except Undecided as undecided:
                 pairs, open_condition = [None], str(undecided)
         if all(pair is not None for pair in pairs):

@@ -26,7 +26,7 @@ def exact(value: int | Fraction | Decimal | str, name: str = "value") -> Fractio
     if isinstance(value, bool):
         raise TypeError(f"{name}: a number is needed, got {value}")
     if isinstance(value, float):
-        raise TypeError(f'{name}: a float is not exact; write {name}="{value!r}" (a decimal string) or a Fraction')
+        raise TypeError(f'{name}: a float is not exact; write the decimal string "{value!r}" or a Fraction')
     if isinstance(value, int | Fraction):
         return Fraction(value)
     if isinstance(value, Decimal):

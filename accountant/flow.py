@@ -7,7 +7,6 @@ stretches in a row have it again; so n equal epochs cost log n operations, and n
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -60,14 +59,12 @@ def repeat(A: Arithmetic, flow: Flow, n: int) -> Flow:
     """The same stretch n times."""
     if n == 0:
         return still(A)
-    if n == 1:
-        return flow
     shift = flow.shift * A.geometric(flow.rate, n)
     cap = flow.cap
     if cap is not None:
         # Iterating w ← r·w + S from the cap is monotone: the least value is at one of the two ends.
-        cap = A.minimum(cap, flow.rate ** (n - 1) * cap + flow.shift * A.geometric(flow.rate, n - 1))
-    return Flow(flow.rate**n, shift, flow.variance * A.geometric(flow.rate * flow.rate, n), cap)
+        cap = A.minimum(cap, A.power(flow.rate, n - 1) * cap + flow.shift * A.geometric(flow.rate, n - 1))
+    return Flow(A.power(flow.rate, n), shift, flow.variance * A.geometric(flow.rate * flow.rate, n), cap)
 
 
 class Flows:
@@ -125,24 +122,20 @@ class Flows:
         return then(A, flow, repeat(A, clean, end - at)) if at < end else flow
 
 
-def shift_marks(timeline: Timeline, start: Mark, end: Mark) -> Iterator[Mark]:
-    """The marks just before a shift, strictly between start and end, at which the string can touch the staircase.
+def shift_marks(timeline: Timeline, start: Mark, end: Mark) -> list[Mark]:
+    """The marks just before a shift, strictly between start and end, at which a string from start to end can cross
+    the staircase.
 
-    Where c ≤ 1 the points of one position lie on a concave curve: its first and last epoch are enough. Else every
-    epoch is needed.
+    Where c ≤ 1 the points of one position lie on a concave curve, so that its first and last epoch in [start, end]
+    are enough; start and end themselves are on the string. Where c > 1 every epoch is needed.
     """
-    for i, block in enumerate(timeline.blocks):
-        if not block.shifts or block.epochs == 0 or not start.block <= i <= end.block:
-            continue
-        first = start.epoch if i == start.block else 0
-        last = end.epoch if i == end.block else block.epochs - 1
-        for epoch in range(first, last + 1) if block.expanding else sorted(ends_of(first, last)):
-            for position, _ in block.shifts:
-                mark = Mark(i, epoch, position)
-                if start < mark < end:
-                    yield mark
-
-
-def ends_of(first: int, last: int) -> set[int]:
-    """The epochs that can hold the first and the last mark of a position when both end epochs may be partial."""
-    return {e for e in (first, first + 1, last - 1, last) if first <= e <= last}
+    marks: set[Mark] = set()
+    for i in range(start.block, min(end.block + 1, len(timeline.blocks))):
+        block = timeline.blocks[i]
+        for position, _ in block.shifts:
+            first = start.epoch + (position < start.position) if i == start.block else 0
+            last = end.epoch - (position > end.position) if i == end.block else block.epochs - 1
+            if first <= last:
+                epochs = range(first, last + 1) if block.expanding else (first, last)
+                marks.update(Mark(i, epoch, position) for epoch in epochs)
+    return sorted(marks - {start, end})

@@ -11,8 +11,10 @@ formula. Assumptions are never dropped: a derivation carries those of every theo
 
 from __future__ import annotations
 
+import ast
 import inspect
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from fractions import Fraction
 from types import UnionType
@@ -69,10 +71,24 @@ class Theorem:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """The side conditions, read off the body's `require` calls."""
-        import re
+        """The side conditions, read off the `require` calls of the body and of the helpers that it calls."""
+        return tuple(dict.fromkeys(_required(self.body, set())))
 
-        return tuple(re.findall(r"A\.require\(.*?\"([^\"]+)\"", inspect.getsource(self.body), flags=re.DOTALL))
+
+def _required(function: Callable[..., Any], seen: set[Callable[..., Any]]) -> Iterator[str]:
+    """The conditions in source order; a value in braces is filled in where the helper is called."""
+    seen.add(function)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
+        match call.func:
+            case ast.Attribute(attr="require"):
+                text = call.args[1]
+                yield text.value if isinstance(text, ast.Constant) else ast.unparse(text)[2:-1]
+            case ast.Name(id=name):
+                helper = function.__globals__.get(name)
+                if inspect.isfunction(helper) and helper.__module__.startswith("accountant.") and helper not in seen:
+                    yield from _required(helper, seen)
 
 
 def theorem(
@@ -135,6 +151,9 @@ class Derivation:
         t = self.theorem
         if THEOREMS.get(t.id) is not t:
             raise TheoremError(f"{t.id} is no theorem of this table")
+        for p in self.premises:
+            if not isinstance(p, Derivation):
+                raise TypeError(f"{t.name} ({t.id}): a premise is a Derivation, made by `apply`; got {p!r}")
         kinds = t.premises
         if t.variadic:
             kinds = (kinds * len(self.premises))[: len(self.premises)]
@@ -186,12 +205,15 @@ def apply(theorem: Theorem, *premises: Derivation, **arguments: Any) -> Derivati
     return Derivation(theorem, premises, tuple(arguments.items()))
 
 
-def numbers(A: Arithmetic, value: Any) -> Any:
-    """An argument as the body sees it: Fractions become numbers of A, integers (counts) and names stay."""
-    if isinstance(value, Fraction):
+def numbers(A: Arithmetic, value: Any, whole: bool = False) -> Any:
+    """An argument as the body sees it: Fractions become numbers of A, names and integers (counts) stay.
+
+    whole: integers become numbers as well; left alone, 2/3 of them would be a float.
+    """
+    if isinstance(value, Fraction) or (whole and isinstance(value, int)):
         return A.of(value)
     if isinstance(value, tuple):
-        return tuple(numbers(A, item) for item in value)
+        return tuple(numbers(A, item, whole) for item in value)
     if is_dataclass(value):
         return replace(value, **{f.name: numbers(A, getattr(value, f.name)) for f in fields(value)})
     return value
@@ -200,21 +222,25 @@ def numbers(A: Arithmetic, value: Any) -> Any:
 def _conclude(d: Derivation, A: Arithmetic, premises: tuple[Quantity, ...]) -> Quantity:
     if d.theorem.rational and not isinstance(A, Symbol):
         A = Exact()
-    premises = tuple(numbers(A, p) for p in premises)
+    body, premises = d.theorem.body, tuple(numbers(A, p) for p in premises)
+    numeric = {name for name, kind in body.__annotations__.items() if "Number" in str(kind)}
     try:
-        return d.theorem.body(A, *premises, **{name: numbers(A, value) for name, value in d.arguments})
+        return body(A, *premises, **{name: numbers(A, value, name in numeric) for name, value in d.arguments})
     except ConditionViolated as violated:
         raise TheoremError(f"{d.theorem.name} ({d.theorem.id}): {violated}") from violated
 
 
-def evaluate(derivation: Derivation, A: Arithmetic) -> Quantity:
-    """The conclusion, computed in A from the leaves up; each node once.
+def evaluate(
+    derivation: Derivation, A: Arithmetic, known: MutableMapping[Derivation, Quantity] | None = None
+) -> Quantity:
+    """The conclusion, computed in A from the leaves up; each node once. `known` remembers them for the next call in A.
 
     Raises:
         TheoremError: a side condition fails.
         Undecided: a side condition is open at this precision.
     """
-    known: dict[int, Quantity] = {}
+    known = {} if known is None else known
     for d in derivation.nodes():
-        known[id(d)] = _conclude(d, A, tuple(known[id(p)] for p in d.premises))
-    return numbers(A, known[id(derivation)])
+        if d not in known:
+            known[d] = _conclude(d, A, tuple(known[p] for p in d.premises))
+    return numbers(A, known[derivation])

@@ -23,12 +23,12 @@ class TooLong(ValueError):
 def staircase(A: Arithmetic, timeline: Timeline) -> list[tuple[Mark, Number, Number]]:
     """(mark, V, D) in units of the last step: at the start, just before each shift that can matter, and at the end."""
     flows = Flows(A, timeline)
-    marks: list[Mark] = []
-    for mark in shift_marks(timeline, Mark(0), flows.end):
-        marks.append(mark)
-        if len(marks) > MOST_MARKS:
-            raise TooLong(f"more than {MOST_MARKS} shift steps with c > 1; take a step size of at most 2/L")
-    marks.append(flows.end)
+    expanding = sum(block.epochs * len(block.shifts) for block in timeline.blocks if block.expanding)
+    if expanding > MOST_MARKS:
+        raise TooLong(
+            f"{expanding} shift steps with c > 1, at most {MOST_MARKS} are supported; take a step size of at most 2/L"
+        )
+    marks = [*shift_marks(timeline, Mark(0), flows.end), flows.end]
     at, w, v = Mark(0), timeline.start, A.of(0)
     local, rates = [(w, v)], []
     for mark in marks:

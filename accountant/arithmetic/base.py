@@ -66,6 +66,10 @@ class Arithmetic(ABC):
         """|x|."""
         return self.maximum(x, -x)
 
+    def power(self, x: Number, n: int) -> Number:
+        """x^n for a count n ≥ 0."""
+        return x**n
+
     def geometric(self, x: Number, n: int) -> Number:
         """Σ_{i<n} x^i by doubling, g(2k) = g(k)(1 + x^k): no division, so that x = 1 or x near 1 needs no care."""
         total, power = self.of(0), self.of(1)  # g(k) and x^k, k being the leading bits of n

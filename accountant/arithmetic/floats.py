@@ -68,11 +68,12 @@ def log_gaussian_delta(mu: Number, epsilon: Number) -> Number:
     a, b = mu / 2 - epsilon / mu, -mu / 2 - epsilon / mu
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         far = special.log_ndtr(a) + np.log(-np.expm1(epsilon + special.log_ndtr(b) - special.log_ndtr(a)))
-        x = (a + b)[..., None] / 2 + (mu / 2)[..., None] * _NODES
-        slope = 1 + x * _mills(np.minimum(x, 30))
-        near = np.log(mu / 2 * np.sum(_WEIGHTS * slope, axis=-1))
-        plain = np.log(_mills(np.minimum(a, 30)) - _mills(np.minimum(b, 30)))
-        close = -(a**2) / 2 - _LOG_SQRT_TAU + np.where(mu < 1, near, plain)
+        difference = _mills(np.minimum(a, 30)) - _mills(np.minimum(b, 30))
+        if np.any(mu < 1):
+            x = (a + b)[..., None] / 2 + (mu / 2)[..., None] * _NODES
+            slope = 1 + x * _mills(np.minimum(x, 30))
+            difference = np.where(mu < 1, mu / 2 * np.sum(_WEIGHTS * slope, axis=-1), difference)
+        close = -(a**2) / 2 - _LOG_SQRT_TAU + np.log(difference)
     return np.where(a > 5, far, close)[()]
 
 
@@ -93,7 +94,8 @@ def gaussian_epsilon(mu: Number, delta: Number) -> Number:
         newton = epsilon + (value - target) * np.exp(value - epsilon - special.log_ndtr(b))
         inside = (newton > low) & (newton < high)
         following = np.where(inside, newton, (low + high) / 2)
-        done = np.all(np.abs(following - epsilon) <= 4e-15 * epsilon)
+        # A Newton step's error is the square of its length; rounding keeps it from vanishing.
+        done = np.all(np.abs(following - epsilon) <= np.where(inside, 1e-8, 1e-14) * epsilon)
         epsilon = following
         if done:
             break

@@ -10,6 +10,57 @@ import sympy
 from accountant.arithmetic.base import Arithmetic, Number
 
 
+class Count(int):
+    """A count with a name: it decides comparisons as the number that it is, and prints as the symbol.
+
+    So a body whose shape depends on numbers (where the string bends) runs as it stands, and its formula still says T,
+    K, l.
+    """
+
+    symbol: sympy.Expr
+
+    def __new__(cls, value: int, symbol: sympy.Expr) -> Count:
+        count = super().__new__(cls, value)
+        count.symbol = symbol
+        return count
+
+    def __add__(self, other: int) -> Count:
+        return Count(int(self) + int(other), self.symbol + symbol_of(other))
+
+    def __sub__(self, other: int) -> Count:
+        return Count(int(self) - int(other), self.symbol - symbol_of(other))
+
+    def __rsub__(self, other: int) -> Count:
+        return Count(int(other) - int(self), symbol_of(other) - self.symbol)
+
+    def __mul__(self, other: int) -> Count:
+        return Count(int(self) * int(other), self.symbol * symbol_of(other))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+
+def symbol_of(n: int) -> sympy.Expr:
+    """How a count prints."""
+    return n.symbol if isinstance(n, Count) else sympy.sympify(int(n))
+
+
+def tidy(expression: sympy.Expr) -> sympy.Expr:
+    """The same expression with its powers of one base gathered and each term factored."""
+    return sympy.Add(*(_tidy_term(term) for term in sympy.Add.make_args(expression)))
+
+
+def _tidy_term(term: sympy.Expr) -> sympy.Expr:
+    gathered = sympy.powdenest(sympy.powsimp(sympy.expand_power_exp(term)), force=True)
+    gathered = gathered.replace(_is_even_power_of_absolute, lambda power: power.base.args[0] ** power.exp)
+    return sympy.powsimp(sympy.factor(sympy.together(gathered)), deep=True)
+
+
+def _is_even_power_of_absolute(expression: sympy.Expr) -> bool:
+    """|x|², which for the real x of theorem bodies is x²."""
+    return expression.is_Pow and isinstance(expression.base, sympy.Abs) and bool(expression.exp.is_even)
+
+
 @final
 class Symbol(Arithmetic):
     """Side conditions are collected in `conditions`, not decided."""
@@ -20,6 +71,8 @@ class Symbol(Arithmetic):
     def of(self, value: Fraction | int | sympy.Basic) -> Number:
         if isinstance(value, sympy.Basic):
             return value
+        if isinstance(value, Count):
+            return value.symbol
         value = Fraction(value)
         return sympy.Rational(value.numerator, value.denominator)
 
@@ -41,7 +94,13 @@ class Symbol(Arithmetic):
     def at_least(self, x: Number, y: Number) -> bool | None:
         return None
 
-    def geometric(self, x: Number, n: int | sympy.Basic) -> Number:
+    def power(self, x: Number, n: int) -> Number:
+        return x ** symbol_of(n)
+
+    def geometric(self, x: Number, n: int) -> Number:
+        n = symbol_of(n)
+        if x == 1:
+            return n
         return {0: sympy.S.Zero, 1: sympy.S.One}.get(n, (1 - x**n) / (1 - x))
 
     def where_at_least(self, x: Number, y: Number, then: Number, otherwise: Number) -> Number:

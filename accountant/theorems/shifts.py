@@ -99,7 +99,9 @@ def unlearning_noise(
     A.require(below(A, A.of(0), variance), "0 < τ²", variance)
     A.require(A.at_least(contraction, A.of(0)), "0 ≤ c", contraction)
     return GaussianDP(
-        learned.distance * contraction**steps / A.sqrt(variance * A.geometric(contraction * contraction, steps))
+        learned.distance
+        * A.power(contraction, steps)
+        / A.sqrt(variance * A.geometric(contraction * contraction, steps))
     )
 
 
@@ -129,6 +131,7 @@ def closed_form(
     c = contraction
     A.require(A.at_least(A.of(1), c), "c ≤ 1", c)
     A.require(A.at_least(c, A.of(0)), "0 ≤ c", c)
+    A.require(A.at_least(shift, A.of(0)), "0 ≤ s", shift)
     A.require(below(A, A.of(0), variance), "0 < τ²", variance)
     A.require(0 <= position < batches, "0 ≤ j < l", position)
     A.require(epochs >= 1, "T ≥ 1", epochs)
@@ -136,17 +139,19 @@ def closed_form(
     square = c * c
     late = batches - 1 - position  # clean steps after the shift in each epoch
     if unlearning_epochs >= 1:
-        learned = shift * c**late * A.geometric(c**batches, epochs)
+        learned = shift * A.power(c, late) * A.geometric(A.power(c, batches), epochs)
         steps = batches * (epochs + unlearning_epochs) - position
-        distance = learned * c ** (batches * unlearning_epochs)
+        distance = learned * A.power(c, batches * unlearning_epochs)
         return GaussianDP(distance / A.sqrt(variance * A.geometric(square, steps)))
-    last, last_variance = shift * c**late, variance * A.geometric(square, late + 1)
-    early = shift * c ** (batches + late) * A.geometric(c**batches, epochs - 1)
-    early_variance = variance * square ** (late + 1) * A.geometric(square, batches * (epochs - 1))
+    last, last_variance = shift * A.power(c, late), variance * A.geometric(square, late + 1)
+    arrived = shift * A.geometric(A.power(c, batches), epochs - 1)
+    gathered = variance * A.geometric(square, batches * (epochs - 1))
+    early, early_variance = A.power(c, batches + late) * arrived, A.power(square, late + 1) * gathered
     together = (early + last) ** 2 / (early_variance + last_variance)
     if epochs == 1:
         return GaussianDP(A.sqrt(together))
-    apart = early**2 / early_variance + last**2 / last_variance
+    # early²/early_variance with the powers of c cancelled, so that c = 0 is included
+    apart = (A.power(c, batches - 1) * arrived) ** 2 / gathered + last**2 / last_variance
     # The string bends upwards (two segments) unless the early slope is the steeper one; then it is one segment.
     slopes = early * (early_variance + last_variance), (early + last) * early_variance
     return GaussianDP(A.sqrt(A.where_at_least(*slopes, together, apart)))
@@ -184,10 +189,12 @@ def straight_witness(
     A.require(neighbours in ("replace-one", "remove-one"), "neighbours: replace-one or remove-one", neighbours)
     change = 2 if neighbours == "replace-one" else 1
     slopes = tuple(1 - phase.step_size * m for phase in phases)
-    shifts = tuple(change * phase.step_size * M / phase.batch_size for phase in phases)
+    shifts = tuple(change * phase.step_size * M / A.of(phase.batch_size) for phase in phases)
     timeline = Timeline(start, None, blocks(A, slopes, shifts, phases))
     flows = Flows(A, timeline)
     flow = flows.between(Mark(0), flows.end)
     distance = A.absolute(flow.rate * start + flow.shift)
+    if A.at_least(A.of(0), distance):
+        return GaussianWitness(A.of(0))
     A.require(below(A, A.of(0), flow.variance), "noise in some step", flow.variance)
     return GaussianWitness(distance / A.sqrt(flow.variance))

@@ -151,9 +151,11 @@ def wasserstein_by_batch(
     None: T → ∞."""
     A.require(0 <= position < batches, "0 ≤ j < l", position)
     A.require(A.at_least(contraction, A.of(0)), "0 ≤ c", contraction)
-    per_epoch = contraction**batches
-    late = shift * contraction ** (batches - 1 - position)
+    A.require(A.at_least(shift, A.of(0)), "0 ≤ s", shift)
+    per_epoch = A.power(contraction, batches)
+    late = shift * A.power(contraction, batches - 1 - position)
     if epochs is not None:
+        A.require(epochs >= 0, "T ≥ 0", epochs)
         return Wasserstein(late * A.geometric(per_epoch, epochs))
     A.require(below(A, contraction, A.of(1)), "c < 1 for T → ∞", contraction)
     return Wasserstein(late / (1 - per_epoch))

@@ -1,0 +1,50 @@
+"""What is true: W∞ bounds, Gaussian-DP parameters, Rényi divergences and ε of noisy-gradient mechanisms, with proofs.
+
+derive(mechanism) -> Derivation            the best bound that is proved, as a tree of theorems
+enclose(derivation) -> Enclosure           its number, in balls, rounded outward
+explain(derivation) -> str                 its formulas
+"""
+
+from accountant.derive import (
+    derive,
+    derive_distance,
+    derive_epsilon,
+    derive_from_distance,
+    derive_published,
+    derive_renyi,
+    derive_timeline,
+    derive_witness,
+)
+from accountant.enclose import Enclosure, Indeterminate, enclose, enclose_all
+from accountant.explain import Explanation, explain
+from accountant.kernel import ASSUMPTIONS, THEOREMS, Derivation, TheoremError, apply, evaluate
+from accountant.losses import ConstantLoss, InvalidLoss, LogisticLoss
+from accountant.mechanisms import InvalidMechanism, NoisySGD
+
+__all__ = [
+    "ASSUMPTIONS",
+    "THEOREMS",
+    "ConstantLoss",
+    "Derivation",
+    "Enclosure",
+    "Explanation",
+    "Indeterminate",
+    "InvalidLoss",
+    "InvalidMechanism",
+    "LogisticLoss",
+    "NoisySGD",
+    "TheoremError",
+    "apply",
+    "derive",
+    "derive_distance",
+    "derive_epsilon",
+    "derive_from_distance",
+    "derive_published",
+    "derive_renyi",
+    "derive_timeline",
+    "derive_witness",
+    "enclose",
+    "enclose_all",
+    "evaluate",
+    "explain",
+]

@@ -1,0 +1,68 @@
+"""What is claimed: run files, verdicts, calibration, certificates and their verification.
+
+    certify(path_or_mapping) -> Result
+    calibrate(path_or_mapping, tune="noise_std") -> Calibration
+    compare(path_or_mapping) -> Comparison
+    verify(certificate) -> Verification
+    write_certificate(result, directory) -> Path
+
+Names are loaded when first asked for, so that `python -m certify.checker` needs the standard library alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from certify.calibration import Calibration, calibrate
+    from certify.certificate import write_certificate
+    from certify.claims import Verdict
+    from certify.comparison import Comparison, compare
+    from certify.errors import Exit, OutOfReach, UsageError
+    from certify.result import Result, certify
+    from certify.spec import Run, read_run
+    from certify.verification import Verification, verify
+
+_HOME = {
+    "Calibration": "calibration",
+    "Comparison": "comparison",
+    "Exit": "errors",
+    "OutOfReach": "errors",
+    "Result": "result",
+    "Run": "spec",
+    "UsageError": "errors",
+    "Verdict": "claims",
+    "Verification": "verification",
+    "calibrate": "calibration",
+    "certify": "result",
+    "compare": "comparison",
+    "read_run": "spec",
+    "verify": "verification",
+    "write_certificate": "certificate",
+}
+
+__all__ = [
+    "Calibration",
+    "Comparison",
+    "Exit",
+    "OutOfReach",
+    "Result",
+    "Run",
+    "UsageError",
+    "Verdict",
+    "Verification",
+    "calibrate",
+    "certify",
+    "compare",
+    "read_run",
+    "verify",
+    "write_certificate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'certify' has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(f"certify.{_HOME[name]}"), name)
+    return value

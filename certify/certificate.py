@@ -1,0 +1,164 @@
+"""Write a certificate: an in-toto statement with the proof as JSON, in a DSSE envelope. The format is
+docs/certificate.md."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from accountant import Derivation, enclose, enclose_all
+from accountant.exact import canonical
+from accountant.quantities import GaussianWitness
+from certify.result import Result
+from certify.spec import canonical_json
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:plumbline-dp:certificate:v1"
+FILE_NAME = "certificate.json"
+
+
+class _Proof:
+    """The derivations as a list of steps, each written once, premises first."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Any]] = []
+        self._index: dict[bytes, int] = {}
+        self._known: dict[int, int] = {}
+
+    def add(self, derivation: Derivation) -> str:
+        """The number of the step that concludes this derivation."""
+        for node in derivation.nodes():
+            if id(node) not in self._known:
+                self._known[id(node)] = self._step(node)
+        return str(self._known[id(derivation)])
+
+    def _step(self, node: Derivation) -> int:
+        arguments = {name: _written(value) for name, value in node.arguments}
+        if node.theorem.id == "T10":
+            for phase in arguments["phases"]:
+                del phase["batch_size"]  # its premise C2 says it
+        applied = {
+            "theorem": node.theorem.id,
+            "args": arguments,
+            "premises": [str(self._known[id(premise)]) for premise in node.premises],
+        }
+        key = canonical_json(applied)
+        if key not in self._index:
+            self._index[key] = len(self.steps)
+            self.steps.append(applied | {"concludes": _conclusion(node)})
+        return self._index[key]
+
+
+def _written(value: Any) -> Any:
+    """An exact argument as JSON: numbers as canonical strings, records as objects."""
+    if isinstance(value, int | Fraction):
+        return canonical(value)
+    if isinstance(value, tuple):
+        return [_written(item) for item in value]
+    if is_dataclass(value):
+        return {f.name: _written(getattr(value, f.name)) for f in fields(value)}
+    return value
+
+
+def _conclusion(node: Derivation) -> dict[str, Any]:
+    match node.theorem.id:
+        case "L1" | "C1" | "C2":
+            names = {"factor": "contraction", "distance": "shift"}
+            return {names.get(f.name, f.name): canonical(getattr(node.glance, f.name)) for f in fields(node.glance)}
+        case "T10":
+            return {"steps": canonical(sum(block.epochs * block.batches for block in node.glance.blocks))}
+        case "T1":
+            return {"wasserstein": enclose(node).above()}
+        case "T3":
+            return {"mu": enclose(node).above()}
+        case "T6":
+            return {"mu": enclose(node).below()}
+        case "T2":
+            return {"renyi": [value.above() for value in enclose_all(node)]}
+        case "T11":
+            return {"epsilon": _epsilon(node)}
+    raise ValueError(f"{node.theorem.id} has no place in a certificate")
+
+
+def _epsilon(node: Derivation) -> str:
+    enclosure = enclose(node)
+    return enclosure.below() if node.premises[0].theorem.concludes is GaussianWitness else enclosure.above()
+
+
+def make_statement(result: Result, *, created: datetime | None = None) -> dict[str, Any]:
+    """The in-toto statement about a result. `created` is UTC; now, unless given."""
+    proof, claims = _Proof(), []
+    for claim in result.claims:
+        entry: dict[str, Any] = {
+            "bound": proof.add(claim.upper),
+            "lower": None if claim.lower is None else proof.add(claim.lower),
+        }
+        if claim is result.worst:
+            entry |= {
+                "renyi": proof.add(result.curve),
+                "learned": proof.add(result.learned),
+                "released": proof.add(result.released),
+            }
+        claims.append(entry)
+    shown = result.as_json()
+    for absent in ("published", "digest"):  # comparisons are not claims; the digest is the subject's
+        del shown[absent]
+    shown["requests"] = [
+        {"size": str(r["size"]), "epochs": str(r["epochs"]), "epsilon": r["epsilon"]} for r in shown["requests"]
+    ]
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": "run", "digest": {"sha256": result.digest}}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {
+            "producer": {"name": "plumbline-dp", "version": version("plumbline-dp")},
+            "created": (created or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "run": result.run.canonical,
+            **shown,
+            "proof": {"steps": proof.steps, "claims": claims},
+        },
+    }
+
+
+def make_envelope(statement: Mapping[str, Any]) -> dict[str, Any]:
+    """The unsigned DSSE envelope of a statement, with the digest of its payload."""
+    payload = canonical_json(statement)
+    return {
+        "payloadType": PAYLOAD_TYPE,
+        "payload": base64.b64encode(payload).decode(),
+        "signatures": [],
+        "digest": {"sha256": hashlib.sha256(payload).hexdigest()},
+    }
+
+
+def write_certificate(result: Result, directory: str | Path, *, created: datetime | None = None) -> Path:
+    """Write `directory/certificate.json`, whole or not at all; the directory is made. Returns its path."""
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / FILE_NAME
+    write_atomically(path, json.dumps(make_envelope(make_statement(result, created=created)), indent=1) + "\n")
+    return path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a half."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,304 @@
+"""Run files: TOML to a checked `Run`, its canonical form and its digest. The edge where numbers come in."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from accountant import ConstantLoss, InvalidLoss, InvalidMechanism, LogisticLoss, NoisySGD
+from accountant.exact import canonical, exact
+from certify.errors import UsageError
+
+MAX_BYTES = 1 << 20
+
+
+def _number(value: Any) -> Fraction:
+    try:
+        return exact(value, "value")
+    except (TypeError, ValueError) as problem:
+        raise ValueError(str(problem).removeprefix("value: ")) from None
+
+
+def _whole(value: Any) -> int:
+    number = _number(value)
+    if number.denominator != 1:
+        raise ValueError(f"{canonical(number)} must be a whole number")
+    return int(number)
+
+
+def _one_or_more(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _step_size(value: Any) -> Fraction | str:
+    return value if value in ("1/L", "2/(L+m)") else _number(value)
+
+
+Number = Annotated[Fraction, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Wholes = Annotated[list[Whole], BeforeValidator(_one_or_more)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class MechanismTable(_Table):
+    kind: Literal["pnsgd"] = Field(description="the mechanism; this version certifies projected noisy SGD")
+    samples: Whole = Field(description="n, number of records")
+    batch_size: Whole = Field(
+        description="b, records of a mini-batch; every epoch visits l = n/b fixed batches in order"
+    )
+    epochs: Whole = Field(description="T, epochs of learning; 0 = none")
+    unlearning_epochs: Wholes = Field(
+        [0], description="K, one number or one for each request; 0 = a claim about learning itself"
+    )
+    noise_std: Number = Field(description="σ: each step adds N(0, 2ησ² I)")
+    step_size: Annotated[Fraction | str, BeforeValidator(_step_size)] = Field(
+        "1/L", description='η: a number, "1/L" or "2/(L+m)"; at most 2/L without a radius'
+    )
+    radius: Number | None = Field(None, description="R of the ball that every step projects on; absent = no projection")
+    initial_distance: Number = Field(Fraction(0), description="W∞ distance of the two starts")
+    batch_order: Literal["fixed", "secret"] = Field(
+        "fixed", description='"fixed": the worst position counts; "secret" is not supported in this version'
+    )
+    remainder: Literal["error", "drop"] = Field("error", description="what to do where b does not divide n")
+
+
+class LogisticTable(_Table):
+    kind: Literal["logistic"] = Field(description="binary logistic regression; the constants are derived")
+    regularization: Number = Field(description="m of the regulariser (m/2)|θ|²")
+    feature_norm: Number = Field(Fraction(1), description="largest norm of a record's features")
+    clip: Number | None = Field(None, description="norm to which each record's data gradient is clipped; absent = none")
+
+
+class ConstantsTable(_Table):
+    kind: Literal["constants"] = Field(description="a loss known by its constants, which somebody attests")
+    smoothness: Number = Field(description="L of the regularised loss")
+    strong_convexity: Number = Field(description="m, from the regulariser")
+    gradient_bound: Number = Field(description="M, bound on the norm of one record's data gradient")
+
+
+class RequestsTable(_Table):
+    sizes: Wholes = Field([1], description="records erased by each request, in order")
+
+
+class TargetTable(_Table):
+    epsilon: Number = Field(description="ε to be met")
+    delta: Annotated[Fraction | str, BeforeValidator(lambda v: v if v == "1/n" else _number(v))] = Field(
+        "1/n", description='δ: a number in (0, 1), or "1/n"'
+    )
+
+
+class ThreatTable(_Table):
+    neighbours: Literal["replace-one", "remove-one"] = Field(
+        "replace-one", description='what "neighbouring" means; "remove-one" zeroes the record\'s data gradient'
+    )
+    reference: Literal["retrain", "retrain-T", "stationary"] = Field(
+        "retrain", description='what unlearning is compared with; this version supports "retrain" (for T + K epochs)'
+    )
+    release: Literal["final", "all"] = Field(
+        "final", description='what the observer sees; this version supports "final"'
+    )
+
+
+class AttestTable(_Table):
+    text: str = Field(description="what is attested, and by whom", max_length=10_000)
+    date: str = Field(description="when, as YYYY-MM-DD", pattern=r"^\d{4}-\d{2}-\d{2}$")
+    evidence: str | None = Field(None, description="SHA-256 of the evidence", pattern=r"^[0-9a-f]{64}$")
+
+
+class RunTable(_Table):
+    mechanism: MechanismTable
+    loss: Annotated[LogisticTable | ConstantsTable, Field(discriminator="kind")]
+    requests: RequestsTable = RequestsTable()
+    target: TargetTable
+    threat: ThreatTable = ThreatTable()
+    attest: AttestTable | None = None
+
+
+TABLES: dict[str, tuple[type[_Table], ...]] = {
+    "mechanism": (MechanismTable,),
+    "loss": (LogisticTable, ConstantsTable),
+    "requests": (RequestsTable,),
+    "target": (TargetTable,),
+    "threat": (ThreatTable,),
+    "attest": (AttestTable,),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A checked run file: the mechanism, the target, and the canonical form whose digest names the run."""
+
+    mechanism: NoisySGD
+    target_epsilon: Fraction
+    target_delta: Fraction
+    canonical: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical form."""
+        return hashlib.sha256(canonical_json(self.canonical)).hexdigest()
+
+    def with_values(self, **values: Any) -> Run:
+        """The same run with other values in its mechanism table. Raises UsageError as `read_run` does."""
+        tables = {name: dict(table) for name, table in self.canonical.items() if table is not None}
+        tables["mechanism"] |= values
+        return read_run(tables)
+
+
+def canonical_json(value: Any) -> bytes:
+    """Sorted keys, no whitespace, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def read_run(source: str | Path | Mapping[str, Any]) -> Run:
+    """Read a run file (a path to TOML, or a mapping of its tables).
+
+    Raises:
+        UsageError: unreadable, malformed, an unknown key, or a value out of range; one line with key, value and fix.
+        TypeError: a Python float in a mapping.
+    """
+    tables = source if isinstance(source, Mapping) else load_tables(Path(source))
+    _refuse_floats(tables, "")
+    try:
+        table = RunTable.model_validate(_without_nulls(tables))
+    except ValidationError as invalid:
+        raise UsageError(_first_problem(invalid, tables)) from None
+    return _run(table)
+
+
+def _refuse_floats(value: Any, key: str) -> None:
+    if isinstance(value, float):
+        exact(value, key)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            _refuse_floats(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_floats(item, key)
+
+
+def load_tables(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file, decimals kept exact. Raises UsageError."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{path}: a run file of more than {MAX_BYTES} bytes is not read")
+        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except OSError as problem:
+        raise UsageError(f"{path}: {problem.strerror or problem}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is no UTF-8 text") from None
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as problem:
+        raise UsageError(f"{path}: is no TOML: {str(problem).splitlines()[0]}") from None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return value
+
+
+def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
+    """One line: the key, the value, the fix."""
+    # A misspelt key shows up twice, as an unknown one and as one that is missing: the unknown one tells more.
+    problems = sorted(invalid.errors(), key=lambda p: p["type"] != "extra_forbidden")
+    problem = problems[0]
+    # pydantic names the chosen branch of [loss] in the location; a user knows only table.key
+    where = [str(part) for part in problem["loc"] if part not in ("logistic", "constants")]
+    key, kind = ".".join(where), problem["type"]
+    if kind == "extra_forbidden":
+        known = _known_keys(where, tables)
+        close = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
+        return f"{key}: unknown key" + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}")
+    if kind == "missing":
+        return f"{key}: is missing"
+    if kind == "union_tag_not_found":
+        return 'loss.kind: is missing; write "logistic" or "constants"'
+    if kind == "union_tag_invalid":
+        return f"loss.kind: got {problem['ctx']['tag']!r}; write one of {problem['ctx']['expected_tags']}"
+    shown = repr(problem["input"])
+    shown = str(problem["input"]) if isinstance(problem["input"], Decimal | int) else shown
+    if len(shown) > 80:
+        shown = shown[:77] + "..."
+    if kind == "literal_error":
+        return f"{key}: got {shown}; write one of {problem['ctx']['expected']}"
+    if kind == "value_error":
+        return f"{key}: {problem['ctx']['error']}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{key}: must be a table, got {shown}"
+    return f"{key}: {problem['msg'].lower()}, got {shown}"
+
+
+def _known_keys(where: list[str], tables: Mapping[str, Any]) -> list[str]:
+    if len(where) == 1:
+        return list(TABLES)
+    choices = TABLES.get(where[0], ())
+    if where[0] == "loss" and isinstance(tables.get("loss"), Mapping):
+        kind = tables["loss"].get("kind")
+        choices = (ConstantsTable,) if kind == "constants" else (LogisticTable,)
+    return sorted({name for table in choices for name in table.model_fields})
+
+
+def _run(table: RunTable) -> Run:
+    m, loss = table.mechanism, table.loss
+    try:
+        if isinstance(loss, LogisticTable):
+            made = LogisticLoss(loss.regularization, loss.feature_norm, loss.clip)
+        else:
+            made = ConstantLoss(loss.smoothness, loss.strong_convexity, loss.gradient_bound)
+        mechanism = NoisySGD(
+            samples=m.samples,
+            batch_size=m.batch_size,
+            epochs=m.epochs,
+            noise_std=m.noise_std,
+            loss=made,
+            unlearning_epochs=tuple(m.unlearning_epochs),
+            step_size=m.step_size,
+            radius=m.radius,
+            initial_distance=m.initial_distance,
+            batch_order=m.batch_order,
+            remainder=m.remainder,
+            requests=tuple(table.requests.sizes),
+            neighbours=table.threat.neighbours,
+            reference=table.threat.reference,
+            release=table.threat.release,
+        )
+    except InvalidMechanism as problem:
+        table_of = {"requests.sizes": "", **dict.fromkeys(("neighbours", "reference", "release"), "threat.")}
+        raise UsageError(f"{table_of.get(problem.key, 'mechanism.')}{problem}") from None
+    except InvalidLoss as problem:
+        raise UsageError(f"loss.{problem}") from None
+    delta = Fraction(1, mechanism.samples) if table.target.delta == "1/n" else table.target.delta
+    if not 0 < delta < 1:
+        raise UsageError(f"target.delta: {canonical(delta)} must lie strictly between 0 and 1")
+    if table.target.epsilon < 0:
+        raise UsageError(f"target.epsilon: {canonical(table.target.epsilon)} must be at least 0")
+    return Run(mechanism, table.target.epsilon, delta, _canonical(table, mechanism))
+
+
+def _canonical(table: RunTable, mechanism: NoisySGD) -> dict[str, Any]:
+    """Every key with its default, numbers as canonical strings, one unlearning entry for each request."""
+    tables = {name: _plain(getattr(table, name)) for name in TABLES}
+    tables["mechanism"]["unlearning_epochs"] = [str(k) for k in mechanism.unlearning_epochs]
+    tables["requests"]["sizes"] = [str(size) for size in mechanism.requests]
+    return tables
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return canonical(value) if isinstance(value, int | Fraction) else value
