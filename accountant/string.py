@@ -7,6 +7,8 @@ convex hull of the points (V_k, D_k) just before each shift, the start and the e
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from accountant.arithmetic import Arithmetic, Number
 from accountant.flow import Flows, Mark, shift_marks
 from accountant.quantities import Timeline
@@ -96,3 +98,37 @@ def _runs(marks: list[Mark]) -> tuple[Corner, ...]:
         else:
             runs.append(Corner(mark.block, mark.position, mark.epoch, mark.epoch))
     return tuple(runs)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The picture of T3, in units of the last step: cumulative variance V against cumulative shift.
+
+    staircase: (V, D) after each step, from the start; string: (V, A) at the start, the corners and the end.
+    """
+
+    staircase: tuple[tuple[Number, Number], ...]
+    string: tuple[tuple[Number, Number], ...]
+
+
+def outline(A: Arithmetic, timeline: Timeline, bends: tuple[Corner, ...]) -> Outline:
+    """Every step of a (short) timeline, and the string with these corners."""
+    w, v, local, factors = timeline.start, A.of(0), [(timeline.start, A.of(0))], []
+    index: dict[Mark, int] = {}
+    for i, block in enumerate(timeline.blocks):
+        shifts = dict(block.shifts)
+        for epoch in range(block.epochs):
+            for position in range(block.batches):
+                index[Mark(i, epoch, position)] = len(local) - 1
+                w = block.contraction * w + shifts.get(position, A.of(0))
+                v = block.contraction * block.contraction * v + block.variance
+                local.append((w, v))
+                factors.append(block.contraction)
+    scale, points = A.of(1), []
+    for (w, v), factor in zip(reversed(local), reversed([A.of(1), *factors]), strict=True):
+        points.append((scale * scale * v, scale * w))
+        scale = scale * factor
+    points.reverse()
+    corners = [Mark(bend.block, epoch, bend.position) for bend in bends for epoch in range(bend.first, bend.last + 1)]
+    start = (points[0][0], A.of(0))  # the string starts on the ground, whatever the runs' distance
+    return Outline(tuple(points), (start, *(points[index[corner]] for corner in corners), points[-1]))

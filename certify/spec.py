@@ -157,6 +157,12 @@ class Run:
         tables["mechanism"] |= values
         return read_run(tables)
 
+    def with_target(self, epsilon: Fraction) -> Run:
+        """The same run with another target ε."""
+        tables = {name: dict(table) for name, table in self.canonical.items() if table is not None}
+        tables["target"] |= {"epsilon": epsilon}
+        return read_run(tables)
+
 
 def canonical_json(value: Any) -> bytes:
     """Sorted keys, no whitespace, UTF-8."""

@@ -1,0 +1,50 @@
+# `make certify` and `make test` set up everything they need in .venv/.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+JOBS ?= 2
+
+# Pins what is installed, in pip's own build environments too.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: certify test test-slow bench lint docs clean help
+
+help:
+	@echo "make certify    certify, train, unlearn, verify, compare and draw, into out/"
+	@echo "make test       the tests that CI runs"
+	@echo "make test-slow  those that take longer"
+	@echo "make bench      the benchmarks, as ratios measured in one run"
+	@echo "make docs       write THEOREMS.md and docs/run-file.md from the code"
+	@echo "make lint       ruff"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Plumbline needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[learn,report,dev]'
+	@touch $@
+
+certify: $(READY)
+	$(BIN)/python examples/walkthrough.py --output out
+
+# The fast core first, the learners after it.
+test: $(READY)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and not learn"
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow and learn"
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -n $(JOBS) -m slow
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf .venv out build *.egg-info

@@ -1,0 +1,1377 @@
+"""Verify a Plumbline certificate with nothing but Python (3.11 or later).
+
+    python checker.py CERTIFICATE [--digest HEX]          this file may be copied alone to another machine
+
+A certificate (format: docs/certificate.md) carries a run, a claim about it, and a proof. This file believes none of it:
+it restates the theorems, derives from the run what each step of the proof must say, and computes every bound again in
+integer arithmetic that rounds outward. Nothing here uses floating point; an undecided comparison is a refusal. What it
+cannot check, it prints: the assumptions under which the claim holds. It never says that a deployed system is private.
+
+    verify(data: bytes, digest: str | None = None) -> Report          raises Malformed, Mismatch, DoesNotFollow
+
+    exit 0   verified, and the claim is CERTIFIED
+    exit 1   verified, but the claim is NOT_CERTIFIED; or the claim does not follow, or has expired   (DoesNotFollow)
+    exit 2   malformed input, or wrong usage                                                          (Malformed)
+    exit 3   verified, and the claim is INDETERMINATE
+    exit 4   the digest or the subject does not match                                                 (Mismatch)
+    exit 70  internal error
+
+The eight steps of `verify`, as numbered in docs/certificate.md:
+    1 size   2 envelope   3 types   4 subject   5 side conditions   6 recomputation   7 target   8 expiry
+
+Contents: limits and errors; closed tables; intervals; exp, π and the normal tail; powers; the theorems; the canonical
+run and what it implies; reading JSON; verification; command line.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import re
+import sys
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from functools import cache, cmp_to_key, lru_cache
+from itertools import pairwise
+from math import isqrt
+from typing import Any
+
+MAX_BYTES = 16 * 2**20
+MAX_NESTING = 32
+MAX_NUMBER = 400  # characters
+PRECISIONS = (128, 256, 512, 1024, 2048, 4096, 8192)  # bits, tried in turn until a comparison is decided
+MAX_EXACT = 2**16  # bits of c^steps up to which an undecided comparison is settled in exact rationals
+MAX_POINTS = 1_000_000  # points of one schedule that are looked at one by one (only c > 1 needs many)
+MAX_BATCHES = 100_000  # batches with differing records
+MAX_STEPS = 2**128
+
+
+class CheckError(Exception):
+    """A certificate that is refused. `steps` are the report's lines up to the failure."""
+
+    exit_code = 70
+    steps: tuple[str, ...] = ()
+
+
+class Malformed(CheckError):
+    """The input is no certificate at all, or an option is wrong."""
+
+    exit_code = 2
+
+
+class Mismatch(CheckError):
+    """The bytes, or the run, are not those that the digest names."""
+
+    exit_code = 4
+
+
+class DoesNotFollow(CheckError):
+    """The certificate is intact, but what it claims does not follow."""
+
+    exit_code = 1
+
+
+class Undecided(Exception):
+    """Two enclosures overlap: the comparison needs more precision."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a certificate says, after it was verified."""
+
+    exit_code: int
+    verdict: str
+    digest: str  # SHA-256 of the canonical run
+    signed: bool
+    steps: tuple[str, ...]
+    claim: str
+    assumptions: tuple[tuple[str, str, str], ...]  # (id, status, text)
+
+    def __str__(self) -> str:
+        notice = "" if self.signed else "UNSIGNED: nobody vouches for the run; the digest shows only that it is whole\n"
+        assumed = "".join(f"\n  {status:<8}  {name}: {text}" for name, status, text in self.assumptions)
+        return "\n".join(self.steps) + f"\n\n{notice}{self.claim}\nThis holds under these assumptions:{assumed}"
+
+
+def require(condition: bool, message: str) -> None:
+    """A side condition or a conclusion: it holds, or the claim does not follow."""
+    if not condition:
+        raise DoesNotFollow(message)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Closed tables
+# ---------------------------------------------------------------------------------------------------------------------
+
+NAMES = {
+    "L1": "logistic_constants",
+    "C1": "contraction",
+    "C2": "gradient_shift",
+    "T10": "requests",
+    "T1": "wasserstein_tracking",
+    "T3": "taut_string",
+    "T2": "renyi_curve",
+    "T6": "straight_witness",
+    "T11": "gaussian_profile",
+}
+
+ASSUMPTIONS = {
+    "convexity": "The data loss of every record is convex in the parameters, and the regulariser makes the loss "
+    "m-strongly convex, alike for neighbours.",
+    "smoothness": "The regularised loss is L-smooth in the parameters.",
+    "gradient_bound": "The data gradient of every record has norm at most M at every parameter vector.",
+    "feature_norm": "Every feature vector has norm at most feature_norm and every label is -1 or +1.",
+    "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
+    "projection": "Every step ends with the projection on the ball of the given radius, and both starts lie in it.",
+    "starts": "The two runs start at most initial_distance apart, independently of the data.",
+    "neighbours:replace-one": "Neighbouring datasets differ in the value of the named records; their number is the "
+    "same.",
+    "neighbours:remove-one": "Neighbouring datasets differ in that the data gradients of the named records are zero; "
+    "the batches keep their size.",
+    "batches:fixed": "The batches are fixed in advance, visited in the same order every epoch, and alike in both runs.",
+    "release:final": "The observer sees the final model alone, and the requests were fixed in advance.",
+    "reference:retrain": "Unlearning is compared with retraining for as many epochs, with the same start and batches, "
+    "without the erased records.",
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Intervals
+# ---------------------------------------------------------------------------------------------------------------------
+
+Dyadic = tuple[int, int]  # (mantissa, exponent) stands for mantissa · 2**exponent
+
+
+def _rounded(number: Dyadic, bits: int, up: bool) -> Dyadic:
+    """The number rounded down (or up) to a mantissa of about `bits` bits."""
+    mantissa, exponent = number
+    extra = mantissa.bit_length() - bits
+    if extra <= 0:
+        return number
+    return (-(-mantissa >> extra) if up else mantissa >> extra), exponent + extra  # >> rounds down
+
+
+def _compare(x: Dyadic, y: Dyadic) -> int:
+    """-1, 0 or 1; exact, and cheap however far apart the exponents are."""
+    (m, e), (n, f) = x, y
+    if m == 0 or n == 0 or (m > 0) != (n > 0):
+        return ((m > 0) - (m < 0)) - ((n > 0) - (n < 0))
+    magnitude = (m.bit_length() + e) - (n.bit_length() + f)
+    if magnitude:
+        return 1 if (magnitude > 0) == (m > 0) else -1
+    m, n = m << max(e - f, 0), n << max(f - e, 0)  # equal magnitudes: the shift is no longer than a mantissa
+    return (m > n) - (m < n)
+
+
+def _sum(x: Dyadic, y: Dyadic, bits: int, up: bool) -> Dyadic:
+    """x + y, rounded down or up."""
+    if x[0] == 0 or y[0] == 0:
+        return _rounded(y if x[0] == 0 else x, bits, up)
+    (m, e), (n, f) = (x, y) if x[1] >= y[1] else (y, x)
+    if n.bit_length() + f < e - 2 * bits:  # out of sight: replace it by the sliver that rounds the same way
+        n, f = ((n > 0) if up else -(n < 0)), e - 2 * bits
+    return _rounded(((m << (e - f)) + n, f), bits, up)
+
+
+def _quotient(x: Dyadic, y: Dyadic, bits: int, up: bool) -> Dyadic:
+    """x / y for y > 0, rounded down or up."""
+    (m, e), (n, f) = x, y
+    shift = max(0, bits + 1 + n.bit_length() - m.bit_length())
+    quotient = -((-m << shift) // n) if up else (m << shift) // n
+    return _rounded((quotient, e - f - shift), bits, up)
+
+
+_by_value = cmp_to_key(_compare)
+
+
+class Interval:
+    """All real numbers from `low` to `high`, both dyadic. Every result contains what it stands for.
+
+    Operations round outward to `bits` bits, relatively: no underflow, no overflow. A comparison is answered only when
+    it holds, or fails, for all members; else it raises `Undecided`. Integers and fractions are enclosed on the fly.
+    """
+
+    __slots__ = ("bits", "high", "low")
+
+    def __init__(self, low: Dyadic, high: Dyadic, bits: int) -> None:
+        self.low, self.high, self.bits = low, high, bits
+
+    @classmethod
+    def of(cls, value: int | Fraction, bits: int) -> Interval:
+        if value.denominator == 1:
+            whole = (value.numerator, 0)
+            return cls(_rounded(whole, bits, False), _rounded(whole, bits, True), bits)
+        ratio = (value.numerator, 0), (value.denominator, 0)
+        return cls(_quotient(*ratio, bits, False), _quotient(*ratio, bits, True), bits)
+
+    def _lift(self, other: Interval | int | Fraction) -> Interval:
+        return other if isinstance(other, Interval) else Interval.of(other, self.bits)
+
+    def __add__(self, other: Interval | int | Fraction) -> Interval:
+        y, bits = self._lift(other), self.bits
+        return Interval(_sum(self.low, y.low, bits, False), _sum(self.high, y.high, bits, True), bits)
+
+    def __neg__(self) -> Interval:
+        return Interval((-self.high[0], self.high[1]), (-self.low[0], self.low[1]), self.bits)
+
+    def __sub__(self, other: Interval | int | Fraction) -> Interval:
+        return self + -self._lift(other)
+
+    def __rsub__(self, other: int | Fraction) -> Interval:
+        return self._lift(other) + -self
+
+    def __mul__(self, other: Interval | int | Fraction) -> Interval:
+        y, bits = self._lift(other), self.bits
+        (a, i), (b, j), (c, k), (d, m) = self.low, self.high, y.low, y.high
+        if a >= 0 and c >= 0:
+            low, high = (a * c, i + k), (b * d, j + m)
+        else:
+            products = sorted(((a * c, i + k), (a * d, i + m), (b * c, j + k), (b * d, j + m)), key=_by_value)
+            low, high = products[0], products[-1]
+        return Interval(_rounded(low, bits, False), _rounded(high, bits, True), bits)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __truediv__(self, other: Interval | int | Fraction) -> Interval:
+        y, bits = self._lift(other), self.bits
+        if y.low[0] <= 0:
+            raise Undecided  # only positive divisors occur: more precision will tell
+        low = _quotient(self.low, y.high if self.low[0] >= 0 else y.low, bits, False)
+        high = _quotient(self.high, y.low if self.high[0] >= 0 else y.high, bits, True)
+        return Interval(low, high, bits)
+
+    def __rtruediv__(self, other: int | Fraction) -> Interval:
+        return self._lift(other) / self
+
+    def __abs__(self) -> Interval:
+        if self.low[0] >= 0:
+            return self
+        return -self if self.high[0] <= 0 else Interval((0, 0), max((-self).high, self.high, key=_by_value), self.bits)
+
+    def sqrt(self) -> Interval:
+        """Square root of a quantity that is known not to be negative."""
+
+        def root(number: Dyadic, up: bool) -> Dyadic:
+            mantissa, exponent = number
+            if mantissa <= 0:
+                return 0, 0
+            shift = max(0, 2 * self.bits + 2 - mantissa.bit_length())
+            shift += (exponent - shift) % 2
+            value = isqrt(mantissa << shift)
+            value += up and value * value != mantissa << shift
+            return _rounded((value, (exponent - shift) // 2), self.bits, up)
+
+        return Interval(root(self.low, False), root(self.high, True), self.bits)
+
+    def __le__(self, other: Interval | int | Fraction) -> bool:
+        y = self._lift(other)
+        if _compare(self.high, y.low) <= 0:
+            return True
+        if _compare(self.low, y.high) > 0:
+            return False
+        raise Undecided
+
+    def __ge__(self, other: Interval | int | Fraction) -> bool:
+        return self._lift(other) <= self
+
+    def __gt__(self, other: Interval | int | Fraction) -> bool:
+        return not self <= other
+
+    def __lt__(self, other: Interval | int | Fraction) -> bool:
+        return not self._lift(other) <= self
+
+    def is_tight(self, bits: int) -> bool:
+        """No wider than 2^-bits of its size."""
+        width = _sum(self.high, (-self.low[0], self.low[1]), self.bits, True)
+        return _compare(width, (self.low[0], self.low[1] - bits)) <= 0
+
+    def is_zero(self) -> bool:
+        """Exactly zero: no member besides 0."""
+        return self.low[0] == 0 == self.high[0]
+
+
+Number = Interval | Fraction  # the theorems run in intervals, or exactly
+
+
+def smaller(x: Number, y: Number) -> Number:
+    """The minimum; never undecided, because the minimum of two intervals is an interval."""
+    if not isinstance(x, Interval) or not isinstance(y, Interval):
+        return min(x, y)
+    return Interval(min(x.low, y.low, key=_by_value), min(x.high, y.high, key=_by_value), x.bits)
+
+
+def decide(question: Callable[[int], bool], what: str) -> bool:
+    """The answer to `question(bits)` at the first precision that decides it."""
+    for bits in PRECISIONS:
+        try:
+            return question(bits)
+        except Undecided:
+            continue
+    raise DoesNotFollow(f"{what}: not decided with {PRECISIONS[-1]} bits")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# exp, π and the normal tail
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def exp(x: Interval) -> Interval:
+    """e^x for x ≥ 0: halve x until it is below 2^-8, sum the Taylor series, square back.
+
+    All terms are positive and each is less than half of the one before, so what is left out is less than the last term.
+    """
+    bits, mantissa, exponent = x.bits, x.high[0], x.high[1]
+    halvings = max(0, mantissa.bit_length() + exponent + 8) if mantissa else 0
+    work = bits + halvings + 16  # each squaring doubles the relative error
+    small = Interval((x.low[0], x.low[1] - halvings), (mantissa, exponent - halvings), work)
+    total = term = Interval.of(1, work)
+    k = 0
+    while _compare(term.high, (1, -work)) > 0:
+        k += 1
+        term = term * small / k
+        total = total + term
+    total = Interval(total.low, (total + term).high, work)
+    for _ in range(halvings):
+        total = total * total
+    return Interval(_rounded(total.low, bits, False), _rounded(total.high, bits, True), bits)
+
+
+def exp_minus(x: Interval) -> Interval:
+    """e^-x for x ≥ 0. Beyond 2^64 it is enough to know that 0 < e^-x < 2^-x."""
+    if _compare(x.low, (1, 64)) >= 0:
+        return Interval((0, 0), (1, -(2**64)), x.bits)
+    return 1 / exp(x)
+
+
+@cache
+def pi(bits: int) -> Interval:
+    """π = 16 arctan(1/5) - 4 arctan(1/239) (Machin); the series alternate, so two partial sums enclose each arctan."""
+
+    def arctan_of_inverse(q: int) -> Interval:
+        total = Interval.of(0, bits + 16)
+        k = 0
+        while True:
+            term = Interval.of(Fraction(1, (2 * k + 1) * q ** (2 * k + 1)), bits + 16)
+            following = total + term if k % 2 == 0 else total - term
+            if _compare(term.high, (1, -bits - 16)) < 0:
+                ends = (total, following) if k % 2 == 0 else (following, total)
+                return Interval(ends[0].low, ends[1].high, bits + 16)
+            total, k = following, k + 1
+
+    return 16 * arctan_of_inverse(5) - 4 * arctan_of_inverse(239)
+
+
+def mills(t: Interval) -> Interval:
+    """Mills' ratio M(t) = Φ(-t)/φ(t) for t ≥ 0, where φ is the normal density.
+
+    M falls with slope t·M - 1 in (-1, 0]: it is computed at the lower end, and widened by the width of t.
+
+    Small t: M(t) = sqrt(π/2)·e^(t²/2) - Σ t^(2k+1)/(1·3·…·(2k+1)); once t² ≤ (2k+3)/2, the rest is below the last term.
+    Large t: M(t) = 1/(t + r_1) with r_k = k/(t + r_(k+1)) and 0 < r_k < k/t (Laplace's continued fraction). Proof: let
+    I_k = ∫_t^∞ (s-t)^k/k!·φ(s) ds > 0 and I_(-1) = φ(t); integration by parts gives I_(k-1) = t·I_k + (k+1)·I_(k+1);
+    put r_k = k·I_k/I_(k-1), and M = I_0/I_(-1).
+    """
+    bits = t.bits
+    work = bits + bits // 8 + 32  # the series loses t²/2·log2(e) < bits/8 bits to cancellation
+    a = Interval(t.low, t.low, work)
+    square = a * a
+    if _compare(square.high, (bits, -3)) <= 0:
+        total, term, k = a, a, 0
+        while _compare(term.high, (1, -work)) > 0 or _compare(square.high, (2 * k + 3, -1)) > 0:
+            k += 1
+            term = term * square / (2 * k + 1)
+            total = total + term
+        total = Interval(total.low, (total + term).high, work)
+        value = (pi(work) / 2).sqrt() * exp(square / 2) - total
+    else:
+        value, depth = Interval((0, 0), (1, 0), work), 4
+        while depth < 2 * bits and not value.is_tight(bits):  # any depth is valid
+            depth *= 2
+            rest = Interval((0, 0), (depth / a).high, work)
+            for k in range(depth - 1, 0, -1):
+                rest = k / (a + rest)
+            value = 1 / (a + rest)
+    width = t - a
+    return Interval((value - Interval(width.high, width.high, bits)).low, value.high, bits)
+
+
+def profile(epsilon: Fraction, mu: Interval) -> Interval:
+    """δ(ε) = Φ(μ/2 - ε/μ) - e^ε·Φ(-μ/2 - ε/μ), the smallest δ of N(0,1) against N(μ,1). It rises with μ ≥ 0."""
+
+    def at(point: Dyadic) -> Interval:
+        if point[0] <= 0:
+            return Interval.of(0, mu.bits)
+        m = Interval(point, point, mu.bits)
+        x, y = epsilon / m - m / 2, epsilon / m + m / 2
+        size = abs(x)
+        # e^ε·φ(y) = φ(x): with Mills' ratios neither term over- or underflows, and no digit is lost where δ is tiny
+        density = exp_minus(size * size / 2) / (2 * pi(mu.bits)).sqrt()
+        if x.low[0] >= 0:
+            return density * (mills(x) - mills(y))
+        if x.high[0] <= 0:
+            return 1 - density * (mills(size) + mills(y))
+        half = Interval.of(Fraction(1, 2), mu.bits)  # 0 is in x, and |Φ(-x) - 1/2| ≤ |x|/2
+        return Interval((half - size / 2).low, (half + size / 2).high, mu.bits) - density * mills(y)
+
+    return Interval(at(mu.low).low, at(mu.high).high, mu.bits)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Powers and geometric sums; `bits` None means exact
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def number(value: int | Fraction, bits: int | None) -> Number:
+    """The rational `value` as a number to compute with."""
+    return Fraction(value) if bits is None else Interval.of(value, bits)
+
+
+@lru_cache(maxsize=2**16)
+def power(c: Fraction, n: int, bits: int | None) -> Number:
+    """c^n by repeated squaring; 0^0 = 1."""
+    if n == 0 or c == 1:
+        return number(1, bits)
+    half = power(c, n // 2, bits)
+    return half * half * number(c, bits) if n % 2 else half * half
+
+
+@lru_cache(maxsize=2**16)
+def geometric(c: Fraction, stride: int, n: int, bits: int | None) -> Number:
+    """Σ_{i<n} (c^stride)^i by doubling: no subtraction, so c = 1 and c close to 1 are nothing special."""
+    if n == 0 or c == 1:
+        return number(n, bits)
+    if n % 2:
+        return geometric(c, stride, n - 1, bits) * power(c, stride, bits) + number(1, bits)
+    return geometric(c, stride, n // 2, bits) * (number(1, bits) + power(c, stride * (n // 2), bits))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The theorems (theory.md gives the proofs)
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Equal epochs. A step takes the distance w of two runs to factor·w + count·shift, with noise variance `noise`."""
+
+    epochs: int
+    batches: int  # steps in an epoch
+    factor: Fraction
+    noise: Fraction
+    shift: Fraction  # of one differing record
+    positions: tuple[int, ...]  # batches with differing records, ascending
+    counts: tuple[int, ...]  # how many, at each position
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.batches
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Two runs side by side: the distance of their starts, the diameter of the domain if there is one, the phases."""
+
+    start: Fraction
+    diameter: Fraction | None
+    phases: tuple[Phase, ...]
+
+
+def logistic_constants(m: Fraction, feature_norm: Fraction, clip: Fraction | None) -> dict[str, Fraction]:
+    """L1. (m/2)|θ|² + log(1 + exp(-y·⟨x, θ⟩)) with |x| ≤ f, y = ±1: L = m + f²/4, data gradients at most M = f.
+
+    Clipping each data gradient to norm C keeps the loss convex, and no less smooth; then M = min(C, f) (theory T16).
+    """
+    require(feature_norm > 0, "logistic_constants: needs feature_norm > 0")
+    require(clip is None or clip > 0, "logistic_constants: needs clip > 0")
+    bound = feature_norm if clip is None else min(clip, feature_norm)
+    return {"smoothness": m + feature_norm**2 / 4, "strong_convexity": m, "gradient_bound": bound}
+
+
+def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fraction:
+    """C1. A noiseless gradient step on an m-strongly convex, L-smooth loss is max(|1-ηm|, |1-ηL|)-Lipschitz."""
+    require(step_size > 0, "contraction: needs step_size > 0")
+    require(m <= smoothness, "contraction: needs strong_convexity <= smoothness")  # 0 ≤ m: the format has no signs
+    return max(abs(1 - step_size * m), abs(1 - step_size * smoothness))
+
+
+def gradient_shift(step_size: Fraction, batch_size: int, gradient_bound: Fraction, neighbours: str) -> Fraction:
+    """C2. One differing record moves a step by at most 2ηM/b (value replaced) or ηM/b (gradient zeroed)."""
+    require(batch_size >= 1, "gradient_shift: needs batch_size >= 1")
+    return {"replace-one": 2, "remove-one": 1}[neighbours] * step_size * gradient_bound / batch_size
+
+
+def requests(start: Fraction, diameter: Fraction | None, phases: list[Any], factors: list[Any], shift: Any) -> Timeline:
+    """T10. The timeline of a request: a step whose batch has `count` differing records shifts by count times C2.
+
+    Each step is c-Lipschitz plus the shift, and adds N(0, τ²I) with τ² = 2ησ².
+    """
+    built = []
+    for phase, factor, one in zip(phases, factors, shift, strict=True):
+        noise_std = Fraction(phase["noise_std"])
+        require(noise_std > 0, "requests: needs noise_std > 0")
+        positions, counts = (tuple(int(pair[i]) for pair in phase["records"]) for i in (0, 1))
+        noise = 2 * Fraction(phase["step_size"]) * noise_std**2
+        built.append(Phase(int(phase["epochs"]), int(phase["batches"]), factor, noise, one, positions, counts))
+    require(bool(built), "requests: needs at least one step")
+    require(sum(phase.steps for phase in built) <= MAX_STEPS, f"requests: more than {MAX_STEPS} steps")
+    return Timeline(start, diameter, tuple(built))
+
+
+def stretch(phase: Phase, begin: int, end: int, bits: int | None) -> tuple[Number, Number, Number]:
+    """Steps begin … end-1 of a phase as (r, s, q): the distance goes w ← r·w + s, the variance v ← r²·v + q."""
+    c, batches = phase.factor, phase.batches
+
+    def window(first: int, last: int) -> Number:  # Σ count_p · c^(last-1-p), positions first ≤ p < last of one epoch
+        total, at = number(0, bits), first
+        for i in range(bisect_left(phase.positions, first), bisect_left(phase.positions, last)):
+            gap = phase.positions[i] + 1 - at
+            total, at = total * power(c, gap, bits) + phase.counts[i], at + gap
+        return total * power(c, last - at, bits)
+
+    (first_epoch, first), (last_epoch, last) = divmod(begin, batches), divmod(end, batches)
+    if first_epoch == last_epoch:
+        moved = window(first, last)
+    else:
+        whole = last_epoch - first_epoch - 1
+        middle = window(0, batches) * geometric(c, batches, whole, bits) if whole else number(0, bits)
+        moved = window(first, batches) * power(c, whole * batches, bits) + middle
+        moved = moved * power(c, last, bits) + window(0, last)
+    noise = number(phase.noise, bits) * geometric(c, 2, end - begin, bits)
+    return power(c, end - begin, bits), number(phase.shift, bits) * moved, noise
+
+
+CappedMap = tuple[Number, Number, Number] | None  # (r, s, cap) is w ← min(r·w + s, cap) with r ≥ 0; None is w ← w
+
+
+def then(f: CappedMap, g: CappedMap) -> CappedMap:
+    """First f, then g: again a capped map."""
+    if f is None or g is None:
+        return f or g
+    return g[0] * f[0], g[0] * f[1] + g[1], smaller(g[0] * f[2] + g[1], g[2])
+
+
+def repeated(f: CappedMap, n: int) -> CappedMap:
+    """n times f, by doubling."""
+    result = None
+    while n:
+        result, f, n = then(result, f) if n % 2 else result, then(f, f), n // 2
+    return result
+
+
+def wasserstein_tracking(timeline: Timeline, leading: int, bits: int) -> Interval:
+    """T1. W∞ of the two runs after the `leading` phases: w ← c·w + s, at most the diameter after a projected step.
+
+    A step is a capped map, and so is every composition of steps: it takes log(steps) compositions, not steps.
+    """
+    w = number(timeline.start, bits)
+    if timeline.diameter is None:
+        for phase in timeline.phases[:leading]:
+            r, s, _ = stretch(phase, 0, phase.steps, bits)
+            w = r * w + s
+        return w
+    cap, zero = number(timeline.diameter, bits), number(0, bits)
+    w = smaller(w, cap)  # both starts lie in the ball
+    for phase in timeline.phases[:leading]:
+        c, epoch, at = number(phase.factor, bits), None, 0
+        for position, count in zip(phase.positions, phase.counts, strict=True):
+            shift = count * phase.shift
+            quiet = repeated((c, zero, cap), position - at)
+            epoch, at = then(then(epoch, quiet), (c, number(shift, bits), cap)), position + 1
+        epoch = then(epoch, repeated((c, zero, cap), phase.batches - at))
+        r, s, highest = repeated(epoch, phase.epochs)
+        w = smaller(r * w + s, highest)
+    return w
+
+
+Moment = tuple[int, int]  # (block, steps done in it)
+
+
+def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Moment, int]]:
+    """The pieces between corners: (from, to, how many equal ones in a row)."""
+    found, moment = [], (0, 0)
+    for corner in corners:
+        block, position, first, last = (int(corner[key]) for key in ("block", "position", "first", "last"))
+        require(block < len(timeline.phases), f"taut_string: corner in block {block}, after the end")
+        phase = timeline.phases[block]
+        require(position < phase.batches, f"taut_string: corner at position {position}, not in the epoch")
+        require(first <= last < phase.epochs, f"taut_string: corner in epochs {first} to {last}, not in the block")
+        head = (block, first * phase.batches + position)
+        require(head > moment, "taut_string: corners must lie after the start and ascend strictly in time")
+        found.append((moment, head, 1))
+        if last > first:
+            found.append((head, (block, head[1] + phase.batches), last - first))
+        moment = (block, last * phase.batches + position)
+    return [*found, (moment, (len(timeline.phases), 0), 1)]
+
+
+def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phase, int, int]]:
+    """A segment, block by block, as (phase, from step, to step)."""
+    for block in range(begin[0], min(end[0] + 1, len(timeline.phases))):
+        phase = timeline.phases[block]
+        first, last = begin[1] if block == begin[0] else 0, end[1] if block == end[0] else phase.steps
+        if first < last:
+            yield phase, first, last
+
+
+def travel(timeline: Timeline, begin: Moment, end: Moment, bits: int | None) -> tuple[Number, Number]:
+    """(w, v) at the end of a segment: from w = start at the very beginning, else from w = 0; and from v = 0."""
+    w, v = number(timeline.start if begin == (0, 0) else 0, bits), number(0, bits)
+    for phase, first, last in parts(timeline, begin, end):
+        r, s, q = stretch(phase, first, last, bits)
+        w, v = r * w + s, r * r * v + q
+    return w, v
+
+
+def taut_string(timeline: Timeline, corners: list[Any], bits: int) -> Interval:
+    """T3. μ² = Σ w²/v over the segments between the corners: the pair of released models is μ-GDP, in both directions.
+
+    On a segment the schedule is a_k = (w/v)·C_k·τ_k², which by T2 shifts the runs into each other at the cost w²/v. It
+    needs z_k ≥ 0: see `stays_above_zero`. The string need not be the tautest: any admissible one is a valid bound.
+    """
+    total = Interval.of(0, bits)
+    for begin, end, times in segments(timeline, corners):
+        w, v = travel(timeline, begin, end, bits)
+        if not w.is_zero():
+            require(not v.is_zero(), "taut_string: a distance is left, but no noise to hide it (v = 0 where w > 0)")
+            total = total + times * (w * w / v)
+    return total
+
+
+def stays_above_zero(timeline: Timeline, corners: list[Any], bits: int | None) -> bool:
+    """Whether the schedule of T3 has z_k ≥ 0 throughout, that is w_k·v ≥ w·C_k·v_k inside each segment.
+
+    Between two shifts z only falls: it is enough to look just before each shift. Just before the same position of one
+    epoch after the other, the points (V_k, D_k) have increments of slope falling by c^batches: for c ≤ 1 they lie on a
+    concave curve, which is above the string when its first and last points are. For c > 1 all points are looked at.
+    """
+    looked_at = 0
+    for begin, end, _ in segments(timeline, corners):
+        w, v = travel(timeline, begin, end, bits)
+        pieces = list(parts(timeline, begin, end))
+        rest = [number(1, bits)]  # product of the contractions of the later pieces
+        for phase, first, last in reversed(pieces[1:]):
+            rest.append(rest[-1] * power(phase.factor, last - first, bits))
+        w_k, v_k = number(timeline.start if begin == (0, 0) else 0, bits), number(0, bits)
+        for index, (phase, first, last) in enumerate(pieces):
+            moments = set()
+            for position in phase.positions:  # strictly inside the segment: its first moment is the corner itself
+                earliest = -((position - first - (index == 0)) // phase.batches)
+                latest = (last - 1 - position) // phase.batches
+                step = max(1, latest - earliest) if phase.factor <= 1 else 1  # the first and the last, or all
+                looked_at += max(0, latest - earliest) // step
+                require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
+                moments.update(e * phase.batches + position for e in range(earliest, latest + 1, step))
+            at = first
+            for moment in (*sorted(moments), last):
+                r, s, q = stretch(phase, at, moment, bits)
+                w_k, v_k, at = r * w_k + s, r * r * v_k + q, moment
+                remaining = power(phase.factor, last - moment, bits) * rest[len(pieces) - 1 - index]
+                if moment < last and not w_k * v >= w * remaining * v_k:
+                    return False
+    return True
+
+
+def admissible(timeline: Timeline, corners: list[Any]) -> bool:
+    """`stays_above_zero`, decided: in intervals where that works, in exact rationals where points lie on the string."""
+    size = sum(p.steps * (p.factor.numerator.bit_length() + p.factor.denominator.bit_length()) for p in timeline.phases)
+    if all(phase.factor in (0, 1) for phase in timeline.phases):  # c = 1: points between corners lie on the string
+        return stays_above_zero(timeline, corners, None)
+    try:
+        return decide(lambda bits: stays_above_zero(timeline, corners, bits), "taut_string: z >= 0")
+    except DoesNotFollow:
+        if size > MAX_EXACT:
+            raise
+        return stays_above_zero(timeline, corners, None)
+
+
+def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[Any], bits: int) -> Interval:
+    """T6. A lower bound D_N²/V_N of μ² for the class (m, L, M): linear data losses and the regulariser (m/2)|θ|².
+
+    The differing records have opposite gradients of norm M (or one that is zeroed), so that both runs are exactly
+    Gaussian, with the same variance V_N, and means that move by slope 1-ηm and `one` = C2 a record. The slope may be
+    negative (ηm > 1); the starts may lie on either side of each other. Not valid under projection.
+    """
+    slopes = [1 - Fraction(phase["step_size"]) * m for phase in phases]
+    timeline = requests(Fraction(0), None, phases, slopes, [one] * len(phases))
+    mean, variance = travel(timeline, (0, 0), (len(phases), 0), bits)
+    gap = number(start, bits)
+    for phase in timeline.phases:
+        gap = gap * power(phase.factor, phase.steps, bits)
+    distance = abs(gap) + abs(mean)
+    return distance * distance / variance
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The canonical run, and what it implies
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def canonical(value: Fraction) -> str:
+    """An exact number as certificates write it: an integer, a finite decimal, or p/q in lowest terms."""
+    p, q = value.numerator, value.denominator
+    require(max(p.bit_length(), q.bit_length()) < 10_000, "a derived number is too long to be written down")
+    twos = (q & -q).bit_length() - 1
+    rest, fives = q >> twos, 0
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    places = max(twos, fives)
+    if rest != 1 or places == 0:
+        return str(p) if q == 1 else f"{p}/{q}"
+    digits = str(p * 10**places // q).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The canonical run, with the numbers that everything else is derived from."""
+
+    samples: int
+    batch_size: int
+    batches: int
+    epochs: int
+    unlearning_epochs: tuple[int, ...]
+    sizes: tuple[int, ...]
+    step_size: Fraction
+    noise_std: str
+    radius: Fraction | None
+    initial_distance: str
+    loss: dict[str, Any]
+    m: Fraction
+    smoothness: Fraction
+    gradient_bound: Fraction
+    neighbours: str
+    target: Fraction
+    delta: Fraction
+
+    @property
+    def logistic(self) -> bool:
+        return self.loss["kind"] == "logistic"
+
+
+def read_run(run: dict[str, Any]) -> Run:
+    """The run's numbers, and the side conditions on them. No number of the format has a sign."""
+    mechanism, loss = run["mechanism"], run["loss"]
+    samples, batch_size, epochs = (int(mechanism[key]) for key in ("samples", "batch_size", "epochs"))
+    require(1 <= batch_size <= samples, "run: needs 1 <= batch_size <= samples")
+    batches = samples // batch_size
+    divides = samples % batch_size == 0
+    require(divides or mechanism["remainder"] == "drop", "run: batch_size does not divide samples, remainder = error")
+    if loss["kind"] == "logistic":
+        clip = loss["clip"] and Fraction(loss["clip"])
+        constants = logistic_constants(Fraction(loss["regularization"]), Fraction(loss["feature_norm"]), clip)
+    else:
+        constants = {key: Fraction(loss[key]) for key in ("smoothness", "strong_convexity", "gradient_bound")}
+    m, smoothness = constants["strong_convexity"], constants["smoothness"]
+    require(m <= smoothness, "run: needs strong_convexity <= smoothness")
+    rule = {"1/L": (1, smoothness), "2/(L+m)": (2, smoothness + m)}.get(mechanism["step_size"])
+    require(rule is None or rule[1] > 0, "run: step_size divides by zero")
+    step_size = Fraction(rule[0]) / rule[1] if rule else Fraction(mechanism["step_size"])
+    require(step_size > 0, "run: needs step_size > 0")
+    require(Fraction(mechanism["noise_std"]) > 0, "run: needs noise_std > 0")
+    radius = mechanism["radius"] and Fraction(mechanism["radius"])
+    require(radius is None or radius > 0, "run: needs radius > 0")
+    sizes = tuple(int(size) for size in run["requests"]["sizes"])
+    require(all(size >= 1 for size in sizes), "run: needs requests of at least one record")
+    require(sum(sizes) <= batches * batch_size, "run: the requests name more records than the batches hold")
+    require(sum(sizes) <= MAX_BATCHES * batch_size, f"run: more than {MAX_BATCHES} batches with differing records")
+    if step_size * smoothness > 2:  # c > 1: the worst batch position is proved for one record and equal starts only
+        excess = "run: contraction > 1 (step_size > 2/L)"
+        require(radius is not None, f"{excess} without a radius")
+        require(sum(sizes) == 1, f"{excess} with more than one differing record")
+        require(Fraction(mechanism["initial_distance"]) == 0, f"{excess} from unequal starts")
+    target = run["target"]
+    delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
+    require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
+    return Run(
+        samples, batch_size, batches, epochs, tuple(int(k) for k in mechanism["unlearning_epochs"]), sizes, step_size,
+        mechanism["noise_std"], radius, mechanism["initial_distance"], loss, m, smoothness, constants["gradient_bound"],
+        run["threat"]["neighbours"], Fraction(target["epsilon"]), delta,
+    )  # fmt: skip
+
+
+def phase_epochs(run: Run, request: int) -> list[int]:
+    """Epochs of learning, and of each unlearning up to the request (0-based); 0 = no such phase."""
+    return [run.epochs, *run.unlearning_epochs[: request + 1]]
+
+
+def implied_phases(run: Run, request: int, witness: bool) -> Iterator[dict[str, Any]]:
+    """The phases of the claim on a request (0-based): learning, then each unlearning up to it.
+
+    The records that differ in a phase are those of all requests up to this one that are not yet erased. They fill the
+    last batch, then the one before: for c ≤ 1 a later position costs no less; for c > 1 there is one record.
+    """
+    for phase, epochs in enumerate(phase_epochs(run, request)):
+        full, rest = divmod(sum(run.sizes[phase : request + 1]), run.batch_size)
+        counts = [rest] * (rest > 0) + [run.batch_size] * full
+        records = [[str(run.batches - len(counts) + i), str(count)] for i, count in enumerate(counts)]
+        if epochs:
+            described = {"epochs": str(epochs), "batches": str(run.batches), "step_size": canonical(run.step_size)}
+            described |= {"noise_std": run.noise_std, "records": records}
+            yield described | ({"batch_size": str(run.batch_size)} if witness else {})
+
+
+def implied_assumptions(run: dict[str, Any]) -> list[dict[str, str]]:
+    """What the claim about this run takes for granted, in the order of docs/certificate.md."""
+    logistic = run["loss"]["kind"] == "logistic"
+    loss = "proved" if logistic else "attested"
+    status = {"convexity": loss, "smoothness": loss, "gradient_bound": loss}
+    chosen = {f"neighbours:{run['threat']['neighbours']}", "gaussian_noise", "starts", "batches:fixed", "release:final"}
+    chosen |= {"feature_norm"} if logistic else set()
+    chosen |= {"projection"} if run["mechanism"]["radius"] is not None else set()
+    chosen |= {"reference:retrain"} if any(int(k) for k in run["mechanism"]["unlearning_epochs"]) else set()
+    listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
+    return [{"id": name, "status": status.get(name, "attested"), "text": ASSUMPTIONS[name]} for name in listed]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reading JSON: the shape of everything
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def read_json(data: bytes, what: str) -> Any:
+    """Strict JSON: UTF-8, bounded nesting, no duplicate keys, no bare numbers (the format writes them as strings)."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(result := dict(pairs)) < len(pairs):
+            keys = [key for key, _ in pairs]
+            raise Malformed(f"{what}: duplicate key {next(ascii(k) for k in keys if keys.count(k) > 1)[:60]}")
+        return result
+
+    def bare(text: str) -> None:
+        raise Malformed(f"{what}: bare number {text[:20]}; numbers are written as strings")
+
+    try:
+        text = data.decode("utf-8")
+        depth = deepest = 0
+        for bracket in re.findall(r"[\[\]{}]", re.sub(r'"[^"\\]*(?:\\.[^"\\]*)*"', "", text, flags=re.DOTALL)):
+            depth += 1 if bracket in "[{" else -1
+            deepest = max(deepest, depth)
+        if deepest > MAX_NESTING:
+            raise Malformed(f"{what}: nested more than {MAX_NESTING} deep")
+        value = json.loads(text, object_pairs_hook=unique, parse_int=bare, parse_float=bare, parse_constant=bare)
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # no half surrogate pairs
+    except UnicodeError:
+        raise Malformed(f"{what}: not valid UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"{what}: not valid JSON ({error})") from None
+    return value
+
+
+def pattern(regex: str, meaning: str) -> Callable[[Any, str], None]:
+    compiled = re.compile(regex)
+
+    def shape(value: Any, where: str) -> None:
+        if not isinstance(value, str) or len(value) > MAX_NUMBER or not compiled.fullmatch(value):
+            raise Malformed(f"{where}: needs {meaning}, got {ascii(value)[:60]}")
+
+    return shape
+
+
+def one_of(*values: Any) -> Callable[[Any, str], None]:
+    def shape(value: Any, where: str) -> None:
+        if not any(value is v or (isinstance(v, str) and value == v) for v in values):
+            raise Malformed(f"{where}: needs one of {', '.join(map(ascii, values))}, got {ascii(value)[:60]}")
+
+    return shape
+
+
+def optional(shape: Any) -> Callable[[Any, str], None]:
+    return lambda value, where: None if value is None else check_shape(value, shape, where)
+
+
+def check_shape(value: Any, shape: Any, where: str) -> None:
+    """`shape`: an object with exactly these keys, [shape of every entry], (shape, …) of fixed length, or a function."""
+    if callable(shape):
+        shape(value, where)
+    elif isinstance(shape, dict):
+        if not isinstance(value, dict):
+            raise Malformed(f"{where}: needs an object")
+        for key in sorted(value.keys() ^ shape.keys()):
+            raise Malformed(f"{where}: {'missing' if key in shape else 'unknown'} key {ascii(key)[:60]}")
+        for key, inner in shape.items():
+            check_shape(value[key], inner, f"{where}.{key}")
+    else:
+        if not isinstance(value, list) or (isinstance(shape, tuple) and len(value) != len(shape)):
+            raise Malformed(f"{where}: needs a list" + (f" of {len(shape)}" if isinstance(shape, tuple) else ""))
+        for i, entry in enumerate(value):
+            check_shape(entry, shape[0] if isinstance(shape, list) else shape[i], f"{where}[{i}]")
+
+
+integer = pattern(r"0|[1-9][0-9]*", "an integer in a string")
+_exact = pattern(r"(0|[1-9][0-9]*)([.][0-9]+|/[1-9][0-9]*)?", "an exact number in a string")
+_rounded_decimal = pattern(r"(0|[1-9][0-9]*)([.][0-9]+)?(e[+-]?[0-9]{1,4})?", "a decimal in a string")
+hexadecimal = pattern(r"[0-9a-f]{64}", "64 lower-case hexadecimal digits")
+
+
+def exact(value: Any, where: str) -> None:
+    _exact(value, where)
+    if canonical(Fraction(value)) != value:
+        raise Malformed(f"{where}: {value[:60]} is not in canonical form")
+
+
+def rounded(value: Any, where: str) -> None:
+    _rounded_decimal(value, where)
+    if len(value.partition("e")[0].replace(".", "").strip("0")) > 12:
+        raise Malformed(f"{where}: more than twelve significant digits")
+
+
+def date(value: Any, where: str) -> None:
+    pattern(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z", "a time like 2026-11-21T22:00:00Z")(value, where)
+    try:
+        datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        raise Malformed(f"{where}: no such time: {value}") from None
+
+
+def anything(value: Any, where: str) -> None:
+    """Looked at elsewhere."""
+
+
+def text(value: Any, where: str) -> None:
+    if not isinstance(value, str):
+        raise Malformed(f"{where}: needs a string")
+
+
+def attestation(value: Any, where: str) -> None:
+    """Free text about who answers for what: objects, lists, strings. The digest covers it; nothing depends on it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    elif not isinstance(value, list | str):
+        raise Malformed(f"{where}: needs text, lists and objects only")
+    for entry in value if isinstance(value, list) else ():
+        attestation(entry, where)
+
+
+def loss_shape(value: Any, where: str) -> None:
+    logistic = {"regularization": exact, "feature_norm": exact, "clip": optional(exact)}
+    kind = one_of("constants", "logistic")
+    is_logistic = isinstance(value, dict) and value.get("kind") == "logistic"
+    check_shape(value, {"kind": kind} | (logistic if is_logistic else CONSTANTS), where)
+
+
+def named_or_exact(*names: str) -> Callable[[Any, str], None]:
+    return lambda value, where: None if value in names else exact(value, where)
+
+
+CONSTANTS = {"smoothness": exact, "strong_convexity": exact, "gradient_bound": exact}
+NEIGHBOURS = one_of("replace-one", "remove-one")
+RUN = {
+    "mechanism": {
+        "kind": one_of("pnsgd"), "samples": integer, "batch_size": integer, "epochs": integer,
+        "unlearning_epochs": [integer], "noise_std": exact, "step_size": named_or_exact("1/L", "2/(L+m)"),
+        "radius": optional(exact), "initial_distance": exact, "batch_order": one_of("fixed"),
+        "remainder": one_of("error", "drop"),
+    },
+    "loss": loss_shape,
+    "requests": {"sizes": [integer]},
+    "target": {"epsilon": exact, "delta": named_or_exact("1/n")},
+    "threat": {"neighbours": NEIGHBOURS, "reference": one_of("retrain"), "release": one_of("final")},
+    "attest": lambda value, where: None if value is None else check_shape(value, attestation, where),
+}  # fmt: skip
+PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
+THEOREMS = {  # id -> (shape of args, shape of concludes)
+    "L1": ({"regularization": exact, "feature_norm": exact, "clip": optional(exact)}, CONSTANTS),
+    "C1": ({"step_size": exact, "strong_convexity": exact, "smoothness": exact}, {"contraction": exact}),
+    "C2": (
+        {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
+        {"shift": exact},
+    ),
+    "T10": ({"start": exact, "diameter": optional(exact), "phases": [PHASE]}, {"steps": integer}),
+    "T1": ({"phases": integer}, {"wasserstein": rounded}),
+    "T3": (
+        {"corners": [{"block": integer, "position": integer, "first": integer, "last": integer}]},
+        {"mu": rounded},
+    ),
+    "T2": ({"orders": [exact]}, {"renyi": [rounded]}),
+    "T6": (
+        {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
+        | {"phases": [PHASE | {"batch_size": integer}]},
+        {"mu": rounded},
+    ),
+    "T11": ({"delta": exact}, {"epsilon": rounded}),
+}
+
+
+def step_shape(value: Any, where: str) -> None:
+    check_shape(value, {"theorem": text, "args": anything, "premises": [integer], "concludes": anything}, where)
+    if value["theorem"] not in THEOREMS:
+        raise Malformed(f"{where}: unknown theorem id {ascii(value['theorem'])[:60]}")
+    args, concludes = THEOREMS[value["theorem"]]
+    check_shape(value["args"], args, f"{where}.args")
+    check_shape(value["concludes"], concludes, f"{where}.concludes")
+
+
+def claim_shape(value: Any, where: str) -> None:
+    worst = isinstance(value, dict) and "renyi" in value
+    more = {"renyi": integer, "learned": integer, "released": integer} if worst else {}
+    check_shape(value, {"bound": integer, "lower": optional(integer)} | more, where)
+
+
+STATEMENT = {
+    "_type": one_of("https://in-toto.io/Statement/v1"),
+    "subject": ({"name": one_of("run"), "digest": {"sha256": hexadecimal}},),
+    "predicateType": one_of("urn:plumbline-dp:certificate:v1"),
+    "predicate": {
+        "producer": {
+            "name": pattern(r"[A-Za-z0-9._-]{1,64}", "a name"),
+            "version": pattern(r"[0-9]+([.][0-9A-Za-z+-]{1,32}){0,7}", "a version"),
+        },
+        "created": date,
+        "run": RUN,
+        "verdict": one_of("CERTIFIED", "NOT_CERTIFIED", "INDETERMINATE"),
+        "out_of_reach": one_of(True, False),
+        "epsilon": {"lower": optional(rounded), "upper": rounded, "target": exact},
+        "delta": rounded,
+        "mu": {"lower": optional(rounded), "upper": rounded},
+        "wasserstein": {"learned": rounded, "released": rounded},
+        "renyi": [{"order": exact, "upper": rounded}],
+        "requests": [{"size": integer, "epochs": integer, "epsilon": rounded}],
+        "theorems": [one_of(*THEOREMS)],
+        "assumptions": [{"id": one_of(*ASSUMPTIONS), "status": one_of("proved", "checked", "attested", "violated"),
+                         "text": one_of(*ASSUMPTIONS.values())}],
+        "proof": {"steps": [step_shape], "claims": [claim_shape]},
+    },
+}  # fmt: skip
+ENVELOPE = {"payloadType": text, "payload": text, "signatures": [anything], "digest": {"sha256": hexadecimal}}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Verification
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def check_signatures(envelope: dict[str, Any], payload: bytes) -> bool:
+    """Whether somebody vouches for the payload. For now nobody can: an unsigned certificate shows its digest."""
+    if envelope["signatures"]:
+        raise Malformed("signed certificates are not supported yet")
+    if hashlib.sha256(payload).hexdigest() != envelope["digest"]["sha256"]:
+        raise Mismatch("the payload does not have the envelope's digest")
+    return False
+
+
+def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], worst: int) -> None:
+    """Every step has the arguments and premises that the run implies; only corners and orders are free."""
+    used: set[int] = set()
+    step_size, one_record = canonical(run.step_size), {"gradient_bound": canonical(run.gradient_bound)}
+    one_record["neighbours"] = run.neighbours
+
+    def agree(found: Any, implied: Any) -> bool:  # a generator is compared entry by entry, as far as they agree
+        if not isinstance(implied, Iterator):
+            return found == implied
+        return all(entry == next(implied, None) for entry in found) and next(implied, None) is None
+
+    def premises(index: str, theorem: str, count: int, **arguments: Any) -> list[str]:
+        require(int(index) < len(steps), f"there is no step {index}")
+        step, name = steps[int(index)], f"step {index} ({NAMES[theorem]})"
+        require(step["theorem"] == theorem, f"step {index}: {theorem} is needed here, got {step['theorem']}")
+        for key, value in arguments.items():
+            require(agree(step["args"][key], value), f"{name}: {key} is not what the run implies")
+        require(len(step["premises"]) == count, f"{name}: needs {count} premises")
+        used.add(int(index))
+        return step["premises"]
+
+    def with_constants(index: str, theorem: str, **arguments: Any) -> None:
+        for premise in premises(index, theorem, int(run.logistic), **arguments):
+            chosen = {key: run.loss[key] for key in ("regularization", "feature_norm", "clip")}
+            premises(premise, "L1", 0, **chosen)
+
+    for i, step in enumerate(steps):
+        require(all(int(premise) < i for premise in step["premises"]), f"step {i}: a premise is not an earlier step")
+    diameter = None if run.radius is None else canonical(2 * run.radius)
+    for request, claim in enumerate(claims):
+        (string,) = premises(claim["bound"], "T11", 1, delta=canonical(run.delta))
+        (timeline,) = premises(string, "T3", 1)
+        phases, count = implied_phases(run, request, False), sum(map(bool, phase_epochs(run, request)))
+        start = {"start": run.initial_distance, "diameter": diameter}
+        for i, premise in enumerate(premises(timeline, "T10", 2 * count, phases=phases, **start)):
+            constants = {"strong_convexity": canonical(run.m), "smoothness": canonical(run.smoothness)}
+            batch = {"batch_size": str(run.batch_size)} | one_record
+            with_constants(premise, "C2" if i % 2 else "C1", step_size=step_size, **(batch if i % 2 else constants))
+        no_witness = "needs a witness (lower)" if run.radius is None else "no witness (lower) is valid under projection"
+        require((claim["lower"] is None) == (run.radius is not None), f"claim {request}: {no_witness}")
+        if claim["lower"] is not None:
+            (witness,) = premises(claim["lower"], "T11", 1, delta=canonical(run.delta))
+            own = {"start": run.initial_distance, "strong_convexity": canonical(run.m)} | one_record
+            with_constants(witness, "T6", phases=implied_phases(run, request, True), **own)
+        require(("renyi" in claim) == (request == worst), f"claim {request}: the details belong to the worst request")
+        if request == worst:
+            require(premises(claim["renyi"], "T2", 1) == [string], "renyi_curve: not of the worst request's string")
+            for key, leading in (("learned", int(run.epochs > 0)), ("released", count)):
+                found = premises(claim[key], "T1", 1, phases=str(leading))
+                require(found == [timeline], f"wasserstein_tracking: {key} is not of the worst request's timeline")
+    unused = sorted(set(range(len(steps))) - used)
+    require(not unused, f"step {unused[0] if unused else ''}: nothing refers to it")
+
+
+def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> Any:
+    """Check one conclusion against the premises' values; returns what later steps need.
+
+    That is constants, a timeline, or μ² as a function of bits: a step is checked against the exact bound of its
+    premise, not against the decimal written there. `below`: the premise is a lower bound.
+    """
+    args, concludes = step["args"], step["concludes"]
+
+    def equal(derived: dict[str, Fraction]) -> dict[str, Fraction]:
+        for key, value in derived.items():
+            require(concludes[key] == canonical(value), f"{name}: {key} is {canonical(value)}, not {concludes[key]}")
+        return derived
+
+    def holds(key: str, question: Callable[[int], bool]) -> None:
+        require(decide(question, name), f"{name}: the stated {key} does not follow")
+
+    def value_of(key: str) -> Fraction:
+        return Fraction(args[key])
+
+    match step["theorem"]:
+        case "L1":
+            clip = args["clip"] and value_of("clip")
+            return equal(logistic_constants(value_of("regularization"), value_of("feature_norm"), clip))
+        case "C1":
+            c = contraction(value_of("step_size"), value_of("strong_convexity"), value_of("smoothness"))
+            return equal({"contraction": c})["contraction"]
+        case "C2":
+            bound, size = value_of("gradient_bound"), int(args["batch_size"])
+            return equal({"shift": gradient_shift(value_of("step_size"), size, bound, args["neighbours"])})["shift"]
+        case "T10":
+            diameter = args["diameter"] and value_of("diameter")
+            timeline = requests(value_of("start"), diameter, args["phases"], given[::2], given[1::2])
+            equal({"steps": Fraction(sum(phase.steps for phase in timeline.phases))})
+            return timeline
+        case "T1":
+            count, stated = int(args["phases"]), Fraction(concludes["wasserstein"])
+            holds("wasserstein", lambda bits: wasserstein_tracking(given[0], count, bits) <= stated)
+        case "T3":
+            require(admissible(given[0], args["corners"]), f"{name}: the schedule dips below zero (z_k < 0)")
+            squared = cache(lambda bits: taut_string(given[0], args["corners"], bits))
+            stated = Fraction(concludes["mu"])
+            holds("mu", lambda bits: squared(bits) <= stated**2)
+            return squared
+        case "T2":
+            orders, uppers = [Fraction(x) for x in args["orders"]], [Fraction(x) for x in concludes["renyi"]]
+            require(all(order > 1 for order in orders), f"{name}: needs orders > 1")
+            require(all(x < y for x, y in pairwise(orders)), f"{name}: orders must ascend")
+            require(len(orders) == len(uppers), f"{name}: needs one bound for each order")
+            pairs = list(zip(orders, uppers, strict=True))  # D_α ≤ α·μ²/2
+            holds("renyi", lambda bits: all(given[0](bits) * order / 2 <= upper for order, upper in pairs))
+        case "T6":
+            phases, start, m = args["phases"], value_of("start"), value_of("strong_convexity")
+            require(bool(phases), f"{name}: needs at least one step")
+            step_size, size = Fraction(phases[0]["step_size"]), int(phases[0]["batch_size"])
+            one = gradient_shift(step_size, size, value_of("gradient_bound"), args["neighbours"])
+            squared = cache(lambda bits: straight_witness(start, m, one, phases, bits))
+            stated = Fraction(concludes["mu"])
+            holds("mu", lambda bits: stated == 0 or squared(bits) >= stated**2)
+            return squared
+        case "T11":
+            squared, delta, stated = given[0], value_of("delta"), Fraction(concludes["epsilon"])
+            require(0 < delta < 1, f"{name}: needs delta strictly between 0 and 1")
+            if not below:
+                holds("epsilon", lambda bits: profile(stated, squared(bits).sqrt()) <= delta)
+            elif stated > 0:
+                holds("epsilon", lambda bits: profile(stated, squared(bits).sqrt()) >= delta)
+            return squared
+    return None
+
+
+def recompute(steps: list[dict[str, Any]]) -> list[Any]:
+    """Every conclusion, again, in order; returns what the steps stand for."""
+    values: list[Any] = []
+    for i, step in enumerate(steps):
+        before = [int(premise) for premise in step["premises"]]
+        below = any(steps[j]["theorem"] == "T6" for j in before)
+        values.append(conclude(step, [values[j] for j in before], f"step {i} ({NAMES[step['theorem']]})", below))
+    return values
+
+
+def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
+    """The numbers on the front page are those of the proof."""
+    steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
+
+    def concluded(index: str | None, key: str) -> Any:
+        return None if index is None else steps[int(index)]["concludes"][key]
+
+    def string_or_witness(index: str | None) -> Any:
+        return None if index is None else concluded(steps[int(index)]["premises"][0], "mu")
+
+    claim = claims[worst]
+    renyi = steps[int(claim["renyi"])]
+    orders = zip(renyi["args"]["orders"], renyi["concludes"]["renyi"], strict=False)  # recompute counts them
+    expected = {
+        "epsilon": {
+            "lower": concluded(claim["lower"], "epsilon"),
+            "upper": concluded(claim["bound"], "epsilon"),
+            "target": predicate["run"]["target"]["epsilon"],
+        },
+        "mu": {"lower": string_or_witness(claim["lower"]), "upper": string_or_witness(claim["bound"])},
+        "wasserstein": {key: concluded(claim[key], "wasserstein") for key in ("learned", "released")},
+        "renyi": [{"order": order, "upper": upper} for order, upper in orders],
+        "requests": [
+            {"size": str(size), "epochs": str(epochs), "epsilon": concluded(claims[i]["bound"], "epsilon")}
+            for i, (size, epochs) in enumerate(zip(run.sizes, run.unlearning_epochs, strict=True))
+        ],
+        "theorems": sorted({step["theorem"] for step in steps}),
+        "assumptions": implied_assumptions(predicate["run"]),
+    }
+    for key, value in expected.items():
+        require(predicate[key] == value, f"{key}: not what the proof and the run say")
+    shown = Fraction(predicate["delta"])
+    require(run.delta <= shown <= run.delta * (1 + Fraction(1, 10**11)), "delta: not rounded up to twelve digits")
+    for key in ("epsilon", "mu"):
+        low, high = predicate[key]["lower"], predicate[key]["upper"]
+        require(low is None or Fraction(low) <= Fraction(high), f"{key}: the lower bound exceeds the upper bound")
+
+
+def check_verdict(predicate: dict[str, Any], run: Run, values: list[Any]) -> None:
+    """The verdict is the one that the bounds imply."""
+    steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
+
+    def epsilon(index: str) -> Fraction:
+        return Fraction(steps[int(index)]["concludes"]["epsilon"])
+
+    def exceeds(claim: dict[str, Any]) -> bool:  # δ(target) > δ, by the string of this claim
+        squared = values[int(claim["bound"])]
+        try:
+            return decide(lambda bits: profile(run.target, squared(bits).sqrt()) > run.delta, "target")
+        except DoesNotFollow:
+            return False
+
+    missed = [claim for claim in claims if epsilon(claim["bound"]) > run.target]
+    implied = "CERTIFIED" if not missed else "NOT_CERTIFIED" if any(map(exceeds, missed)) else "INDETERMINATE"
+    require(predicate["verdict"] == implied, f"the verdict is {implied}, not {predicate['verdict']}")
+    beyond = any(claim["lower"] is not None and epsilon(claim["lower"]) > run.target for claim in claims)
+    require(predicate["out_of_reach"] is beyond, f"out_of_reach is {str(beyond).lower()}")
+
+
+def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
+    """The claim in words."""
+    epsilon, mu, records = predicate["epsilon"], predicate["mu"], sum(run.sizes)
+    who = f"{records} record{'s' * (records > 1)} ({run.neighbours})"
+    total, times = sum(run.unlearning_epochs), len(run.sizes)
+    epochs = f"{total} of unlearning" + f" ({times} requests)" * (times > 1)
+    what = f"After {run.epochs} epochs of learning and {epochs}, the released model compared with "
+    what = f"{what}retraining without {who}"
+    if not any(run.unlearning_epochs):
+        what = f"After {run.epochs} epochs of learning, the model compared with one from data that differ in {who}"
+    low = "" if epsilon["lower"] is None else f" (no bound from these constants is below {epsilon['lower']})"
+    reach = " The target is out of reach: not certifiable from these constants." if predicate["out_of_reach"] else ""
+    numbers = f"has epsilon <= {epsilon['upper']}{low} at delta = {predicate['delta']}, and is {mu['upper']}-GDP"
+    return f"{predicate['verdict']}: {what} {numbers}; the target is epsilon = {epsilon['target']}.{reach}"
+
+
+@contextmanager
+def numbered(log: list[str], index: int, name: str) -> Iterator[None]:
+    try:
+        yield
+    except CheckError as error:
+        error.steps = (*log, f"{index} {name:<16} FAILED: {error}")
+        raise
+    log.append(f"{index} {name:<16} ok")
+
+
+def verify(data: bytes, digest: str | None = None) -> Report:
+    """Verify the bytes of a certificate; `digest` is the SHA-256 that its run must have, if known beforehand."""
+    log: list[str] = []
+    with numbered(log, 1, "size"):
+        if len(data) > MAX_BYTES:
+            raise Malformed(f"more than {MAX_BYTES} bytes")
+        if digest is not None:
+            hexadecimal(digest, "--digest")
+        envelope = read_json(data, "envelope")  # nesting is a matter of size
+    with numbered(log, 2, "envelope"):
+        check_shape(envelope, ENVELOPE, "envelope")
+        if envelope["payloadType"] != "application/vnd.in-toto+json":
+            raise Mismatch(f"payloadType: {ascii(envelope['payloadType'])[:60]} is no in-toto statement")
+        try:
+            payload = base64.b64decode(envelope["payload"], validate=True)
+        except (binascii.Error, ValueError):
+            payload = b""
+        if base64.b64encode(payload).decode() != envelope["payload"]:
+            raise Mismatch("the payload is not padded standard base64")
+        signed = check_signatures(envelope, payload)
+    with numbered(log, 3, "types"):
+        statement = read_json(payload, "payload")
+        check_shape(statement, STATEMENT, "payload")
+        predicate = statement["predicate"]
+        canonical_run, steps, claims = predicate["run"], predicate["proof"]["steps"], predicate["proof"]["claims"]
+        lengths = {len(canonical_run["requests"]["sizes"]), len(canonical_run["mechanism"]["unlearning_epochs"])}
+        if len(lengths) != 1 or 0 in lengths:
+            raise Malformed("run: unlearning_epochs needs one entry for each entry of requests.sizes")
+    with numbered(log, 4, "subject"):
+        text = json.dumps(canonical_run, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        subject = hashlib.sha256(text.encode()).hexdigest()
+        if statement["subject"][0]["digest"]["sha256"] != subject:
+            raise Mismatch("the run does not have the subject's digest")
+        if digest not in (None, subject):
+            raise Mismatch("the run does not have the digest given with --digest")
+    with numbered(log, 5, "side conditions"):
+        run = read_run(canonical_run)
+        require(len(claims) == len(run.sizes), "proof.claims: needs one entry for each request")
+        for claim in claims:
+            index = int(claim["bound"])
+            require(index < len(steps) and steps[index]["theorem"] == "T11", "proof.claims: bound must be a T11 step")
+        bounds = [Fraction(steps[int(claim["bound"])]["concludes"]["epsilon"]) for claim in claims]
+        worst = bounds.index(max(bounds))
+        check_arguments(run, steps, claims, worst)
+    with numbered(log, 6, "recomputation"):
+        check_displayed(predicate, run, worst)
+        values = recompute(steps)
+    with numbered(log, 7, "target"):
+        check_verdict(predicate, run, values)
+    with numbered(log, 8, "expiry"):
+        pass  # the format has no expiry date yet
+    log[-1] += " (no expiry date)"
+    verdict = predicate["verdict"]
+    exit_code = {"CERTIFIED": 0, "NOT_CERTIFIED": 1, "INDETERMINATE": 3}[verdict]
+    assumptions = tuple((a["id"], a["status"], a["text"]) for a in predicate["assumptions"])
+    return Report(exit_code, verdict, subject, signed, tuple(log), claim_sentence(predicate, run), assumptions)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Command line
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; returns the exit code, and leaves no traceback."""
+    out = err = ""
+    try:
+        names, digest = list(arguments), None
+        if "--digest" in names[:-1]:
+            at = names.index("--digest")
+            _, digest = names.pop(at), names.pop(at)
+        if names in (["-h"], ["--help"]):
+            print(__doc__)
+            return 0
+        if len(names) != 1 or names[0].startswith("-"):
+            raise Malformed("usage: checker.py CERTIFICATE [--digest HEX]")
+        try:
+            with open(names[0], "rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except (OSError, ValueError) as error:
+            raise Malformed(f"cannot read {names[0]!a}: {getattr(error, 'strerror', None) or error}") from None
+        report = verify(data, digest)
+        out, code = str(report), report.exit_code
+    except CheckError as error:
+        out, err, code = "\n".join(error.steps), str(error), error.exit_code
+    except Exception as error:
+        err, code = f"internal error: {type(error).__name__}: {ascii(error)[:200]}", 70
+    try:
+        if out:
+            print(out, flush=True)
+    except OSError:  # nobody can read the report: that is no verification
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter fails again at its exit
+        err, code = "the report could not be written", 70
+    if err:
+        print(f"checker: {err}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(encoding="utf-8")  # the assumptions have Greek letters
+    sys.exit(main(sys.argv[1:]))
