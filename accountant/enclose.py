@@ -13,7 +13,7 @@ from flint import ctx
 
 from accountant.arithmetic import Ball, Undecided
 from accountant.arithmetic.balls import ends
-from accountant.exact import outward
+from accountant.exact import LEAST, outward
 from accountant.kernel import Derivation, evaluate
 from accountant.quantities import (
     ApproximateDP,
@@ -66,7 +66,10 @@ class Enclosure:
     @property
     def sharp(self) -> bool:
         """Whether both ends agree to the digits that are printed."""
-        return self.upper - self.lower <= abs(self.upper) / 2**SIGNIFICANT_BITS
+        return (
+            -LEAST < self.lower <= self.upper < LEAST
+            or self.upper - self.lower <= abs(self.upper) / 2**SIGNIFICANT_BITS
+        )
 
 
 def _values(quantity: Quantity) -> tuple:

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 MAX_CHARACTERS = 400
 MAX_EXPONENT = 400
+LEAST = Fraction(1, 10**MAX_EXPONENT)  # the smallest positive number that is printed
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 _RATIO = re.compile(r"([+-]?\d+)\s*/\s*(\d+)")
@@ -69,8 +70,12 @@ def canonical(value: Fraction | int) -> str:
 def _magnitude(value: Fraction) -> int:
     """The e with 10^e <= |value| < 10^(e+1)."""
     value = abs(value)
-    e = len(str(value.numerator)) - len(str(value.denominator))
-    return e if value >= Fraction(10) ** e else e - 1
+    e = (value.numerator.bit_length() - value.denominator.bit_length()) * 30103 // 100000  # within 2 of it
+    while value < Fraction(10) ** e:
+        e -= 1
+    while value >= Fraction(10) ** (e + 1):
+        e += 1
+    return e
 
 
 def round_decimal(value: Fraction, digits: int, *, up: bool) -> Fraction:
@@ -95,12 +100,14 @@ def decimal(value: Fraction, digits: int = 12) -> str:
 
 
 def outward(value: Fraction, *, up: bool, digits: int = 12) -> str:
-    """`value` as a decimal strictly above (`up`) or strictly below it; zero stays "0".
+    """`value` as a decimal strictly above (`up`) or strictly below it; zero stays "0", and below 1e-400 that is all.
 
     Strictly, with room to spare, so that whoever recomputes the bound in enclosures can decide the comparison.
     """
     if value == 0:
         return "0"
+    if abs(value) < LEAST:
+        return decimal(LEAST if up else -LEAST) if up == (value > 0) else "0"
     rounded = round_decimal(value, digits, up=up)
     if abs(rounded - value) < abs(value) / 10 ** (digits + 3):
         rounded += (1 if up else -1) * Fraction(10) ** (_magnitude(value) - digits + 1)

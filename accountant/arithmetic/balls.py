@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import final
 
 from flint import arb, ctx, fmpq
 
 from accountant.arithmetic.base import Arithmetic, Number, Undecided
-from accountant.arithmetic.floats import gaussian_epsilon as _guess
+from accountant.arithmetic.floats import gaussian_epsilon
+
+
+@lru_cache(maxsize=256)
+def _guess(mu: float, delta: float) -> float:
+    """ε in doubles; the same one is asked for at every precision."""
+    return float(gaussian_epsilon(mu, delta))
 
 
 @final
@@ -47,21 +54,25 @@ class Ball(Arithmetic):
             raise Undecided("μ is finite and not negative")
         if mu.is_zero():
             return arb(0)
-        # ε grows with μ: bracket it at the two ends of the ball.
-        lowest = mu.lower()
-        bottom = self._bracket(lowest, delta, up=False) if lowest > 0 else arb(0)
+        # ε grows with μ: it is bracketed at the two ends of the ball.
+        bottom = self._bracket(mu.lower(), delta, up=False) if mu.lower() > 0 else arb(0)
         return bottom.union(self._bracket(mu.upper(), delta, up=True))
+
+    def _root(self, mu: Number, delta: Number) -> Number:
+        """About the ε with δ(ε) = delta, to the working precision; nothing is proved of it."""
+        root = arb(_guess(float(mu), float(delta.mid())))
+        for _ in range(max(1, ctx.prec.bit_length() - 5)):  # each Newton step doubles the digits
+            root = self._newton(mu, delta, root)
+        return root
 
     def _bracket(self, mu: Number, delta: Number, *, up: bool) -> Number:
         """An exact ε close to the root, with δ(ε) ≤ delta proven if `up`, else δ(ε) ≥ delta proven (or 0)."""
         if self.gaussian_delta(mu, arb(0)) <= delta:
             return arb(0)
-        guess = arb(float(_guess(float(mu.mid()), float(delta.mid()))))
-        for _ in range(max(1, ctx.prec.bit_length() - 5)):  # each Newton step doubles the digits
-            guess = self._newton(mu, delta, guess)
-        step = guess * arb(2) ** (6 - ctx.prec)
+        root = self._root(mu, delta)
+        step = root * arb(2) ** (6 - ctx.prec)
         for _ in range(ctx.prec):
-            candidate = (guess + step).upper() if up else (guess - step).lower()
+            candidate = (root + step).upper() if up else (root - step).lower()
             if not up and candidate <= 0:
                 return arb(0)
             value = self.gaussian_delta(mu, candidate)
@@ -82,6 +93,9 @@ def normal_cdf(x: Number) -> Number:
     return (-x / arb(2).sqrt()).erfc() / 2
 
 
+_NEXT_TO_ZERO = arb(2) ** -20_000
+
+
 def to_fraction(x: Number) -> Fraction:
     """The exact value of a ball without radius."""
     mantissa, exponent = x.man_exp()
@@ -90,4 +104,11 @@ def to_fraction(x: Number) -> Fraction:
 
 def ends(x: Number) -> tuple[Fraction, Fraction] | None:
     """The ball's two ends as exact rationals; None for a ball without bound."""
-    return (to_fraction(x.lower()), to_fraction(x.upper())) if x.is_finite() else None
+    return (_end(x.lower(), up=False), _end(x.upper(), up=True)) if x.is_finite() else None
+
+
+def _end(x: Number, *, up: bool) -> Fraction:
+    """The exact value; next to zero something a little further out, lest the denominator fill the memory."""
+    if -_NEXT_TO_ZERO < x < _NEXT_TO_ZERO and not x.is_zero():
+        return to_fraction((_NEXT_TO_ZERO if up else -_NEXT_TO_ZERO) if up == (x > 0) else arb(0))
+    return to_fraction(x)

@@ -76,8 +76,8 @@ def _segment(A: Arithmetic, flows: Flows, start: Mark, end: Mark) -> Number:
         remaining.append(remaining[-1] * piece.rate)
     for piece, rate in zip(pieces[:-1], reversed(remaining), strict=False):
         so_far = then(A, so_far, piece)
-        z = (so_far.rate * distance + so_far.shift) * v - w * rate * so_far.variance
-        A.require(A.at_least(z, A.of(0)), "the schedule stays above zero: z_k ≥ 0", z)
+        arrived, hidden = (so_far.rate * distance + so_far.shift) * v, w * rate * so_far.variance
+        A.require(A.at_least(arrived, hidden), "the schedule stays above zero: z_k ≥ 0", arrived - hidden)
     return w * w / v
 
 
