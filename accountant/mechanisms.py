@@ -148,6 +148,8 @@ class NoisySGD:
             self._whole("unlearning_epochs", k, 0)
         for size in sizes:
             self._whole("requests.sizes", size, 1)
+        if self.epochs == 0 and epochs[0] == 0:
+            raise InvalidMechanism("epochs", "0, and no unlearning epochs either: nothing is run before a release")
         if len(epochs) > 1 and not any(epochs):
             raise InvalidMechanism(
                 "unlearning_epochs", "0 makes a claim about learning itself; give one group size in requests.sizes"

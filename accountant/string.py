@@ -16,22 +16,29 @@ from accountant.theorems.shifts import Corner
 
 MOST_MARKS = 50_000  # c > 1 needs every shift step; beyond this it is refused
 _TIE = 2.0**-40
+_START = Mark(0)
 
 
 class TooLong(ValueError):
     """An expanding timeline (c > 1) with too many shift steps to look at one by one."""
 
 
-def staircase(A: Arithmetic, timeline: Timeline) -> list[tuple[Mark, Number, Number]]:
-    """(mark, V, D) in units of the last step: at the start, just before each shift that can matter, and at the end."""
-    flows = Flows(A, timeline)
-    expanding = sum(block.epochs * len(block.shifts) for block in timeline.blocks if block.expanding)
+Point = tuple[Mark, Number, Number]
+
+
+def staircase(A: Arithmetic, flows: Flows, start: Mark, distance: Number) -> list[Point]:
+    """(mark, V, D) in units of the last step: at `start`, just before each shift that can matter, and at the end."""
+    timeline = flows.timeline
+    late = [
+        (block, start.epoch if i == start.block else 0) for i, block in enumerate(timeline.blocks) if i >= start.block
+    ]
+    expanding = sum((block.epochs - first) * len(block.shifts) for block, first in late if block.expanding)
     if expanding > MOST_MARKS:
         raise TooLong(
             f"{expanding} shift steps with c > 1, at most {MOST_MARKS} are supported; take a step size of at most 2/L"
         )
-    marks = [*shift_marks(timeline, Mark(0), flows.end), flows.end]
-    at, w, v = Mark(0), timeline.start, A.of(0)
+    marks = [*shift_marks(timeline, start, flows.end), flows.end]
+    at, w, v = start, distance, A.of(0)
     local, rates = [(w, v)], []
     for mark in marks:
         flow = flows.between(at, mark)
@@ -39,48 +46,54 @@ def staircase(A: Arithmetic, timeline: Timeline) -> list[tuple[Mark, Number, Num
         local.append((w, v))
         rates.append(flow.rate)
     scale, points = A.of(1), []
-    for mark, (w, v), rate in zip(
-        reversed([Mark(0), *marks]), reversed(local), reversed([A.of(1), *rates]), strict=True
-    ):
+    for mark, (w, v), rate in zip(reversed([start, *marks]), reversed(local), reversed([A.of(1), *rates]), strict=True):
         points.append((mark, scale * scale * v, scale * w))
         scale = scale * rate
     points.reverse()
     return points
 
 
-def corners(A: Arithmetic, timeline: Timeline) -> tuple[Corner, ...]:
-    """The corners of the taut string, ties included (then z = 0 there by construction, and need not be decided).
+def corners(
+    A: Arithmetic, timeline: Timeline, start: Mark = _START, distance: Number | None = None
+) -> tuple[Corner, ...]:
+    """The corners of the taut string from `start` on, the runs `distance` apart there (default: the timeline's own
+    start).
+
+    Ties are included: at a corner z = 0 by construction, and need not be decided.
 
     Raises:
         TooLong: c > 1 with too many shift steps.
     """
-    points = staircase(A, timeline)
-    start, *inner, end = points
-    hull = [(start[0], A.of(0), A.of(0))]  # the string starts at (0, 0), below D_0 = C_0·z_0
-    for point in [*(p for p in inner if p[1] > 0 or p[2] > 0), end]:  # what underflowed lies on the start
-        while len(hull) >= 2 and _bends_down(hull[-2], hull[-1], point):
-            hull.pop()
-        hull.append(point)
+    distance = timeline.start if distance is None else distance
+    _, *inner, end = staircase(A, Flows(A, timeline), start, distance)
+    hull = [(start, A.of(0), A.of(0))]  # the string starts at (0, 0), below D_0 = C_0·z_0
+    for point in inner:
+        if point[1] > hull[-1][1]:  # without noise in between, the lower of two points counts: the earlier one
+            _push(hull, point)
+    _push(hull, end)
     marks = [mark for mark, _, _ in hull[1:-1]]
-    return _runs(_with_first_shift(A, timeline, marks))
+    return _runs(marks if distance != 0 else _with_first_shift(timeline, start, marks))
 
 
-def _bends_down(a: tuple, b: tuple, c: tuple) -> bool:
+def _push(hull: list[Point], point: Point) -> None:
+    while len(hull) >= 2 and _bends_down(hull[-2], hull[-1], point):
+        hull.pop()
+    hull.append(point)
+
+
+def _bends_down(a: Point, b: Point, c: Point) -> bool:
     """b lies above the chord from a to c (clearly: a tie keeps b)."""
     left = (b[2] - a[2]) * (c[1] - a[1])
     right = (c[2] - a[2]) * (b[1] - a[1])
     return bool(left - right > _TIE * (abs(left) + abs(right)))
 
 
-def _with_first_shift(A: Arithmetic, timeline: Timeline, marks: list[Mark]) -> list[Mark]:
+def _with_first_shift(timeline: Timeline, start: Mark, marks: list[Mark]) -> list[Mark]:
     """With equal starts the string lies on the ground until the first shift; doubles may have lost that corner to
     underflow."""
-    if timeline.start != 0:
-        return marks
-    for i, block in enumerate(timeline.blocks):
-        if block.shifts:
-            first = Mark(i, 0, block.shifts[0][0])
-            return marks if first == Mark(0) or (marks and marks[0] <= first) else [first, *marks]
+    for mark in shift_marks(timeline, start, Mark(len(timeline.blocks))):
+        at_once = any(position == start.position for position, _ in timeline.blocks[start.block].shifts)
+        return marks if at_once or (marks and marks[0] <= mark) else [mark, *marks]
     return marks
 
 

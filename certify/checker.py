@@ -296,13 +296,8 @@ class Interval:
         return self.low[0] == 0 == self.high[0]
 
 
-Number = Interval | Fraction  # the theorems run in intervals, or exactly
-
-
-def smaller(x: Number, y: Number) -> Number:
+def smaller(x: Interval, y: Interval) -> Interval:
     """The minimum; never undecided, because the minimum of two intervals is an interval."""
-    if not isinstance(x, Interval) or not isinstance(y, Interval):
-        return min(x, y)
     return Interval(min(x.low, y.low, key=_by_value), min(x.high, y.high, key=_by_value), x.bits)
 
 
@@ -426,6 +421,7 @@ def profile(epsilon: Fraction, mu: Interval) -> Interval:
 # Powers and geometric sums; `bits` None means exact
 # ---------------------------------------------------------------------------------------------------------------------
 
+Number = Interval | Fraction
 
 def number(value: int | Fraction, bits: int | None) -> Number:
     """The rational `value` as a number to compute with."""
@@ -546,7 +542,7 @@ def stretch(phase: Phase, begin: int, end: int, bits: int | None) -> tuple[Numbe
     return power(c, end - begin, bits), number(phase.shift, bits) * moved, noise
 
 
-CappedMap = tuple[Number, Number, Number] | None  # (r, s, cap) is w ← min(r·w + s, cap) with r ≥ 0; None is w ← w
+CappedMap = tuple[Interval, Interval, Interval] | None  # (r, s, cap) is w ← min(r·w + s, cap) with r ≥ 0; None is w ← w
 
 
 def then(f: CappedMap, g: CappedMap) -> CappedMap:
@@ -917,8 +913,8 @@ def exact(value: Any, where: str) -> None:
 
 def rounded(value: Any, where: str) -> None:
     _rounded_decimal(value, where)
-    if len(value.partition("e")[0].replace(".", "").strip("0")) > 12:
-        raise Malformed(f"{where}: more than twelve significant digits")
+    if len(value.partition("e")[0].replace(".", "").strip("0")) > 15:
+        raise Malformed(f"{where}: more than fifteen significant digits")
 
 
 def date(value: Any, where: str) -> None:

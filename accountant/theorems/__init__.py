@@ -1,6 +1,7 @@
 """The theorems, by family. Importing this fills the closed table `accountant.kernel.THEOREMS`."""
 
 from accountant.losses import logistic_constants
+from accountant.theorems.bounded import bounded_domain
 from accountant.theorems.privacy import gaussian_profile, renyi_conversion, renyi_curve
 from accountant.theorems.published import chien2024_converged, chien2024_finite
 from accountant.theorems.shifts import closed_form, straight_witness, taut_string, unlearning_noise
@@ -13,6 +14,7 @@ from accountant.theorems.transport import (
 )
 
 __all__ = [
+    "bounded_domain",
     "chien2024_converged",
     "chien2024_finite",
     "closed_form",

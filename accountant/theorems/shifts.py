@@ -37,29 +37,34 @@ def taut_string(A: Arithmetic, timeline: Timeline, *, corners: tuple[Corner, ...
     the schedule a_k = (w/v)·C_k·τ_k² takes the distance to 0 at the segment's end; it is admissible if z_k = w_k −
     (w/v)·C_k·v_k ≥ 0 at every step inside. Any admissible corners give a valid bound; the taut string's give the least.
     """
-    flows = Flows(A, timeline)
-    energy, at = A.of(0), Mark(0)
+    return GaussianDP(A.sqrt(energy(A, Flows(A, timeline), corners, Mark(0), timeline.start)))
+
+
+def energy(A: Arithmetic, flows: Flows, corners: tuple[Corner, ...], start: Mark, distance: Number) -> Number:
+    """Σ w²/v of the string with these corners that begins at `start`, the runs `distance` apart; admissibility is
+    checked."""
+    blocks = flows.timeline.blocks
+    total, at = A.of(0), start
     for corner in corners:
         A.require(
-            corner.block < len(timeline.blocks)
-            and 0 <= corner.position < timeline.blocks[corner.block].batches
-            and 0 <= corner.first <= corner.last < timeline.blocks[corner.block].epochs,
+            corner.block < len(blocks)
+            and 0 <= corner.position < blocks[corner.block].batches
+            and 0 <= corner.first <= corner.last < blocks[corner.block].epochs,
             "corners lie on the timeline",
             corner,
         )
         here = Mark(corner.block, corner.first, corner.position)
         A.require(at < here, "corners ascend", corner)
-        energy += _segment(A, flows, at, here)
+        total, distance = total + _segment(A, flows, at, here, distance), A.of(0)
         if corner.last > corner.first:
-            period = _segment(A, flows, here, Mark(corner.block, corner.first + 1, corner.position))
-            energy += (corner.last - corner.first) * period
+            period = _segment(A, flows, here, Mark(corner.block, corner.first + 1, corner.position), distance)
+            total += (corner.last - corner.first) * period
         at = Mark(corner.block, corner.last, corner.position)
-    return GaussianDP(A.sqrt(energy + _segment(A, flows, at, flows.end)))
+    return total + _segment(A, flows, at, flows.end, distance)
 
 
-def _segment(A: Arithmetic, flows: Flows, start: Mark, end: Mark) -> Number:
-    """w²/v of one straight segment, its admissibility checked where it can fail."""
-    distance = flows.timeline.start if start == Mark(0) else A.of(0)
+def _segment(A: Arithmetic, flows: Flows, start: Mark, end: Mark, distance: Number) -> Number:
+    """w²/v of one straight segment whose runs begin `distance` apart, its admissibility checked where it can fail."""
     whole = flows.between(start, end)
     w, v = whole.rate * distance + whole.shift, whole.variance
     if A.at_least(A.of(0), w):

@@ -1,0 +1,256 @@
+"""Write the pages that are drawn from the code: THEOREMS.md and docs/run-file.md.
+
+python docs/generate.py            write them
+python docs/generate.py --check    exit 1 if one of them is stale
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from accountant.exact import canonical  # noqa: E402
+from accountant.kernel import ASSUMPTIONS, THEOREMS, Theorem  # noqa: E402
+from certify.spec import TABLES  # noqa: E402
+
+NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code, then run `python docs/generate.py`. -->"
+VECTORS = Path("tests/vectors/reject/theorems")
+
+FAMILIES = {
+    "Losses and steps": ("L1", "C1", "C2"),
+    "Timelines and distances": ("T10", "T1", "T1a"),
+    "From distance and noise to μ": ("T3", "T5", "T4", "T4a", "T6"),
+    "From μ to Rényi divergences and ε": ("T2", "T11", "T12"),
+    "Published bounds": ("P1", "P1f"),
+}
+
+
+# --- THEOREMS.md ------------------------------------------------------------------------------------------------------
+
+
+def families() -> dict[str, list[Theorem]]:
+    """The table by family, in reading order; what no family names comes last."""
+    grouped = {title: [THEOREMS[id] for id in ids if id in THEOREMS] for title, ids in FAMILIES.items()}
+    rest = set(THEOREMS) - {id for ids in FAMILIES.values() for id in ids}
+    return grouped | ({"More": [THEOREMS[id] for id in sorted(rest)]} if rest else {})
+
+
+def vectors() -> dict[str, dict[str, list[str]]]:
+    """Theorem id -> condition -> the names of the files that violate it."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for path in sorted((ROOT / VECTORS).glob("*.json")):
+        vector = json.loads(path.read_text(encoding="utf-8"))
+        found.setdefault(vector["theorem"], {}).setdefault(vector["condition"], []).append(path.name)
+    return found
+
+
+def anchor(title: str) -> str:
+    """The anchor that GitHub gives to a heading."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def heading(t: Theorem) -> str:
+    return f"{t.id}: {t.name}"
+
+
+def cell(text: str) -> str:
+    """One cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    head = list(head)
+    lines = [f"| {' | '.join(head)} |", f"|{'|'.join([' --- '] * len(head))}|"]
+    return lines + [f"| {' | '.join(cell(c) for c in row)} |" for row in rows]
+
+
+def first_sentence(text: str) -> str:
+    sentence = re.split(r"(?<=\.)\s|(?<=:)\s(?![^(]*\))", " ".join(text.split()), maxsplit=1)[0]
+    return sentence.rstrip(".:")
+
+
+def premises(t: Theorem) -> str:
+    names = [getattr(kind, "__name__", str(kind)) for kind in t.premises]
+    names = [
+        " or ".join(k.__name__ for k in typing.get_args(kind)) or n for kind, n in zip(t.premises, names, strict=True)
+    ]
+    if not names:
+        return "nothing"
+    return ", ".join(names) + (", as often as needed" if t.variadic else "")
+
+
+def theorem_section(t: Theorem, refused: dict[str, list[str]]) -> list[str]:
+    file = Path(inspect.getsourcefile(t.body) or "").resolve().relative_to(ROOT)
+    test, name = t.oracle.split("::")
+    lines = [f"### {heading(t)}", "", t.statement, ""]
+    lines += [f"*Takes* {premises(t)}. *Concludes* {t.concludes.__name__}.", ""]
+    rows = []
+    for condition in t.conditions:
+        pattern = re.escape(condition).replace(re.escape("{name}"), "(.+)")
+        files = [f for text, names in refused.items() if re.fullmatch(pattern, text) for f in names]
+        shown = condition.replace("{name}", "each constant")
+        rows.append((shown, ", ".join(f"[{Path(f).stem}]({VECTORS / f})" for f in files)))
+    lines += [*table(("side condition", "inputs that must be refused"), rows), ""]
+    if t.assumes:
+        assumed = ", ".join(f"[`{name}`](#assumptions)" for name in t.assumes)
+        lines += [f"* Assumes: {assumed}"]
+    decided = " (side conditions decided in exact rationals)" if t.rational else ""
+    lines += [
+        f"* Source: {t.source}",
+        f"* Function: [`{file}`]({file}) : `{t.name}`{decided}",
+        f"* Attacked by: [`{test}`]({test}) : `{name}`",
+        "",
+    ]
+    return lines
+
+
+def theorems_page() -> str:
+    grouped, refused = families(), vectors()
+    lines = [
+        "# Theorems",
+        "",
+        NOTICE,
+        "",
+        "Every number that Plumbline prints is the conclusion of one of these theorems, applied to the conclusions of "
+        "others. This is the whole table: `accountant.kernel.THEOREMS`, by id. A theorem is a function; its side "
+        "conditions are checked where it is applied, and a failure names theorem, condition and value. For each there "
+        "is a test that attacks it with an oracle written independently, and for each side condition a file that must "
+        "be refused.",
+        "",
+        "Ids are those of the project's theory notes: T1, T2 … are proved, P1 … are bounds as others published them.",
+        "",
+        "## Contents",
+        "",
+    ]
+    rows = [
+        (f"[{t.id}](#{anchor(heading(t))})", f"`{t.name}`", first_sentence(t.statement), t.concludes.__name__)
+        for group in grouped.values()
+        for t in group
+    ]
+    lines += table(("id", "name", "in short", "concludes"), rows)
+    lines += ["", "[Assumptions](#assumptions): what no computation can check.", ""]
+    for title, group in grouped.items():
+        lines += [f"## {title}", ""]
+        for t in group:
+            lines += theorem_section(t, refused.get(t.id, {}))
+    lines += [
+        "## Assumptions",
+        "",
+        "A derivation carries the assumptions of every theorem in it; they are printed with every bound.",
+        "",
+    ]
+    users = {a: [t.id for t in THEOREMS.values() if a in t.assumes] for a in ASSUMPTIONS}
+    lines += table(
+        ("id", "text", "brought in by"),
+        ((f"`{a}`", text, ", ".join(users[a]) or "the run file") for a, text in ASSUMPTIONS.items()),
+    )
+    return "\n".join(lines) + "\n"
+
+
+# --- docs/run-file.md -------------------------------------------------------------------------------------------------
+
+
+def kind_of(annotation: Any) -> str:
+    """The type of a key in words."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return kind_of(args[0])
+    if origin is typing.Literal:
+        return " or ".join(f'`"{value}"`' for value in args)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(kind_of(a) for a in args if a is not types.NoneType)
+    if origin is list:
+        return f"{kind_of(args[0])}, or a list"
+    return {Fraction: "number", int: "whole number", str: "text", bool: "true or false"}.get(
+        annotation, str(annotation)
+    )
+
+
+def default_of(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if field.is_required() or value is PydanticUndefined:
+        return "**required**"
+    if value is None:
+        return "absent"
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, int | Fraction):
+        return f"`{canonical(value)}`"
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def run_file_page() -> str:
+    lines = [
+        "# The run file",
+        "",
+        NOTICE,
+        "",
+        "A run file is TOML. Numbers are TOML numbers, or text that holds a decimal or `p/q`; they are read exactly, "
+        "and nothing else is evaluated. An unknown key, NaN, infinity or a value out of range is refused in one line "
+        "that names the key, the value and the fix (exit 2).",
+        "",
+    ]
+    required = [name for name, field in _run_table().model_fields.items() if field.is_required()]
+    lines += [
+        "Tables: " + ", ".join(f"[`[{n}]`](#{n})" + ("" if n in required else " (optional)") for n in TABLES) + ".",
+        "",
+    ]
+    for name, choices in TABLES.items():
+        lines += [f"## {name}", ""]
+        for choice in choices:
+            if len(choices) > 1:
+                (tag,) = typing.get_args(choice.model_fields["kind"].annotation)
+                lines += [f'### kind = "{tag}"', ""]
+            rows = (
+                (f"`{key}`", kind_of(field.rebuild_annotation()), default_of(field), field.description or "")
+                for key, field in choice.model_fields.items()
+            )
+            lines += [*table(("key", "type", "default", "meaning"), rows), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _run_table() -> Any:
+    from certify.spec import RunTable
+
+    return RunTable
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+PAGES = {"THEOREMS.md": theorems_page, "docs/run-file.md": run_file_page}
+
+
+def main(arguments: list[str]) -> int:
+    if arguments not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    stale = []
+    for name, page in PAGES.items():
+        path, text = ROOT / name, page()
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not arguments:
+                path.write_text(text, encoding="utf-8")
+                print(f"wrote {name}")
+    if arguments and stale:
+        print(f"stale: {', '.join(stale)}; run `python docs/generate.py`", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,578 @@
+"""The standalone checker: it accepts what follows, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import copy
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import mpmath as mp
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certify import checker
+from certify.checker import Interval, Phase, Timeline, Undecided
+from tests.vectors import make_certificates as make
+
+VECTORS = Path(make.__file__).parent
+ACCEPT = sorted((VECTORS / "accept").glob("*.json"))
+EXPECTED = json.loads((VECTORS / "reject/certificates/expected.json").read_text("utf-8"))
+BITS = 128
+
+
+def statement_of(name: str) -> Any:
+    """The statement inside an accepted vector."""
+    return json.loads(base64.b64decode(json.loads((VECTORS / "accept" / f"{name}.json").read_bytes())["payload"]))
+
+
+# --- the vectors -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ACCEPT, ids=lambda path: path.stem)
+def test_accepts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert checker.main([str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.count(" ok") == 8 and "UNSIGNED" in out and "CERTIFIED" in out and "gaussian_noise" in out
+    report = checker.verify(path.read_bytes())
+    assert checker.verify(path.read_bytes(), report.digest) == report
+    assert not report.signed
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_rejects(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = checker.main([str(VECTORS / "reject/certificates" / f"{name}.json")])
+    out, err = capsys.readouterr()
+    assert code == EXPECTED[name]["exit"]
+    assert EXPECTED[name]["contains"] in out + err
+    assert "Traceback" not in out + err and len(err.splitlines()) == (0 if "After" in out else 1)
+
+
+def test_every_vector_is_expected() -> None:
+    stored = {path.stem for path in (VECTORS / "reject/certificates").glob("*.json")} - {"expected"}
+    assert stored == EXPECTED.keys()
+    assert {path.stem for path in ACCEPT} == make.ACCEPT.keys()
+
+
+def test_vectors_are_up_to_date() -> None:
+    name = "two_requests_two_batches"
+    assert make.seal(make.statement(make.ACCEPT[name]())) == (VECTORS / "accept" / f"{name}.json").read_bytes()
+    for name, (data, code, message) in make.rejected().items():
+        if len(data) < 2**20:
+            assert (VECTORS / "reject/certificates" / f"{name}.json").read_bytes() == data, name
+            assert EXPECTED[name] == {"exit": code, "contains": message}
+
+
+@pytest.mark.parametrize(
+    ("name", "mu", "epsilon"),
+    [
+        ("mnist_unlearning_b128", "0.0323489637", "0.0779602572"),
+        ("mnist_unlearning_b512", None, "0.0779728"),
+        ("mnist_unlearning_full_batch", None, "0.0779604"),
+        ("mnist_learning", "0.4323188", None),
+    ],
+)
+def test_known_values(name: str, mu: str | None, epsilon: str | None) -> None:
+    predicate = statement_of(name)["predicate"]
+    for key, value in (("mu", mu), ("epsilon", epsilon)):
+        if value:
+            assert abs(Fraction(predicate[key]["upper"]) / Fraction(value) - 1) < Fraction(1, 10**6)
+    if "unlearning" in name:
+        assert Fraction(predicate["epsilon"]["upper"]) <= Fraction(predicate["epsilon"]["lower"]) * Fraction("1.000001")
+    corners = next(s["args"]["corners"] for s in predicate["proof"]["steps"] if s["theorem"] == "T3")
+    moments = {"mnist_unlearning_b128": [("87", "0", "0")], "mnist_learning": [("87", "0", "0"), ("87", "99", "99")]}
+    if name in moments:
+        assert [(c["position"], c["first"], c["last"]) for c in corners] == moments[name]
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+def run_alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-S", "checker.py", *arguments]
+    # -S: not even site-packages
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_runs_alone_in_an_empty_directory(tmp_path: Path) -> None:
+    shutil.copy(checker.__file__, tmp_path / "checker.py")
+    shutil.copy(VECTORS / "accept/mnist_unlearning_b128.json", tmp_path / "good.json")
+    shutil.copy(VECTORS / "reject/certificates/epsilon_understated.json", tmp_path / "bad.json")
+    good = run_alone(tmp_path, "good.json")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "0.0779602571713" in good.stdout
+    bad = run_alone(tmp_path, "bad.json")
+    assert bad.returncode == 1 and "6 recomputation    FAILED" in bad.stdout and len(bad.stderr.splitlines()) == 1
+
+
+def test_a_closed_pipe_is_no_success(tmp_path: Path) -> None:
+    shutil.copy(VECTORS / "accept/mnist_unlearning_b128.json", tmp_path / "good.json")
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-I", "-S", checker.__file__, "good.json"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 70 and done.stderr == "checker: the report could not be written\n"
+
+
+def test_imports_only_the_standard_library() -> None:
+    tree = ast.parse(Path(checker.__file__).read_text("utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    relative = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not relative
+    assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+def test_computes_without_floats() -> None:
+    tree = ast.parse(Path(checker.__file__).read_text("utf-8"))
+    assert not [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, float)]
+    assert "float(" not in Path(checker.__file__).read_text("utf-8")
+
+
+@pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--what"], ["missing.json"], ["."], ["x", "--digest"], ["\0"]])
+def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert checker.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.splitlines()) == 1
+
+
+def test_digest_option(capsys: pytest.CaptureFixture[str]) -> None:
+    path = VECTORS / "accept/mnist_learning.json"
+    digest = checker.verify(path.read_bytes()).digest
+    assert checker.main([str(path), "--digest", digest]) == 0
+    assert checker.main(["--digest", "0" * 64, str(path)]) == 4
+    assert checker.main([str(path), "--digest", "beef"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_too_large_is_malformed() -> None:
+    with pytest.raises(checker.Malformed, match="bytes"):
+        checker.verify(b" " * (checker.MAX_BYTES + 1))
+
+
+def test_internal_error_is_70(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(checker, "recompute", lambda steps: 1 // 0)
+    assert checker.main([str(ACCEPT[0])]) == 70
+    assert "internal error" in capsys.readouterr().err
+
+
+# --- mutations -------------------------------------------------------------------------------------------------------
+
+# What may change unnoticed, and why. Everything else must be refused.
+HARMLESS = {
+    "producer": "says who wrote the file; nothing follows from it",
+    "created": "says when the file was written; nothing follows from it",
+    "run.attest": "free text that the run's digest covers: refused unless the subject is recomputed",
+    "run.mechanism.remainder": "the same run where the batch size divides: refused unless the subject is recomputed",
+    "proof.steps.4.concludes.mu": "overstates a bound of a request that is not the worst: weaker, and shown nowhere",
+    "proof.steps.6.concludes.mu": "understates a lower bound of such a request",
+    "proof.steps.7.concludes.epsilon": "understates a lower bound of such a request",
+}
+SWAPS = {"CERTIFIED": "NOT_CERTIFIED", "attested": "proved", "proved": "attested", "error": "drop"}
+SWAPS |= {"replace-one": "remove-one", "remove-one": "replace-one", "1/L": "2/(L+m)", "1/n": "0.5"}
+
+
+def mutants(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """(path, new value) for small changes of every leaf, entry and key; the value `...` means: drop it."""
+    if isinstance(node, dict):
+        yield (*path, "extra"), "1"
+        for key, value in node.items():
+            yield (*path, key), ...
+            yield from mutants(value, (*path, key))
+    elif isinstance(node, list):
+        for i, value in enumerate(node):
+            yield (*path, i), ...
+            yield path, [*node[: i + 1], *node[i:]]
+            yield from mutants(value, (*path, i))
+        if node[::-1] != node:
+            yield path, node[::-1]
+        yield path, []
+    elif isinstance(node, str):
+        yield path, SWAPS.get(node, "0")
+        try:
+            value = Fraction(node)
+        except ValueError:
+            yield from ((path, None), (path, node + "x"))
+            return
+        if value.denominator == 1:
+            yield from ((path, str(value + 1)), (path, str(abs(value - 1))))
+        elif "." in node and node[-1].isdigit():
+            yield from ((path, node[:-1] + str((int(node[-1]) + move) % 10)) for move in (1, 9))
+        else:
+            yield from ((path, make.exact(value * (1 + Fraction(move, 10**6)))) for move in (-1, 1))
+    elif node is None:
+        yield from ((path, "1"), (path, {}), (path, ""))
+    else:
+        yield path, not node
+
+
+def mutated(node: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """A copy of the node with one change; what is not on the path is shared."""
+    if not path:
+        return value
+    changed = copy.copy(node)
+    if len(path) == 1 and value is ...:
+        del changed[path[0]]
+    else:
+        inner = node[path[0]] if isinstance(node, list) or path[0] in node else None
+        changed[path[0]] = mutated(inner, path[1:], value)
+    return changed
+
+
+@pytest.mark.parametrize("name", ["expansive_bounded", "two_requests_two_batches"])
+def test_every_mutation_is_refused(name: str) -> None:
+    original = statement_of(name)
+    survivors = set()
+    for path, value in mutants(original):
+        changed = mutated(original, path, value)
+        if changed == original:
+            continue
+        where = ".".join(map(str, path[1:]))
+        try:
+            try:
+                checker.verify(make.envelope(json.dumps(changed).encode()))
+            except checker.Mismatch:  # the subject gave it away: once more, with the subject recomputed
+                assert where.startswith(("run", "0"))
+                checker.verify(make.seal(changed))
+        except checker.CheckError:
+            continue
+        survivors.add(where)
+    unexpected = {path for path in survivors if not any(path.startswith(prefix) for prefix in HARMLESS)}
+    assert not unexpected
+    assert any(path.startswith("run.attest") for path in survivors)
+
+
+def test_weaker_claims_may_be_made() -> None:
+    """Overstating all of one bound consistently is no lie."""
+    text = json.dumps(statement_of("mnist_unlearning_b128"))
+    predicate = json.loads(text)["predicate"]
+    for shown, weaker in ((predicate["epsilon"]["upper"], "0.08"), (predicate["mu"]["upper"], "0.033"),
+                          (predicate["epsilon"]["lower"], "0.07"), (predicate["mu"]["lower"], "0.03")):  # fmt: skip
+        assert checker.verify(make.seal(json.loads(text.replace(f'"{shown}"', f'"{weaker}"')))).exit_code == 0
+        for lie in (make.lower_by_a_digit(shown), make.exact(Fraction(shown) + Fraction(1, 10**13))):
+            if (lie < shown) == (shown == predicate["epsilon"]["upper"] or shown == predicate["mu"]["upper"]):
+                with pytest.raises(checker.DoesNotFollow):
+                    checker.verify(make.seal(json.loads(text.replace(f'"{shown}"', f'"{lie}"'))))
+
+
+# --- intervals -------------------------------------------------------------------------------------------------------
+
+mantissas = st.integers(-(2**BITS) + 1, 2**BITS - 1)
+dyadics = st.tuples(mantissas, st.integers(-400, 400))
+rationals = st.fractions(max_denominator=10**30)
+
+
+def exactly(number: tuple[int, int]) -> Fraction:
+    return Fraction(number[0]) * Fraction(2) ** number[1]
+
+
+def ends(interval: Interval) -> tuple[Fraction, Fraction]:
+    return exactly(interval.low), exactly(interval.high)
+
+
+def encloses_tightly(interval: Interval, truth: Fraction, bits: int = BITS) -> bool:
+    low, high = ends(interval)
+    return low <= truth <= high and high - low <= abs(truth) * Fraction(4, 2**bits)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rationals)
+def test_of_encloses(value: Fraction) -> None:
+    assert encloses_tightly(Interval.of(value, BITS), value)
+
+
+@settings(max_examples=100, deadline=None)
+@given(dyadics, dyadics)
+def test_operations_on_points(x: tuple[int, int], y: tuple[int, int]) -> None:
+    a, b, p, q = Interval(x, x, BITS), Interval(y, y, BITS), exactly(x), exactly(y)
+    assert encloses_tightly(a + b, p + q)
+    assert encloses_tightly(a - b, p - q)
+    assert encloses_tightly(a * b, p * q)
+    assert ends(-a) == (-p, -p) and ends(abs(a)) == (abs(p), abs(p))
+    if q > 0:
+        assert encloses_tightly(a / b, p / q)
+        low, high = ends(b.sqrt())
+        assert low**2 <= q <= high**2 and high - low <= high * Fraction(4, 2**BITS)
+    else:
+        with pytest.raises(Undecided):
+            a / b
+    assert (a <= b) == (p <= q) and (a < b) == (p < q) and (a >= b) == (p >= q) and (a > b) == (p > q)
+
+
+@settings(max_examples=100, deadline=None)
+@given(*[st.tuples(rationals, rationals, st.integers(0, 4))] * 2)
+def test_operations_on_intervals_contain_every_member(x: Any, y: Any) -> None:
+    """Members p, q of wide intervals: the result contains p ∘ q; comparisons answer only when all members agree."""
+    (p0, p1), (q0, q1) = sorted(x[:2]), sorted(y[:2])
+    a = Interval(Interval.of(p0, BITS).low, Interval.of(p1, BITS).high, BITS)
+    b = Interval(Interval.of(q0, BITS).low, Interval.of(q1, BITS).high, BITS)
+    p, q = p0 + (p1 - p0) * x[2] / 4, q0 + (q1 - q0) * y[2] / 4
+    for result, truth in ((a + b, p + q), (a - b, p - q), (a * b, p * q), (abs(a), abs(p)), (3 - a, 3 - p)):
+        assert ends(result)[0] <= truth <= ends(result)[1]
+    assert ends(checker.smaller(a, b))[0] <= min(p, q) <= ends(checker.smaller(a, b))[1]
+    if q0 > 0:
+        assert ends(a / b)[0] <= p / q <= ends(a / b)[1]
+    try:
+        assert (a <= b) == (p <= q)
+    except Undecided:
+        assert ends(a)[1] > ends(b)[0] and ends(a)[0] <= ends(b)[1]
+
+
+def test_addition_of_very_different_sizes() -> None:
+    """2^(10^15) and 2^-(10^15) cannot be aligned; the sum still rounds the right way."""
+    one, tiny = Interval.of(1, BITS), Interval((1, -(10**15)), (1, -(10**15)), BITS)
+    for total, sign in ((one + tiny, 1), (one - tiny, -1), (tiny + one, 1), (-tiny + one, -1)):
+        low, high = ends(total)
+        assert low <= 1 <= high and (high > 1 if sign > 0 else low < 1) and high - low < Fraction(1, 2**100)
+    assert (tiny < one) and (one > tiny) and not (tiny >= one)
+    assert ends(one + Interval.of(0, BITS)) == (1, 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.fractions(min_value=-2, max_value=2, max_denominator=1000), st.integers(0, 60), st.integers(1, 4))
+def test_powers_and_geometric_sums(c: Fraction, n: int, stride: int) -> None:
+    total = sum((c ** (stride * i) for i in range(n)), Fraction(0))
+    assert checker.power(c, n, None) == c**n and checker.geometric(c, stride, n, None) == total
+    for interval, truth in (
+        (checker.power(c, n, BITS), c**n),
+        (checker.geometric(c, stride, n, BITS), total),
+    ):
+        assert ends(interval)[0] <= truth <= ends(interval)[1]
+        if c >= 0:
+            assert encloses_tightly(interval, truth, BITS - 12)
+
+
+# --- exp and the normal distribution ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _digits() -> Iterator[None]:
+    with mp.workdps(60):
+        yield
+
+
+def real(number: tuple[int, int]) -> mp.mpf:
+    return mp.ldexp(mp.mpf(number[0]), number[1])
+
+
+def contains(interval: Interval, truth: mp.mpf, tolerance: str = "1e-30") -> bool:
+    """mpmath's 60 digits are not exact either: the enclosure may miss them by 1e-50."""
+    low, high = real(interval.low), real(interval.high)
+    slack = abs(truth) * mp.mpf("1e-50")
+    return bool(low <= truth + slack and truth - slack <= high and high - low <= abs(truth) * mp.mpf(tolerance))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.fractions(min_value=0, max_value=10**6, max_denominator=10**9))
+def test_exp(x: Fraction) -> None:
+    assert contains(checker.exp(Interval.of(x, 192)), mp.exp(make.real(x)))
+    assert contains(checker.exp_minus(Interval.of(x, 192)), mp.exp(-make.real(x)))
+
+
+def test_pi() -> None:
+    for bits in (64, 128, 180):
+        assert contains(checker.pi(bits), +mp.pi, "1e-18")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.one_of(st.fractions(0, 8, max_denominator=10**6), st.fractions(0, 10**4, max_denominator=100)))
+def test_mills(t: Fraction) -> None:
+    with mp.workdps(100):
+        x = make.real(t)
+        truth = mp.erfc(x / mp.sqrt(2)) / 2 / mp.npdf(x)
+    assert contains(checker.mills(Interval.of(t, 128)), truth, "1e-34" if t < 8 else "1e-26")
+
+
+def exact_delta(epsilon: Fraction, mu: Fraction) -> mp.mpf:
+    """T11 by erfc, with enough digits to survive the cancellation."""
+    with mp.workdps(80 + int(epsilon * mp.mpf("0.45"))):
+        e, m = make.real(epsilon), make.real(mu)
+        upper, lower = (mp.erfc((e / m + sign * m / 2) / mp.sqrt(2)) / 2 for sign in (-1, 1))
+        return upper - mp.exp(e) * lower
+
+
+@pytest.mark.parametrize("mu", ["1e-9", "1e-4", "0.0323489637", "0.5", "1", "2", "7", "40", "1000"])
+def test_profile(mu: str) -> None:
+    m = Fraction(mu)
+    for z in (-30, -6, -1, Fraction(-1, 10**6), 0, Fraction(1, 3), 1, 4, 6, 11, 23, 37):  # δ from 1 to 1e-300
+        epsilon = m * (z + m / 2)
+        if 0 <= epsilon <= 2000:
+            assert contains(checker.profile(epsilon, Interval.of(m, 256)), exact_delta(epsilon, m), "1e-25")
+    low, high = ends(checker.profile(m * m / 2 + 37 * m, Interval.of(m, 256)))
+    assert 0 < low <= high < low * (1 + Fraction(1, 10**20)) and high < Fraction(1, 10**298)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-9, 3), st.floats(-3, 37))
+def test_profile_anywhere(log_mu: float, z: float) -> None:
+    mu = Fraction(10.0**log_mu).limit_denominator(10**12) or Fraction(1, 10**9)
+    epsilon = max(Fraction(0), mu * (Fraction(z) + mu / 2))
+    if epsilon <= 1000:
+        assert contains(checker.profile(epsilon, Interval.of(mu, 256)), exact_delta(epsilon, mu), "1e-20")
+
+
+def test_profile_far_away() -> None:
+    assert checker.profile(Fraction(10) ** 9000, Interval.of(1, BITS)) <= Fraction(1, 10**9000)
+    assert checker.profile(Fraction(10**5), Interval.of(Fraction(1, 10**9), BITS)) <= Fraction(1, 10**9000)
+    assert checker.profile(Fraction(0), Interval.of(0, BITS)).is_zero()
+    half = checker.profile(Fraction(1, 2), Interval.of(1, BITS))  # ε = μ²/2 exactly: the sign of x is open
+    assert contains(half, mp.mpf(1) / 2 - mp.exp(mp.mpf(1) / 2) * mp.ncdf(-1))
+
+
+# --- the theorems against step-by-step rationals ---------------------------------------------------------------------
+
+small = st.fractions(min_value=0, max_value=Fraction(3, 2), max_denominator=8)
+
+
+@st.composite
+def timelines(draw: st.DrawFn) -> Timeline:
+    """A few phases of a few epochs, all with the same number of batches."""
+    batches, phases = draw(st.integers(1, 4)), []
+    for _ in range(draw(st.integers(1, 3))):
+        positions = sorted(draw(st.sets(st.integers(0, batches - 1), max_size=3)))
+        counts = tuple(draw(st.integers(1, 3)) for _ in positions)
+        factor, noise = draw(small), draw(st.fractions(Fraction(1, 8), 4, max_denominator=8))
+        epochs, shift = draw(st.integers(1, 5)), draw(st.fractions(0, 2, max_denominator=8))
+        phases.append(Phase(epochs, batches, factor, noise, shift, tuple(positions), counts))
+    return Timeline(draw(small), draw(st.one_of(st.none(), st.fractions(Fraction(1, 4), 4))), tuple(phases))
+
+
+def steps_of(timeline: Timeline) -> list[tuple[tuple[int, int], Fraction, Fraction, Fraction]]:
+    """Every step as (moment before it, c, shift, noise)."""
+    return [
+        ((block, k), p.factor, p.shift * dict(zip(p.positions, p.counts, strict=True)).get(k % p.batches, 0), p.noise)
+        for block, p in enumerate(timeline.phases)
+        for k in range(p.steps)
+    ]
+
+
+@settings(max_examples=50, deadline=None)
+@given(timelines(), st.data())
+def test_stretch(timeline: Timeline, data: st.DataObject) -> None:
+    phase = timeline.phases[0]
+    begin = data.draw(st.integers(0, phase.steps))
+    end = data.draw(st.integers(begin, phase.steps))
+    w, v = Fraction(1, 3), Fraction(1, 5)
+    r, s, q = checker.stretch(phase, begin, end, None)
+    expected = (r * w + s, r * r * v + q)
+    for (block, k), c, shift, noise in steps_of(timeline):
+        if block == 0 and begin <= k < end:
+            w, v = c * w + shift, c * c * v + noise
+    assert expected == (w, v)
+
+
+@settings(max_examples=50, deadline=None)
+@given(timelines())
+def test_wasserstein_tracking(timeline: Timeline) -> None:
+    for count in range(len(timeline.phases) + 1):
+        cap = timeline.diameter
+        w = timeline.start if cap is None else min(timeline.start, cap)
+        for (block, _), c, shift, _ in steps_of(timeline):
+            if block < count:
+                w = c * w + shift if cap is None else min(c * w + shift, cap)
+        assert encloses_tightly(checker.wasserstein_tracking(timeline, count, BITS), w, BITS - 12)
+
+
+@settings(max_examples=90, deadline=None)
+@given(timelines(), st.data())
+def test_taut_string_is_the_cost_of_its_schedule(timeline: Timeline, data: st.DataObject) -> None:
+    """The schedule of T2, step by step: z_N = 0, its cost is that of `taut_string`, and z ≥ 0 is seen exactly."""
+    steps = steps_of(timeline)
+    moments = data.draw(st.sets(st.sampled_from([step[0] for step in steps[1:]] or [(0, 0)]), max_size=4)) - {(0, 0)}
+    batches = timeline.phases[0].batches
+    corners = [
+        {"block": str(b), "position": str(k % batches), "first": str(k // batches), "last": str(k // batches)}
+        for b, k in sorted(moments)
+    ]
+    cuts = [0, *(i for i, step in enumerate(steps) if step[0] in moments), len(steps)]
+    z, cost, admissible = timeline.start, Fraction(0), True
+    for first, last in pairwise(cuts):
+        w, v = timeline.start if first == 0 else Fraction(0), Fraction(0)
+        for _, c, shift, noise in steps[first:last]:
+            w, v = c * w + shift, c * c * v + noise
+        assert z == (timeline.start if first == 0 else 0)
+        for k in range(first, last):
+            _, c, shift, noise = steps[k]
+            weight = Fraction(1)
+            for step in steps[k + 1 : last]:
+                weight *= step[1]
+            a = w / v * weight * noise
+            z, cost = c * z + shift - a, cost + a * a / noise
+            admissible &= z >= 0
+    assert z == 0
+    assert checker.stays_above_zero(timeline, corners, None) == admissible
+    assert checker.admissible(timeline, corners) == admissible
+    assert encloses_tightly(checker.taut_string(timeline, corners, BITS), cost, BITS - 12)
+
+
+def test_ranges_of_corners_are_single_corners() -> None:
+    phase = Phase(6, 3, Fraction(11, 10), Fraction(1), Fraction(1), (2,), (1,))
+    timeline = Timeline(Fraction(0), None, (phase, Phase(2, 3, Fraction(11, 10), Fraction(1), Fraction(1), (), ())))
+    single = [{"block": "0", "position": "2", "first": str(e), "last": str(e)} for e in range(6)]
+    ranged = [{"block": "0", "position": "2", "first": "0", "last": "5"}]
+    assert checker.admissible(timeline, single) and checker.admissible(timeline, ranged)
+    one, many = checker.taut_string(timeline, single, BITS), checker.taut_string(timeline, ranged, BITS)
+    assert ends(one)[0] <= ends(many)[1] and ends(many)[0] <= ends(one)[1]
+
+
+@pytest.mark.parametrize("c", ["0", "0.95", "1", "1.01"])
+def test_a_thousand_million_epochs(c: str) -> None:
+    epochs = 10**9
+    phases = (
+        Phase(epochs, 88, Fraction(c), Fraction(1, 50), Fraction(1, 7), (87,), (1,)),
+        Phase(2, 88, Fraction(c), Fraction(1, 50), Fraction(1, 7), (), ()),
+    )
+    last = epochs - 1 if Fraction(c) > 1 else 0
+    corners = [{"block": "0", "position": "87", "first": "0", "last": str(last)}]
+    for diameter in (None, Fraction(10)):
+        timeline = Timeline(Fraction(0), diameter, phases)
+        assert checker.admissible(timeline, corners)
+        assert (checker.taut_string(timeline, corners, BITS) > 0) == (Fraction(c) > 0)
+        assert checker.wasserstein_tracking(timeline, 2, BITS) >= 0
+
+
+def test_ten_thousand_single_shifts_of_an_expansion() -> None:
+    phase = Phase(10**4, 88, Fraction("1.01"), Fraction(1, 50), Fraction(1, 7), (87,), (1,))
+    timeline = Timeline(Fraction(0), Fraction(10), (phase,))
+    corners = [{"block": "0", "position": "87", "first": str(e), "last": str(e)} for e in range(10**4)]
+    assert checker.admissible(timeline, [*corners[:2000], corners[2000] | {"last": "9999"}])
+    assert not checker.admissible(timeline, corners[:1])
+
+
+def test_a_later_position_costs_no_less() -> None:
+    """Why the requests fill the last batch first (c ≤ 1)."""
+
+    @cache
+    def mu(position: int, c: Fraction, start: Fraction) -> mp.mpf:
+        phases = [
+            {"epochs": "3", "batches": "4", "step_size": "1", "noise_std": "1", "records": [[str(position), "1"]]},
+            {"epochs": "1", "batches": "4", "step_size": "1", "noise_std": "1", "records": []},
+        ]
+        moments, w, v, _ = make.walk(phases, start, c, Fraction(1))
+        return make.string(moments, w, v, c)[1]
+
+    for c in (Fraction(1, 2), Fraction(9, 10), Fraction(1)):
+        for start in (Fraction(0), Fraction(1), Fraction(20)):
+            assert all(mu(p, c, start) <= mu(p + 1, c, start) * (1 + mp.mpf("1e-50")) for p in range(3))
+
+
+def test_hundred_requests_take_seconds() -> None:
+    """The phases of a hundred requests, without the slow producer."""
+    phases = tuple(
+        Phase(5, 60, Fraction("0.957"), Fraction(1, 50), Fraction(1, 7), (58, 59), (100 - i, 10)) for i in range(100)
+    )
+    corners = [{"block": "0", "position": "58", "first": "0", "last": "0"}]
+    for r in range(5, 101, 5):  # a fifth of them
+        timeline = Timeline(Fraction(0), None, phases[100 - r :])
+        checker.admissible(timeline, corners)
+        checker.taut_string(timeline, corners, BITS)
