@@ -10,15 +10,26 @@ from accountant.derive import (
     derive_distance,
     derive_epsilon,
     derive_from_distance,
+    derive_lower,
     derive_published,
     derive_renyi,
     derive_timeline,
+    derive_upper,
     derive_witness,
 )
 from accountant.enclose import Enclosure, Indeterminate, enclose, enclose_all
 from accountant.explain import Explanation, explain
 from accountant.kernel import ASSUMPTIONS, THEOREMS, Derivation, TheoremError, apply, evaluate
-from accountant.losses import ConstantLoss, InvalidLoss, LogisticLoss
+from accountant.losses import (
+    ConstantLoss,
+    HuberLoss,
+    InvalidLoss,
+    LeastSquaresLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SmoothedHingeLoss,
+    SoftmaxLoss,
+)
 from accountant.mechanisms import InvalidMechanism, NoisySGD
 
 __all__ = [
@@ -28,20 +39,27 @@ __all__ = [
     "Derivation",
     "Enclosure",
     "Explanation",
+    "HuberLoss",
     "Indeterminate",
     "InvalidLoss",
     "InvalidMechanism",
+    "LeastSquaresLoss",
     "LogisticLoss",
     "NoisySGD",
+    "PoissonLoss",
+    "SmoothedHingeLoss",
+    "SoftmaxLoss",
     "TheoremError",
     "apply",
     "derive",
     "derive_distance",
     "derive_epsilon",
     "derive_from_distance",
+    "derive_lower",
     "derive_published",
     "derive_renyi",
     "derive_timeline",
+    "derive_upper",
     "derive_witness",
     "enclose",
     "enclose_all",

@@ -9,56 +9,41 @@ from accountant import theorems
 from accountant.arithmetic import Ball, Exact
 from accountant.enclose import LEAST_PRECISION, precision
 from accountant.exact import exact
+from accountant.flow import Flows
 from accountant.kernel import Derivation, apply, evaluate
-from accountant.losses import LogisticLoss
-from accountant.mechanisms import InvalidMechanism, NoisySGD
+from accountant.losses import DerivedLoss
+from accountant.mechanisms import NoisySGD
+from accountant.restart import best_restart
 from accountant.string import corners
-from accountant.timeline import Phase, phases
+from accountant.theorems.transport import distance_at
+from accountant.timeline import History, Phase, hides_position, history, stretches, unlearning_epochs
+from accountant.witness import choose_positions, search_curved_witness, search_secret_witness, witness_arguments
 
 RENYI_ORDERS = tuple(Fraction(order) for order in ("1.5", *["2", "3", "4", "8", "16", "32", "64", "128", "256"]))
-
-
-def check_scope(mechanism: NoisySGD) -> None:
-    """Refuse what this version has no theorem for; never treat it as something else.
-
-    Raises:
-        InvalidMechanism: names the key and what is supported.
-    """
-    for key, supported in (("batch_order", "fixed"), ("reference", "retrain"), ("release", "final")):
-        value = getattr(mechanism, key)
-        if value != supported:
-            raise InvalidMechanism(key, f'"{value}" is not supported in this version; "{supported}" is')
 
 
 def _loss(mechanism: NoisySGD) -> tuple[Derivation, ...]:
     """The derivation of the loss's constants; none where they are attested."""
     loss = mechanism.loss
-    if not isinstance(loss, LogisticLoss):
-        return ()
-    return (
-        apply(
-            theorems.logistic_constants,
-            regularization=loss.regularization,
-            feature_norm=loss.feature_norm,
-            clip=loss.clip,
-        ),
-    )
+    return (apply(loss.theorem, **loss.arguments()),) if isinstance(loss, DerivedLoss) else ()
 
 
 def derive_timeline(mechanism: NoisySGD, request: int = 0) -> Derivation:
     """T10: the timeline of the claim on one request (0-based), from C1 and C2, each made once for equal phases."""
-    check_scope(mechanism)
+    return _timeline(mechanism, history(mechanism, request))
+
+
+def _timeline(mechanism: NoisySGD, runs: History) -> Derivation:
     loss, constants = _loss(mechanism), mechanism.loss.constants()
-    history = phases(mechanism, request)
     made: dict[tuple[Fraction, int], tuple[Derivation, Derivation]] = {}
-    for phase in history:
+    for phase in runs.phases:
         made.setdefault((phase.step_size, phase.batch_size), _rates(mechanism, phase, loss, constants))
     return apply(
         theorems.requests,
-        *(rate for phase in history for rate in made[phase.step_size, phase.batch_size]),
-        start=mechanism.initial_distance,
+        *(rate for phase in runs.phases for rate in made[phase.step_size, phase.batch_size]),
+        start=runs.start,
         diameter=mechanism.diameter,
-        phases=history,
+        phases=runs.phases,
     )
 
 
@@ -82,40 +67,81 @@ def _rates(mechanism, phase: Phase, loss, constants) -> tuple[Derivation, Deriva
 
 
 def pull_taut(timeline: Derivation) -> Derivation:
-    """T3 with the corners of the taut string of this timeline (T10)."""
+    """T3 with the corners of the taut string of this timeline (T10), or T5 where a projection makes a later start
+    better."""
+    restart = best_restart(timeline.glance)
     with precision(LEAST_PRECISION):
-        bends = corners(Ball(), evaluate(timeline, Ball()))
-    return apply(theorems.taut_string, timeline, corners=bends)
+        A, line = Ball(), evaluate(timeline, Ball())
+        if restart is None:
+            return apply(theorems.taut_string, timeline, corners=corners(A, line))
+        distance = distance_at(A, Flows(A, line), restart)
+        bends = corners(A, line, restart, distance)
+    return apply(theorems.bounded_domain, timeline, restart=restart, corners=bends)
 
 
 def derive(mechanism: NoisySGD, request: int = 0) -> Derivation:
-    """The best bound that Plumbline proves for the claim on one request (0-based): a derivation of μ.
+    """The best bound on μ that Plumbline proves for the claim on one request (0-based), in the worst batch position.
 
     Raises:
-        InvalidMechanism: no theorem of this version covers it.
         TheoremError: a side condition fails.
+        TooLong: an expanding timeline (c > 1) with too many shift steps.
     """
+    if mechanism.release == "all" and unlearning_epochs(mechanism, request):
+        parts = (pull_taut(_timeline(mechanism, stretch)) for stretch in stretches(mechanism, request))
+        return apply(theorems.adaptive_composition, *parts)
     return pull_taut(derive_timeline(mechanism, request))
 
 
-def derive_witness(mechanism: NoisySGD, request: int = 0) -> Derivation | None:
-    """T6, the lower bound of the class; None with a projection."""
-    if mechanism.radius is not None:
+def derive_upper(
+    mechanism: NoisySGD, delta: Fraction | str, request: int = 0, bound: Derivation | None = None
+) -> Derivation:
+    """The ε that is proved for one request: T9 for one record in a secret order, else T11 on `bound` (default:
+    `derive`)."""
+    delta = exact(delta, "delta")
+    if hides_position(mechanism, request):
+        return derive_secret(derive_timeline(mechanism, request), delta)
+    return derive_epsilon(bound or derive(mechanism, request), delta)
+
+
+def derive_lower(mechanism: NoisySGD, delta: Fraction | str, request: int = 0) -> Derivation | None:
+    """The best lower bound on ε for the class (m, L, M): T11 on T6, T6c for learning, T6m for a secret order; None
+    where there is none."""
+    delta = exact(delta, "delta")
+    if hides_position(mechanism, request):
+        return search_secret_witness(mechanism, _loss(mechanism), delta)
+    straight = derive_witness(mechanism, request)
+    if straight is None:
         return None
-    constants = mechanism.loss.constants()
-    return apply(
-        theorems.straight_witness,
-        *_loss(mechanism),
-        start=mechanism.initial_distance,
-        strong_convexity=constants.strong_convexity,
-        gradient_bound=constants.gradient_bound,
-        neighbours=mechanism.neighbours,
-        phases=phases(mechanism, request),
-    )
+    lower = derive_epsilon(straight, delta)
+    if mechanism.release == "all":
+        return lower
+    return search_curved_witness(mechanism, _loss(mechanism), delta, request) or lower
+
+
+def derive_secret(timeline: Derivation, delta: Fraction) -> Derivation:
+    """T9, looking at as many batches as make the sum sharp."""
+    positions, rule = choose_positions(timeline.glance, float(delta))
+    return apply(theorems.secret_order, timeline, delta=delta, positions=positions, rule=rule)
+
+
+def derive_witness(mechanism: NoisySGD, request: int = 0) -> Derivation | None:
+    """T6, the straight witness; None with a projection, with a reference whose start is not the run's own, or with a
+    secret order, which hides more than T6 knows of."""
+    erased = unlearning_epochs(mechanism, request)
+    if mechanism.radius is not None or (erased and mechanism.reference != "retrain"):
+        return None
+    if mechanism.batch_order == "secret":
+        return None
+    runs = history(mechanism, request)
+    if mechanism.release == "all" and erased:  # already the learned model, which is seen, tells the two runs apart
+        if not mechanism.epochs:
+            return None
+        runs = History(runs.start, runs.phases[:1])
+    return apply(theorems.straight_witness, *_loss(mechanism), **witness_arguments(mechanism, runs))
 
 
 def derive_epsilon(pair: Derivation, delta: Fraction | str) -> Derivation:
-    """T11 on a derivation of μ (T3 for an upper bound, T6 for a lower one)."""
+    """T11 on a derivation of μ (an upper bound), or on T6 (a lower one)."""
     return apply(theorems.gaussian_profile, pair, delta=exact(delta, "delta"))
 
 
@@ -138,6 +164,8 @@ def derive_published(mechanism: NoisySGD, delta: Fraction | str) -> dict[str, De
     size, k = mechanism.requests[0], mechanism.unlearning_epochs[0]
     if len(mechanism.requests) > 1 or k == 0 or size > mechanism.batch_size or mechanism.initial_distance:
         return {}
+    if mechanism.reference != "retrain" or mechanism.release != "final":
+        return {}
     contraction, shift = (evaluate(rate, Exact()) for rate in derive_timeline(mechanism).premises[:2])
     if not 0 < contraction.factor < 1 or shift.distance == 0:
         return {}
@@ -158,11 +186,10 @@ def derive_published(mechanism: NoisySGD, delta: Fraction | str) -> dict[str, De
 
 def derive_from_distance(mechanism: NoisySGD, request: int = 0) -> Derivation | None:
     """T4a: what W∞ after learning gives when only the noise of the last unlearning phase is counted; None for K = 0."""
-    timeline = derive_timeline(mechanism, request)
-    last = phases(mechanism, request)[-1:]
-    if not mechanism.unlearning_epochs[request] or not last:
+    if not mechanism.unlearning_epochs[request] or mechanism.release == "all":
         return None
-    before = len(phases(mechanism, request)) - 1
+    timeline, runs = derive_timeline(mechanism, request), history(mechanism, request)
+    last, before = runs.phases[-1:], len(runs.phases) - 1
     return apply(
         theorems.unlearning_noise,
         derive_distance(timeline, before),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import sympy
@@ -38,6 +39,10 @@ _NAMES = {
     "smoothness": "L",
     "gradient_bound": "M",
     "feature_norm": "X",
+    "target_bound": "Y",
+    "smoothing": "gamma",
+    "threshold": "kappa",
+    "radius": "R",
     "clip": "C",
     "batch_size": "b",
     "start": "z_0",
@@ -208,7 +213,9 @@ def _conclusion(node: Derivation) -> str:
         case kind if kind is RenyiCurve:
             return f"{len(enclose_all(node))} orders"
         case kind if kind is ApproximateDP:
-            lower = bool(node.premises) and node.premises[0].theorem.concludes is GaussianWitness
+            lower = node.theorem.id in ("T6c", "T6m") or (
+                bool(node.premises) and node.premises[0].theorem.concludes is GaussianWitness
+            )
             return f"ε ≥ {enclose(node).below()}" if lower else f"ε ≤ {enclose(node).above()}"
     return ""
 
@@ -268,9 +275,12 @@ class _Symbols:
                 alpha, mu = sympy.symbols("alpha mu", positive=True)
                 (divergence,) = node.theorem.body(A, GaussianDP(mu), orders=(alpha,)).divergences
                 return (Formula("T2", sympy.Symbol("D_alpha"), divergence, ()),)
-            case _:
+            case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "C1" | "C2" | "T4a":
                 arguments = self._arguments(arguments)
-                premises = tuple(_as_symbols(p.theorem.concludes) for p in node.premises if p.theorem.id != "L1")
+                kinds = (p.theorem.concludes for p in node.premises)
+                premises = tuple(_as_symbols(kind) for kind in kinds if kind is not LossBounds)
+            case _:
+                return _general().get(node.theorem.id, ())
         return self._of(node.theorem.id, node.theorem.body(A, *premises, **arguments))
 
     def _arguments(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -393,6 +403,23 @@ class _Symbols:
 def _epochs_role(i: int, of: int) -> str:
     """T for learning, K for the one unlearning phase, K_1, K_2 … for several."""
     return "T" if i == 0 else ("K" if of == 2 else f"K_{i}")
+
+
+@cache
+def _general() -> dict[str, tuple[Formula, ...]]:
+    """Of theorems whose arguments are lists: the formula with its sums left standing."""
+    A = Symbol()
+    epsilon, delta, mu, t, V, batches, parts = sympy.symbols("epsilon delta mu t V l r", positive=True)
+    i, j, exits = sympy.Symbol("i", integer=True), sympy.Symbol("j", integer=True), sympy.Symbol("P_exit")
+    mus, d = sympy.IndexedBase("mu"), sympy.IndexedBase("d")
+    hit, missed = (A.normal_cdf((sign * d[j] / 2 - t) / sympy.sqrt(V)) for sign in (1, -1))
+    sums = {
+        "T7": (mu**2, sympy.Sum(mus[i] ** 2, (i, 1, parts))),
+        "T9": (delta, sympy.Sum(A.gaussian_delta(mus[j], epsilon), (j, 0, batches - 1)) / batches),
+        "T6c": (delta, A.gaussian_delta(mu, epsilon) - (1 + sympy.exp(epsilon)) * exits),
+        "T6m": (delta, sympy.Sum(hit - sympy.exp(epsilon) * missed, (j, 0, batches - 1)) / batches),
+    }
+    return {id: (Formula(id, left, right, ()),) for id, (left, right) in sums.items()}
 
 
 def _as_symbols(kind: type) -> Any:

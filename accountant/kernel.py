@@ -29,7 +29,15 @@ ASSUMPTIONS: dict[str, str] = {
     "smoothness": "The regularised loss is L-smooth in the parameters.",
     "gradient_bound": "The data gradient of every record has norm at most M at every parameter vector.",
     "feature_norm": "Every feature vector has norm at most feature_norm and every label is -1 or +1.",
+    "features": "Every feature vector has norm at most feature_norm.",
+    "target_bound": "Every target lies between -target_bound and target_bound.",
+    "counts": "Every target lies between 0 and target_bound.",
+    "classes": "Every label is one of the classes.",
+    "domain": "Where there is a radius, its ball is centred at the origin and every gradient is taken in it; the loss's "
+    "constants hold there.",
     "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
+    "output_noise": "Exact Gaussian noise is added once, to the released parameters alone; the steps add none.",
+    "converged": "Learning ran until its distance to the minimiser was what the publication asks, however long it took.",
     "projection": "Every step ends with the projection on the ball of the given radius, and both starts lie in it.",
     "starts": "The two runs start at most initial_distance apart, independently of the data.",
     "neighbours:replace-one": "Neighbouring datasets differ in the value of the named records; "
@@ -37,9 +45,17 @@ ASSUMPTIONS: dict[str, str] = {
     "neighbours:remove-one": "Neighbouring datasets differ in that the data gradients of the named records are zero; "
     "the batches keep their size.",
     "batches:fixed": "The batches are fixed in advance, visited in the same order every epoch, and alike in both runs.",
+    "batches:secret": "The assignment of the records to batches was drawn uniformly, independently of data and noise, "
+    "is alike in both runs, and the observer does not know it.",
     "release:final": "The observer sees the final model alone, and the requests were fixed in advance.",
+    "release:all": "The observer sees the model after learning and after every request, and the requests were fixed "
+    "in advance.",
     "reference:retrain": "Unlearning is compared with retraining for as many epochs, with the same start and batches, "
     "without the erased records.",
+    "reference:retrain-T": "Unlearning is compared with retraining for the learning epochs alone, with the same "
+    "batches, without the erased records.",
+    "reference:stationary": "Unlearning is compared with the stationary distribution of training with the same "
+    "batches, without the erased records.",
 }
 
 THEOREMS: dict[str, Theorem] = {}

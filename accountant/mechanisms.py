@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from accountant.exact import canonical, exact
-from accountant.losses import ConstantLoss, LogisticLoss, Loss
+from accountant.losses import Loss
 
 Neighbours = Literal["replace-one", "remove-one"]
 Reference = Literal["retrain", "retrain-T", "stationary"]
@@ -88,8 +88,11 @@ class NoisySGD:
                     "initial_distance",
                     f"{canonical(self.initial_distance)} is beyond the ball's diameter {canonical(2 * self.radius)}",
                 )
-        if not isinstance(self.loss, ConstantLoss | LogisticLoss):
+        if not isinstance(self.loss, Loss):
             raise TypeError(f"loss: {type(self.loss).__name__} is no loss of accountant.losses")
+        domain = getattr(self.loss, "radius", None)  # where the loss's constants hold
+        if domain not in (None, self.radius):
+            raise InvalidMechanism("radius", f"the loss's is {canonical(domain)}; give both the same")
         self._set("step_size", self._resolve_step_size())
         _one_of("batch_order", self.batch_order, ("fixed", "secret"))
         _one_of("remainder", self.remainder, ("error", "drop"))
@@ -150,16 +153,29 @@ class NoisySGD:
             self._whole("requests.sizes", size, 1)
         if self.epochs == 0 and epochs[0] == 0:
             raise InvalidMechanism("epochs", "0, and no unlearning epochs either: nothing is run before a release")
-        if len(epochs) > 1 and not any(epochs):
-            raise InvalidMechanism(
-                "unlearning_epochs", "0 makes a claim about learning itself; give one group size in requests.sizes"
-            )
         if sum(sizes) > self.samples:
             raise InvalidMechanism("requests.sizes", f"{sum(sizes)} records in all, but samples = {self.samples}")
         if sum(sizes) > self.batches * self.batch_size:
             raise InvalidMechanism("requests.sizes", f"{sum(sizes)} records in all, more than the batches hold")
         self._set("unlearning_epochs", epochs)
         self._set("requests", sizes)
+        self._check_threat()
+
+    def _check_threat(self) -> None:
+        if self.release == "all" and not self.epochs and self.initial_distance:
+            raise InvalidMechanism(
+                "release", '"all" with epochs = 0 shows the starts themselves; they must not be initial_distance apart'
+            )
+        if self.reference != "retrain" and any(self.unlearning_epochs):
+            if self.radius is None and not self.initial_distance:
+                raise InvalidMechanism(
+                    "reference",
+                    f'"{self.reference}" needs a radius or an initial_distance: two unrelated starts are joined',
+                )
+            if self.release == "all":
+                raise InvalidMechanism("release", f'"all" goes with reference = "retrain", not "{self.reference}"')
+            if self.reference == "retrain-T" and not self.epochs:
+                raise InvalidMechanism("reference", '"retrain-T" needs epochs of learning to compare with')
 
     @property
     def batches(self) -> int:

@@ -19,16 +19,21 @@ class LossBounds:
 
 @dataclass(frozen=True)
 class Contraction:
-    """Each noiseless step brings any two points together by this factor at least (above 1: apart by it at most)."""
+    """Each noiseless step of this size brings any two points together by this factor at least (above 1: apart by it
+    at most)."""
 
     factor: Number
+    step_size: Number
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How far one differing record can drive the two neighbours' steps apart, in parameter units."""
+    """How far one differing record can drive the two neighbours' steps, of this size and batch, apart, in parameter
+    units."""
 
     distance: Number
+    step_size: Number
+    batch_size: int
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,18 @@ class Block:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Two runs side by side, `start` apart. `diameter` 2R caps their distance after every step; None: no projection."""
+    """Two runs side by side, `start` apart. `diameter` 2R caps their distance after every step; None: no projection.
+
+    equal_starts: start = 0; uniform: every block has the same contraction and variance; single: at most one record
+    differs in each block. All are decided exactly.
+    """
 
     start: Number
     diameter: Number | None
     blocks: tuple[Block, ...]
+    equal_starts: bool = False
+    uniform: bool = False
+    single: bool = False
 
 
 @dataclass(frozen=True)

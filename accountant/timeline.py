@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from accountant.mechanisms import NoisySGD
@@ -53,4 +53,72 @@ def phases(mechanism: NoisySGD, request: int = 0) -> tuple[Phase, ...]:
         )
         for i, length in enumerate(lengths)
         if length
+    )
+
+
+@dataclass(frozen=True)
+class History:
+    """Two runs side by side: how far apart they start, and the phases that follow."""
+
+    start: Fraction
+    phases: tuple[Phase, ...]
+    learning_phases: int = 0  # how many of the phases, 0 or 1, are learning
+
+
+def unlearning_epochs(mechanism: NoisySGD, request: int) -> int:
+    """All the epochs of unlearning up to and including that request; 0 makes the claim one about learning."""
+    return sum(mechanism.unlearning_epochs[: request + 1])
+
+
+def history(mechanism: NoisySGD, request: int = 0) -> History:
+    """The true history beside the reference (T7), aligned at their ends.
+
+    `retrain`: the same start and as many epochs. `stationary`: a run that began, long ago, anywhere in the ball.
+    `retrain-T`: T epochs from its own start, beside the last T epochs of the true history.
+    """
+    whole = phases(mechanism, request)
+    erased = unlearning_epochs(mechanism, request)
+    learning = int(mechanism.epochs > 0)
+    if mechanism.reference == "retrain" or not erased:
+        return History(mechanism.initial_distance, whole, learning)
+    start = mechanism.initial_distance or mechanism.diameter
+    if mechanism.reference == "stationary":
+        return History(start, whole, learning)
+    return History(start, _without_first(whole, erased), int(mechanism.epochs > erased))
+
+
+def _without_first(phases: tuple[Phase, ...], epochs: int) -> tuple[Phase, ...]:
+    """What remains of the phases when their first epochs are left out."""
+    left = []
+    for phase in phases:
+        gone = min(epochs, phase.epochs)
+        epochs -= gone
+        if phase.epochs > gone:
+            left.append(replace(phase, epochs=phase.epochs - gone))
+    return tuple(left)
+
+
+def stretches(mechanism: NoisySGD, request: int = 0) -> tuple[History, ...]:
+    """Between two releases each, where every model is seen: from the published model on, both runs are together.
+
+    The last phase, on equal data, costs nothing and is left out.
+    """
+    whole = phases(mechanism, request)
+    starts = (mechanism.initial_distance, *(Fraction(0) for _ in whole[1:]))
+    return tuple(History(start, (phase,)) for start, phase in zip(starts, whole, strict=True) if phase.records)
+
+
+def hides_position(mechanism: NoisySGD, request: int) -> bool:
+    """Whether T9 speaks about the claim: a secret order, one differing record, equal starts, c ≤ 1."""
+    return (
+        mechanism.batch_order == "secret"
+        and request == 0
+        and mechanism.requests[0] == 1
+        and mechanism.initial_distance == 0
+        and mechanism.step_size * mechanism.loss.constants().smoothness <= 2
+        and mechanism.epochs > 0
+        and (
+            not unlearning_epochs(mechanism, request)
+            or (mechanism.reference, mechanism.release) == ("retrain", "final")
+        )
     )

@@ -3,6 +3,7 @@
     certify(path_or_mapping) -> Result
     calibrate(path_or_mapping, tune="noise_std") -> Calibration
     compare(path_or_mapping) -> Comparison
+    plan(path_or_mapping) -> Plan
     verify(certificate) -> Verification
     write_certificate(result, directory) -> Path
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from certify.claims import Verdict
     from certify.comparison import Comparison, compare
     from certify.errors import Exit, OutOfReach, UsageError
+    from certify.planning import Plan, plan
     from certify.result import Result, certify
     from certify.spec import Run, read_run
     from certify.verification import Verification, verify
@@ -29,6 +31,7 @@ _HOME = {
     "Comparison": "comparison",
     "Exit": "errors",
     "OutOfReach": "errors",
+    "Plan": "planning",
     "Result": "result",
     "Run": "spec",
     "UsageError": "errors",
@@ -37,6 +40,7 @@ _HOME = {
     "calibrate": "calibration",
     "certify": "result",
     "compare": "comparison",
+    "plan": "planning",
     "read_run": "spec",
     "verify": "verification",
     "write_certificate": "certificate",
@@ -47,6 +51,7 @@ __all__ = [
     "Comparison",
     "Exit",
     "OutOfReach",
+    "Plan",
     "Result",
     "Run",
     "UsageError",
@@ -55,6 +60,7 @@ __all__ = [
     "calibrate",
     "certify",
     "compare",
+    "plan",
     "read_run",
     "verify",
     "write_certificate",

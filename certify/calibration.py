@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy.optimize import brentq
 
-from accountant import Derivation, NoisySGD, derive, derive_from_distance, derive_published, derive_witness, enclose
+from accountant import Derivation, NoisySGD, derive_from_distance, derive_published, derive_witness, enclose
 from accountant.arithmetic import Float
 from accountant.arithmetic.floats import gaussian_mu
 from accountant.exact import decimal, exact, round_decimal
 from accountant.kernel import evaluate
-from certify.claims import Verdict, make_claim
+from certify import tuning
+from certify.claims import Verdict, make_claim, refusals
 from certify.errors import OutOfReach, UsageError
-from certify.result import Result, certify
+from certify.result import Result, summarise
 from certify.spec import Run, load_tables, read_run
 
-TUNABLE = ("noise_std",)
 DIGITS = 9  # significant digits of a calibrated value
+LEAST_NOISE = Fraction(10) ** -300
 MOST_NOISE = Fraction(10) ** 300
-_START = {"noise_std": "1"}
+_ATTEMPTS = 40
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The least value of `parameter` (to nine digits, rounded to the safe side) that is certified, with what it gives.
+    """The value of `parameter` that meets the target, rounded to the safe side and certified, with what it gives.
 
-    published: the value that the published bound needs, by name; None where it says nothing or cannot reach the target.
+    value: a decimal string, a whole number, or for several requests a list of whole numbers. published: the value
+    that the published bound needs, by name; None where it says nothing or cannot reach the target. note: what a user
+    should know besides.
     """
 
     parameter: str
-    value: str
+    value: str | int | list[int]
     result: Result
     published: Mapping[str, str | None]
+    note: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -45,32 +51,144 @@ class Calibration:
             "epsilon": dict(self.result.epsilon),
             "certified": self.result.verdict is Verdict.CERTIFIED,
             "published": {name: {"value": value} for name, value in self.published.items()},
-        }
+        } | ({"note": self.note} if self.note else {})
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    """start: what stands in for it when the run file leaves it out; find: the search in doubles; safer(value,
+    attempt, claims): the next
+    value to try where the balls disagree, the first time with attempt 0 and no claims."""
+
+    start: str
+    find: Callable[[Run], Any]
+    safer: Callable[[Any, int, Sequence[bool]], Any]
+
+
+def _more(value: Fraction, attempt: int, _: Sequence[bool]) -> Fraction:
+    return round_decimal(value * (1 + Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, up=True)
+
+
+def _less(value: Fraction, attempt: int, _: Sequence[bool]) -> Fraction:
+    return round_decimal(value * (1 - Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, up=False)
+
+
+def _longer(value: list[int], attempt: int, certified: Sequence[bool]) -> list[int]:
+    if not attempt:
+        return value
+    late = certified.index(False)
+    return [k + (i == late) for i, k in enumerate(value)]
+
+
+def _fewer(value: int, attempt: int, _: Sequence[bool]) -> int:
+    return value - (attempt > 0)
+
+
+def _as_it_is(value: int, attempt: int, _: Sequence[bool]) -> int:
+    return value
+
+
+PARAMETERS = {
+    "noise_std": _Parameter("1", tuning.least_noise, _more),
+    "unlearning_epochs": _Parameter("1", tuning.least_unlearning_epochs, _longer),
+    "epochs": _Parameter("1", tuning.most_epochs, _fewer),
+    "batch_size": _Parameter("1", tuning.least_batch, _as_it_is),
+    "radius": _Parameter("1", tuning.largest_radius, _less),
+    "step_size": _Parameter("1/L", tuning.largest_step, _less),
+}
 
 
 def calibrate(source: str | Path | Mapping[str, Any], *, tune: str = "noise_std") -> Calibration:
-    """The least noise that meets the target, everything else as in the run file (which may leave `noise_std` out).
+    """The value of one parameter that meets the target, everything else as in the run file (which may leave that key
+    out).
+
+    The least noise_std, unlearning_epochs or batch_size; the largest epochs, radius or step_size.
 
     Raises:
         UsageError: malformed, or a run that no theorem covers.
-        OutOfReach: no noise meets the target.
+        OutOfReach: no value meets the target, or every value does.
     """
-    if tune not in TUNABLE:
-        raise UsageError(f"--tune: {tune!r} cannot be tuned in this version; write one of {', '.join(TUNABLE)}")
+    if tune not in PARAMETERS:
+        raise UsageError(f"--tune: {tune!r} cannot be tuned in this version; write one of {', '.join(PARAMETERS)}")
     tables = dict(source) if isinstance(source, Mapping) else load_tables(Path(source))
     if isinstance(tables.get("mechanism"), Mapping):
-        tables["mechanism"] = _START | tables["mechanism"]
+        tables["mechanism"] = {tune: PARAMETERS[tune].start} | tables["mechanism"]
     run = read_run(tables)
-    noise = least_noise(run, derive)
-    if noise is None:
-        raise OutOfReach("noise_std: the two runs never differ, any positive value meets the target: nothing to tune")
-    result = _confirm(run, noise)
+    check_doubles(run)
+    if tune == "unlearning_epochs" and run.mechanism.unlearning_epochs == (0,):
+        raise UsageError("mechanism.unlearning_epochs: 0 makes a claim about learning; leave the key out to tune it")
+    result = _confirm(run, tune)
     return Calibration(
         parameter=tune,
-        value=decimal(result.run.mechanism.noise_std, DIGITS),
+        value=_value(result, tune),
         result=result,
-        published={"chien2024": None} | {name: _shown(value) for name, value in published_noise(run).items()},
+        published={"chien2024": None} | _published(run, tune),
+        note=_note(result, tune),
     )
+
+
+def _confirm(run: Run, tune: str) -> Result:
+    """From the value found in doubles to the safe side, until every claim is certified in balls."""
+    parameter = PARAMETERS[tune]
+    with refusals():
+        value = parameter.find(run)
+    if isinstance(value, Fraction) and not LEAST_NOISE < value < MOST_NOISE:
+        raise OutOfReach(f"target.epsilon: the {tune} that it asks for is beyond 1e±300")
+    certified: list[bool] = []
+    for attempt in range(_ATTEMPTS):
+        value = parameter.safer(value, attempt, certified)
+        if isinstance(value, int) and value < 1:
+            break
+        candidate = run.with_values(**{tune: value})
+        claims = tuple(make_claim(candidate, request) for request in range(len(candidate.mechanism.requests)))
+        certified = [claim.verdict(run.target_epsilon) is Verdict.CERTIFIED for claim in claims]
+        if all(certified):
+            return summarise(candidate, claims)
+    raise OutOfReach(
+        f"target.epsilon: found no {tune} that meets ε = {decimal(run.target_epsilon, 12)} "
+        f"at δ = {float(run.target_delta):.6g}"
+    )
+
+
+def _value(result: Result, tune: str) -> str | int | list[int]:
+    mechanism = result.run.mechanism
+    if tune == "unlearning_epochs":
+        epochs = list(mechanism.unlearning_epochs)
+        return epochs if len(epochs) > 1 else epochs[0]
+    value = getattr(mechanism, tune)
+    return value if isinstance(value, int) else decimal(round_decimal(value, DIGITS + 3, up=False), DIGITS + 3)
+
+
+def _note(result: Result, tune: str) -> str | None:
+    """Where unlearning takes as long as learning anew would."""
+    mechanism = result.run.mechanism
+    if tune != "unlearning_epochs":
+        return None
+    longer = sum(k >= mechanism.epochs for k in mechanism.unlearning_epochs)
+    if not longer:
+        return None
+    of = f"{longer} of {len(mechanism.requests)} requests"
+    return f"retraining ({mechanism.epochs} epochs) is no dearer than unlearning for {of}"
+
+
+def _published(run: Run, tune: str) -> dict[str, str | None]:
+    if tune != "noise_std":
+        return {}
+    return {name: _shown(value) for name, value in published_noise(run).items()}
+
+
+def check_doubles(run: Run) -> None:
+    """The search works in doubles: a target or a noise beyond them is refused. Raises UsageError."""
+    values = {
+        "target.epsilon": run.target_epsilon,
+        "target.delta": run.target_delta,
+        "mechanism.noise_std": run.mechanism.noise_std,
+    }
+    for key, value in values.items():
+        if value and not LEAST_NOISE <= value <= MOST_NOISE:
+            raise UsageError(f"{key}: {decimal(value, 12)} is beyond 1e±300, where no search in doubles works")
+    if float(run.target_delta) == 1:
+        raise UsageError("target.delta: too close to 1 for a search in doubles; take a smaller one")
 
 
 def least_noise(run: Run, bound: Callable[[NoisySGD, int], Derivation | None]) -> float | None:
@@ -78,50 +196,39 @@ def least_noise(run: Run, bound: Callable[[NoisySGD, int], Derivation | None]) -
 
     Every distance is without σ and every variance grows as σ², so μ is inversely proportional to σ.
     """
-    base = 0.0
+    base = Fraction(0)
     for request in range(len(run.mechanism.requests)):
         derivation = bound(run.mechanism, request)
         if derivation is None:
             return None
-        base = max(base, float(enclose(derivation).upper))
+        base = max(base, enclose(derivation).upper)
     if base == 0:
         return None
-    return (
-        float(run.mechanism.noise_std) * base / float(gaussian_mu(float(run.target_epsilon), float(run.target_delta)))
-    )
+    mu = float(gaussian_mu(float(run.target_epsilon), float(run.target_delta)))
+    try:
+        return float(run.mechanism.noise_std * base / Fraction(mu))
+    except OverflowError:
+        return math.inf
 
 
-def _confirm(run: Run, noise: float) -> Result:
-    """Round up, and go up until the integers agree."""
-    value = Fraction(noise)
-    for step in range(40):
-        rounded = round_decimal(value, DIGITS, up=True)
-        if rounded > MOST_NOISE:
-            break
-        candidate = run.with_values(noise_std=rounded)
-        if all(
-            make_claim(candidate, request).verdict(run.target_epsilon) is Verdict.CERTIFIED
-            for request in range(len(run.mechanism.requests))
-        ):
-            return certify(candidate)
-        value = rounded * (1 + Fraction(2**step, 10**DIGITS))
-    raise OutOfReach(
-        f"target.epsilon: no noise_std up to {decimal(MOST_NOISE)} meets ε = {decimal(run.target_epsilon, 12)} "
-        f"at δ = {float(run.target_delta):.6g}"
-    )
+Bounds = Callable[[NoisySGD, Fraction], Mapping[str, Derivation]]
 
 
-def published_noise(run: Run) -> dict[str, float | None]:
+def published_noise(run: Run, bounds: Bounds = derive_published) -> dict[str, float | None]:
     """The σ that each published bound needs for the target; None where even much noise does not bring it there."""
     target = float(run.target_epsilon)
 
     def epsilon(name: str, noise: float) -> float:
         mechanism = replace(run.mechanism, noise_std=Fraction(noise))
-        derivation = derive_published(mechanism, run.target_delta)[name]
-        return float(evaluate(derivation, Float()).epsilon)
+        derivation = bounds(mechanism, run.target_delta)[name]
+        try:
+            with np.errstate(all="ignore"):
+                return float(evaluate(derivation, Float()).epsilon)
+        except OverflowError:
+            return math.inf
 
     found: dict[str, float | None] = {}
-    for name in derive_published(run.mechanism, run.target_delta):
+    for name in bounds(run.mechanism, run.target_delta):
         low, high = 1e-12, 1e12
         if epsilon(name, high) > target or epsilon(name, low) < target:
             found[name] = None

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from accountant import Derivation, enclose, enclose_all
-from accountant.exact import canonical
+from accountant.exact import canonical, outward
 from accountant.quantities import GaussianWitness
 from certify.result import Result
 from certify.spec import canonical_json
@@ -31,7 +31,9 @@ FILE_NAME = "certificate.json"
 class _Proof:
     """The derivations as a list of steps, each written once, premises first."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Mapping[int, str]) -> None:
+        """`shown`: the decimal of the ε of a derivation, by its id, where it is on the front page."""
+        self._shown = shown
         self.steps: list[dict[str, Any]] = []
         self._index: dict[bytes, int] = {}
         self._known: dict[int, int] = {}
@@ -56,8 +58,11 @@ class _Proof:
         key = canonical_json(applied)
         if key not in self._index:
             self._index[key] = len(self.steps)
-            self.steps.append(applied | {"concludes": _conclusion(node)})
+            self.steps.append(applied | {"concludes": self._conclusion(node)})
         return self._index[key]
+
+    def _conclusion(self, node: Derivation) -> dict[str, Any]:
+        return {"epsilon": self._shown[id(node)]} if id(node) in self._shown else _conclusion(node)
 
 
 def _written(value: Any) -> Any:
@@ -73,32 +78,41 @@ def _written(value: Any) -> Any:
 
 def _conclusion(node: Derivation) -> dict[str, Any]:
     match node.theorem.id:
-        case "L1" | "C1" | "C2":
-            names = {"factor": "contraction", "distance": "shift"}
-            return {names.get(f.name, f.name): canonical(getattr(node.glance, f.name)) for f in fields(node.glance)}
+        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6":
+            return {f.name: canonical(getattr(node.glance, f.name)) for f in fields(node.glance)}
+        case "C1":
+            return {"contraction": canonical(node.glance.factor)}
+        case "C2":
+            return {"shift": canonical(node.glance.distance)}
         case "T10":
             return {"steps": canonical(sum(block.epochs * block.batches for block in node.glance.blocks))}
         case "T1":
             return {"wasserstein": enclose(node).above()}
-        case "T3":
+        case "T3" | "T5" | "T7":
             return {"mu": enclose(node).above()}
         case "T6":
             return {"mu": enclose(node).below()}
         case "T2":
             return {"renyi": [value.above() for value in enclose_all(node)]}
-        case "T11":
+        case "T6c":
+            return {"epsilon": enclose(node).below(), "mu": outward(dict(node.arguments)["mu"], up=False)}
+        case "T6m":
+            return {"epsilon": enclose(node).below()}
+        case "T9" | "T11":
             return {"epsilon": _epsilon(node)}
     raise ValueError(f"{node.theorem.id} has no place in a certificate")
 
 
 def _epsilon(node: Derivation) -> str:
     enclosure = enclose(node)
-    return enclosure.below() if node.premises[0].theorem.concludes is GaussianWitness else enclosure.above()
+    is_lower = node.premises[0].theorem.concludes is GaussianWitness
+    return enclosure.below() if is_lower else enclosure.above()
 
 
 def make_statement(result: Result, *, created: datetime | None = None) -> dict[str, Any]:
     """The in-toto statement about a result. `created` is UTC; now, unless given."""
-    proof, claims = _Proof(), []
+    target = result.run.target_epsilon
+    proof, claims = _Proof({id(claim.upper): claim.printed(target) for claim in result.claims}), []
     for claim in result.claims:
         entry: dict[str, Any] = {
             "bound": proof.add(claim.upper),
@@ -151,12 +165,12 @@ def write_certificate(result: Result, directory: str | Path, *, created: datetim
     return path
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that a reader sees the old one or the new one, never a half."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         os.chmod(name, 0o644)
         os.replace(name, path)
     except BaseException:

@@ -33,9 +33,9 @@ import os
 import re
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from functools import cache, cmp_to_key, lru_cache
@@ -50,6 +50,8 @@ PRECISIONS = (128, 256, 512, 1024, 2048, 4096, 8192)  # bits, tried in turn unti
 MAX_EXACT = 2**16  # bits of c^steps up to which an undecided comparison is settled in exact rationals
 MAX_POINTS = 1_000_000  # points of one schedule that are looked at one by one (only c > 1 needs many)
 MAX_BATCHES = 100_000  # batches with differing records
+MAX_POSITIONS = 20_000  # batches that are looked at when their order is secret
+MAX_SUM_BITS = 512  # precision up to which a sum over them is compared
 MAX_STEPS = 2**128
 
 
@@ -117,8 +119,13 @@ NAMES = {
     "T10": "requests",
     "T1": "wasserstein_tracking",
     "T3": "taut_string",
+    "T5": "bounded_domain",
+    "T7": "adaptive_composition",
+    "T9": "secret_order",
     "T2": "renyi_curve",
     "T6": "straight_witness",
+    "T6c": "curved_witness",
+    "T6m": "secret_witness",
     "T11": "gaussian_profile",
 }
 
@@ -136,9 +143,17 @@ ASSUMPTIONS = {
     "neighbours:remove-one": "Neighbouring datasets differ in that the data gradients of the named records are zero; "
     "the batches keep their size.",
     "batches:fixed": "The batches are fixed in advance, visited in the same order every epoch, and alike in both runs.",
+    "batches:secret": "The assignment of the records to batches was drawn uniformly, independently of data and noise, "
+    "is alike in both runs, and the observer does not know it.",
     "release:final": "The observer sees the final model alone, and the requests were fixed in advance.",
+    "release:all": "The observer sees the model after learning and after every request, and the requests were fixed in "
+    "advance.",
     "reference:retrain": "Unlearning is compared with retraining for as many epochs, with the same start and batches, "
     "without the erased records.",
+    "reference:retrain-T": "Unlearning is compared with retraining for the learning epochs alone, with the same "
+    "batches, without the erased records.",
+    "reference:stationary": "Unlearning is compared with the stationary distribution of training with the same "
+    "batches, without the erased records.",
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -296,8 +311,13 @@ class Interval:
         return self.low[0] == 0 == self.high[0]
 
 
-def smaller(x: Interval, y: Interval) -> Interval:
+Number = Interval | Fraction
+
+
+def smaller(x: Number, y: Number) -> Number:
     """The minimum; never undecided, because the minimum of two intervals is an interval."""
+    if isinstance(x, Fraction):
+        return min(x, y)
     return Interval(min(x.low, y.low, key=_by_value), min(x.high, y.high, key=_by_value), x.bits)
 
 
@@ -316,22 +336,35 @@ def decide(question: Callable[[int], bool], what: str) -> bool:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def exp(x: Interval) -> Interval:
-    """e^x for x ≥ 0: halve x until it is below 2^-8, sum the Taylor series, square back.
+def series(x: Interval, stride: int) -> Interval:
+    """Σ_k x^k/(d_1·…·d_k) for x ≥ 0: e^x for stride 1 (d_k = k), Σ x^k/(1·3·…·(2k+1)) for stride 2 (d_k = 2k+1).
 
-    All terms are positive and each is less than half of the one before, so what is left out is less than the last term.
+    In plain integers, scaled by 2^bits: one column is rounded down, one up. Every term is positive; once d_k ≥ 2x each
+    is at most half of the one before, so what is left out is at most the last term.
     """
+    bits = x.bits
+
+    def scaled(number: Dyadic) -> int:  # rounded down
+        shift = number[1] + bits
+        return number[0] << shift if shift >= 0 else number[0] >> -shift
+
+    x_low, x_high = scaled(x.low), -scaled((-x.high[0], x.high[1]))
+    low = high = total_low = total_high = 1 << bits
+    divisor = stride - 1
+    while high > 1 or divisor << bits < 2 * x_high:
+        divisor += stride
+        low = (low * x_low >> bits) // divisor
+        high = -((-high * x_high >> bits) // divisor)  # >> and // round down, so that this rounds up
+        total_low, total_high = total_low + low, total_high + high
+    return Interval((total_low, -bits), (total_high + high, -bits), bits)
+
+
+def exp(x: Interval) -> Interval:
+    """e^x for x ≥ 0: halve x until it is below 2^-8, sum the Taylor series, square back."""
     bits, mantissa, exponent = x.bits, x.high[0], x.high[1]
     halvings = max(0, mantissa.bit_length() + exponent + 8) if mantissa else 0
     work = bits + halvings + 16  # each squaring doubles the relative error
-    small = Interval((x.low[0], x.low[1] - halvings), (mantissa, exponent - halvings), work)
-    total = term = Interval.of(1, work)
-    k = 0
-    while _compare(term.high, (1, -work)) > 0:
-        k += 1
-        term = term * small / k
-        total = total + term
-    total = Interval(total.low, (total + term).high, work)
+    total = series(Interval((x.low[0], x.low[1] - halvings), (mantissa, exponent - halvings), work), 1)
     for _ in range(halvings):
         total = total * total
     return Interval(_rounded(total.low, bits, False), _rounded(total.high, bits, True), bits)
@@ -362,30 +395,30 @@ def pi(bits: int) -> Interval:
     return 16 * arctan_of_inverse(5) - 4 * arctan_of_inverse(239)
 
 
+@cache
+def root_of_two_pi(bits: int) -> Interval:
+    """sqrt(2π)"""
+    return (2 * pi(bits)).sqrt()
+
+
 def mills(t: Interval) -> Interval:
     """Mills' ratio M(t) = Φ(-t)/φ(t) for t ≥ 0, where φ is the normal density.
 
     M falls with slope t·M - 1 in (-1, 0]: it is computed at the lower end, and widened by the width of t.
 
-    Small t: M(t) = sqrt(π/2)·e^(t²/2) - Σ t^(2k+1)/(1·3·…·(2k+1)); once t² ≤ (2k+3)/2, the rest is below the last term.
+    Small t: M(t) = sqrt(π/2)·e^(t²/2) - Σ t^(2k+1)/(1·3·…·(2k+1)).
     Large t: M(t) = 1/(t + r_1) with r_k = k/(t + r_(k+1)) and 0 < r_k < k/t (Laplace's continued fraction). Proof: let
     I_k = ∫_t^∞ (s-t)^k/k!·φ(s) ds > 0 and I_(-1) = φ(t); integration by parts gives I_(k-1) = t·I_k + (k+1)·I_(k+1);
     put r_k = k·I_k/I_(k-1), and M = I_0/I_(-1).
     """
     bits = t.bits
-    work = bits + bits // 8 + 32  # the series loses t²/2·log2(e) < bits/8 bits to cancellation
+    work = 2 * bits + 32  # the difference loses at most t²/2·log2(e) < bits digits to cancellation
     a = Interval(t.low, t.low, work)
     square = a * a
-    if _compare(square.high, (bits, -3)) <= 0:
-        total, term, k = a, a, 0
-        while _compare(term.high, (1, -work)) > 0 or _compare(square.high, (2 * k + 3, -1)) > 0:
-            k += 1
-            term = term * square / (2 * k + 1)
-            total = total + term
-        total = Interval(total.low, (total + term).high, work)
-        value = (pi(work) / 2).sqrt() * exp(square / 2) - total
+    if _compare(square.high, (bits, 0)) <= 0:
+        value = root_of_two_pi(work) / 2 * exp(square / 2) - a * series(square, 2)
     else:
-        value, depth = Interval((0, 0), (1, 0), work), 4
+        value, depth = Interval((0, 0), (1, 0), work), 2
         while depth < 2 * bits and not value.is_tight(bits):  # any depth is valid
             depth *= 2
             rest = Interval((0, 0), (depth / a).high, work)
@@ -396,32 +429,36 @@ def mills(t: Interval) -> Interval:
     return Interval((value - Interval(width.high, width.high, bits)).low, value.high, bits)
 
 
+def density(x: Interval) -> Interval:
+    """The normal density φ(x), for x ≥ 0."""
+    return exp_minus(x * x / 2) / root_of_two_pi(x.bits)
+
+
+def at_most(x: Interval) -> Interval:
+    """Φ(x), the normal distribution function, with small relative error where it is small."""
+    size = abs(x)
+    if size.low[0] == 0 < size.high[0]:  # 0 is in x, and |Φ(x) - 1/2| ≤ |x|/2
+        half = Interval.of(Fraction(1, 2), x.bits)
+        return Interval((half - size / 2).low, (half + size / 2).high, x.bits)
+    tail = density(size) * mills(size)
+    return tail if x.high[0] <= 0 else 1 - tail
+
+
 def profile(epsilon: Fraction, mu: Interval) -> Interval:
     """δ(ε) = Φ(μ/2 - ε/μ) - e^ε·Φ(-μ/2 - ε/μ), the smallest δ of N(0,1) against N(μ,1). It rises with μ ≥ 0."""
-
-    def at(point: Dyadic) -> Interval:
-        if point[0] <= 0:
-            return Interval.of(0, mu.bits)
-        m = Interval(point, point, mu.bits)
-        x, y = epsilon / m - m / 2, epsilon / m + m / 2
-        size = abs(x)
-        # e^ε·φ(y) = φ(x): with Mills' ratios neither term over- or underflows, and no digit is lost where δ is tiny
-        density = exp_minus(size * size / 2) / (2 * pi(mu.bits)).sqrt()
-        if x.low[0] >= 0:
-            return density * (mills(x) - mills(y))
-        if x.high[0] <= 0:
-            return 1 - density * (mills(size) + mills(y))
-        half = Interval.of(Fraction(1, 2), mu.bits)  # 0 is in x, and |Φ(-x) - 1/2| ≤ |x|/2
-        return Interval((half - size / 2).low, (half + size / 2).high, mu.bits) - density * mills(y)
-
-    return Interval(at(mu.low).low, at(mu.high).high, mu.bits)
+    if mu.is_zero():
+        return mu
+    x, y = epsilon / mu - mu / 2, epsilon / mu + mu / 2
+    # e^ε·φ(y) = φ(x): with Mills' ratios neither term over- or underflows, and no digit is lost where δ is tiny
+    if x.low[0] >= 0:
+        return density(x) * (mills(x) - mills(y))
+    return at_most(-x) - density(abs(x)) * mills(y)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Powers and geometric sums; `bits` None means exact
 # ---------------------------------------------------------------------------------------------------------------------
 
-Number = Interval | Fraction
 
 def number(value: int | Fraction, bits: int | None) -> Number:
     """The rational `value` as a number to compute with."""
@@ -452,6 +489,9 @@ def geometric(c: Fraction, stride: int, n: int, bits: int | None) -> Number:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+Moment = tuple[int, int]  # (block, steps done in it)
+
+
 @dataclass(frozen=True)
 class Phase:
     """Equal epochs. A step takes the distance w of two runs to factor·w + count·shift, with noise variance `noise`."""
@@ -476,6 +516,15 @@ class Timeline:
     start: Fraction
     diameter: Fraction | None
     phases: tuple[Phase, ...]
+    restart: Moment | None = None  # T5: where the string begins, if not at the start
+
+    @property
+    def begin(self) -> Moment:
+        return self.restart or (0, 0)
+
+    @property
+    def end(self) -> Moment:
+        return len(self.phases), 0
 
 
 def logistic_constants(m: Fraction, feature_norm: Fraction, clip: Fraction | None) -> dict[str, Fraction]:
@@ -542,7 +591,7 @@ def stretch(phase: Phase, begin: int, end: int, bits: int | None) -> tuple[Numbe
     return power(c, end - begin, bits), number(phase.shift, bits) * moved, noise
 
 
-CappedMap = tuple[Interval, Interval, Interval] | None  # (r, s, cap) is w ← min(r·w + s, cap) with r ≥ 0; None is w ← w
+CappedMap = tuple[Number, Number, Number] | None  # (r, s, cap) is w ← min(r·w + s, cap), r ≥ 0; None is w ← w
 
 
 def then(f: CappedMap, g: CappedMap) -> CappedMap:
@@ -560,37 +609,47 @@ def repeated(f: CappedMap, n: int) -> CappedMap:
     return result
 
 
-def wasserstein_tracking(timeline: Timeline, leading: int, bits: int) -> Interval:
-    """T1. W∞ of the two runs after the `leading` phases: w ← c·w + s, at most the diameter after a projected step.
+def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phase, int, int]]:
+    """What lies between two moments, block by block, as (phase, from step, to step)."""
+    for block in range(begin[0], min(end[0] + 1, len(timeline.phases))):
+        phase = timeline.phases[block]
+        first, last = begin[1] if block == begin[0] else 0, end[1] if block == end[0] else phase.steps
+        if first < last:
+            yield phase, first, last
+
+
+def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -> Number:
+    """T1. W∞ of the two runs at a moment: w ← c·w + s, at most the diameter after a projected step.
 
     A step is a capped map, and so is every composition of steps: it takes log(steps) compositions, not steps.
     """
     w = number(timeline.start, bits)
     if timeline.diameter is None:
-        for phase in timeline.phases[:leading]:
-            r, s, _ = stretch(phase, 0, phase.steps, bits)
+        for phase, first, last in parts(timeline, (0, 0), moment):
+            r, s, _ = stretch(phase, first, last, bits)
             w = r * w + s
         return w
     cap, zero = number(timeline.diameter, bits), number(0, bits)
     w = smaller(w, cap)  # both starts lie in the ball
-    for phase in timeline.phases[:leading]:
-        c, epoch, at = number(phase.factor, bits), None, 0
+
+    def epoch(phase: Phase, steps: int) -> CappedMap:  # its first steps
+        c, done, at = number(phase.factor, bits), None, 0
         for position, count in zip(phase.positions, phase.counts, strict=True):
-            shift = count * phase.shift
-            quiet = repeated((c, zero, cap), position - at)
-            epoch, at = then(then(epoch, quiet), (c, number(shift, bits), cap)), position + 1
-        epoch = then(epoch, repeated((c, zero, cap), phase.batches - at))
-        r, s, highest = repeated(epoch, phase.epochs)
-        w = smaller(r * w + s, highest)
+            if position < steps:
+                quiet, shift = repeated((c, zero, cap), position - at), number(count * phase.shift, bits)
+                done, at = then(then(done, quiet), (c, shift, cap)), position + 1
+        return then(done, repeated((c, zero, cap), steps - at))
+
+    for phase, _, last in parts(timeline, (0, 0), moment):
+        epochs, rest = divmod(last, phase.batches)
+        for step in (repeated(epoch(phase, phase.batches), epochs), epoch(phase, rest)):
+            w = w if step is None else smaller(step[0] * w + step[1], step[2])
     return w
-
-
-Moment = tuple[int, int]  # (block, steps done in it)
 
 
 def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Moment, int]]:
     """The pieces between corners: (from, to, how many equal ones in a row)."""
-    found, moment = [], (0, 0)
+    found, moment = [], timeline.begin
     for corner in corners:
         block, position, first, last = (int(corner[key]) for key in ("block", "position", "first", "last"))
         require(block < len(timeline.phases), f"taut_string: corner in block {block}, after the end")
@@ -603,21 +662,30 @@ def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Momen
         if last > first:
             found.append((head, (block, head[1] + phase.batches), last - first))
         moment = (block, last * phase.batches + position)
-    return [*found, (moment, (len(timeline.phases), 0), 1)]
+    return [*found, (moment, timeline.end, 1)]
 
 
-def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phase, int, int]]:
-    """A segment, block by block, as (phase, from step, to step)."""
-    for block in range(begin[0], min(end[0] + 1, len(timeline.phases))):
-        phase = timeline.phases[block]
-        first, last = begin[1] if block == begin[0] else 0, end[1] if block == end[0] else phase.steps
-        if first < last:
-            yield phase, first, last
+def restarted(timeline: Timeline, restart: dict[str, str]) -> Timeline:
+    """T5. With projection the string may begin at any moment, from the distance that T1 gives there (2R at most)."""
+    block, epoch, position = (int(restart[key]) for key in ("block", "epoch", "position"))
+    require(timeline.diameter is not None, "bounded_domain: needs a radius")
+    require(block < len(timeline.phases), f"bounded_domain: restart in block {block}, after the end")
+    phase = timeline.phases[block]
+    require(position < phase.batches, f"bounded_domain: restart at position {position}, not in the epoch")
+    require(epoch < phase.epochs, f"bounded_domain: restart in epoch {epoch}, not in the block")
+    return replace(timeline, restart=(block, epoch * phase.batches + position))
+
+
+def distance_at(timeline: Timeline, begin: Moment, bits: int | None) -> Number:
+    """Where a segment of the string begins: at 0, but the first one at the distance of the two runs there."""
+    if begin != timeline.begin:
+        return number(0, bits)
+    return number(timeline.start, bits) if timeline.restart is None else wasserstein_tracking(timeline, begin, bits)
 
 
 def travel(timeline: Timeline, begin: Moment, end: Moment, bits: int | None) -> tuple[Number, Number]:
-    """(w, v) at the end of a segment: from w = start at the very beginning, else from w = 0; and from v = 0."""
-    w, v = number(timeline.start if begin == (0, 0) else 0, bits), number(0, bits)
+    """(w, v) at the end of a segment; v begins at 0."""
+    w, v = distance_at(timeline, begin, bits), number(0, bits)
     for phase, first, last in parts(timeline, begin, end):
         r, s, q = stretch(phase, first, last, bits)
         w, v = r * w + s, r * r * v + q
@@ -625,7 +693,7 @@ def travel(timeline: Timeline, begin: Moment, end: Moment, bits: int | None) -> 
 
 
 def taut_string(timeline: Timeline, corners: list[Any], bits: int) -> Interval:
-    """T3. μ² = Σ w²/v over the segments between the corners: the pair of released models is μ-GDP, in both directions.
+    """T3, T5. μ² = Σ w²/v over the segments between the corners: the released models are μ-GDP, in both directions.
 
     On a segment the schedule is a_k = (w/v)·C_k·τ_k², which by T2 shifts the runs into each other at the cost w²/v. It
     needs z_k ≥ 0: see `stays_above_zero`. The string need not be the tautest: any admissible one is a valid bound.
@@ -653,7 +721,7 @@ def stays_above_zero(timeline: Timeline, corners: list[Any], bits: int | None) -
         rest = [number(1, bits)]  # product of the contractions of the later pieces
         for phase, first, last in reversed(pieces[1:]):
             rest.append(rest[-1] * power(phase.factor, last - first, bits))
-        w_k, v_k = number(timeline.start if begin == (0, 0) else 0, bits), number(0, bits)
+        w_k, v_k = distance_at(timeline, begin, bits), number(0, bits)
         for index, (phase, first, last) in enumerate(pieces):
             moments = set()
             for position in phase.positions:  # strictly inside the segment: its first moment is the corner itself
@@ -686,6 +754,96 @@ def admissible(timeline: Timeline, corners: list[Any]) -> bool:
         return stays_above_zero(timeline, corners, None)
 
 
+def weights(positions: list[int], batches: int, rule: str) -> list[Fraction]:
+    """For how many of the batches 0 … l-1 each of the positions counts, so that Σ_j f(j) is bounded for the f at hand.
+
+    right: for those since the one before; from above where f does not fall.
+    left: for those until the one after; from below where f does not fall.
+    chord: for half of the gaps on either side (and ½ at both ends): the trapezoid rule; from above where f is convex.
+    """
+    require(positions[:1] == [0], "secret order: positions must begin with batch 0")
+    require(positions[-1] == batches - 1, "secret order: positions must end with the last batch")
+    require(all(p < q for p, q in pairwise(positions)), "secret order: positions must ascend")
+    require(len(positions) <= MAX_POSITIONS, f"secret order: more than {MAX_POSITIONS} positions")
+    before = [Fraction(q - p) for p, q in pairwise([-1, *positions])]
+    after = [Fraction(q - p) for p, q in pairwise([*positions, batches])]
+    return {"right": before, "left": after, "chord": [(p + q) / 2 for p, q in zip(before, after, strict=True)]}[rule]
+
+
+def looking_back(phase: Phase, positions: list[int], bits: int) -> Iterator[tuple[Interval, Interval]]:
+    """(c^u, Σ_{i<u} c^2i) for the u batches after each position, from the last position to the first."""
+    power_u, sum_u = number(1, bits), number(0, bits)
+    for position, following in zip(reversed(positions), (positions[-1], *reversed(positions)), strict=False):
+        gap = following - position
+        sum_u = sum_u + power_u * power_u * geometric(phase.factor, 2, gap, bits)
+        power_u = power_u * power(phase.factor, gap, bits)
+        yield power_u, sum_u
+
+
+def one_hidden_record(timeline: Timeline) -> tuple[Phase, int]:
+    """The side conditions of T9 and T6m; returns the phase with the record, and the number of steps after it."""
+    phase, *later = timeline.phases
+    alike = all((p.factor, p.noise, p.positions) == (phase.factor, phase.noise, ()) for p in later)
+    require(alike and sum(phase.counts) <= 1, "secret order: needs one differing record, in the first phase alone")
+    require(timeline.start == 0, "secret order: needs equal starts")
+    require(0 <= phase.factor <= 1, "secret order: needs a contraction (or slope) from 0 to 1")
+    return phase, sum(p.steps for p in later)
+
+
+def squared_mus(timeline: Timeline, positions: list[int], bits: int) -> list[Interval]:
+    """μ_j² of the taut string with the one differing record in batch j, for each position j (theory T4).
+
+    The string begins with the first shift. If steps follow the learning, it is straight: the points before the shifts
+    lie on a concave curve that ends, one epoch after the last shift, no lower than the string. Else its last corner may
+    be the last shift: that is admissible in any case, and costs no less than the straight string where that is.
+    """
+    phase, after = one_hidden_record(timeline)
+    if not phase.positions:
+        return [number(0, bits)] * len(positions)
+    c, batches, earlier = phase.factor, phase.batches, phase.epochs - 1
+    total = geometric(c, batches, phase.epochs, bits) * power(c, after, bits) * phase.shift
+    rest = geometric(c, 2, earlier * batches + after + 1, bits)  # noise from the first shift, back from batch j's end
+    early = geometric(c, batches, earlier, bits) * power(c, batches, bits) * phase.shift  # all shifts but the last
+    early_noise = power(c, 2, bits) * geometric(c, 2, earlier * batches, bits)
+    found = []
+    for power_u, sum_u in looking_back(phase, positions, bits):
+        square = power_u * power_u
+        straight = total * total * square / (sum_u + square * rest)
+        if earlier and not after:
+            last, last_noise = power_u * phase.shift, sum_u + square
+            first, first_noise = early * power_u, early_noise * square
+            try:
+                bent = first * last_noise < last * first_noise
+            except Undecided:
+                bent = True
+            if bent:
+                straight = first * first / first_noise + last * last / last_noise
+        found.append(straight / phase.noise)
+    return found[::-1]
+
+
+def secret_order(timeline: Timeline, positions: list[int], rule: str) -> Callable[[Fraction, int], Interval]:
+    """T9. δ(ε) ≤ (1/l)·Σ_j δ_{μ_j}(ε) for a batch j that is uniform on 0 … l-1 and secret (joint convexity).
+
+    μ_j grows with j: an earlier batch is the same string with clean steps appended. With two phases log μ_j is convex
+    in j (-log(1 - q^n) is a sum of exponentials in n), and δ is convex in μ up to sqrt(2ε): then the chord rule holds.
+    """
+    counts = weights(positions, timeline.phases[0].batches, rule)
+    squared = cache(lambda bits: squared_mus(timeline, positions, bits))
+
+    def delta(epsilon: Fraction, bits: int) -> Interval:
+        require(bits <= MAX_SUM_BITS, f"secret_order: not decided with {MAX_SUM_BITS} bits")
+        if rule == "chord" and len(positions) < timeline.phases[0].batches:
+            require(len(timeline.phases) == 2, "secret_order: the chord rule with gaps needs two phases")
+            require(squared(bits)[-1] <= 2 * epsilon, "secret_order: the chord rule with gaps needs mu^2 <= 2 epsilon")
+        total = number(0, bits)
+        for count, square in zip(counts, squared(bits), strict=True):
+            total = total + profile(epsilon, square.sqrt()) * count
+        return total / timeline.phases[0].batches
+
+    return delta
+
+
 def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[Any], bits: int) -> Interval:
     """T6. A lower bound D_N²/V_N of μ² for the class (m, L, M): linear data losses and the regulariser (m/2)|θ|².
 
@@ -695,12 +853,81 @@ def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[A
     """
     slopes = [1 - Fraction(phase["step_size"]) * m for phase in phases]
     timeline = requests(Fraction(0), None, phases, slopes, [one] * len(phases))
-    mean, variance = travel(timeline, (0, 0), (len(phases), 0), bits)
+    mean, variance = travel(timeline, timeline.begin, timeline.end, bits)
     gap = number(start, bits)
     for phase in timeline.phases:
         gap = gap * power(phase.factor, phase.steps, bits)
     distance = abs(gap) + abs(mean)
     return distance * distance / variance
+
+
+def secret_witness(
+    m: Fraction, one: Fraction, phases: list[Any], positions: list[int], threshold: Fraction, epsilon: Fraction
+) -> Callable[[int], Interval]:
+    """T6m. A lower bound of δ(ε) where T9 is the upper one: P[x > t] - e^ε·P'[x > t] for the straight witness of T6.
+
+    P and P' are mixtures over j of N(±d_j/2, V). (Where the record is removed, all others have half its gradient, so
+    that the means lie on both sides of one that does not depend on j.) The bracket grows with d, and d_j with j.
+    """
+    slopes = [1 - Fraction(phase["step_size"]) * m for phase in phases]
+    timeline = requests(Fraction(0), None, phases, slopes, [one] * len(phases))
+    phase, after = one_hidden_record(timeline)
+    counts = weights(positions, phase.batches, "left")
+    records = sum(phase.counts)
+
+    def delta(bits: int) -> Interval:
+        require(bits <= MAX_SUM_BITS, f"secret_witness: not decided with {MAX_SUM_BITS} bits")
+        root = (phase.noise * geometric(phase.factor, 2, phase.steps + after, bits)).sqrt()
+        end = geometric(phase.factor, phase.batches, phase.epochs, bits) * power(phase.factor, after, bits)
+        total, factor = number(0, bits), exp(number(epsilon, bits))
+        for count, (power_u, _) in zip(reversed(counts), looking_back(phase, positions, bits), strict=True):
+            half = end * power_u * (records * one / 2)
+            total = total + (at_most((half - threshold) / root) - factor * at_most(-(half + threshold) / root)) * count
+        return total / phase.batches
+
+    return delta
+
+
+def curved_witness(
+    args: dict[str, Any], one: Fraction, own: Fraction, others: Fraction, epsilon: Fraction
+) -> Callable[[int], Interval]:
+    """T6c. A lower bound of δ(ε) for one phase with all differing records in its last batch, from equal starts.
+
+    Their data losses are linear, with opposite gradients of norm M (or one that is zeroed); the other records have
+    Huber losses around 0 of curvature `own` (in that batch) or `others`, quadratic while |x| ≤ M/h, h the larger. While
+    nobody leaves that interval both runs are exactly Gaussian, with the same variance. So
+        δ(ε) ≥ δ_μ(ε) - p - e^ε·p,   p ≤ Σ_k P[|x_k| > M/h] ≤ 2N·Φ(-(M/h - D*)/sqrt(V*)),
+    D* and V* being bounds of all means and variances.
+    """
+    require(len(args["phases"]) == 1, "curved_witness: needs a single phase")
+    require(Fraction(args["start"]) == 0, "curved_witness: needs equal starts")
+    (described,), m = args["phases"], Fraction(args["strong_convexity"])
+    require(max(own, others) <= Fraction(args["smoothness"]) - m, "curved_witness: needs own, others <= L - m")
+    step_size = Fraction(described["step_size"])
+    size, bound = int(described["batch_size"]), Fraction(args["gradient_bound"])
+    (phase,) = requests(Fraction(0), None, [described], [Fraction(0)], [one]).phases
+    in_last = phase.positions == (phase.batches - 1,) and phase.counts[0] <= size
+    require(in_last, "curved_witness: needs all differing records in the last batch")
+    quiet = 1 - step_size * (m + others)
+    mixed = 1 - step_size * (m + own * (size - phase.counts[0]) / size)
+    require(0 <= quiet < 1 and 0 <= mixed < 1, "curved_witness: needs slopes from 0 to 1, without 1")
+    shift, slope, curvature = phase.counts[0] * phase.shift, max(quiet, mixed), max(own, others)
+    room = curvature and bound / curvature - shift / (1 - slope)
+    require(curvature == 0 or room > 0, "curved_witness: the interval is too small (M/h <= D*)")
+
+    def delta(bits: int) -> Interval:
+        over_epoch = power(quiet, phase.batches - 1, bits) * mixed
+        in_all = power(quiet, (phase.batches - 1) * phase.epochs, bits) * power(mixed, phase.epochs, bits)
+        distance = (1 - in_all) / (1 - over_epoch) * shift
+        variance = (geometric(quiet, 2, phase.batches - 1, bits) * mixed**2 + 1) * phase.noise
+        variance = variance * ((1 - in_all * in_all) / (1 - over_epoch * over_epoch))
+        inside = profile(epsilon, distance / variance.sqrt())
+        if not curvature:
+            return inside
+        outside = at_most(-number(room, bits) / number(phase.noise / (1 - slope**2), bits).sqrt()) * (2 * phase.steps)
+        return inside - (1 + exp(number(epsilon, bits))) * outside
+
+    return delta
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -742,12 +969,19 @@ class Run:
     smoothness: Fraction
     gradient_bound: Fraction
     neighbours: str
+    reference: str
+    release: str
+    secret: bool
     target: Fraction
     delta: Fraction
 
     @property
     def logistic(self) -> bool:
         return self.loss["kind"] == "logistic"
+
+    def unlearns(self, request: int) -> bool:
+        """Whether the claim on a request (0-based) is about unlearning; else it is about learning itself."""
+        return any(self.unlearning_epochs[: request + 1])
 
 
 def read_run(run: dict[str, Any]) -> Run:
@@ -780,33 +1014,63 @@ def read_run(run: dict[str, Any]) -> Run:
         excess = "run: contraction > 1 (step_size > 2/L)"
         require(radius is not None, f"{excess} without a radius")
         require(sum(sizes) == 1, f"{excess} with more than one differing record")
-        require(Fraction(mechanism["initial_distance"]) == 0, f"{excess} from unequal starts")
-    target = run["target"]
+        equal = Fraction(mechanism["initial_distance"]) == 0
+        equal &= run["threat"]["reference"] == "retrain" or not any(map(int, mechanism["unlearning_epochs"]))
+        require(equal, f"{excess} from unequal starts")
+    target, threat = run["target"], run["threat"]
     delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
     return Run(
         samples, batch_size, batches, epochs, tuple(int(k) for k in mechanism["unlearning_epochs"]), sizes, step_size,
         mechanism["noise_std"], radius, mechanism["initial_distance"], loss, m, smoothness, constants["gradient_bound"],
-        run["threat"]["neighbours"], Fraction(target["epsilon"]), delta,
+        threat["neighbours"], threat["reference"], threat["release"], mechanism["batch_order"] == "secret",
+        Fraction(target["epsilon"]), delta,
     )  # fmt: skip
 
 
 def phase_epochs(run: Run, request: int) -> list[int]:
-    """Epochs of learning, and of each unlearning up to the request (0-based); 0 = no such phase."""
-    return [run.epochs, *run.unlearning_epochs[: request + 1]]
+    """Epochs of learning, and of each unlearning up to the request (0-based); 0 = no such phase.
+
+    Retraining for T epochs is compared with the last T epochs of the history.
+    """
+    epochs = [run.epochs, *run.unlearning_epochs[: request + 1]]
+    left_out = sum(epochs[1:]) if run.reference == "retrain-T" else 0
+    for i, count in enumerate(epochs):
+        epochs[i] = max(0, count - left_out)
+        left_out -= count - epochs[i]
+    return epochs
 
 
-def implied_phases(run: Run, request: int, witness: bool) -> Iterator[dict[str, Any]]:
-    """The phases of the claim on a request (0-based): learning, then each unlearning up to it.
+def implied_start(run: Run, request: int) -> str:
+    """How far apart the two runs are at the start of the timeline.
+
+    A reference that is not retraining for as many epochs begins somewhere else in the ball, whatever the initial
+    distance of the two runs: without a ball, nothing bounds how far.
+    """
+    if run.reference == "retrain" or not run.unlearns(request):
+        return run.initial_distance
+    require(run.radius is not None, f"run: reference = {run.reference} needs a radius")
+    return canonical(max(2 * run.radius, Fraction(run.initial_distance)))
+
+
+def is_hidden(run: Run, request: int) -> bool:
+    """Whether the secrecy of the batch order is what bounds this claim (T9)."""
+    alone = request == 0 and run.sizes[0] == 1 and Fraction(run.initial_distance) == 0
+    final_retrain = run.release == "final" and (run.reference == "retrain" or not run.unlearns(request))
+    return run.secret and alone and final_retrain and run.step_size * run.smoothness <= 2  # c ≤ 1
+
+
+def implied_phases(run: Run, request: int, among: Sequence[int], witness: bool = False) -> Iterator[dict[str, Any]]:
+    """Some phases of the claim on a request (0-based): 0 is learning, i the i-th unlearning; none without epochs.
 
     The records that differ in a phase are those of all requests up to this one that are not yet erased. They fill the
     last batch, then the one before: for c ≤ 1 a later position costs no less; for c > 1 there is one record.
     """
     for phase, epochs in enumerate(phase_epochs(run, request)):
-        full, rest = divmod(sum(run.sizes[phase : request + 1]), run.batch_size)
-        counts = [rest] * (rest > 0) + [run.batch_size] * full
-        records = [[str(run.batches - len(counts) + i), str(count)] for i, count in enumerate(counts)]
-        if epochs:
+        if epochs and phase in among:
+            full, rest = divmod(sum(run.sizes[phase : request + 1]), run.batch_size)
+            counts = [rest] * (rest > 0) + [run.batch_size] * full
+            records = [[str(run.batches - len(counts) + i), str(count)] for i, count in enumerate(counts)]
             described = {"epochs": str(epochs), "batches": str(run.batches), "step_size": canonical(run.step_size)}
             described |= {"noise_std": run.noise_std, "records": records}
             yield described | ({"batch_size": str(run.batch_size)} if witness else {})
@@ -817,10 +1081,12 @@ def implied_assumptions(run: dict[str, Any]) -> list[dict[str, str]]:
     logistic = run["loss"]["kind"] == "logistic"
     loss = "proved" if logistic else "attested"
     status = {"convexity": loss, "smoothness": loss, "gradient_bound": loss}
-    chosen = {f"neighbours:{run['threat']['neighbours']}", "gaussian_noise", "starts", "batches:fixed", "release:final"}
+    mechanism, threat = run["mechanism"], run["threat"]
+    chosen = {"gaussian_noise", "starts", "batches:fixed", f"batches:{mechanism['batch_order']}"}
+    chosen |= {f"{key}:{threat[key]}" for key in ("neighbours", "release")}
     chosen |= {"feature_norm"} if logistic else set()
-    chosen |= {"projection"} if run["mechanism"]["radius"] is not None else set()
-    chosen |= {"reference:retrain"} if any(int(k) for k in run["mechanism"]["unlearning_epochs"]) else set()
+    chosen |= {"projection"} if mechanism["radius"] is not None else set()
+    chosen |= {f"reference:{threat['reference']}"} if any(int(k) for k in mechanism["unlearning_epochs"]) else set()
     listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
     return [{"id": name, "status": status.get(name, "attested"), "text": ASSUMPTIONS[name]} for name in listed]
 
@@ -961,16 +1227,20 @@ RUN = {
     "mechanism": {
         "kind": one_of("pnsgd"), "samples": integer, "batch_size": integer, "epochs": integer,
         "unlearning_epochs": [integer], "noise_std": exact, "step_size": named_or_exact("1/L", "2/(L+m)"),
-        "radius": optional(exact), "initial_distance": exact, "batch_order": one_of("fixed"),
+        "radius": optional(exact), "initial_distance": exact, "batch_order": one_of("fixed", "secret"),
         "remainder": one_of("error", "drop"),
     },
     "loss": loss_shape,
     "requests": {"sizes": [integer]},
     "target": {"epsilon": exact, "delta": named_or_exact("1/n")},
-    "threat": {"neighbours": NEIGHBOURS, "reference": one_of("retrain"), "release": one_of("final")},
+    "threat": {"neighbours": NEIGHBOURS, "reference": one_of("retrain", "retrain-T", "stationary"),
+               "release": one_of("final", "all")},
     "attest": lambda value, where: None if value is None else check_shape(value, attestation, where),
 }  # fmt: skip
 PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
+CORNERS = [{"block": integer, "position": integer, "first": integer, "last": integer}]
+WITNESS = {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
+WITNESS |= {"phases": [PHASE | {"batch_size": integer}]}
 THEOREMS = {  # id -> (shape of args, shape of concludes)
     "L1": ({"regularization": exact, "feature_norm": exact, "clip": optional(exact)}, CONSTANTS),
     "C1": ({"step_size": exact, "strong_convexity": exact, "smoothness": exact}, {"contraction": exact}),
@@ -980,15 +1250,20 @@ THEOREMS = {  # id -> (shape of args, shape of concludes)
     ),
     "T10": ({"start": exact, "diameter": optional(exact), "phases": [PHASE]}, {"steps": integer}),
     "T1": ({"phases": integer}, {"wasserstein": rounded}),
-    "T3": (
-        {"corners": [{"block": integer, "position": integer, "first": integer, "last": integer}]},
-        {"mu": rounded},
-    ),
+    "T3": ({"corners": CORNERS}, {"mu": rounded}),
+    "T5": ({"restart": {"block": integer, "epoch": integer, "position": integer}, "corners": CORNERS}, {"mu": rounded}),
+    "T7": ({}, {"mu": rounded}),
+    "T9": ({"delta": exact, "positions": [integer], "rule": one_of("chord", "right")}, {"epsilon": rounded}),
     "T2": ({"orders": [exact]}, {"renyi": [rounded]}),
-    "T6": (
-        {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
-        | {"phases": [PHASE | {"batch_size": integer}]},
-        {"mu": rounded},
+    "T6": (WITNESS, {"mu": rounded}),
+    "T6c": (
+        WITNESS
+        | {"smoothness": exact, "delta": exact, "epsilon": exact, "mu": exact, "own": exact, "others": exact},
+        {"epsilon": rounded, "mu": rounded},
+    ),
+    "T6m": (
+        WITNESS | {"delta": exact, "epsilon": exact, "threshold": exact, "positions": [integer]},
+        {"epsilon": rounded},
     ),
     "T11": ({"delta": exact}, {"epsilon": rounded}),
 }
@@ -1051,9 +1326,13 @@ def check_signatures(envelope: dict[str, Any], payload: bytes) -> bool:
 
 
 def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], worst: int) -> None:
-    """Every step has the arguments and premises that the run implies; only corners and orders are free."""
+    """Every step has the arguments and premises that the run implies.
+
+    Free are the schedule (restart, corners), orders, positions and rule, and what a witness chooses.
+    """
     used: set[int] = set()
-    step_size, one_record = canonical(run.step_size), {"gradient_bound": canonical(run.gradient_bound)}
+    step_size, delta = canonical(run.step_size), canonical(run.delta)
+    one_record = {"gradient_bound": canonical(run.gradient_bound)}
     one_record["neighbours"] = run.neighbours
 
     def agree(found: Any, implied: Any) -> bool:  # a generator is compared entry by entry, as far as they agree
@@ -1062,9 +1341,9 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         return all(entry == next(implied, None) for entry in found) and next(implied, None) is None
 
     def premises(index: str, theorem: str, count: int, **arguments: Any) -> list[str]:
-        require(int(index) < len(steps), f"there is no step {index}")
-        step, name = steps[int(index)], f"step {index} ({NAMES[theorem]})"
-        require(step["theorem"] == theorem, f"step {index}: {theorem} is needed here, got {step['theorem']}")
+        found, name = theorem_of(index), f"step {index} ({NAMES[theorem]})"
+        require(found == theorem, f"step {index}: {theorem} is needed here, got {found}")
+        step = steps[int(index)]
         for key, value in arguments.items():
             require(agree(step["args"][key], value), f"{name}: {key} is not what the run implies")
         require(len(step["premises"]) == count, f"{name}: needs {count} premises")
@@ -1076,30 +1355,73 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             chosen = {key: run.loss[key] for key in ("regularization", "feature_norm", "clip")}
             premises(premise, "L1", 0, **chosen)
 
-    for i, step in enumerate(steps):
-        require(all(int(premise) < i for premise in step["premises"]), f"step {i}: a premise is not an earlier step")
-    diameter = None if run.radius is None else canonical(2 * run.radius)
-    for request, claim in enumerate(claims):
-        (string,) = premises(claim["bound"], "T11", 1, delta=canonical(run.delta))
-        (timeline,) = premises(string, "T3", 1)
-        phases, count = implied_phases(run, request, False), sum(map(bool, phase_epochs(run, request)))
-        start = {"start": run.initial_distance, "diameter": diameter}
-        for i, premise in enumerate(premises(timeline, "T10", 2 * count, phases=phases, **start)):
+    def theorem_of(index: str) -> str:
+        require(int(index) < len(steps), f"there is no step {index}")
+        return steps[int(index)]["theorem"]
+
+    def check_timeline(index: str, start: str, request: int, among: Sequence[int]) -> None:
+        count = sum(epochs > 0 for i, epochs in enumerate(phase_epochs(run, request)) if i in among)
+        of = {"start": start, "diameter": None if run.radius is None else canonical(2 * run.radius)}
+        of["phases"] = implied_phases(run, request, among)
+        for i, premise in enumerate(premises(index, "T10", 2 * count, **of)):
             constants = {"strong_convexity": canonical(run.m), "smoothness": canonical(run.smoothness)}
             batch = {"batch_size": str(run.batch_size)} | one_record
             with_constants(premise, "C2" if i % 2 else "C1", step_size=step_size, **(batch if i % 2 else constants))
-        no_witness = "needs a witness (lower)" if run.radius is None else "no witness (lower) is valid under projection"
-        require((claim["lower"] is None) == (run.radius is not None), f"claim {request}: {no_witness}")
-        if claim["lower"] is not None:
-            (witness,) = premises(claim["lower"], "T11", 1, delta=canonical(run.delta))
-            own = {"start": run.initial_distance, "strong_convexity": canonical(run.m)} | one_record
-            with_constants(witness, "T6", phases=implied_phases(run, request, True), **own)
+
+    def check_string(index: str, start: str, request: int, among: Sequence[int]) -> None:
+        bounded = theorem_of(index) == "T5"
+        require(run.radius is not None or not bounded, f"step {index}: bounded_domain needs a radius")
+        (timeline,) = premises(index, "T5" if bounded else "T3", 1)
+        check_timeline(timeline, start, request, among)
+
+    def check_witness(index: str, request: int, among: Sequence[int]) -> None:
+        of = {"start": run.initial_distance, "strong_convexity": canonical(run.m)} | one_record
+        of["phases"], kind = implied_phases(run, request, among, witness=True), theorem_of(index)
+        if is_hidden(run, request):
+            with_constants(index, "T6m", delta=delta, **of)
+        elif kind == "T6c" and run.release == "final":
+            with_constants(index, "T6c", delta=delta, smoothness=canonical(run.smoothness), **of)
+        else:
+            (witness,) = premises(index, "T11", 1, delta=delta)
+            with_constants(witness, "T6", **of)
+
+    for i, step in enumerate(steps):
+        require(all(int(premise) < i for premise in step["premises"]), f"step {i}: a premise is not an earlier step")
+    for request, claim in enumerate(claims):
+        epochs, every = phase_epochs(run, request), range(request + 2)
+        start, string, bound = implied_start(run, request), None, claim["bound"]
+        retrain = run.reference == "retrain" or not run.unlearns(request)
+        require(any(epochs), f"claim {request}: needs at least one step")
+        if run.release == "all":  # one stretch between releases after the other; the last one is on equal data
+            require(retrain, f"claim {request}: release = all needs reference = retrain")
+            require(run.epochs > 0 or Fraction(start) == 0, f"claim {request}: unequal starts would be released")
+            stretches = [i for i in every[:-1] if epochs[i]]
+            (string,) = premises(bound, "T11", 1, delta=delta)
+            for i, premise in zip(stretches, premises(string, "T7", len(stretches)), strict=True):
+                check_string(premise, start if i == 0 else "0", request, (i,))
+        elif is_hidden(run, request):
+            (timeline,) = premises(bound, "T9", 1, delta=delta)
+            check_timeline(timeline, start, request, every)
+        else:
+            (string,) = premises(bound, "T11", 1, delta=delta)
+            check_string(string, start, request, every)
+        # below: not under projection. A secret order takes a witness that does not know it, drawn over all the records
+        possible = run.radius is None and retrain and (run.release == "final" or run.epochs > 0)
+        possible &= not run.secret or (is_hidden(run, request) and run.samples % run.batch_size == 0)
+        if claim["lower"] is None:
+            require(not possible or run.secret, f"claim {request}: needs a witness (lower)")
+        else:
+            require(possible, f"claim {request}: no witness (lower) is valid for this run")
+            check_witness(claim["lower"], request, (0,) if run.release == "all" else every)
         require(("renyi" in claim) == (request == worst), f"claim {request}: the details belong to the worst request")
         if request == worst:
-            require(premises(claim["renyi"], "T2", 1) == [string], "renyi_curve: not of the worst request's string")
-            for key, leading in (("learned", int(run.epochs > 0)), ("released", count)):
-                found = premises(claim[key], "T1", 1, phases=str(leading))
-                require(found == [timeline], f"wasserstein_tracking: {key} is not of the worst request's timeline")
+            (found,) = premises(claim["renyi"], "T2", 1)
+            require(string in (None, found), "renyi_curve: not of the worst request's string")
+            if string is None:  # of the record in the worst batch
+                check_string(found, start, request, every)
+            for key, leading in (("learned", int(epochs[0] > 0)), ("released", sum(map(bool, epochs)))):
+                (timeline,) = premises(claim[key], "T1", 1, phases=str(leading))
+                check_timeline(timeline, start, request, every)
     unused = sorted(set(range(len(steps))) - used)
     require(not unused, f"step {unused[0] if unused else ''}: nothing refers to it")
 
@@ -1107,8 +1429,9 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
 def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> Any:
     """Check one conclusion against the premises' values; returns what later steps need.
 
-    That is constants, a timeline, or μ² as a function of bits: a step is checked against the exact bound of its
-    premise, not against the decimal written there. `below`: the premise is a lower bound.
+    That is constants, a timeline, μ² as a function of bits, or (of a bound of ε) δ as a function of ε and bits, from
+    below where it is not exact. A step is checked against the exact bound of its premise, not against the decimal
+    written there. `below`: the premise is a lower bound.
     """
     args, concludes = step["args"], step["concludes"]
 
@@ -1140,13 +1463,24 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
             return timeline
         case "T1":
             count, stated = int(args["phases"]), Fraction(concludes["wasserstein"])
-            holds("wasserstein", lambda bits: wasserstein_tracking(given[0], count, bits) <= stated)
-        case "T3":
-            require(admissible(given[0], args["corners"]), f"{name}: the schedule dips below zero (z_k < 0)")
-            squared = cache(lambda bits: taut_string(given[0], args["corners"], bits))
+            holds("wasserstein", lambda bits: wasserstein_tracking(given[0], (count, 0), bits) <= stated)
+        case "T3" | "T5":
+            timeline = restarted(given[0], args["restart"]) if "restart" in args else given[0]
+            require(admissible(timeline, args["corners"]), f"{name}: the schedule dips below zero (z_k < 0)")
+            squared = cache(lambda bits: taut_string(timeline, args["corners"], bits))
             stated = Fraction(concludes["mu"])
             holds("mu", lambda bits: squared(bits) <= stated**2)
             return squared
+        case "T7":  # whatever was released before, the next stretch is μ_i-GDP: composition adds the squares
+            squared, stated = cache(lambda bits: sum((mu(bits) for mu in given), number(0, bits))), concludes["mu"]
+            holds("mu", lambda bits: squared(bits) <= Fraction(stated) ** 2)
+            return squared
+        case "T9":
+            stated = Fraction(concludes["epsilon"])
+            positions = [int(position) for position in args["positions"]]
+            above = secret_order(given[0], positions, args["rule"])
+            holds("epsilon", lambda bits: above(stated, bits) <= value_of("delta"))
+            return secret_order(given[0], positions, "left")
         case "T2":
             orders, uppers = [Fraction(x) for x in args["orders"]], [Fraction(x) for x in concludes["renyi"]]
             require(all(order > 1 for order in orders), f"{name}: needs orders > 1")
@@ -1154,15 +1488,27 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
             require(len(orders) == len(uppers), f"{name}: needs one bound for each order")
             pairs = list(zip(orders, uppers, strict=True))  # D_α ≤ α·μ²/2
             holds("renyi", lambda bits: all(given[0](bits) * order / 2 <= upper for order, upper in pairs))
-        case "T6":
+        case "T6" | "T6c" | "T6m" as kind:
             phases, start, m = args["phases"], value_of("start"), value_of("strong_convexity")
             require(bool(phases), f"{name}: needs at least one step")
             step_size, size = Fraction(phases[0]["step_size"]), int(phases[0]["batch_size"])
             one = gradient_shift(step_size, size, value_of("gradient_bound"), args["neighbours"])
-            squared = cache(lambda bits: straight_witness(start, m, one, phases, bits))
-            stated = Fraction(concludes["mu"])
-            holds("mu", lambda bits: stated == 0 or squared(bits) >= stated**2)
-            return squared
+            if kind == "T6":
+                squared = cache(lambda bits: straight_witness(start, m, one, phases, bits))
+                stated = Fraction(concludes["mu"])
+                holds("mu", lambda bits: stated == 0 or squared(bits) >= stated**2)
+                return squared
+            epsilon, delta = value_of("epsilon"), value_of("delta")  # ε(δ) is at least any ε with δ(ε) ≥ δ
+            require(Fraction(concludes["epsilon"]) <= epsilon, f"{name}: the stated epsilon does not follow")
+            if kind == "T6c":  # and μ at least any with δ_μ(ε) ≤ δ
+                curved = curved_witness(args, one, value_of("own"), value_of("others"), epsilon)
+                holds("epsilon", lambda bits: curved(bits) >= delta)
+                require(Fraction(concludes["mu"]) <= value_of("mu"), f"{name}: the stated mu does not follow")
+                holds("mu", lambda bits: profile(epsilon, number(value_of("mu"), bits)) <= delta)
+            elif epsilon > 0:
+                positions = [int(position) for position in args["positions"]]
+                mixed = secret_witness(m, one, phases, positions, value_of("threshold"), epsilon)
+                holds("epsilon", lambda bits: mixed(bits) >= delta)
         case "T11":
             squared, delta, stated = given[0], value_of("delta"), Fraction(concludes["epsilon"])
             require(0 < delta < 1, f"{name}: needs delta strictly between 0 and 1")
@@ -1170,7 +1516,7 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
                 holds("epsilon", lambda bits: profile(stated, squared(bits).sqrt()) <= delta)
             elif stated > 0:
                 holds("epsilon", lambda bits: profile(stated, squared(bits).sqrt()) >= delta)
-            return squared
+            return lambda epsilon, bits: profile(epsilon, squared(bits).sqrt())
     return None
 
 
@@ -1191,11 +1537,12 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
     def concluded(index: str | None, key: str) -> Any:
         return None if index is None else steps[int(index)]["concludes"][key]
 
-    def string_or_witness(index: str | None) -> Any:
-        return None if index is None else concluded(steps[int(index)]["premises"][0], "mu")
-
     claim = claims[worst]
-    renyi = steps[int(claim["renyi"])]
+    renyi, witness = steps[int(claim["renyi"])], claim["lower"]
+    if witness is not None and steps[int(witness)]["theorem"] == "T11":
+        (witness,) = steps[int(witness)]["premises"]
+    if witness is not None and steps[int(witness)]["theorem"] == "T6m":  # says nothing about μ
+        witness = None
     orders = zip(renyi["args"]["orders"], renyi["concludes"]["renyi"], strict=False)  # recompute counts them
     expected = {
         "epsilon": {
@@ -1203,7 +1550,7 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
             "upper": concluded(claim["bound"], "epsilon"),
             "target": predicate["run"]["target"]["epsilon"],
         },
-        "mu": {"lower": string_or_witness(claim["lower"]), "upper": string_or_witness(claim["bound"])},
+        "mu": {"lower": concluded(witness, "mu"), "upper": concluded(renyi["premises"][0], "mu")},
         "wasserstein": {key: concluded(claim[key], "wasserstein") for key in ("learned", "released")},
         "renyi": [{"order": order, "upper": upper} for order, upper in orders],
         "requests": [
@@ -1229,10 +1576,10 @@ def check_verdict(predicate: dict[str, Any], run: Run, values: list[Any]) -> Non
     def epsilon(index: str) -> Fraction:
         return Fraction(steps[int(index)]["concludes"]["epsilon"])
 
-    def exceeds(claim: dict[str, Any]) -> bool:  # δ(target) > δ, by the string of this claim
-        squared = values[int(claim["bound"])]
+    def exceeds(claim: dict[str, Any]) -> bool:  # δ(target) > δ, by the proof of this claim
+        delta_of = values[int(claim["bound"])]
         try:
-            return decide(lambda bits: profile(run.target, squared(bits).sqrt()) > run.delta, "target")
+            return decide(lambda bits: delta_of(run.target, bits) > run.delta, "target")
         except DoesNotFollow:
             return False
 
@@ -1247,15 +1594,20 @@ def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
     """The claim in words."""
     epsilon, mu, records = predicate["epsilon"], predicate["mu"], sum(run.sizes)
     who = f"{records} record{'s' * (records > 1)} ({run.neighbours})"
-    total, times = sum(run.unlearning_epochs), len(run.sizes)
+    total, times, every = sum(run.unlearning_epochs), len(run.sizes), run.release == "all"
     epochs = f"{total} of unlearning" + f" ({times} requests)" * (times > 1)
-    what = f"After {run.epochs} epochs of learning and {epochs}, the released model compared with "
-    what = f"{what}retraining without {who}"
-    if not any(run.unlearning_epochs):
+    released = "all released models together" if every else "the released model"
+    reference = "the stationary distribution of training" if run.reference == "stationary" else "retraining"
+    reference += f" for {run.epochs} epochs" * (run.reference == "retrain-T")
+    what = f"After {run.epochs} epochs of learning and {epochs}, {released} compared with {reference} without {who}"
+    if not total:
         what = f"After {run.epochs} epochs of learning, the model compared with one from data that differ in {who}"
+    what += ", with a secret batch order," * run.secret
     low = "" if epsilon["lower"] is None else f" (no bound from these constants is below {epsilon['lower']})"
     reach = " The target is out of reach: not certifiable from these constants." if predicate["out_of_reach"] else ""
-    numbers = f"has epsilon <= {epsilon['upper']}{low} at delta = {predicate['delta']}, and is {mu['upper']}-GDP"
+    have = "have" if every and total else "has"
+    be = "are" if every and total else "is"
+    numbers = f"{have} epsilon <= {epsilon['upper']}{low} at delta = {predicate['delta']}, and {be} {mu['upper']}-GDP"
     return f"{predicate['verdict']}: {what} {numbers}; the target is epsilon = {epsilon['target']}.{reach}"
 
 
@@ -1309,7 +1661,8 @@ def verify(data: bytes, digest: str | None = None) -> Report:
         require(len(claims) == len(run.sizes), "proof.claims: needs one entry for each request")
         for claim in claims:
             index = int(claim["bound"])
-            require(index < len(steps) and steps[index]["theorem"] == "T11", "proof.claims: bound must be a T11 step")
+            bounds_epsilon = index < len(steps) and steps[index]["theorem"] in ("T11", "T9")
+            require(bounds_epsilon, "proof.claims: bound must be a T11 or T9 step")
         bounds = [Fraction(steps[int(claim["bound"])]["concludes"]["epsilon"]) for claim in claims]
         worst = bounds.index(max(bounds))
         check_arguments(run, steps, claims, worst)

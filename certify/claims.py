@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -12,12 +14,14 @@ from accountant import (
     InvalidMechanism,
     TheoremError,
     derive,
-    derive_epsilon,
-    derive_witness,
+    derive_lower,
+    derive_upper,
     enclose,
 )
+from accountant.exact import outward
+from accountant.string import TooLong
 from certify.errors import UsageError
-from certify.spec import Run
+from certify.spec import Run, key_and_problem
 
 
 class Verdict(StrEnum):
@@ -34,8 +38,8 @@ MOST_DIGITS = 15  # as sharp as an enclosure is made
 
 @dataclass(frozen=True)
 class Claim:
-    """What is proved about one request. `bound` and `witness` conclude μ, `upper` and `lower` the ε that follows at
-    the target's δ.
+    """What is proved about one request. `bound` concludes μ in the worst batch, `upper` and `lower` an ε at the
+    target's δ.
 
     epsilon: encloses the ε of the bound, an upper bound of the truth; witness_epsilon: encloses the ε of the witness,
     a lower one.
@@ -46,7 +50,6 @@ class Claim:
     bound: Derivation
     upper: Derivation
     epsilon: Enclosure
-    witness: Derivation | None
     lower: Derivation | None
     witness_epsilon: Enclosure | None
 
@@ -65,6 +68,15 @@ class Claim:
                 return shown
         return self.epsilon.above(DIGITS)
 
+    def mu_lower(self) -> str | None:
+        """A μ that no bound for the class can be below, as a decimal rounded down; None where the witness is no
+        Gaussian pair."""
+        if self.lower is None or self.lower.theorem.id == "T6m":
+            return None
+        if self.lower.theorem.id == "T6c":
+            return outward(dict(self.lower.arguments)["mu"], up=False)
+        return enclose(self.lower.premises[0]).below()
+
     def out_of_reach(self, target: Fraction) -> bool:
         """Whether the witness exceeds the target: no certificate exists from these constants."""
         return self.witness_epsilon is not None and self.witness_epsilon.lower > target
@@ -77,25 +89,32 @@ def make_claim(run: Run, request: int) -> Claim:
         UsageError: no theorem covers the run; the message names theorem, condition and value.
         Indeterminate: a side condition cannot be decided.
     """
-    try:
+    with refusals():
         bound = derive(run.mechanism, request)
-        upper = derive_epsilon(bound, run.target_delta)
-        witness = derive_witness(run.mechanism, request)
-        lower = None if witness is None else derive_epsilon(witness, run.target_delta)
+        upper = derive_upper(run.mechanism, run.target_delta, request, bound)
+        lower = derive_lower(run.mechanism, run.target_delta, request)
         return Claim(
             size=run.mechanism.requests[request],
             epochs=run.mechanism.unlearning_epochs[request],
             bound=bound,
             upper=upper,
             epsilon=enclose(upper),
-            witness=witness,
             lower=lower,
             witness_epsilon=None if lower is None else enclose(lower),
         )
-    except (InvalidMechanism, TheoremError) as problem:
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """A run that no theorem covers is malformed input: the accountant's refusals as UsageError."""
+    try:
+        yield
+    except InvalidMechanism as problem:
+        raise UsageError(key_and_problem(problem)) from None
+    except (TheoremError, TooLong) as problem:
         raise UsageError(str(problem)) from None
 
 
-def worst(claims: tuple[Claim, ...]) -> Claim:
+def worst(claims: tuple[Claim, ...], target: Fraction) -> Claim:
     """The claim with the largest printed ε; the first of equals, so that a certificate is the same on every machine."""
-    return max(claims, key=lambda claim: Fraction(claim.epsilon.above(DIGITS)))
+    return max(claims, key=lambda claim: Fraction(claim.printed(target)))

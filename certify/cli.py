@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from certify.errors import Exit, OutOfReach, UsageError
 
+MOST_CHARACTERS = 500  # of a line on stderr
 RUN_HELP = "run file (TOML); its keys are in docs/run-file.md"
 EXIT_CODES = """exit codes:
   0  certified, verified
@@ -59,11 +60,24 @@ def _parser() -> argparse.ArgumentParser:
 
     made = command("calibrate", _calibrate, "find the value that meets the target, rounded to the safe side")
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; the tuned key may be absent")
-    made.add_argument("--tune", metavar="PARAMETER", default="noise_std", help="what to tune: noise_std (the default)")
+    tunable = "noise_std (the default), unlearning_epochs, epochs, batch_size, radius or step_size"
+    made.add_argument("--tune", metavar="PARAMETER", default="noise_std", help=tunable)
     made.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")
 
     made = command("compare", _compare, "put our bound beside the published ones and the lower bound")
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP)
+    made.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")
+
+    made = command(
+        "plan",
+        _plan,
+        "show what unlearning costs: the least certified noise by unlearning epochs and batch size",
+        "Marked are the rows with the least noise for their number of gradients.",
+    )
+    made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; the varied keys may be absent")
+    made.add_argument("--batch-sizes", metavar="B,B,…", type=_wholes, help="default: at most six divisors of n")
+    made.add_argument("--unlearning-epochs", metavar="K,K,…", type=_wholes, help="default: 1,2,3,5,8,13 below T")
+    made.add_argument("-o", "--output", metavar="DIR", help="write DIR/plan.json and DIR/plan.png")
     made.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")
 
     made = command("explain", _explain, "show the derivation as a tree and as formulas")
@@ -84,6 +98,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")
     return parser
+
+
+def _wholes(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}; write whole numbers with commas in between") from None
 
 
 def _print(text: str) -> None:
@@ -180,6 +201,28 @@ def _compare(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def _plan(arguments: argparse.Namespace) -> int:
+    from certify.planning import plan, write_plan
+    from certify.text import plan_text
+
+    output = _output_directory(arguments.output)
+    with _progress("plan") as progress:
+        found = plan(
+            arguments.file,
+            batch_sizes=arguments.batch_sizes,
+            unlearning_epochs=arguments.unlearning_epochs,
+            progress=progress,
+        )
+    written = write_plan(found, output) if output else ()
+    if arguments.format == "json":
+        _print_json(found.as_json())
+    else:
+        _print(plan_text(found))
+    for path in written:
+        print(f"wrote {path}", file=sys.stderr)
+    return Exit.OK
+
+
 def _explain(arguments: argparse.Namespace) -> int:
     from accountant.explain import explain
     from certify.result import certify
@@ -210,7 +253,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     else:
         print(report.text())
         if report.problem:
-            print(f"plumbline: {report.problem}", file=sys.stderr)
+            _fail(report.problem, report.exit_code)
     return report.exit_code
 
 
@@ -227,7 +270,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return Exit.OK
         if parsed.command is None:
             raise UsageError("a command is needed (see plumbline --help)")
-        return int(parsed.run(parsed))
+        code = int(parsed.run(parsed))
+        sys.stdout.flush()  # what cannot be written fails here, not while Python exits
+        return code
     except UsageError as problem:
         return _fail(problem, Exit.USAGE)
     except OutOfReach as problem:
@@ -235,9 +280,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Indeterminate as problem:
         return _fail(f"{problem}", Exit.INDETERMINATE)
     except BrokenPipeError:
-        # Whoever read stdout has gone; Python would complain again while closing it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
+        # Whoever read stdout has gone, and with them the verdict: no code that says certified or verified.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would complain again while closing it
+        return Exit.INTERNAL
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except Exception as problem:
@@ -247,8 +292,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(problem: object, code: int) -> int:
-    print(f"plumbline: {problem}", file=sys.stderr)
+    print(f"plumbline: {_one_line(str(problem))}", file=sys.stderr)
     return int(code)
+
+
+def _one_line(text: str) -> str:
+    """What a file says is shown without its line breaks and escape sequences, and not at any length."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= MOST_CHARACTERS else f"{shown[: MOST_CHARACTERS - 1]}…"
 
 
 if __name__ == "__main__":

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from accountant import derive, derive_epsilon, derive_from_distance, derive_published, enclose
+from accountant import Derivation, NoisySGD, derive_epsilon, derive_from_distance, derive_published, enclose
+from accountant.baselines import (
+    derive_descent_to_delete,
+    derive_langevin,
+    derive_sequential,
+    descent_to_delete_noise,
+    langevin_noise,
+)
 from accountant.exact import canonical
-from certify.calibration import distance_noise, least_noise, published_noise, witness_noise
-from certify.claims import worst
+from certify import tuning
+from certify.calibration import check_doubles, distance_noise, published_noise, witness_noise
+from certify.errors import OutOfReach
 from certify.result import Result, certify
+from certify.spec import Run, read_run
 
 LABELS = {
     "lower_bound": "lower bound (straight witness, T6)",
@@ -19,6 +29,21 @@ LABELS = {
     "wasserstein_only": "W∞ alone (unlearning noise, T4)",
     "chien2024": "Chien et al. 2024, converged (P1)",
     "chien2024_finite_T": "Chien et al. 2024, finite T (P1)",
+}
+LOWER_BOUNDS = {
+    "T6c": "lower bound (witness with curvature, T6c)",
+    "T6m": "lower bound (secret order's witness, T6m)",
+}
+BOUNDS = {
+    "T5": "Plumbline (taut string in the ball, T5)",
+    "T7": "Plumbline (taut strings between releases, T7)",
+    "T9": "Plumbline (secret order, T9)",
+}
+BASELINES = {  # rows that only some runs have, after the others
+    "chien2024_sequential": "Chien et al. 2024, one request after the other (P1s)",
+    "chien2024_sequential_code": "Chien et al. 2024, the same as in the authors' code (P1s)",
+    "langevin_unlearning": "Langevin unlearning (P2)",
+    "descent_to_delete": "descent-to-delete (P3; noise on the output alone, step 2/(L+m))",
 }
 
 
@@ -30,6 +55,7 @@ class Row:
     label: str
     epsilon: str | None
     noise_std: float | None
+    same_noise: bool = True  # σ is the noise of a step, as ours is; else it cannot be measured against ours
 
 
 @dataclass(frozen=True)
@@ -42,7 +68,7 @@ class Comparison:
     def ratio(self, row: Row) -> float | None:
         """The row's noise relative to ours."""
         ours = next(r.noise_std for r in self.rows if r.name == "plumbline")
-        return None if row.noise_std is None or not ours else row.noise_std / ours
+        return None if row.noise_std is None or not ours or not row.same_noise else row.noise_std / ours
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -70,17 +96,26 @@ def compare(source: str | Path | Mapping[str, Any]) -> Comparison:
     Raises:
         UsageError: malformed, or a run that no theorem covers.
     """
-    result = certify(source)
-    run, top = result.run, worst(result.claims)
-    request = result.claims.index(top)
+    run = source if isinstance(source, Run) else read_run(source)
+    check_doubles(run)
+    result = certify(run)
+    request = result.claims.index(result.worst)
     alone = derive_from_distance(run.mechanism, request)
     published = derive_published(run.mechanism, run.target_delta)
     noise = published_noise(run)
     names = {"chien2024": "chien2024_finite_T"} if run.mechanism.radius is not None else {}
     epsilon_alone = None if alone is None else enclose(derive_epsilon(alone, run.target_delta)).above()
+    top = result.worst
+    kind = top.upper.theorem.id if top.upper.theorem.id == "T9" else top.bound.theorem.id
+    lower = None if top.lower is None else top.lower.theorem.id
     rows = [
-        Row("lower_bound", LABELS["lower_bound"], result.epsilon["lower"], witness_noise(run)),
-        Row("plumbline", LABELS["plumbline"], result.epsilon["upper"], least_noise(run, derive)),
+        Row(
+            "lower_bound",
+            LOWER_BOUNDS.get(lower, LABELS["lower_bound"]),
+            result.epsilon["lower"],
+            None if lower in LOWER_BOUNDS else witness_noise(run),
+        ),
+        Row("plumbline", BOUNDS.get(kind, LABELS["plumbline"]), result.epsilon["upper"], _own_noise(run)),
         Row("wasserstein_only", LABELS["wasserstein_only"], epsilon_alone, distance_noise(run)),
         *(
             Row(name, LABELS[names.get(name, name)], enclose(bound).above(), noise[name])
@@ -88,4 +123,32 @@ def compare(source: str | Path | Mapping[str, Any]) -> Comparison:
             if not (names and name == "chien2024_finite_T")  # with a radius both are the form for finite T
         ),
     ]
-    return Comparison(result, tuple(rows))
+    return Comparison(result, (*rows, *_baselines(run)))
+
+
+def _own_noise(run: Run) -> float | None:
+    try:
+        return float(tuning.least_noise(run))
+    except (OutOfReach, OverflowError):
+        return None
+
+
+def _sequential(mechanism: NoisySGD, delta: Fraction) -> dict[str, Derivation]:
+    forms = {"chien2024_sequential": "loose", "chien2024_sequential_code": "authors-code"}
+    found = {name: derive_sequential(mechanism, delta, form) for name, form in forms.items()}
+    return {name: bound for name, bound in found.items() if bound is not None}
+
+
+def _baselines(run: Run) -> Iterator[Row]:
+    """P1s, P2 and P3 where they speak, each on its own worst request. P3 is another mechanism, of as many steps."""
+    mechanism, delta = run.mechanism, run.target_delta
+    target = float(run.target_epsilon), float(delta)
+    noise = published_noise(run, _sequential)
+    for name, bound in _sequential(mechanism, delta).items():
+        yield Row(name, BASELINES[name], enclose(bound).above(), noise[name])
+    if bound := derive_langevin(mechanism, delta):
+        epsilon, needed = enclose(bound).above(), langevin_noise(mechanism, *target)
+        yield Row("langevin_unlearning", BASELINES["langevin_unlearning"], epsilon, needed)
+    if bound := derive_descent_to_delete(mechanism, delta):
+        epsilon, needed = enclose(bound).above(), descent_to_delete_noise(mechanism, *target)
+        yield Row("descent_to_delete", BASELINES["descent_to_delete"], epsilon, needed, same_noise=False)

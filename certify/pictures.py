@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from accountant.kernel import evaluate
 from accountant.string import outline
 from certify.calibration import distance_noise, least_noise, published_noise
 from certify.errors import UsageError
+from certify.planning import Plan, noise_floor
 from certify.spec import Run
 
 if TYPE_CHECKING:
@@ -151,3 +152,41 @@ def draw_noise(run: Run, path: str | Path, *, least: float = 0.05, most: float =
     figure.savefig(path, dpi=150, metadata={"Software": None} if str(path).endswith(".png") else None)
     plt.close(figure)
     return Path(path)
+
+
+def draw_plan(plan: Plan, path: str | Path | BinaryIO) -> None:
+    """The least noise against the gradients that one request costs, a line for each batch size; to a path or a file
+    (png).
+
+    Raises:
+        UsageError: matplotlib is missing.
+    """
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(8.6, 5))
+    certified, floor = [row for row in plan.rows if row.certified], noise_floor(plan.run)
+    sizes = sorted({row.batch_size for row in certified})
+    colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(sizes)))
+    for size, colour in zip(sizes, colours, strict=True):
+        points = [(row.gradients, max(float(row.noise_std), floor)) for row in certified if row.batch_size == size]
+        axes.plot(*zip(*points, strict=True), "o-", color=colour, ms=4, label=f"b = {size}")
+    best = [(row.gradients, float(row.noise_std)) for row in certified if row.pareto]
+    label = "less would cost more"
+    axes.plot(*np.array(best).reshape(-1, 2).T, "o", ms=11, mfc="none", mec=_STRING, mew=1.5, label=label)
+    if any(row.lost for row in certified):
+        axes.axhspan(floor / 2, floor, color=_INK, alpha=0.15, lw=0, label="lost in rounding")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("per-record gradients of one erasure request, K·n")
+    axes.set_ylabel("least certified noise_std σ (parameter units)")
+    shown, mechanism = plan.as_json()["target"], plan.run.mechanism
+    axes.set_title(
+        f"Noise for ε ≤ {shown['epsilon']} at δ = {shown['delta']}: n = {mechanism.samples}, T = {mechanism.epochs}",
+        loc="left",
+        fontsize=11,
+    )
+    axes.grid(True, which="both", lw=0.3, alpha=0.5)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=150, format="png", metadata={"Software": None})
+    plt.close(figure)

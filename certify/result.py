@@ -10,15 +10,17 @@ from typing import Any
 from accountant import (
     ASSUMPTIONS,
     Derivation,
-    LogisticLoss,
     derive_distance,
     derive_published,
     derive_renyi,
+    derive_timeline,
     enclose,
     enclose_all,
 )
 from accountant.derive import RENYI_ORDERS
 from accountant.exact import canonical, decimal, round_decimal
+from accountant.losses import DerivedLoss
+from accountant.timeline import history
 from certify.claims import DIGITS, Claim, Verdict, make_claim, worst
 from certify.errors import Exit
 from certify.spec import Run, read_run
@@ -109,14 +111,14 @@ def certify(
 
 def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
     """Put the claims of a run together."""
-    target, top = run.target_epsilon, worst(claims)
+    target, top = run.target_epsilon, worst(claims, run.target_epsilon)
     verdicts = {claim.verdict(target) for claim in claims}
     verdict = next(v for v in (Verdict.NOT_CERTIFIED, Verdict.INDETERMINATE, Verdict.CERTIFIED) if v in verdicts)
-    timeline = top.bound.premises[0]
-    blocks = len(dict(timeline.arguments)["phases"])
+    request = claims.index(top)
+    timeline, runs = derive_timeline(run.mechanism, request), history(run.mechanism, request)
     curve = derive_renyi(top.bound)
-    learned = derive_distance(timeline, min(blocks, 1 if run.mechanism.epochs else 0))
-    released = derive_distance(timeline, blocks)
+    learned = derive_distance(timeline, runs.learning_phases)
+    released = derive_distance(timeline, len(runs.phases))
     result = Result(
         verdict=verdict,
         out_of_reach=any(claim.out_of_reach(target) for claim in claims),
@@ -127,7 +129,7 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
         },
         delta=decimal(round_decimal(run.target_delta, DIGITS, up=True), DIGITS),
         mu={
-            "lower": None if top.witness is None else enclose(top.witness).below(),
+            "lower": top.mu_lower(),
             "upper": enclose(top.bound).above(),
         },
         wasserstein={"learned": enclose(learned).above(), "released": enclose(released).above()},
@@ -162,21 +164,22 @@ def assumptions(run: Run) -> list[dict[str, str]]:
     """What the bound rests on, with who answers for it; the loss's constants are proved where Plumbline derived
     them."""
     mechanism = run.mechanism
-    logistic = isinstance(mechanism.loss, LogisticLoss)
+    derived = isinstance(mechanism.loss, DerivedLoss)
     chosen = [
         "convexity",
         "smoothness",
         "gradient_bound",
-        *(["feature_norm"] if logistic else []),
+        *(mechanism.loss.theorem.assumes if derived else ()),
         "gaussian_noise",
         *(["projection"] if mechanism.radius is not None else []),
         "starts",
         f"neighbours:{mechanism.neighbours}",
-        f"batches:{mechanism.batch_order}",
+        "batches:fixed",
+        *(["batches:secret"] if mechanism.batch_order == "secret" else []),
         f"release:{mechanism.release}",
         *([f"reference:{mechanism.reference}"] if any(mechanism.unlearning_epochs) else []),
     ]
-    proved = {"convexity", "smoothness", "gradient_bound"} if logistic else set()
+    proved = {"convexity", "smoothness", "gradient_bound"} if derived else set()
     return [
         {"id": name, "status": "proved" if name in proved else "attested", "text": ASSUMPTIONS[name]} for name in chosen
     ]

@@ -26,7 +26,8 @@ class NotCertified(ValueError):
 
 @dataclass(frozen=True)
 class Execution:
-    """What was certified and what was run: the learned model, the one after the last request, and the retrained reference."""
+    """What was certified and what was run: the learned model, the one after the last request, and the retrained
+    reference."""
 
     result: Result
     learned: State
@@ -51,8 +52,8 @@ def execute(
 
     Args:
         requests: for each request of the run file, the indices of the records to erase.
-        output: directory that gets certificate.json, run_record.json (its public part) and model.npy, the released model.
-        seed: makes it a reproducible experiment, which is not private; None: secret noise.
+        output: directory that gets certificate.json, run_record.json (its public part) and model.npy, the released
+        model. seed: makes it a reproducible experiment, which is not private; None: secret noise.
         progress: called as progress(what, epochs done, of).
 
     Raises:
@@ -60,8 +61,9 @@ def execute(
         UsageError: a malformed run file, or a learner that refuses the run or the data; one line.
     """
     try:
-        import learners
         import numpy as np
+
+        import learners
     except ImportError as missing:
         raise UsageError(f"running needs {missing.name}; pip install 'plumbline-dp[learn]'") from None
 

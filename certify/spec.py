@@ -15,8 +15,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from accountant import ConstantLoss, InvalidLoss, InvalidMechanism, LogisticLoss, NoisySGD
-from accountant.exact import canonical, exact
+from accountant import (
+    ConstantLoss,
+    HuberLoss,
+    InvalidLoss,
+    InvalidMechanism,
+    LeastSquaresLoss,
+    LogisticLoss,
+    NoisySGD,
+    PoissonLoss,
+    SmoothedHingeLoss,
+    SoftmaxLoss,
+)
+from accountant.exact import MAX_CHARACTERS, canonical, exact
 from certify.errors import UsageError
 
 MAX_BYTES = 1 << 20
@@ -24,9 +35,12 @@ MAX_BYTES = 1 << 20
 
 def _number(value: Any) -> Fraction:
     try:
-        return exact(value, "value")
+        number = exact(value, "value")
     except (TypeError, ValueError) as problem:
         raise ValueError(str(problem).removeprefix("value: ")) from None
+    if abs(number) >= 10**MAX_CHARACTERS or len(canonical(number)) > MAX_CHARACTERS:
+        raise ValueError(f"the number has more than {MAX_CHARACTERS} digits when written out; write a shorter one")
+    return number
 
 
 def _whole(value: Any) -> int:
@@ -75,11 +89,66 @@ class MechanismTable(_Table):
     remainder: Literal["error", "drop"] = Field("error", description="what to do where b does not divide n")
 
 
+_M = Field(description="m of the regulariser (m/2)|θ|²")
+_X = Field(Fraction(1), description="largest norm of a record's features")
+_CLIP = Field(None, description="norm to which each record's data gradient is clipped; absent = none")
+
+
 class LogisticTable(_Table):
     kind: Literal["logistic"] = Field(description="binary logistic regression; the constants are derived")
-    regularization: Number = Field(description="m of the regulariser (m/2)|θ|²")
-    feature_norm: Number = Field(Fraction(1), description="largest norm of a record's features")
-    clip: Number | None = Field(None, description="norm to which each record's data gradient is clipped; absent = none")
+    regularization: Number = _M
+    feature_norm: Number = _X
+    clip: Number | None = _CLIP
+
+
+class LeastSquaresTable(_Table):
+    kind: Literal["least-squares"] = Field(
+        description="least squares (⟨x,θ⟩ − y)²/2; the constants are derived; needs a clip, or mechanism.radius"
+    )
+    regularization: Number = _M
+    feature_norm: Number = _X
+    target_bound: Number = Field(description="largest size of a record's target y")
+    clip: Number | None = _CLIP
+
+
+class HuberTable(_Table):
+    kind: Literal["huber"] = Field(
+        description="Huber regression: least squares with linear tails; the constants are derived"
+    )
+    regularization: Number = _M
+    feature_norm: Number = _X
+    threshold: Number = Field(description="residual beyond which the loss is linear")
+    clip: Number | None = _CLIP
+
+
+class SmoothedHingeTable(_Table):
+    kind: Literal["smoothed-hinge"] = Field(
+        description="binary classification with a hinge whose corner is a parabola; the constants are derived"
+    )
+    regularization: Number = _M
+    feature_norm: Number = _X
+    smoothing: Number = Field(description="margin below 1 over which the hinge is quadratic")
+    clip: Number | None = _CLIP
+
+
+class PoissonTable(_Table):
+    kind: Literal["poisson"] = Field(
+        description="Poisson regression exp⟨x,θ⟩ − y⟨x,θ⟩; the constants are derived; needs a clip, or mechanism.radius"
+    )
+    regularization: Number = _M
+    feature_norm: Number = _X
+    target_bound: Number = Field(description="largest count y of a record")
+    clip: Number | None = _CLIP
+
+
+class SoftmaxTable(_Table):
+    kind: Literal["softmax"] = Field(description="multi-class logistic regression; the constants are derived")
+    regularization: Number = _M
+    feature_norm: Number = _X
+    classes: Whole = Field(description="number of classes")
+    clip: Number | None = Field(
+        None, description="as for logistic, but at least √2·feature_norm: an active clip may break convexity here"
+    )
 
 
 class ConstantsTable(_Table):
@@ -120,16 +189,36 @@ class AttestTable(_Table):
 
 class RunTable(_Table):
     mechanism: MechanismTable
-    loss: Annotated[LogisticTable | ConstantsTable, Field(discriminator="kind")]
+    loss: Annotated[
+        LogisticTable
+        | LeastSquaresTable
+        | HuberTable
+        | SmoothedHingeTable
+        | PoissonTable
+        | SoftmaxTable
+        | ConstantsTable,
+        Field(discriminator="kind"),
+    ]
     requests: RequestsTable = RequestsTable()
     target: TargetTable
     threat: ThreatTable = ThreatTable()
     attest: AttestTable | None = None
 
 
+LOSSES = {
+    "logistic": (LogisticTable, LogisticLoss),
+    "least-squares": (LeastSquaresTable, LeastSquaresLoss),
+    "huber": (HuberTable, HuberLoss),
+    "smoothed-hinge": (SmoothedHingeTable, SmoothedHingeLoss),
+    "poisson": (PoissonTable, PoissonLoss),
+    "softmax": (SoftmaxTable, SoftmaxLoss),
+    "constants": (ConstantsTable, ConstantLoss),
+}
+IN_A_BALL = (LeastSquaresLoss, PoissonLoss)  # the losses whose constants depend on the mechanism's radius
+
 TABLES: dict[str, tuple[type[_Table], ...]] = {
     "mechanism": (MechanismTable,),
-    "loss": (LogisticTable, ConstantsTable),
+    "loss": tuple(table for table, _ in LOSSES.values()),
     "requests": (RequestsTable,),
     "target": (TargetTable,),
     "threat": (ThreatTable,),
@@ -222,7 +311,7 @@ def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
     problems = sorted(invalid.errors(), key=lambda p: p["type"] != "extra_forbidden")
     problem = problems[0]
     # pydantic names the chosen branch of [loss] in the location; a user knows only table.key
-    where = [str(part) for part in problem["loc"] if part not in ("logistic", "constants")]
+    where = [str(part) for part in problem["loc"] if part not in LOSSES]
     key, kind = ".".join(where), problem["type"]
     if kind == "extra_forbidden":
         known = _known_keys(where, tables)
@@ -231,7 +320,7 @@ def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
     if kind == "missing":
         return f"{key}: is missing"
     if kind == "union_tag_not_found":
-        return 'loss.kind: is missing; write "logistic" or "constants"'
+        return f"loss.kind: is missing; write one of {', '.join(map(repr, LOSSES))}"
     if kind == "union_tag_invalid":
         return f"loss.kind: got {problem['ctx']['tag']!r}; write one of {problem['ctx']['expected_tags']}"
     shown = repr(problem["input"])
@@ -253,17 +342,16 @@ def _known_keys(where: list[str], tables: Mapping[str, Any]) -> list[str]:
     choices = TABLES.get(where[0], ())
     if where[0] == "loss" and isinstance(tables.get("loss"), Mapping):
         kind = tables["loss"].get("kind")
-        choices = (ConstantsTable,) if kind == "constants" else (LogisticTable,)
+        choices = (LOSSES.get(kind, LOSSES["logistic"])[0],)
     return sorted({name for table in choices for name in table.model_fields})
 
 
 def _run(table: RunTable) -> Run:
     m, loss = table.mechanism, table.loss
     try:
-        if isinstance(loss, LogisticTable):
-            made = LogisticLoss(loss.regularization, loss.feature_norm, loss.clip)
-        else:
-            made = ConstantLoss(loss.smoothness, loss.strong_convexity, loss.gradient_bound)
+        make = LOSSES[loss.kind][1]
+        domain = {"radius": m.radius} if make in IN_A_BALL else {}
+        made = make(**loss.model_dump(exclude={"kind"}), **domain)
         mechanism = NoisySGD(
             samples=m.samples,
             batch_size=m.batch_size,
@@ -282,16 +370,21 @@ def _run(table: RunTable) -> Run:
             release=table.threat.release,
         )
     except InvalidMechanism as problem:
-        table_of = {"requests.sizes": "", **dict.fromkeys(("neighbours", "reference", "release"), "threat.")}
-        raise UsageError(f"{table_of.get(problem.key, 'mechanism.')}{problem}") from None
+        raise UsageError(key_and_problem(problem)) from None
     except InvalidLoss as problem:
-        raise UsageError(f"loss.{problem}") from None
+        raise UsageError(f"{'mechanism' if problem.key == 'radius' else 'loss'}.{problem}") from None
     delta = Fraction(1, mechanism.samples) if table.target.delta == "1/n" else table.target.delta
     if not 0 < delta < 1:
         raise UsageError(f"target.delta: {canonical(delta)} must lie strictly between 0 and 1")
     if table.target.epsilon < 0:
         raise UsageError(f"target.epsilon: {canonical(table.target.epsilon)} must be at least 0")
     return Run(mechanism, table.target.epsilon, delta, _canonical(table, mechanism))
+
+
+def key_and_problem(problem: InvalidMechanism) -> str:
+    """The message with the key as the run file has it."""
+    table_of = {"requests.sizes": "", **dict.fromkeys(("neighbours", "reference", "release"), "threat.")}
+    return f"{table_of.get(problem.key, 'mechanism.')}{problem}"
 
 
 def _canonical(table: RunTable, mechanism: NoisySGD) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from accountant.exact import decimal
 from certify.calibration import Calibration
 from certify.claims import Verdict
 from certify.comparison import Comparison
+from certify.planning import Plan
 from certify.result import Result
 
 MEANING = {
@@ -19,7 +21,7 @@ MOST_REQUESTS = 12
 
 def result_text(result: Result) -> str:
     """Verdict, guarantee, native parameters, assumptions."""
-    target, mechanism = result.epsilon["target"], result.run.mechanism
+    target = result.epsilon["target"]
     meaning = MEANING[result.verdict]
     if result.out_of_reach:
         meaning = "not certifiable from these constants: already the lower bound exceeds the target"
@@ -84,15 +86,19 @@ def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
 def calibration_text(calibration: Calibration) -> str:
     """The value found, what it gives, and what the published bounds need."""
     result = calibration.result
+    value = calibration.value
+    shown = f"{sum(value)} in all: {', '.join(map(str, value))}" if isinstance(value, list) else str(value)
     rows = [
-        (calibration.parameter, calibration.value),
+        (calibration.parameter, shown),
         ("ε", _interval(result.epsilon)),
         ("target", f"ε ≤ {result.epsilon['target']} at δ = {result.delta}"),
     ]
     names = {"chien2024": "Chien et al. 2024", "chien2024_finite_T": "Chien et al. 2024, finite T"}
-    for name, value in calibration.published.items():
-        ratio = "" if value is None else f" ({float(value) / float(calibration.value):.4g} times as much)"
-        rows.append((names[name], "says nothing here" if value is None else f"needs {value}{ratio}"))
+    for name, needed in calibration.published.items():
+        ratio = "" if needed is None else f" ({float(needed) / float(value):.4g} times as much)"
+        rows.append((names[name], "says nothing here" if needed is None else f"needs {needed}{ratio}"))
+    if calibration.note:
+        rows.append(("note", calibration.note))
     return "\n".join([f"{result.verdict}: {MEANING[result.verdict]}", "", *_table(rows)])
 
 
@@ -116,4 +122,42 @@ def comparison_text(comparison: Comparison) -> str:
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("─" * width for width in widths))
     note = "ε rounded outward; σ in floats (calibrate certifies one)."
+    if not all(row.same_noise for row in comparison.rows):
+        note += "\nDescent-to-delete's σ is noise added once, to the output: no multiple of ours."
     return "\n".join([f"δ = {result.delta}, worst request and batch position", "", *lines, "", note])
+
+
+def plan_text(plan: Plan) -> str:
+    """One line for each choice of unlearning epochs and batch size; the worthwhile ones marked."""
+    head = ("", "epochs K", "batch b", "least noise_std", "gradients", "steps", "of retraining")
+    rows = [head]
+    for row in plan.rows:
+        share = row.of_retraining
+        rows.append(
+            (
+                "*" if row.pareto else "",
+                str(row.unlearning_epochs),
+                str(row.batch_size),
+                "–" if row.noise_std is None else decimal(row.noise_std) + " †" * row.lost,
+                str(row.gradients),
+                str(row.steps),
+                "–" if share is None else f"{float(share):.3g}",
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    lines = ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines.insert(1, "  ".join("─" * width for width in widths))
+    shown = plan.as_json()["target"]
+    notes = [
+        "* no other row, † apart, has less noise for no more gradients, or fewer gradients for no more noise",
+        "gradients, steps: of one erasure request; of retraining: K/T",
+        *[_floor_note(plan)] * any(row.lost for row in plan.rows),
+        *dict.fromkeys(f"– {row.problem}" for row in plan.rows if row.problem),
+    ]
+    title = f"the least noise that is certified for ε ≤ {shown['epsilon']} at δ = {shown['delta']}"
+    return "\n".join([title, "", *lines, "", *notes])
+
+
+def _floor_note(plan: Plan) -> str:
+    floor = plan.as_json()["noise_floor"]
+    return f"† below {floor} single precision rounds the noise away: not to be taken for exact Gaussian noise"

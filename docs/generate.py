@@ -31,11 +31,12 @@ NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code, then run 
 VECTORS = Path("tests/vectors/reject/theorems")
 
 FAMILIES = {
-    "Losses and steps": ("L1", "C1", "C2"),
+    "Losses and steps": ("L1", "L2", "L3", "L4", "L5", "L6", "C1", "C2"),
     "Timelines and distances": ("T10", "T1", "T1a"),
-    "From distance and noise to μ": ("T3", "T5", "T4", "T4a", "T6"),
-    "From μ to Rényi divergences and ε": ("T2", "T11", "T12"),
-    "Published bounds": ("P1", "P1f"),
+    "From distance and noise to μ": ("T3", "T5", "T4", "T4a", "T7", "T8"),
+    "From μ to Rényi divergences and ε": ("T2", "T11", "T12", "T9"),
+    "Lower bounds": ("T6", "T6c", "T6m"),
+    "Published bounds": ("P1", "P1f", "P1s", "P2", "P3", "P3s"),
 }
 
 

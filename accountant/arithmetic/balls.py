@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import final
 
+import numpy as np
 from flint import arb, ctx, fmpq
 
 from accountant.arithmetic.base import Arithmetic, Number, Undecided
-from accountant.arithmetic.floats import gaussian_epsilon
+from accountant.arithmetic.floats import mixture_epsilon
+
+_Mixture = Sequence[tuple[Number, Number]]  # (μ, weight)
 
 
 @lru_cache(maxsize=256)
-def _guess(mu: float, delta: float) -> float:
+def _guess(mus: tuple[float, ...], weights: tuple[float, ...], delta: float) -> float:
     """ε in doubles; the same one is asked for at every precision."""
-    return float(gaussian_epsilon(mu, delta))
+    return mixture_epsilon(np.array(mus), np.array(weights), delta)
 
 
 @final
@@ -31,6 +35,15 @@ class Ball(Arithmetic):
 
     def log(self, x: Number) -> Number:
         return x.log()
+
+    def exp(self, x: Number) -> Number:
+        return x.exp()
+
+    def normal_cdf(self, x: Number) -> Number:
+        return normal_cdf(x)
+
+    def absolute(self, x: Number) -> Number:
+        return abs(x)
 
     def maximum(self, x: Number, y: Number) -> Number:
         return arb(x).max(arb(y))
@@ -49,41 +62,44 @@ class Ball(Arithmetic):
         ratio = epsilon / mu
         return normal_cdf(mu / 2 - ratio) - epsilon.exp() * normal_cdf(-mu / 2 - ratio)
 
-    def gaussian_epsilon(self, mu: Number, delta: Number) -> Number:
-        if not mu.is_finite() or not mu >= 0:
-            raise Undecided("μ is finite and not negative")
-        if mu.is_zero():
-            return arb(0)
-        # ε grows with μ: it is bracketed at the two ends of the ball.
-        bottom = self._bracket(mu.lower(), delta, up=False) if mu.lower() > 0 else arb(0)
-        return bottom.union(self._bracket(mu.upper(), delta, up=True))
+    def mixture_epsilon(self, mus: Sequence[Number], weights: Sequence[Number], delta: Number) -> Number:
+        if not all(mu.is_finite() for mu in mus):
+            raise Undecided("μ is finite")
+        mixture = [(mu, weight) for mu, weight in zip(mus, weights, strict=True) if not mu.is_zero()]
+        # δ grows with every μ: ε is bracketed at the lower and at the upper ends of their balls.
+        bottom = self._bracket([(mu.lower(), w) for mu, w in mixture if mu.lower() > 0], delta, up=False)
+        return bottom.union(self._bracket([(mu.upper(), w) for mu, w in mixture], delta, up=True))
 
-    def _root(self, mu: Number, delta: Number) -> Number:
-        """About the ε with δ(ε) = delta, to the working precision; nothing is proved of it."""
-        root = arb(_guess(float(mu), float(delta.mid())))
-        for _ in range(max(1, ctx.prec.bit_length() - 5)):  # each Newton step doubles the digits
-            root = self._newton(mu, delta, root)
-        return root
+    def _mixture_delta(self, mixture: _Mixture, epsilon: Number) -> Number:
+        return sum((weight * self.gaussian_delta(mu, epsilon) for mu, weight in mixture), arb(0))
 
-    def _bracket(self, mu: Number, delta: Number, *, up: bool) -> Number:
+    def _bracket(self, mixture: _Mixture, delta: Number, *, up: bool) -> Number:
         """An exact ε close to the root, with δ(ε) ≤ delta proven if `up`, else δ(ε) ≥ delta proven (or 0)."""
-        if self.gaussian_delta(mu, arb(0)) <= delta:
+        if self._mixture_delta(mixture, arb(0)) <= delta:
             return arb(0)
-        root = self._root(mu, delta)
+        root = self._root(mixture, delta)
         step = root * arb(2) ** (6 - ctx.prec)
         for _ in range(ctx.prec):
             candidate = (root + step).upper() if up else (root - step).lower()
             if not up and candidate <= 0:
                 return arb(0)
-            value = self.gaussian_delta(mu, candidate)
+            value = self._mixture_delta(mixture, candidate)
             if (value <= delta) if up else (value >= delta):
                 return candidate
             step *= 8
         raise Undecided("δ(ε) ≤ δ")
 
-    def _newton(self, mu: Number, delta: Number, epsilon: Number) -> Number:
-        value = self.gaussian_delta(mu, epsilon)
-        slope = epsilon.exp() * normal_cdf(-mu / 2 - epsilon / mu)
+    def _root(self, mixture: _Mixture, delta: Number) -> Number:
+        """About the ε with δ(ε) = delta, to the working precision; nothing is proved of it."""
+        mus, weights = zip(*((float(mu), float(weight)) for mu, weight in mixture), strict=True)
+        root = arb(_guess(mus, weights, float(delta.mid())))
+        for _ in range(max(1, ctx.prec.bit_length() - 5)):  # each Newton step doubles the digits
+            root = self._newton(mixture, delta, root)
+        return root
+
+    def _newton(self, mixture: _Mixture, delta: Number, epsilon: Number) -> Number:
+        value = self._mixture_delta(mixture, epsilon)
+        slope = epsilon.exp() * sum((w * normal_cdf(-mu / 2 - epsilon / mu) for mu, w in mixture), arb(0))
         following = (epsilon + (value.log() - delta.log()) * value / slope).mid()
         return following if following.is_finite() and following > 0 else epsilon
 

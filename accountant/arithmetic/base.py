@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -39,6 +40,14 @@ class Arithmetic(ABC):
         """The natural logarithm of x > 0."""
 
     @abstractmethod
+    def exp(self, x: Number) -> Number:
+        """The exponential."""
+
+    @abstractmethod
+    def normal_cdf(self, x: Number) -> Number:
+        """Φ(x)."""
+
+    @abstractmethod
     def maximum(self, x: Number, y: Number) -> Number:
         """The larger of the two."""
 
@@ -55,8 +64,12 @@ class Arithmetic(ABC):
         """δ(ε) = Φ(μ/2 − ε/μ) − e^ε Φ(−μ/2 − ε/μ), the hockey-stick divergence of N(0,1) and N(μ,1)."""
 
     @abstractmethod
+    def mixture_epsilon(self, mus: Sequence[Number], weights: Sequence[Number], delta: Number) -> Number:
+        """The least ε ≥ 0 with Σ weight·δ_μ(ε) ≤ delta."""
+
     def gaussian_epsilon(self, mu: Number, delta: Number) -> Number:
         """The least ε ≥ 0 with δ(ε) ≤ delta."""
+        return self.mixture_epsilon((mu,), (self.of(1),), delta)
 
     def minimum(self, x: Number, y: Number) -> Number:
         """The smaller of the two."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import final
 
 import numpy as np
 from scipy import special
+from scipy.optimize import brentq
 
 from accountant.arithmetic.base import Arithmetic, Number
 
@@ -17,26 +20,45 @@ _TIE = 1e-9  # rounding can break a tie either way: doubles refuse only what is 
 
 @final
 class Float(Arithmetic):
-    """numpy scalars and arrays, broadcast against each other."""
+    """Python floats, and numpy arrays broadcast against each other; plain floats take a path of their own, for
+    speed."""
 
     def of(self, value: Fraction | int) -> Number:
         return float(value)
 
     def sqrt(self, x: Number) -> Number:
-        return np.sqrt(x)
+        return math.sqrt(x) if type(x) is float and x >= 0 else np.sqrt(x)
 
     def log(self, x: Number) -> Number:
         return np.log(x)
 
+    def exp(self, x: Number) -> Number:
+        return np.exp(x)
+
+    def normal_cdf(self, x: Number) -> Number:
+        return special.ndtr(x)
+
     def maximum(self, x: Number, y: Number) -> Number:
+        if type(x) is float and type(y) is float:
+            return x if x >= y or x != x else y
         return np.maximum(x, y)
 
     def at_least(self, x: Number, y: Number) -> bool | None:
+        if type(x) is float and type(y) is float:
+            return x - y >= -_TIE * (abs(x) + abs(y))
         return bool(np.all(np.asarray(x) - y >= -_TIE * (np.abs(x) + np.abs(y))))
 
+    def power(self, x: Number, n: int) -> Number:
+        if type(x) is float and type(n) is int:
+            try:
+                return x**n
+            except OverflowError:
+                return math.inf
+        return np.float_power(x, n)
+
     def geometric(self, x: Number, n: int) -> Number:
-        if isinstance(x, float) and isinstance(n, int) and n < 3:
-            return (0.0, 1.0, 1.0 + x)[n]
+        if type(x) is float and type(n) is int:
+            return _geometric(x, n)
         x, n = np.asarray(x, dtype=float), np.asarray(n)
         at_one = x == 1
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -51,6 +73,18 @@ class Float(Arithmetic):
 
     def gaussian_epsilon(self, mu: Number, delta: Number) -> Number:
         return gaussian_epsilon(mu, delta)
+
+    def mixture_epsilon(self, mus: Sequence[Number], weights: Sequence[Number], delta: Number) -> Number:
+        return mixture_epsilon(np.asarray(mus, float), np.asarray(weights, float), float(delta))
+
+
+def _geometric(x: float, n: int) -> float:
+    if n < 3 or x == 1:
+        return (0.0, 1.0, 1.0 + x)[n] if n < 3 else float(n)
+    if x <= 0:
+        return (1 - x**n) / (1 - x)
+    exponent = n * math.log(x)
+    return math.inf if exponent > 700 else -math.expm1(exponent) / (1 - x)
 
 
 def _mills(x: Number) -> Number:
@@ -100,6 +134,25 @@ def gaussian_epsilon(mu: Number, delta: Number) -> Number:
         if done:
             break
     return np.where(active, np.where(none, 0.0, epsilon), np.where(mu > 0, np.inf, 0.0))[()]
+
+
+def mixture_epsilon(mus: Number, weights: Number, delta: float) -> float:
+    """The least ε ≥ 0 with Σ weight·δ_μ(ε) ≤ delta, for one delta; mus and weights are arrays of one length."""
+    if len(mus) == 1 and weights[0] == 1:
+        return float(gaussian_epsilon(mus[0], delta))
+    positive = (mus > 0) & (weights > 0)
+    if not positive.any():
+        return 0.0
+    mus, logs = mus[positive], np.log(weights[positive])
+
+    def excess(epsilon: float) -> float:
+        return float(special.logsumexp(logs + log_gaussian_delta(mus, epsilon)) - np.log(delta))
+
+    if excess(0.0) <= 0:
+        return 0.0
+    # All of the weight on the largest μ is the most that the mixture can be.
+    highest = float(gaussian_epsilon(mus.max(), min(delta / np.exp(logs).sum(), 1.0))) * (1 + 1e-9) + 1e-300
+    return float(brentq(excess, 0.0, highest, xtol=1e-300, rtol=1e-14, maxiter=500))
 
 
 def gaussian_mu(epsilon: Number, delta: Number) -> Number:

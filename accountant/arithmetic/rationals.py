@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import final
 
@@ -25,6 +26,12 @@ class Exact(Arithmetic):
     def log(self, x: Number) -> Number:
         raise ArithmeticError("a logarithm is irrational; use Ball")
 
+    def exp(self, x: Number) -> Number:
+        raise ArithmeticError("an exponential is irrational; use Ball")
+
+    def normal_cdf(self, x: Number) -> Number:
+        raise ArithmeticError("Φ is irrational; use Ball")
+
     def maximum(self, x: Number, y: Number) -> Number:
         return max(x, y)
 
@@ -37,5 +44,5 @@ class Exact(Arithmetic):
     def gaussian_delta(self, mu: Number, epsilon: Number) -> Number:
         raise ArithmeticError("δ(ε) is irrational; use Ball")
 
-    def gaussian_epsilon(self, mu: Number, delta: Number) -> Number:
+    def mixture_epsilon(self, mus: Sequence[Number], weights: Sequence[Number], delta: Number) -> Number:
         raise ArithmeticError("ε is irrational; use Ball")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import final
 
@@ -82,6 +83,12 @@ class Symbol(Arithmetic):
     def log(self, x: Number) -> Number:
         return sympy.log(x)
 
+    def exp(self, x: Number) -> Number:
+        return sympy.exp(x)
+
+    def normal_cdf(self, x: Number) -> Number:
+        return sympy.Function("Phi")(x)
+
     def maximum(self, x: Number, y: Number) -> Number:
         return sympy.Max(x, y)
 
@@ -109,6 +116,9 @@ class Symbol(Arithmetic):
     def gaussian_delta(self, mu: Number, epsilon: Number) -> Number:
         cdf = sympy.Function("Phi")
         return cdf(mu / 2 - epsilon / mu) - sympy.exp(epsilon) * cdf(-mu / 2 - epsilon / mu)
+
+    def mixture_epsilon(self, mus: Sequence[Number], weights: Sequence[Number], delta: Number) -> Number:
+        return sympy.Function("epsilon")(*mus, *weights, delta)
 
     def gaussian_epsilon(self, mu: Number, delta: Number) -> Number:
         return sympy.Function("epsilon")(mu, delta)

@@ -7,6 +7,7 @@ from accountant.flow import Flows, Mark
 from accountant.kernel import theorem
 from accountant.quantities import GaussianDP, Timeline
 from accountant.theorems.shifts import Corner, energy
+from accountant.theorems.transport import distance_at
 
 
 @theorem(
@@ -32,8 +33,5 @@ def bounded_domain(A: Arithmetic, timeline: Timeline, *, restart: Mark, corners:
         restart,
     )
     flows = Flows(A, timeline)
-    flow = flows.between(Mark(0), restart)
-    distance = flow.rate * timeline.start + flow.shift
-    if flow.cap is not None:
-        distance = A.minimum(distance, flow.cap)
+    distance = distance_at(A, flows, restart)
     return GaussianDP(A.sqrt(energy(A, flows, corners, restart, distance)))

@@ -26,3 +26,12 @@ def derived(A: Arithmetic, name: str, given: Number, loss: tuple[LossBounds, ...
     agree = A.at_least(value, given) is not False and A.at_least(given, value) is not False
     A.require(agree, f"{name} as derived from the loss", given)
     return value
+
+
+def check_positions(A: Arithmetic, positions: tuple[int, ...], batches: int) -> None:
+    """Require that the batches that are looked at ascend from the first to the last."""
+    A.require(
+        positions == tuple(sorted(set(positions))) and positions[:1] == (0,) and positions[-1:] == (batches - 1,),
+        "positions ascend from 0 to l − 1",
+        len(positions),
+    )

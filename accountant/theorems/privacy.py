@@ -23,6 +23,37 @@ def gaussian_profile(A: Arithmetic, pair: GaussianDP | GaussianWitness, *, delta
 
 
 @theorem(
+    "T7",
+    concludes=GaussianDP,
+    premises=(GaussianDP,),
+    variadic=True,
+    source="theory T7, release all; Dong, Roth, Su 2022, Corollary 2",
+    assumes=("release:all",),
+    oracle="tests/accountant/test_privacy.py::test_composition_of_stretches",
+)
+def adaptive_composition(A: Arithmetic, *stretches: GaussianDP) -> GaussianDP:
+    """Where every model is released, both runs begin each stretch at the same published value and pay for it alone:
+    μ² = Σ μ_i², of no stretches 0."""
+    for stretch in stretches:
+        A.require(A.at_least(stretch.mu, A.of(0)), "0 ≤ μ", stretch.mu)
+    return GaussianDP(A.sqrt(sum((stretch.mu * stretch.mu for stretch in stretches), A.of(0))))
+
+
+@theorem(
+    "T8",
+    concludes=GaussianDP,
+    premises=(GaussianDP, GaussianDP),
+    source="theory T8",
+    oracle="tests/accountant/test_privacy.py::test_triangle_of_gaussian_pairs",
+)
+def triangle(A: Arithmetic, first: GaussianDP, second: GaussianDP) -> GaussianDP:
+    """If (P, Q) is μ₁-GDP and (Q, R) is μ₂-GDP then (P, R) is (μ₁ + μ₂)-GDP."""
+    for pair in (first, second):
+        A.require(A.at_least(pair.mu, A.of(0)), "0 ≤ μ", pair.mu)
+    return GaussianDP(first.mu + second.mu)
+
+
+@theorem(
     "T2",
     concludes=RenyiCurve,
     premises=(GaussianDP,),

@@ -35,12 +35,12 @@ def chien2024_converged(
 
     ε(α) = αX with X = (Z_B·c^(Kl))²/(2ησ²), Z_B = min(s/(1 − c^l), 2R); `variance` is 2ησ².
     """
-    distance = _learned(A, contraction, shift, variance, batches, diameter)
+    distance = learned_distance(A, contraction, shift, variance, batches, diameter)
     A.require(inside_unit(A, delta), "0 < δ < 1", delta)
     A.require(unlearning_epochs >= 1, "K ≥ 1", unlearning_epochs)
     rate = (distance * A.power(contraction, batches * unlearning_epochs)) ** 2 / variance
     budget = -A.log(delta)
-    order = _clamp(A, 1 + A.sqrt(budget / rate))
+    order = clamp_order(A, 1 + A.sqrt(budget / rate))
     return ApproximateDP(order * rate + budget / (order - 1), delta)
 
 
@@ -68,7 +68,7 @@ def chien2024_finite(
     ε(α) = (α−½)/(α−1)·(ε₁(2α) + ε₂(2α)), ε₁(a) = a(2R)²c^(2Tl)/(2ησ²), ε₂(a) = a(Z_B + 2R·c^(Tl))²c^(2Kl)/(2ησ²). No
     `diameter`: R = 0 in the terms of the start, as in the authors' own runs; that is their bound for T → ∞.
     """
-    distance = _learned(A, contraction, shift, variance, batches, diameter)
+    distance = learned_distance(A, contraction, shift, variance, batches, diameter)
     A.require(inside_unit(A, delta), "0 < δ < 1", delta)
     A.require(unlearning_epochs >= 1, "K ≥ 1", unlearning_epochs)
     A.require(epochs >= 0, "T ≥ 0", epochs)
@@ -76,11 +76,11 @@ def chien2024_finite(
     rate = (start**2 + ((distance + start) * A.power(contraction, batches * unlearning_epochs)) ** 2) / variance
     budget, half = -A.log(delta), A.of(1) / 2
     # ε(α) = (2Y·α(α−½) + log 1/δ)/(α−1): the derivative vanishes where (α−1)² = ½ + log(1/δ)/(2Y).
-    order = _clamp(A, 1 + A.sqrt(half + budget / (2 * rate)))
+    order = clamp_order(A, 1 + A.sqrt(half + budget / (2 * rate)))
     return ApproximateDP((2 * rate * order * (order - half) + budget) / (order - 1), delta)
 
 
-def _learned(
+def learned_distance(
     A: Arithmetic, contraction: Number, shift: Number, variance: Number, batches: int, diameter: Number | None
 ) -> Number:
     """Z_B of the last batch: min(s/(1 − c^l), 2R)."""
@@ -95,5 +95,5 @@ def _learned(
     return distance if diameter is None else A.minimum(distance, diameter)
 
 
-def _clamp(A: Arithmetic, order: Number) -> Number:
+def clamp_order(A: Arithmetic, order: Number) -> Number:
     return A.minimum(A.maximum(order, A.of(LEAST_ORDER)), A.of(GREATEST_ORDER))

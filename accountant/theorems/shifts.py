@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from accountant.arithmetic import Arithmetic, Number
 from accountant.flow import Flow, Flows, Mark, shift_marks, still, then
 from accountant.kernel import theorem
-from accountant.quantities import GaussianDP, GaussianWitness, LossBounds, Timeline, Wasserstein
-from accountant.theorems.conditions import below, derived
-from accountant.theorems.transport import blocks
-from accountant.timeline import Phase
+from accountant.quantities import GaussianDP, Timeline, Wasserstein
+from accountant.theorems.conditions import below
 
 
 @dataclass(frozen=True)
@@ -141,65 +139,36 @@ def closed_form(
     A.require(0 <= position < batches, "0 ≤ j < l", position)
     A.require(epochs >= 1, "T ≥ 1", epochs)
     A.require(unlearning_epochs >= 0, "K ≥ 0", unlearning_epochs)
+    return GaussianDP(position_mu(A, c, shift, variance, batches, position, epochs, unlearning_epochs))
+
+
+def position_mu(
+    A: Arithmetic,
+    c: Number,
+    shift: Number,
+    variance: Number,
+    batches: int,
+    position: int,
+    epochs: int,
+    unlearning_epochs: int,
+) -> Number:
+    """The formula of T4, its conditions being met."""
     square = c * c
     late = batches - 1 - position  # clean steps after the shift in each epoch
     if unlearning_epochs >= 1:
         learned = shift * A.power(c, late) * A.geometric(A.power(c, batches), epochs)
         steps = batches * (epochs + unlearning_epochs) - position
         distance = learned * A.power(c, batches * unlearning_epochs)
-        return GaussianDP(distance / A.sqrt(variance * A.geometric(square, steps)))
+        return distance / A.sqrt(variance * A.geometric(square, steps))
     last, last_variance = shift * A.power(c, late), variance * A.geometric(square, late + 1)
     arrived = shift * A.geometric(A.power(c, batches), epochs - 1)
     gathered = variance * A.geometric(square, batches * (epochs - 1))
     early, early_variance = A.power(c, batches + late) * arrived, A.power(square, late + 1) * gathered
     together = (early + last) ** 2 / (early_variance + last_variance)
     if epochs == 1:
-        return GaussianDP(A.sqrt(together))
+        return A.sqrt(together)
     # early²/early_variance with the powers of c cancelled, so that c = 0 is included
     apart = (A.power(c, batches - 1) * arrived) ** 2 / gathered + last**2 / last_variance
     # The string bends upwards (two segments) unless the early slope is the steeper one; then it is one segment.
     slopes = early * (early_variance + last_variance), (early + last) * early_variance
-    return GaussianDP(A.sqrt(A.where_at_least(*slopes, together, apart)))
-
-
-@theorem(
-    "T6",
-    concludes=GaussianWitness,
-    premises=(LossBounds,),
-    variadic=True,
-    source="theory T6, straight witness",
-    assumes=("gaussian_noise",),
-    oracle="tests/accountant/test_shifts.py::test_witness_equals_the_exact_gaussians",
-)
-def straight_witness(
-    A: Arithmetic,
-    *loss: LossBounds,
-    start: Number,
-    strong_convexity: Number,
-    gradient_bound: Number,
-    neighbours: str,
-    phases: tuple[Phase, ...],
-) -> GaussianWitness:
-    """A member of the class (m, L, M) without projection whose two runs are exactly Gaussian, D_N apart with variance
-    V_N: μ = |D_N|/√V_N.
-
-    Data losses ⟨g_i, x⟩, the differing records with opposite gradients of norm M (or with M against 0), regulariser
-    (m/2)|x|², starts apart by the initial distance: each step is the map (1 − ηm)x.
-    """
-    m = derived(A, "strong_convexity", strong_convexity, loss)
-    M = derived(A, "gradient_bound", gradient_bound, loss)
-    A.require(A.at_least(m, A.of(0)), "0 ≤ m", m)
-    A.require(A.at_least(M, A.of(0)), "0 ≤ M", M)
-    A.require(A.at_least(start, A.of(0)), "0 ≤ initial distance", start)
-    A.require(neighbours in ("replace-one", "remove-one"), "neighbours: replace-one or remove-one", neighbours)
-    change = 2 if neighbours == "replace-one" else 1
-    slopes = tuple(1 - phase.step_size * m for phase in phases)
-    shifts = tuple(change * phase.step_size * M / A.of(phase.batch_size) for phase in phases)
-    timeline = Timeline(start, None, blocks(A, slopes, shifts, phases))
-    flows = Flows(A, timeline)
-    flow = flows.between(Mark(0), flows.end)
-    distance = A.absolute(flow.rate * start + flow.shift)
-    if A.at_least(A.of(0), distance):
-        return GaussianWitness(A.of(0))
-    A.require(below(A, A.of(0), flow.variance), "noise in some step", flow.variance)
-    return GaussianWitness(distance / A.sqrt(flow.variance))
+    return A.sqrt(A.where_at_least(*slopes, together, apart))

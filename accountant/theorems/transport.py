@@ -32,7 +32,8 @@ def contraction(
     A.require(A.at_least(strong_convexity, A.of(0)), "0 ≤ m", strong_convexity)
     A.require(A.at_least(smoothness, strong_convexity), "m ≤ L", smoothness)
     A.require(A.at_least(step_size, A.of(0)), "0 ≤ η", step_size)
-    return Contraction(A.maximum(A.absolute(1 - step_size * strong_convexity), A.absolute(1 - step_size * smoothness)))
+    factor = A.maximum(A.absolute(1 - step_size * strong_convexity), A.absolute(1 - step_size * smoothness))
+    return Contraction(factor, step_size)
 
 
 @theorem(
@@ -56,7 +57,7 @@ def gradient_shift(
     A.require(A.at_least(gradient_bound, A.of(0)), "0 ≤ M", gradient_bound)
     A.require(neighbours in ("replace-one", "remove-one"), "neighbours: replace-one or remove-one", neighbours)
     change = 2 if neighbours == "replace-one" else 1
-    return Shift(change * step_size * gradient_bound / batch_size)
+    return Shift(change * step_size * gradient_bound / batch_size, step_size, batch_size)
 
 
 def blocks(
@@ -114,12 +115,16 @@ def requests(
     if diameter is not None:
         A.require(A.at_least(diameter, start), "initial distance ≤ 2R", start)
     single = all(len(phase.records) <= 1 and sum(count for _, count in phase.records) <= 1 for phase in phases)
+    for contraction, shift, phase in zip(rates[::2], rates[1::2], phases, strict=True):
+        same = contraction.step_size == phase.step_size == shift.step_size and phase.batch_size == shift.batch_size
+        A.require(same, "contraction and shift of the phase's own steps", phase)
     made = blocks(A, factors, tuple(rate.distance for rate in rates[1::2]), phases)
     for block in made:
         if block.expanding:
             A.require(diameter is not None, "c ≤ 1, or a radius", block.contraction)
             A.require(single and start == 0, "c ≤ 1, or one differing record and equal starts", block.contraction)
-    return Timeline(start, diameter, made)
+    uniform = len({(block.contraction, block.variance) for block in made}) <= 1
+    return Timeline(start, diameter, made, equal_starts=start == 0, uniform=uniform, single=single)
 
 
 @theorem(
@@ -133,9 +138,14 @@ def wasserstein_tracking(A: Arithmetic, timeline: Timeline, *, phases: int) -> W
     """Coupling both runs by the same noise bounds W∞ after the first `phases` blocks: w ← min(c·w + s, 2R) at each
     step."""
     A.require(0 <= phases <= len(timeline.blocks), "0 ≤ phases ≤ number of blocks", phases)
-    flow = Flows(A, timeline).between(Mark(0), Mark(phases))
-    distance = flow.rate * timeline.start + flow.shift
-    return Wasserstein(distance if flow.cap is None else A.minimum(distance, flow.cap))
+    return Wasserstein(distance_at(A, Flows(A, timeline), Mark(phases)))
+
+
+def distance_at(A: Arithmetic, flows: Flows, mark: Mark) -> Number:
+    """W∞ of the two runs at most, at that moment."""
+    flow = flows.between(Mark(0), mark)
+    distance = flow.rate * flows.timeline.start + flow.shift
+    return distance if flow.cap is None else A.minimum(distance, flow.cap)
 
 
 @theorem(

@@ -1,4 +1,4 @@
-"""P1 of theory.md (PNSGD unlearning as published, arXiv 2403.17105) as scalar loops, and the reference rows.
+"""P1, P2, P3 of theory.md (unlearning as published) and T10's W∞ recursion as scalar loops, and the reference rows.
 
 **Own error**: the formulas are plain doubles (about 1e-15 relative per Rényi value; c^{2Kl} is a power, not a product).
 `mironov` minimises over α by a 400-point logarithmic scan, golden section to 1e-9 in log α, and both end points: the
@@ -9,6 +9,9 @@ Reference data (tests/oracles/data, copied from the authors' code's output; "aut
 * `published_epsilon_mnist.csv`, thinned: `converged` uses α in [2, 1e4], `exact-sum` α in [2, 1e5], `finite-T` α in
   [2, 1e4]. Its optimiser never reaches the ends: where the minimum is at α = 2 it stopped at 2.0000063746590504, which
   makes ε up to 1.07e-6 relative too large; at `alpha_opt` itself the formulas agree to rounding.
+* `sequential_mnist.json`: K of each of 100 requests; see `SEQUENCE_FORMS`. Entry 0 is a filler.
+* `baselines_LU_D2D.json`: Langevin unlearning's σ are ends of a bisection to an absolute 1e-8; its K are least for
+  ε = 1, σ = 0.03, α in [2, 1e5], S records a request. Descent-to-delete's values are the closed forms, to rounding.
 * `sigma_mnist.json`: see `SIGMA_FORMULAS`; values at 4.248354255291589e-18 are the floor of a search, not a solution.
 """
 
@@ -223,3 +226,122 @@ def load_published() -> list[PublishedRow]:
                 )
             )
     return rows
+
+
+# --- requests one after the other (T10's W∞ form, P1) -----------------------------------------------------------------
+
+# The columns of sequential_mnist.json: is the sharper form used for the (first, later) requests?
+SEQUENCE_FORMS = {"consistent_loose_k": (False, False), "official_code_k": (False, True)}
+
+
+def sequence_epsilons(
+    setting: Setting,
+    sigma: float,
+    ks: Sequence[int],
+    sharper: tuple[bool, bool],
+    sizes: Sequence[int] | None = None,
+    diameter: float = math.inf,
+) -> list[float]:
+    """ε after each request with these K: Z₁ = Z_B, Z_{r+1} = min(c^{K_r l} Z_r + Z_B, 2R)."""
+    found, distance = [], 0.0
+    for r, k in enumerate(ks):
+        size = 1 if sizes is None else sizes[r]
+        one = min(size * setting.shift / (1 - setting.c**setting.batches), diameter)
+        distance = min(distance + one, diameter)
+        left = distance
+        for _ in range(k * setting.batches):
+            left *= setting.c
+        unit = left * left / (2 * setting.eta * sigma**2)
+        if sharper[r > 0]:
+            unit /= math.fsum(setting.c ** (2 * i) for i in range(k * setting.batches))
+        found.append(mironov(lambda alpha, unit=unit: alpha * unit, setting.delta)[0])
+        distance = left
+    return found
+
+
+def load_sequences() -> dict[tuple[float, float, int], dict[str, list[int]]]:
+    """(ε, σ, batch size) -> {column: K of each request}, without the filler."""
+    found = {}
+    for key, columns in json.loads((DATA / "sequential_mnist.json").read_text()).items():
+        values = dict(part.split("=") for part in key.split("|")[2:])
+        size = load_constants()["table1"]["MNIST"]["n"] if values["b"] == "full" else int(values["b"])
+        found[float(values["eps"]), float(values["sigma"]), size] = {name: ks[1:] for name, ks in columns.items()}
+    return found
+
+
+# --- Langevin unlearning (P2) -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FullBatch:
+    """Constants of a full-batch run of the authors': m = 1e-6·n, L = 1/4 + m, M = 1, η = 1/L, δ = 1/n."""
+
+    n: int
+    dimension: int
+
+    @property
+    def m(self) -> float:
+        return 1e-6 * self.n
+
+    @property
+    def smoothness(self) -> float:
+        return 0.25 + self.m
+
+    @property
+    def delta(self) -> float:
+        return 1 / self.n
+
+
+def langevin_renyi(alpha: float, run: FullBatch, sigma: float, sizes: Sequence[int], ks: Sequence[int]) -> float:
+    """ε_r(α), the recursion from the last request down to the first."""
+
+    def learned(a: float, size: int) -> float:
+        return 4 * a * size**2 / (run.m * sigma**2 * run.n**2)
+
+    decay = math.exp(-run.m / run.smoothness * ks[-1] / alpha)
+    if len(ks) == 1:
+        return decay * learned(alpha, sizes[-1])
+    before = langevin_renyi(2 * alpha, run, sigma, sizes[:-1], ks[:-1])
+    return decay * (alpha - 0.5) / (alpha - 1) * (learned(2 * alpha, sizes[-1]) + before)
+
+
+def langevin_epsilon(run: FullBatch, sigma: float, sizes: Sequence[int], ks: Sequence[int]) -> float:
+    """ε after the last request: α in [2, 1e5], Mironov, δ = 1/n."""
+    return mironov(lambda a: langevin_renyi(a, run, sigma, sizes, ks), run.delta, 2.0, 1e5)[0]
+
+
+# --- descent-to-delete (P3) -------------------------------------------------------------------------------------------
+
+
+def descent_noise(run: FullBatch, iterations: int, epsilon: float) -> float:
+    """σ = 4√2·Mγ^I/(m n (1−γ^I)(√(log(1/δ)+ε) − √log(1/δ)))."""
+    gamma, power = (run.smoothness - run.m) / (run.smoothness + run.m), 1.0
+    for _ in range(iterations):
+        power *= gamma
+    budget = math.log(1 / run.delta)
+    return 4 * math.sqrt(2) * power / (run.m * run.n * (1 - power) * (math.sqrt(budget + epsilon) - math.sqrt(budget)))
+
+
+def descent_sequence(run: FullBatch, request: int, epsilon: float) -> tuple[int, int, float]:
+    """(I of every request, I of this one, its σ) of the sequential variant in the code of arXiv 2401.10371."""
+    gamma = (run.smoothness - run.m) / (run.smoothness + run.m)
+    budget = 2 * math.log(2 / run.delta)
+    gap = math.sqrt(budget + epsilon) - math.sqrt(budget)
+    every = math.ceil(math.log(math.sqrt(2 * run.dimension) / (1 - gamma) / gap) / math.log(1 / gamma))
+    own = math.ceil(math.log(math.log(4 * run.dimension * request / run.delta)) / math.log(1 / gamma))
+    power = gamma ** (every + own)
+    width = math.sqrt(budget + 3 * epsilon) - math.sqrt(budget + 2 * epsilon)
+    return every, every + own, 8 * power / (run.m * run.n * (1 - power) * width)
+
+
+BASELINE_TARGETS = (0.05, 0.1, 0.5, 1.0, 2.0, 5.0)  # of the lists LU_sigma_S1 and D2D_sigma
+
+
+def load_baselines() -> dict[FullBatch, dict]:
+    """baselines_LU_D2D.json by setting; the authors' own printed values left out."""
+    content = json.loads((DATA / "baselines_LU_D2D.json").read_text())
+    return {
+        FullBatch(int(key.split("n=")[1]), 784 if key.startswith("MNIST") else 512): columns
+        for key, columns in content.items()
+        if "|n=" in key
+    }

@@ -1,0 +1,37 @@
+"""A loss of the user's own, by its constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from accountant.exact import canonical
+from accountant.losses.base import InvalidLoss, store
+from accountant.quantities import LossBounds
+
+
+@dataclass(frozen=True)
+class ConstantLoss:
+    """A loss known by its constants alone; somebody must attest them.
+
+    Raises:
+        InvalidLoss: a negative constant, or m > L.
+    """
+
+    smoothness: Fraction
+    strong_convexity: Fraction
+    gradient_bound: Fraction
+
+    def __post_init__(self) -> None:
+        smoothness = store(self, "smoothness")
+        strong_convexity = store(self, "strong_convexity")
+        store(self, "gradient_bound")
+        if strong_convexity > smoothness:
+            raise InvalidLoss(
+                "strong_convexity",
+                f"m = {canonical(strong_convexity)} > L = {canonical(smoothness)} is impossible; "
+                "smoothness includes the regulariser",
+            )
+
+    def constants(self) -> LossBounds:
+        return LossBounds(self.smoothness, self.strong_convexity, self.gradient_bound)

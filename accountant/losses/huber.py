@@ -1,0 +1,58 @@
+"""Robust regression with Huber's loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar, final
+
+from accountant.arithmetic import Arithmetic, Number
+from accountant.kernel import Theorem, theorem
+from accountant.losses.base import DerivedLoss, check_features, clipped, store
+from accountant.quantities import LossBounds
+
+
+@theorem(
+    "L3",
+    rational=True,
+    concludes=LossBounds,
+    source="theory T16 for the clipping map; §0",
+    assumes=("features",),
+    oracle="tests/accountant/test_loss_families.py::test_constants_resist_an_adversary",
+)
+def huber_constants(
+    A: Arithmetic, *, regularization: Number, feature_norm: Number, threshold: Number, clip: Number | None
+) -> LossBounds:
+    """Huber regression h(⟨x,θ⟩ − y) + (m/2)|θ|², |x| ≤ X: L = m + X² and M = min(clip, κ·X), whatever the targets are.
+
+    h(t) = t²/2 for |t| ≤ κ, κ|t| − κ²/2 beyond: its derivative is t cut off at ±κ, which has slope at most 1. Clipping
+    cuts it off earlier.
+    """
+    check_features(A, regularization, feature_norm, clip)
+    A.require(A.at_least(threshold, A.of(0)), "0 ≤ κ", threshold)
+    bound = clipped(A, threshold * feature_norm, clip)
+    return LossBounds(regularization + feature_norm**2, regularization, bound)
+
+
+@final
+@dataclass(frozen=True)
+class HuberLoss(DerivedLoss):
+    """Huber regression h(⟨x,θ⟩ − y) + (m/2)|θ|², h quadratic up to `threshold` and linear beyond, |x| ≤ feature_norm.
+
+    Each record's data gradient is clipped to norm `clip` before the batch's mean is taken. It needs no bounded domain
+    and no bounded targets.
+
+    Raises:
+        InvalidLoss: a constant that is not positive (the regularisation may be 0).
+    """
+
+    theorem: ClassVar[Theorem] = huber_constants
+
+    regularization: Fraction
+    threshold: Fraction
+    feature_norm: Fraction = Fraction(1)
+    clip: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        self._store_features()
+        store(self, "threshold", positive=True)

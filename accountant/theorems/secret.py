@@ -1,0 +1,77 @@
+"""A secret batch order: nobody knows in which batch the differing record is, and the mean over the batches counts."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+
+from accountant.arithmetic import Arithmetic, Number
+from accountant.kernel import theorem
+from accountant.quantities import ApproximateDP, Timeline
+from accountant.theorems.conditions import check_positions, inside_unit
+from accountant.theorems.shifts import position_mu
+
+
+@theorem(
+    "T9",
+    concludes=ApproximateDP,
+    premises=(Timeline,),
+    source="theory T9",
+    assumes=("batches:secret",),
+    oracle="tests/accountant/test_secret.py::test_secret_order_against_mpmath",
+)
+def secret_order(
+    A: Arithmetic, timeline: Timeline, *, delta: Number, positions: tuple[int, ...], rule: str
+) -> ApproximateDP:
+    """One differing record whose batch is uniform, secret and the same in both runs: δ(ε) ≤ (1/l) Σ_j δ_{μ_j}(ε), μ_j
+    by T4.
+
+    The batches in `positions` are looked at. Rule "right": one stands for those since the one before, for μ_j grows
+    with j. Rule "chord": the trapezium rule, which is exact where every batch is looked at, and else an upper bound
+    because j ↦ δ_{μ_j}(ε) is convex for K ≥ 1 while μ² ≤ 2ε (∂δ/∂μ = φ(μ/2 − ε/μ) grows up to there, and log μ_j is
+    convex in j).
+    """
+    A.require(inside_unit(A, delta), "0 < δ < 1", delta)
+    blocks = timeline.blocks
+    A.require(len(blocks) in (1, 2) and timeline.uniform, "learning and one unlearning phase alike", len(blocks))
+    A.require(timeline.equal_starts, "equal starts", timeline.start)
+    learning = blocks[0]
+    A.require(not learning.expanding, "c ≤ 1", learning.contraction)
+    A.require(
+        timeline.single
+        and len(learning.shifts) == 1
+        and learning.shifts[0][0] == learning.batches - 1
+        and not any(block.shifts for block in blocks[1:]),
+        "one differing record, in the last batch of learning",
+        learning.shifts,
+    )
+    check_positions(A, positions, learning.batches)
+    A.require(rule in ("chord", "right"), "rule: chord or right", rule)
+    unlearning_epochs = blocks[1].epochs if len(blocks) == 2 else 0
+    mus = tuple(
+        position_mu(
+            A,
+            learning.contraction,
+            learning.shifts[0][1],
+            learning.variance,
+            learning.batches,
+            position,
+            learning.epochs,
+            unlearning_epochs,
+        )
+        for position in positions
+    )
+    weights = tuple(A.of(weight) / learning.batches for weight in weights_of(positions, rule))
+    epsilon = A.mixture_epsilon(mus, weights, delta)
+    if rule == "chord" and len(positions) < learning.batches:
+        A.require(unlearning_epochs >= 1, "K ≥ 1 for the chord rule", unlearning_epochs)
+        A.require(A.at_least(2 * epsilon, mus[-1] * mus[-1]), "μ² ≤ 2ε for the chord rule", epsilon)
+    return ApproximateDP(epsilon, delta)
+
+
+def weights_of(positions: tuple[int, ...], rule: str) -> list[Fraction]:
+    """For how many batches each of the positions stands; they add up to l."""
+    gaps = [later - earlier for earlier, later in pairwise(positions)]
+    if rule == "right":
+        return [Fraction(gap) for gap in (1, *gaps)]
+    return [Fraction(before + after, 2) for before, after in pairwise((1, *gaps, 1))]

@@ -1,0 +1,158 @@
+"""Searches in floats for the value of one parameter that meets the target. What they find is confirmed in balls
+elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+from scipy.optimize import brentq
+
+from accountant import NoisySGD
+from accountant.arithmetic.floats import gaussian_mu
+from accountant.estimate import estimate, estimate_mu, noise_times_mu
+from accountant.timeline import hides_position
+from certify.errors import OutOfReach
+from certify.spec import Run
+
+MOST_EPOCHS = 10**12
+_SLACK = 1e-9  # doubles that miss the target by less may still be certified
+
+
+def meets(mechanism: NoisySGD, run: Run, request: int) -> bool:
+    """Whether one claim seems to meet the target, in doubles."""
+    target, delta = float(run.target_epsilon), float(run.target_delta)
+    if hides_position(mechanism, request):
+        return estimate(mechanism, delta, request) <= target * (1 + _SLACK)
+    return estimate_mu(mechanism, request) <= _target_mu(target, delta) * (1 + _SLACK)
+
+
+_mus: dict[tuple[float, float], float] = {}
+
+
+def _target_mu(target: float, delta: float) -> float:
+    if (target, delta) not in _mus:
+        _mus[target, delta] = float(gaussian_mu(target, delta))
+    return _mus[target, delta]
+
+
+def all_meet(mechanism: NoisySGD, run: Run) -> bool:
+    return all(meets(mechanism, run, request) for request in range(len(mechanism.requests)))
+
+
+def least_noise(run: Run) -> Fraction:
+    """The least σ. In a public order μ is inversely proportional to it: every distance is without σ, every variance
+    grows as σ²."""
+    mechanism, target, delta = run.mechanism, float(run.target_epsilon), float(run.target_delta)
+    requests = range(len(mechanism.requests))
+    products = [noise_times_mu(mechanism, request) for request in requests]
+    if None in products:
+        raise OutOfReach("noise_std: no noise bounds this run; see `plumbline certify`")
+    if not any(products):
+        raise OutOfReach("noise_std: the two runs never differ, any positive value meets the target: nothing to tune")
+    worst = max(products) / Fraction(_target_mu(target, delta))
+    if not any(hides_position(mechanism, request) for request in requests):
+        return worst
+    noise = float(worst)
+
+    def excess(log_noise: float) -> float:
+        return estimate(replace(mechanism, noise_std=Fraction(math.exp(log_noise))), delta) - target
+
+    high, low = math.log(noise), math.log(noise)  # the worst position needs no less
+    while excess(low) <= 0:
+        low -= 1
+        if low < high - 60:
+            raise OutOfReach("noise_std: any value meets the target: nothing to tune")
+    return Fraction(math.exp(brentq(excess, low, high + 1e-6, xtol=1e-13, rtol=1e-14)))
+
+
+def least_unlearning_epochs(run: Run) -> list[int]:
+    """The least K_1, then the least K_2 after it, and so on. 0 where the noise of learning alone hides what was
+    erased."""
+    mechanism, found = run.mechanism, []
+    least = 0 if mechanism.epochs else 1
+    for request in range(len(mechanism.requests)):
+
+        def enough(k: int, request: int = request) -> bool:
+            tried = replace(mechanism, requests=mechanism.requests[: request + 1], unlearning_epochs=(*found, k))
+            return meets(tried, run, request)
+
+        found.append(_least_whole(enough, found[-1] if found else 1, "unlearning_epochs", least))
+    return found
+
+
+def _least_whole(enough: Callable[[int], bool], guess: int, name: str, first: int = 1) -> int:
+    """The least whole number from `first` on that is enough; doubling from a guess, then bisection."""
+    low, high, step = first - 1, max(guess, first), 1
+    while not enough(high):
+        low, high, step = high, high + step, 2 * step
+        if high > MOST_EPOCHS:
+            raise OutOfReach(f"{name}: no value up to {MOST_EPOCHS} meets the target")
+    step = 1
+    while high - step > low and enough(high - step):
+        high, step = high - step, 2 * step
+    low = max(low, high - step)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def most_epochs(run: Run) -> int:
+    """The most epochs of learning; more of them only cost."""
+
+    def too_many(t: int) -> bool:
+        return not all_meet(replace(run.mechanism, epochs=t), run)
+
+    if too_many(1):
+        raise OutOfReach("epochs: not even one epoch of learning meets the target")
+    try:
+        return _least_whole(too_many, 2, "epochs", 2) - 1
+    except OutOfReach:
+        raise OutOfReach("epochs: every number of epochs meets the target: nothing to tune") from None
+
+
+def least_batch(run: Run) -> int:
+    """The least divisor of the number of samples. ε need not be monotone in it: every divisor is looked at."""
+    samples = run.mechanism.samples
+    small = [b for b in range(1, math.isqrt(samples) + 1) if samples % b == 0]
+    for b in sorted({*small, *(samples // s for s in small)}):
+        if all_meet(replace(run.mechanism, batch_size=b), run):
+            return b
+    raise OutOfReach("batch_size: no divisor of the number of samples meets the target")
+
+
+def largest_radius(run: Run) -> Fraction:
+    """The largest ball; ε grows with it until it no longer matters."""
+    return _largest(run, "radius", np.geomspace(1e-9, 1e9, 73))
+
+
+def largest_step(run: Run) -> Fraction:
+    """The largest step size up to 2/(L+m); ε need not be monotone in it."""
+    constants = run.mechanism.loss.constants()
+    most = 2 / (constants.smoothness + constants.strong_convexity)
+    if all_meet(replace(run.mechanism, step_size=most), run):
+        return most
+    return _largest(run, "step_size", float(most) * np.geomspace(1e-9, 1, 145)[:-1], float(most))
+
+
+def _largest(run: Run, name: str, grid: np.ndarray, end: float | None = None) -> Fraction:
+    """The largest value on the grid that meets the target, then bisection up to the next, which does not."""
+
+    def good(value: float) -> bool:
+        return all_meet(replace(run.mechanism, **{name: Fraction(value)}), run)
+
+    points = [float(x) for x in grid]
+    at = next((i for i in range(len(points) - 1, -1, -1) if good(points[i])), None)
+    if at is None:
+        raise OutOfReach(f"{name}: no value meets the target")
+    if at == len(points) - 1 and end is None:
+        raise OutOfReach(f"{name}: every value up to {points[-1]:g} meets the target: nothing to tune")
+    low, high = points[at], points[at + 1] if at + 1 < len(points) else end
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if good(middle) else (low, middle)
+    return Fraction(low)

@@ -1,0 +1,297 @@
+"""Run files: what is refused and how, what is the same run, and what its digest covers."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from accountant.exact import canonical
+from certify.errors import UsageError
+from certify.spec import TABLES, canonical_json, read_run
+from tests.certify.runs import EXAMPLES, REJECT, constants, mnist, plumbline, refused, tables, to_toml, valid_runs
+
+EXPECTED: dict[str, list[str]] = json.loads((REJECT / "expected.json").read_text("utf-8"))
+MNIST_DIGEST = "d06e70fcd0afd2ec563b5631cc6ef26fbc4aa542cbb1572de5f9865b18c3b0b2"
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_rejects(name: str, tmp_path: Path) -> None:
+    line = refused(plumbline("certify", REJECT / f"{name}.toml", "-o", tmp_path / "out"))
+    for part in EXPECTED[name]:
+        assert part in line
+    assert len(line) <= 600 and line.isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["calibrate", "compare", "explain"])
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_command_rejects(command: str, name: str) -> None:
+    if command == "calibrate" and name == "missing_key":
+        pytest.skip("noise_std may be left out when it is tuned")
+    line = refused(plumbline(command, REJECT / f"{name}.toml"))
+    assert EXPECTED[name][0] in line
+
+
+def test_every_file_is_expected() -> None:
+    assert {path.stem for path in REJECT.glob("*.toml")} == EXPECTED.keys()
+    assert all(parts and all(parts) for parts in EXPECTED.values())
+
+
+def test_what_the_rejected_files_were_made_from_is_accepted() -> None:
+    """Each is wrong in its one way only: the run that they change passes."""
+    text = (REJECT / "noise_std_zero.toml").read_text("utf-8")
+    assert plumbline("certify", REJECT / "noise_std_zero.toml").code == 2
+    run = tables(loss=constants(1, Decimal("0.5")), mechanism={"step_size": "1/L", "noise_std": Decimal("0.5")})
+    assert "noise_std = 0\n" in text
+    assert read_run(run).mechanism.step_size == 1
+
+
+@pytest.mark.parametrize("name", ["noise_std_nan", "truncated"])
+def test_rejects_as_a_process(name: str, tmp_path: Path) -> None:
+    arguments = [
+        sys.executable,
+        "-m",
+        "certify.cli",
+        "certify",
+        str(REJECT / f"{name}.toml"),
+        "-o",
+        str(tmp_path / "o"),
+    ]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1 and EXPECTED[name][0] in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["", ".", "/nowhere/run.toml", "a\0b", "line\nbreak.toml"])
+def test_unreadable_paths(path: str) -> None:
+    refused(plumbline("certify", path))
+
+
+def test_a_run_file_has_a_largest_size(tmp_path: Path) -> None:
+    path = tmp_path / "large.toml"
+    path.write_text(to_toml(tables()) + "#" * (1 << 20))
+    assert "1048576 bytes" in refused(plumbline("certify", path))
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"mechanism": {"noise_std": 0.5}}, "mechanism.noise_std"),
+        ({"mechanism": {"unlearning_epochs": [1, 1.0]}}, "mechanism.unlearning_epochs"),
+        ({"mechanism": {"step_size": 0.1}}, "mechanism.step_size"),
+        ({"target": {"delta": 1e-5}}, "target.delta"),
+        ({"target": {"epsilon": float("nan")}}, "target.epsilon"),
+        ({"attest": {"text": 0.1}}, "attest.text"),
+    ],
+)
+def test_floats_in_a_mapping_are_refused_with_the_fix(change: Any, key: str) -> None:
+    with pytest.raises(TypeError, match="a float is not exact; write the decimal string") as error:
+        read_run(tables(**change))
+    assert str(error.value).startswith(f"{key}: ")
+
+
+def test_nothing_else_is_evaluated() -> None:
+    for text in ("1+1", "1e3/2", "2**3", "0x10", "1_000", "½", "1/2/3", "1 /", "e", "--1", "1,5", "1/-2"):
+        with pytest.raises(UsageError, match=r"^mechanism\.noise_std: "):
+            read_run(tables(mechanism={"noise_std": text}))
+
+
+# --- what is the same run --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mechanism": {"noise_std": Fraction(1, 2)}},
+        {"mechanism": {"noise_std": "1/2"}},
+        {"mechanism": {"noise_std": "2/4"}},
+        {"mechanism": {"noise_std": Decimal("0.500")}},
+        {"mechanism": {"noise_std": "5e-1"}},
+        {"mechanism": {"samples": "12.0", "batch_size": Decimal("4")}},
+        {"mechanism": {"unlearning_epochs": [1]}},
+        {"mechanism": {"step_size": "0.50"}},
+        {"mechanism": {"radius": None, "initial_distance": 0, "batch_order": "fixed", "remainder": "error"}},
+        {"requests": {"sizes": [1]}},
+        {"requests": {"sizes": 1}},
+        {"requests": {}},
+        {"target": {"delta": "1e-3"}},
+        {"threat": {"neighbours": "replace-one", "reference": "retrain", "release": "final"}},
+        {"threat": {"release": "final"}},
+    ],
+)
+def test_the_same_run_has_the_same_digest(change: Any) -> None:
+    assert read_run(tables(**change)).digest == read_run(tables()).digest
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    turned = {name: dict(reversed(table.items())) for name, table in reversed(tables().items())}
+    assert list(turned) != list(tables()) and read_run(turned).digest == read_run(tables()).digest
+
+
+def test_a_tenth_is_a_tenth(tmp_path: Path) -> None:
+    digests = set()
+    for text in ("0.1", "0.10", "1e-1", '"1/10"', '"0.1"', '"2/20"', "1E-1", "+0.1"):
+        path = tmp_path / "run.toml"
+        path.write_text(to_toml(tables()).replace('noise_std = "0.5"', f"noise_std = {text}"))
+        digests.add(read_run(path).digest)
+    assert len(digests) == 1
+    assert digests == {read_run(tables(mechanism={"noise_std": Fraction(1, 10)})).digest}
+
+
+def test_one_number_of_epochs_for_all_requests() -> None:
+    once = read_run(tables(mechanism={"unlearning_epochs": 2}, requests={"sizes": [1, 1]}))
+    each = read_run(tables(mechanism={"unlearning_epochs": [2, 2]}, requests={"sizes": [1, 1]}))
+    implied = read_run(tables(mechanism={"unlearning_epochs": [2, 2]}))
+    assert once.digest == each.digest == implied.digest
+
+
+@settings(max_examples=60)
+@given(valid_runs())
+def test_reading_is_idempotent(run: Any) -> None:
+    """The canonical form reads as the same run, written as TOML or not."""
+    first = read_run(run)
+    again = read_run({name: table for name, table in first.canonical.items() if table is not None})
+    assert again.canonical == first.canonical and again.digest == first.digest and again.mechanism == first.mechanism
+
+
+def test_toml_and_mapping_agree(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(to_toml(mnist()))
+    assert read_run(path) == read_run(mnist()) == read_run(str(path))
+
+
+# --- what the digest covers ------------------------------------------------------------------------------------------
+
+
+def leaves(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(node, dict | list):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from leaves(value, (*path, key))
+    else:
+        yield path
+
+
+FULL = tables(
+    loss={"kind": "logistic", "regularization": "0.1", "feature_norm": 2, "clip": "0.5"},
+    mechanism={"unlearning_epochs": [1, 2], "radius": 3, "initial_distance": "0.25", "step_size": "0.7"},
+    requests={"sizes": [1, 2]},
+    threat={"neighbours": "remove-one"},
+    attest={"text": "the DPO", "date": "2026-01-01", "evidence": "0" * 64},
+)
+WORDS = {
+    "fixed": None,
+    "error": "drop",
+    "remove-one": "replace-one",
+    "the DPO": "somebody",
+    "2026-01-01": "2026-01-02",
+    "0" * 64: "1" * 64,
+    "pnsgd": None,
+    "logistic": None,
+    "retrain": None,
+    "final": None,
+    "12": "16",  # a multiple of the batch size
+    "4": "6",  # a divisor of the samples
+}
+
+
+def test_any_change_changes_the_digest() -> None:
+    original = read_run(FULL)
+    seen, changed = {original.digest}, 0
+    for path in leaves(original.canonical):
+        other = copy.deepcopy(dict(original.canonical))
+        inner: Any = other
+        for key in path[:-1]:
+            inner = inner[key]
+        old = inner[path[-1]]
+        new = WORDS[old] if old in WORDS else canonical(Fraction(old) + (Fraction(1, 10) if "." in old else 1))
+        if new is None:
+            continue
+        inner[path[-1]] = new
+        seen.add(read_run(other).digest)
+        changed += 1
+    assert len(seen) == changed + 1 and changed >= 18
+
+
+@settings(max_examples=40)
+@given(valid_runs(requests=1))
+def test_the_digest_is_that_of_the_canonical_form(run: Any) -> None:
+    made = read_run(run)
+    text = json.dumps(made.canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert made.digest == hashlib.sha256(text.encode()).hexdigest()
+    assert canonical_json(made.canonical) == text.encode()
+
+    def check(value: Any) -> None:
+        if isinstance(value, dict):
+            for item in value.values():
+                check(item)
+        elif isinstance(value, list):
+            for item in value:
+                check(item)
+        else:
+            assert value is None or isinstance(value, str)
+
+    check(made.canonical)
+    for name, models in TABLES.items():
+        table = made.canonical[name]
+        assert table is None or any(set(table) == set(model.model_fields) for model in models)
+
+
+def test_golden_digest() -> None:
+    """Pinned: what names a run must not change from version to version."""
+    assert read_run(EXAMPLES / "mnist.toml").digest == MNIST_DIGEST == read_run(mnist()).digest
+
+
+def test_canonical_form_of_the_docs() -> None:
+    run = read_run(mnist(mechanism={"noise_std": "0.0041"}))
+    assert run.canonical["mechanism"] == {
+        "kind": "pnsgd",
+        "samples": "11264",
+        "batch_size": "128",
+        "epochs": "100",
+        "unlearning_epochs": ["1"],
+        "noise_std": "0.0041",
+        "step_size": "1/L",
+        "radius": None,
+        "initial_distance": "0",
+        "batch_order": "fixed",
+        "remainder": "error",
+    }
+    assert run.canonical["target"] == {"epsilon": "1", "delta": "1/n"}
+    assert run.canonical["requests"] == {"sizes": ["1"]}
+    assert run.canonical["threat"] == {"neighbours": "replace-one", "reference": "retrain", "release": "final"}
+    assert run.canonical["attest"] is None
+    assert run.target_delta == Fraction(1, 11264)
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 3), Fraction(10**399), Fraction(1, 10**397), Decimal("1e-300")])
+def test_numbers_of_any_size_that_can_be_written_down(value: Any) -> None:
+    assert read_run(tables(mechanism={"noise_std": value})).mechanism.noise_std == Fraction(value)
+
+
+@pytest.mark.parametrize("value", [10**400, Fraction(1, 10**400), Fraction(1, 3**900), Decimal("1e-399"), 10**4000])
+def test_numbers_too_long_for_a_certificate_are_refused(value: Any) -> None:
+    with pytest.raises(UsageError, match=r"mechanism\.noise_std: .*400 digits"):
+        read_run(tables(mechanism={"noise_std": value}))
+
+
+def test_with_values_changes_the_mechanism_alone() -> None:
+    run = read_run(FULL)
+    changed = run.with_values(noise_std=Fraction(7, 3))
+    assert changed.mechanism.noise_std == Fraction(7, 3) and changed.digest != run.digest
+    assert changed.with_values(noise_std="0.5") == run
+    with pytest.raises(UsageError, match=r"mechanism\.noise_std: 0 gives no privacy"):
+        run.with_values(noise_std=0)

@@ -1,0 +1,65 @@
+"""The pages drawn from the code say what the code says."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "docs" / "generate.py"
+
+spec = importlib.util.spec_from_file_location("generate", SCRIPT)
+generate = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(generate)
+
+
+def test_generated_pages_are_fresh() -> None:
+    done = subprocess.run([sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stale_page_is_found(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "docs").mkdir()
+    pages = {name: lambda name=name: f"what {name} should say\n" for name in generate.PAGES}
+    monkeypatch.setattr(generate, "PAGES", pages)
+    monkeypatch.setattr(generate, "ROOT", tmp_path)
+    assert generate.main(["--check"]) == 1 and not (tmp_path / "THEOREMS.md").exists()
+    assert generate.main([]) == 0 and generate.main(["--check"]) == 0
+    (tmp_path / "docs" / "run-file.md").write_text("something else")
+    capsys.readouterr()
+    assert generate.main(["--check"]) == 1
+    assert capsys.readouterr().err == "stale: docs/run-file.md; run `python docs/generate.py`\n"
+    assert generate.main(["--what"]) == 2
+
+
+def test_every_theorem_has_a_family() -> None:
+    """A new theorem lands in a family of the page, not under "More"."""
+    assert "More" not in generate.families()
+
+
+def test_links_lead_somewhere() -> None:
+    for name in generate.PAGES:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        anchors = {generate.anchor(line.lstrip("# ")) for line in text.splitlines() if line.startswith("#")}
+        targets = re.findall(r"\]\(([^)]+)\)", text)
+        assert targets
+        for target in targets:
+            if target.startswith("#"):
+                assert target[1:] in anchors, target
+            else:
+                assert (ROOT / name).parent.joinpath(target).exists(), target
+
+
+def test_every_key_and_every_theorem_is_there() -> None:
+    run_file = (ROOT / "docs" / "run-file.md").read_text(encoding="utf-8")
+    for choices in generate.TABLES.values():
+        for choice in choices:
+            for key, field in choice.model_fields.items():
+                assert f"| `{key}` |" in run_file and field.description
+    theorems = (ROOT / "THEOREMS.md").read_text(encoding="utf-8")
+    for id, t in generate.THEOREMS.items():
+        assert f"### {id}: {t.name}\n" in theorems
+        assert all(c.replace("{name}", "each constant").replace("|", "\\|") in theorems for c in t.conditions)

@@ -1,0 +1,189 @@
+"""Who may import whom (design.md), read off the sources; and what loads when, seen from outside."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("accountant", "certify", "learners")
+
+# Third-party imports inside accountant, file by file: the trusted kernel and the theorems see none of them.
+ACCOUNTANT_MAY_USE = {
+    "accountant/arithmetic/balls.py": {"flint", "numpy"},  # a first guess of ε in doubles
+    "accountant/arithmetic/floats.py": {"numpy", "scipy"},
+    "accountant/arithmetic/symbols.py": {"sympy"},
+    "accountant/baselines.py": {"numpy"},  # searches in doubles for the order that P2 then takes
+    "accountant/enclose.py": {"flint"},  # sets the precision
+    "accountant/estimate.py": {"numpy"},  # sweeps in doubles; nothing certified
+    "accountant/explain.py": {"sympy"},  # prints
+    "accountant/restart.py": {"numpy"},  # searches in doubles; T5 checks what it finds
+    "accountant/sweep.py": {"numpy", "scipy"},  # sweeps in doubles; nothing certified
+    "accountant/witness.py": {"numpy", "scipy"},  # searches in doubles; T6c, T6m and T9 check what it finds
+}
+
+# What a learner may know of the accountant: what is described, not what is true of it.
+LEARNERS_MAY_USE = {"accountant", "accountant.exact", "accountant.losses", "accountant.mechanisms"}
+
+
+def files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for package in PACKAGES for path in files(package)}
+
+
+def imports(path: Path, *, lazy: bool = True) -> set[str]:
+    """Absolute names of the modules that a file imports; without `lazy`, only those that load with it.
+
+    `from package import name` counts as package.name where that is a module. Imports for type checking alone never
+    happen.
+    """
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not lazy:
+            return
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            for child in node.orelse:
+                visit(child)
+            return
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in MODULES else node.module)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("importlib.import_module", "__import__"):
+            assert isinstance(node.args[0], ast.Constant), f"{path}: a computed import cannot be checked"
+            found.add(node.args[0].value)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def foreign(path: Path, *, lazy: bool = True) -> set[str]:
+    """Top-level names that are neither the standard library's nor the file's own package."""
+    own = path.relative_to(ROOT).parts[0]
+    return {top(name) for name in imports(path, lazy=lazy)} - sys.stdlib_module_names - {own, "__future__"}
+
+
+@pytest.mark.parametrize("path", files("accountant"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_accountant_knows_nobody(path: Path) -> None:
+    assert foreign(path) <= ACCOUNTANT_MAY_USE.get(str(path.relative_to(ROOT)), set())
+
+
+def test_the_list_of_exceptions_is_not_longer_than_needed() -> None:
+    for name, used in ACCOUNTANT_MAY_USE.items():
+        assert foreign(ROOT / name) == used, name
+
+
+@pytest.mark.parametrize("path", files("certify"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_certify_drives_no_learner_but_in_service(path: Path) -> None:
+    if path.name == "service.py":
+        assert not foreign(path, lazy=False) & {"learners", "torch"}
+    else:
+        assert not foreign(path) & {"learners", "torch"}
+    assert "certify.service" not in imports(path, lazy=False), "loaded only when asked for"
+
+
+def test_the_checker_stands_alone() -> None:
+    path = ROOT / "certify" / "checker.py"
+    assert not foreign(path, lazy=False)
+    assert foreign(path) <= {"cryptography"}  # signatures, when it is importable
+    assert not {name for name in imports(path) if top(name) == "certify"}
+
+
+@pytest.mark.parametrize("path", files("learners"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_learners_run_what_is_described_and_certify_nothing(path: Path) -> None:
+    known = {name for name in imports(path) if top(name) in PACKAGES and top(name) != "learners"}
+    assert known <= LEARNERS_MAY_USE
+
+
+def test_theorems_do_not_search_and_the_kernel_knows_no_theorem() -> None:
+    untrusted = {"accountant.derive", "accountant.string", "accountant.enclose", "accountant.explain"}
+    for name, path in MODULES.items():
+        if name.startswith("accountant.theorems") or name in ("accountant.kernel", "accountant.flow"):
+            assert not imports(path) & untrusted, name
+    trusted = {"accountant.arithmetic", "accountant.quantities"}
+    assert {n for n in imports(MODULES["accountant.kernel"]) if top(n) == "accountant"} == trusted
+
+
+def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """One cycle for each back edge of a depth-first search."""
+    found, done, trail = [], set(), []
+
+    def visit(name: str) -> None:
+        if name in trail:
+            found.append([*trail[trail.index(name) :], name])
+        elif name not in done:
+            trail.append(name)
+            for following in sorted(graph.get(name, ())):
+                visit(following)
+            trail.pop()
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name)
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_imports_itself_round_a_corner(package: str) -> None:
+    graph = {
+        name: {n for n in imports(path, lazy=False) if n in MODULES and top(n) == package} - {package}
+        for name, path in MODULES.items()
+        if top(name) == package
+    }
+    assert cycles(graph) == []
+
+
+def test_cycles_are_found_where_there_are_some() -> None:
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == [["a", "b", "c", "a"]]
+    assert cycles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def loaded(statement: str) -> set[str]:
+    """Top-level modules in a fresh interpreter after a statement."""
+    code = f"import sys; {statement}; print(*sorted({{m.partition('.')[0] for m in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement", ["import accountant", "import certify, certify.spec, certify.result, certify.certificate"]
+)
+def test_torch_never_loads_when_certifying(statement: str) -> None:
+    modules = loaded(statement)
+    assert "accountant" in modules and not modules & {"torch", "learners"}
+
+
+def test_certifying_a_run_loads_no_torch() -> None:
+    """Not even lazily: the whole way from a run to a verdict."""
+    modules = loaded(
+        "from certify.result import certify; "
+        "certify({'mechanism': {'kind': 'pnsgd', 'samples': '4', 'batch_size': '2', 'epochs': '2', 'noise_std': '1'}, "
+        "'loss': {'kind': 'logistic', 'regularization': '0.1'}, 'target': {'epsilon': '1', 'delta': '0.1'}})"
+    )
+    assert "flint" in modules and not modules & {"torch", "learners", "sklearn", "matplotlib"}
+
+
+def test_the_checker_loads_nothing_but_the_standard_library() -> None:
+    modules = loaded("import certify.checker")
+    assert not modules & {"accountant", "numpy", "scipy", "sympy", "flint", "pydantic", "torch", "learners"}
