@@ -256,7 +256,9 @@ class _Symbols:
                 return self._timeline_formulas(node)
             case "T3" | "T1":
                 timeline = self._timeline(node.premises[0])
-                if len(timeline.blocks) > MOST_BLOCKS or any(not block.contraction for block in timeline.blocks):
+                if len(timeline.blocks) > MOST_BLOCKS or any(
+                    block.expanding or not block.contraction for block in timeline.blocks
+                ):
                     return ()
                 if node.theorem.id == "T3":
                     arguments["corners"] = tuple(self._corner(c, timeline) for c in arguments["corners"])

@@ -33,8 +33,8 @@ ASSUMPTIONS: dict[str, str] = {
     "target_bound": "Every target lies between -target_bound and target_bound.",
     "counts": "Every target lies between 0 and target_bound.",
     "classes": "Every label is one of the classes.",
-    "domain": "Where there is a radius, its ball is centred at the origin and every gradient is taken in it; the loss's "
-    "constants hold there.",
+    "domain": "Where there is a radius, its ball is centred at the origin and every gradient is taken in it; the "
+    "loss's constants hold there.",
     "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
     "output_noise": "Exact Gaussian noise is added once, to the released parameters alone; the steps add none.",
     "converged": "Learning ran until its distance to the minimiser was what the publication asks, however long it took.",

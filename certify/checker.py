@@ -784,7 +784,7 @@ def one_hidden_record(timeline: Timeline) -> tuple[Phase, int]:
     """The side conditions of T9 and T6m; returns the phase with the record, and the number of steps after it."""
     phase, *later = timeline.phases
     alike = all((p.factor, p.noise, p.positions) == (phase.factor, phase.noise, ()) for p in later)
-    require(alike and sum(phase.counts) <= 1, "secret order: needs one differing record, in the first phase alone")
+    require(alike and phase.counts == (1,), "secret order: needs one differing record, in the first phase alone")
     require(timeline.start == 0, "secret order: needs equal starts")
     require(0 <= phase.factor <= 1, "secret order: needs a contraction (or slope) from 0 to 1")
     return phase, sum(p.steps for p in later)
@@ -798,8 +798,6 @@ def squared_mus(timeline: Timeline, positions: list[int], bits: int) -> list[Int
     be the last shift: that is admissible in any case, and costs no less than the straight string where that is.
     """
     phase, after = one_hidden_record(timeline)
-    if not phase.positions:
-        return [number(0, bits)] * len(positions)
     c, batches, earlier = phase.factor, phase.batches, phase.epochs - 1
     total = geometric(c, batches, phase.epochs, bits) * power(c, after, bits) * phase.shift
     rest = geometric(c, 2, earlier * batches + after + 1, bits)  # noise from the first shift, back from batch j's end
@@ -823,7 +821,7 @@ def squared_mus(timeline: Timeline, positions: list[int], bits: int) -> list[Int
 
 
 def secret_order(timeline: Timeline, positions: list[int], rule: str) -> Callable[[Fraction, int], Interval]:
-    """T9. δ(ε) ≤ (1/l)·Σ_j δ_{μ_j}(ε) for a batch j that is uniform on 0 … l-1 and secret (joint convexity).
+    """T9. δ(ε) ≤ (1/l)·Σ_j δ_{μ_j}(ε), for a batch j that is uniform on 0 … l-1 and secret (joint convexity).
 
     μ_j grows with j: an earlier batch is the same string with clean steps appended. With two phases log μ_j is convex
     in j (-log(1 - q^n) is a sum of exponentials in n), and δ is convex in μ up to sqrt(2ε): then the chord rule holds.
@@ -873,7 +871,6 @@ def secret_witness(
     timeline = requests(Fraction(0), None, phases, slopes, [one] * len(phases))
     phase, after = one_hidden_record(timeline)
     counts = weights(positions, phase.batches, "left")
-    records = sum(phase.counts)
 
     def delta(bits: int) -> Interval:
         require(bits <= MAX_SUM_BITS, f"secret_witness: not decided with {MAX_SUM_BITS} bits")
@@ -881,7 +878,7 @@ def secret_witness(
         end = geometric(phase.factor, phase.batches, phase.epochs, bits) * power(phase.factor, after, bits)
         total, factor = number(0, bits), exp(number(epsilon, bits))
         for count, (power_u, _) in zip(reversed(counts), looking_back(phase, positions, bits), strict=True):
-            half = end * power_u * (records * one / 2)
+            half = end * power_u * (one / 2)
             total = total + (at_most((half - threshold) / root) - factor * at_most(-(half + threshold) / root)) * count
         return total / phase.batches
 
@@ -1010,13 +1007,8 @@ def read_run(run: dict[str, Any]) -> Run:
     require(all(size >= 1 for size in sizes), "run: needs requests of at least one record")
     require(sum(sizes) <= batches * batch_size, "run: the requests name more records than the batches hold")
     require(sum(sizes) <= MAX_BATCHES * batch_size, f"run: more than {MAX_BATCHES} batches with differing records")
-    if step_size * smoothness > 2:  # c > 1: the worst batch position is proved for one record and equal starts only
-        excess = "run: contraction > 1 (step_size > 2/L)"
-        require(radius is not None, f"{excess} without a radius")
-        require(sum(sizes) == 1, f"{excess} with more than one differing record")
-        equal = Fraction(mechanism["initial_distance"]) == 0
-        equal &= run["threat"]["reference"] == "retrain" or not any(map(int, mechanism["unlearning_epochs"]))
-        require(equal, f"{excess} from unequal starts")
+    expands = step_size * smoothness > 2
+    require(not expands or radius is not None, "run: contraction > 1 (step_size > 2/L) without a radius")
     target, threat = run["target"], run["threat"]
     delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
@@ -1053,22 +1045,30 @@ def implied_start(run: Run, request: int) -> str:
     return canonical(max(2 * run.radius, Fraction(run.initial_distance)))
 
 
+def differing(run: Run, request: int, phase: int) -> int:
+    """Records that differ in a phase of the claim on a request: of all requests up to it that are not yet erased."""
+    return sum(run.sizes[phase : request + 1])
+
+
 def is_hidden(run: Run, request: int) -> bool:
-    """Whether the secrecy of the batch order is what bounds this claim (T9)."""
-    alone = request == 0 and run.sizes[0] == 1 and Fraction(run.initial_distance) == 0
-    final_retrain = run.release == "final" and (run.reference == "retrain" or not run.unlearns(request))
-    return run.secret and alone and final_retrain and run.step_size * run.smoothness <= 2  # c ≤ 1
+    """Whether the secrecy of the batch order is what bounds this claim (T9): one record, learned from, and never again.
+
+    Without unlearning there is but one model, whatever is released, and no reference.
+    """
+    one_record = request == 0 and run.sizes[0] == 1 and run.epochs > 0 and Fraction(run.initial_distance) == 0
+    plain = not run.unlearns(request) or (run.release == "final" and run.reference == "retrain")
+    return run.secret and one_record and plain and run.step_size * run.smoothness <= 2  # c ≤ 1
 
 
 def implied_phases(run: Run, request: int, among: Sequence[int], witness: bool = False) -> Iterator[dict[str, Any]]:
     """Some phases of the claim on a request (0-based): 0 is learning, i the i-th unlearning; none without epochs.
 
-    The records that differ in a phase are those of all requests up to this one that are not yet erased. They fill the
-    last batch, then the one before: for c ≤ 1 a later position costs no less; for c > 1 there is one record.
+    The records that differ fill the last batch, then the one before: for c ≤ 1 a later position costs no less; for
+    c > 1 there is one record.
     """
     for phase, epochs in enumerate(phase_epochs(run, request)):
         if epochs and phase in among:
-            full, rest = divmod(sum(run.sizes[phase : request + 1]), run.batch_size)
+            full, rest = divmod(differing(run, request, phase), run.batch_size)
             counts = [rest] * (rest > 0) + [run.batch_size] * full
             records = [[str(run.batches - len(counts) + i), str(count)] for i, count in enumerate(counts)]
             described = {"epochs": str(epochs), "batches": str(run.batches), "step_size": canonical(run.step_size)}
@@ -1257,8 +1257,7 @@ THEOREMS = {  # id -> (shape of args, shape of concludes)
     "T2": ({"orders": [exact]}, {"renyi": [rounded]}),
     "T6": (WITNESS, {"mu": rounded}),
     "T6c": (
-        WITNESS
-        | {"smoothness": exact, "delta": exact, "epsilon": exact, "mu": exact, "own": exact, "others": exact},
+        WITNESS | {"smoothness": exact, "delta": exact, "epsilon": exact, "mu": exact, "own": exact, "others": exact},
         {"epsilon": rounded, "mu": rounded},
     ),
     "T6m": (
@@ -1374,12 +1373,12 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         (timeline,) = premises(index, "T5" if bounded else "T3", 1)
         check_timeline(timeline, start, request, among)
 
-    def check_witness(index: str, request: int, among: Sequence[int]) -> None:
+    def check_witness(index: str, request: int, among: Sequence[int], hidden: bool) -> None:
         of = {"start": run.initial_distance, "strong_convexity": canonical(run.m)} | one_record
         of["phases"], kind = implied_phases(run, request, among, witness=True), theorem_of(index)
-        if is_hidden(run, request):
+        if hidden:
             with_constants(index, "T6m", delta=delta, **of)
-        elif kind == "T6c" and run.release == "final":
+        elif kind == "T6c" and (run.release == "final" or not run.unlearns(request)):
             with_constants(index, "T6c", delta=delta, smoothness=canonical(run.smoothness), **of)
         else:
             (witness,) = premises(index, "T11", 1, delta=delta)
@@ -1392,27 +1391,35 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         start, string, bound = implied_start(run, request), None, claim["bound"]
         retrain = run.reference == "retrain" or not run.unlearns(request)
         require(any(epochs), f"claim {request}: needs at least one step")
-        if run.release == "all":  # one stretch between releases after the other; the last one is on equal data
+        if run.step_size * run.smoothness > 2:  # c > 1: the worst batch is proved for one record and equal starts only
+            first = next(i for i in every if epochs[i])
+            excess = f"claim {request}: contraction > 1 (step_size > 2/L)"
+            require(differing(run, request, first) <= 1, f"{excess} with more than one differing record")
+            require(Fraction(start) == 0, f"{excess} from unequal starts")
+        composed = theorem_of(bound) == "T11" and any(theorem_of(i) == "T7" for i in steps[int(bound)]["premises"])
+        composed = run.release == "all" and (run.unlearns(request) or composed)  # one release may be called final
+        hidden = is_hidden(run, request) and not composed
+        if composed:  # one stretch between releases after the other; the last one is on equal data
             require(retrain, f"claim {request}: release = all needs reference = retrain")
             require(run.epochs > 0 or Fraction(start) == 0, f"claim {request}: unequal starts would be released")
             stretches = [i for i in every[:-1] if epochs[i]]
             (string,) = premises(bound, "T11", 1, delta=delta)
             for i, premise in zip(stretches, premises(string, "T7", len(stretches)), strict=True):
                 check_string(premise, start if i == 0 else "0", request, (i,))
-        elif is_hidden(run, request):
+        elif hidden:
             (timeline,) = premises(bound, "T9", 1, delta=delta)
             check_timeline(timeline, start, request, every)
         else:
             (string,) = premises(bound, "T11", 1, delta=delta)
             check_string(string, start, request, every)
         # below: not under projection. A secret order takes a witness that does not know it, drawn over all the records
-        possible = run.radius is None and retrain and (run.release == "final" or run.epochs > 0)
-        possible &= not run.secret or (is_hidden(run, request) and run.samples % run.batch_size == 0)
+        possible = run.radius is None and retrain and (run.epochs > 0 or not composed)
+        possible &= not run.secret or (hidden and run.samples % run.batch_size == 0)
         if claim["lower"] is None:
             require(not possible or run.secret, f"claim {request}: needs a witness (lower)")
         else:
             require(possible, f"claim {request}: no witness (lower) is valid for this run")
-            check_witness(claim["lower"], request, (0,) if run.release == "all" else every)
+            check_witness(claim["lower"], request, (0,) if composed else every, hidden)
         require(("renyi" in claim) == (request == worst), f"claim {request}: the details belong to the worst request")
         if request == worst:
             (found,) = premises(claim["renyi"], "T2", 1)

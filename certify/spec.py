@@ -84,7 +84,7 @@ class MechanismTable(_Table):
     radius: Number | None = Field(None, description="R of the ball that every step projects on; absent = no projection")
     initial_distance: Number = Field(Fraction(0), description="W∞ distance of the two starts")
     batch_order: Literal["fixed", "secret"] = Field(
-        "fixed", description='"fixed": the worst position counts; "secret" is not supported in this version'
+        "fixed", description='"fixed": the worst position counts; "secret": drawn uniformly and never shown, the mean counts'
     )
     remainder: Literal["error", "drop"] = Field("error", description="what to do where b does not divide n")
 
@@ -174,10 +174,10 @@ class ThreatTable(_Table):
         "replace-one", description='what "neighbouring" means; "remove-one" zeroes the record\'s data gradient'
     )
     reference: Literal["retrain", "retrain-T", "stationary"] = Field(
-        "retrain", description='what unlearning is compared with; this version supports "retrain" (for T + K epochs)'
+        "retrain", description='compared with retraining for T + K epochs, for T epochs, or with the stationary law'
     )
     release: Literal["final", "all"] = Field(
-        "final", description='what the observer sees; this version supports "final"'
+        "final", description='what the observer sees: the last model, or the model after learning and after every request'
     )
 
 

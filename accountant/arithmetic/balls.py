@@ -63,8 +63,8 @@ class Ball(Arithmetic):
         return normal_cdf(mu / 2 - ratio) - epsilon.exp() * normal_cdf(-mu / 2 - ratio)
 
     def mixture_epsilon(self, mus: Sequence[Number], weights: Sequence[Number], delta: Number) -> Number:
-        if not all(mu.is_finite() for mu in mus):
-            raise Undecided("μ is finite")
+        if not all(mu.is_finite() and not mu < 0 for mu in mus):
+            raise Undecided("μ is finite and not negative")
         mixture = [(mu, weight) for mu, weight in zip(mus, weights, strict=True) if not mu.is_zero()]
         # δ grows with every μ: ε is bracketed at the lower and at the upper ends of their balls.
         bottom = self._bracket([(mu.lower(), w) for mu, w in mixture if mu.lower() > 0], delta, up=False)

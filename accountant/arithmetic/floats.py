@@ -113,6 +113,8 @@ def log_gaussian_delta(mu: Number, epsilon: Number) -> Number:
 
 def gaussian_epsilon(mu: Number, delta: Number) -> Number:
     """The least ε ≥ 0 with δ(ε) ≤ delta, elementwise; 0 where μ = 0, inf where μ is. Safeguarded Newton on log δ."""
+    if np.ndim(mu) == np.ndim(delta) == 0 and 0 < delta < 1 and 0 < mu < 1e100:
+        return _scalar_epsilon(float(mu), float(delta))
     mu, delta = np.broadcast_arrays(np.asarray(mu, float), np.asarray(delta, float))
     active = (mu > 0) & np.isfinite(mu)
     m = np.where(active, mu, 1.0)
@@ -134,6 +136,41 @@ def gaussian_epsilon(mu: Number, delta: Number) -> Number:
         if done:
             break
     return np.where(active, np.where(none, 0.0, epsilon), np.where(mu > 0, np.inf, 0.0))[()]
+
+
+def _scalar_epsilon(m: float, delta: float) -> float:
+    """`gaussian_epsilon` step by step, an order of magnitude faster for one μ."""
+    target = math.log(delta)
+    if _scalar_log_delta(m, 0.0) <= target:
+        return 0.0
+    low, high = 0.0, m * m / 2 + m * math.sqrt(-2 * target)
+    epsilon = high
+    for _ in range(80):
+        value = _scalar_log_delta(m, epsilon)
+        low, high = (epsilon, high) if value > target else (low, epsilon)
+        exponent = value - epsilon - special.log_ndtr(-m / 2 - epsilon / m)
+        newton = epsilon + (value - target) * math.exp(exponent) if exponent < 700 else math.inf
+        inside = low < newton < high
+        following = newton if inside else (low + high) / 2
+        step, epsilon = abs(following - epsilon), following
+        if step <= (1e-8 if inside else 1e-14) * epsilon:
+            break
+    return float(epsilon)
+
+
+def _scalar_log_delta(mu: float, epsilon: float) -> float:
+    """`log_gaussian_delta` of one pair."""
+    a, b = mu / 2 - epsilon / mu, -mu / 2 - epsilon / mu
+    if a > 5:
+        log_a = float(special.log_ndtr(a))
+        rest = -math.expm1(min(epsilon + float(special.log_ndtr(b)) - log_a, 0.0))
+        return log_a + math.log(rest) if rest > 0 else -math.inf
+    if mu < 1:
+        x = (a + b) / 2 + mu / 2 * _NODES
+        difference = mu / 2 * float(_WEIGHTS @ (1 + x * _mills(x)))
+    else:
+        difference = float(_mills(a) - _mills(b))
+    return -a * a / 2 - _LOG_SQRT_TAU + math.log(difference) if difference > 0 else -math.inf
 
 
 def mixture_epsilon(mus: Number, weights: Number, delta: float) -> float:

@@ -76,5 +76,6 @@ class DerivedLoss(ABC):
         store(self, "radius", positive=True, optional=True)
         if self.clip is None and self.radius is None:
             raise InvalidLoss(
-                "radius", f"is missing; the gradient of {name} has no bound on all of space: give a radius, or loss.clip"
+                "radius",
+                f"is missing; the gradient of {name} has no bound on all of space: give a radius, or loss.clip",
             )

@@ -59,8 +59,9 @@ def poisson_constants(
 class PoissonLoss(DerivedLoss):
     """Poisson regression exp⟨x,θ⟩ − y⟨x,θ⟩ + (m/2)|θ|², |x| ≤ feature_norm, counts 0 ≤ y ≤ target_bound.
 
-    Each record's data gradient is clipped to norm `clip` before the batch's mean is taken, which also bounds L. `radius`
-    is that of the mechanism, the ball around the origin in which gradients are taken; without one there must be a clip.
+    Each record's data gradient is clipped to norm `clip` before the batch's mean is taken, which also bounds L.
+    `radius` is that of the mechanism, the ball around the origin in which gradients are taken; without one there must
+    be a clip.
 
     Raises:
         InvalidLoss: a constant out of its range, or neither a radius nor a clip.

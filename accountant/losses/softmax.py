@@ -29,8 +29,9 @@ def softmax_constants(
 
     With p the softmax of the scores, the data gradient is (p − e_y) ⊗ x, and |p − e_y|² = (1−p_y)² + Σ_{i≠y} p_i²
     ≤ 2(1−p_y)² < 2. The Hessian is (diag p − pp') ⊗ xx', and v'(diag p − pp')v is the variance of v_i under p: at most
-    (max v − min v)²/4 ≤ |v|²/2. The clipped gradient need not be one of a convex loss: only a clip that is never active,
-    clip ≥ √2·X, is let through. In rationals, √2·X is the least decimal of 18 significant digits that is not below it.
+    (max v − min v)²/4 ≤ |v|²/2. The clipped gradient need not be one of a convex loss: only a clip that is never
+    active, clip ≥ √2·X, is let through. In rationals, √2·X is the least decimal of 18 significant digits that is not
+    below it.
     """
     check_features(A, regularization, feature_norm, clip)
     A.require(classes >= 2, "k ≥ 2", classes)
@@ -69,6 +70,6 @@ class SoftmaxLoss(DerivedLoss):
             least = canonical(sqrt_above(Exact(), 2 * self.feature_norm**2))
             raise InvalidLoss(
                 "clip",
-                f"{canonical(self.clip)} is below the gradient bound √2·feature_norm; an active clip keeps convexity for "
-                f"scalar linear models only: leave it out, or take {least} or more",
+                f"{canonical(self.clip)} is below the gradient bound √2·feature_norm; an active clip keeps convexity "
+                f"for scalar linear models only: leave it out, or take {least} or more",
             )

@@ -169,10 +169,16 @@ def test_the_normal_tail_keeps_its_digits() -> None:
 
 
 def test_balls_of_a_wrong_mu_are_undecided() -> None:
-    for mu in (arb("nan"), arb("inf"), arb("0 +/- 1"), arb(-1)):
+    for mu in (arb("nan"), arb("inf"), arb("0 +/- inf"), arb(-1)):
         with pytest.raises(Undecided):
             Ball().gaussian_epsilon(mu, arb("0.01"))
     assert Ball().gaussian_epsilon(arb(0), arb("0.01")) == 0
+
+
+def test_a_ball_of_mu_around_zero_gives_everything_from_zero_on() -> None:
+    """Its upper end counts; what rounding has put below zero does not."""
+    low, high = ends(Ball().gaussian_epsilon(arb("0 +/- 1"), arb("0.01")))
+    assert low <= 0 < ends(Ball().gaussian_epsilon(arb(1), arb("0.01")))[0] <= high
 
 
 def test_epsilon_gets_sharper_with_the_precision_and_stays_nested() -> None:

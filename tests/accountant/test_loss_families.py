@@ -60,7 +60,9 @@ def attacked(name: str, **changes):
         "claimed_curvature": float(found.smoothness - found.strong_convexity),
         "claimed_bound": float(found.gradient_bound),
     }
-    return oracle.attack(family, float(loss.feature_norm), regularization=float(loss.regularization), **claims | changes)
+    return oracle.attack(
+        family, float(loss.feature_norm), regularization=float(loss.regularization), **claims | changes
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -245,5 +247,5 @@ def test_the_loss_and_the_mechanism_agree_on_the_ball() -> None:
     loss = PoissonLoss("0.1", 1, radius=2)
     assert derive(run(loss=loss, step_size="1/L", radius=2)) is not None
     for radius in (None, 1, 3):
-        with pytest.raises(InvalidMechanism, match="^radius: the loss's is 2; give both the same"):
+        with pytest.raises(InvalidMechanism, match=r"^radius: the loss's is 2; give both the same"):
             run(loss=loss, step_size="1/L", radius=radius)

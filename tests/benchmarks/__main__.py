@@ -117,7 +117,8 @@ def sharpness(quick: bool) -> Iterator[Row]:
         result = certify(setting)
         upper, lower = result.epsilon["upper"], result.epsilon["lower"]
         excess = Fraction(upper) / Fraction(lower) - 1
-        witness = result.worst.lower.theorem.id
+        lower_end = result.worst.lower
+        witness = (lower_end.premises[0] if lower_end.theorem.id == "T11" else lower_end).theorem.id
         yield Row(
             f"certified ε, {name}, b = 128", upper, f"{lower} (witness {witness})",
             f"1 + {float(excess):.2g}", f"≤ {aim}", 1 + excess <= Fraction(str(aim)),

@@ -174,13 +174,14 @@ def test_a_million_epochs_are_a_small_certificate(unlearning: int, tmp_path: Pat
     assert verify(path).report is not None
 
 
-def test_a_hundred_requests_verify(tmp_path: Path) -> None:
-    run = mnist(mechanism={"unlearning_epochs": [1] * 100, "noise_std": "0.01"}, requests={"sizes": [1] * 100})
+@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.slow)])
+def test_many_requests_verify(count: int, tmp_path: Path) -> None:
+    run = mnist(mechanism={"unlearning_epochs": [1] * count, "noise_std": "0.01"}, requests={"sizes": [1] * count})
     result = certify(run)
     path = write_certificate(result, tmp_path)
     found = verify(path)
     assert found.exit_code == EXIT[result.verdict] and found.report is not None
-    assert len(result.requests) == 100 and path.stat().st_size < checker.MAX_BYTES
+    assert len(result.requests) == count and path.stat().st_size < checker.MAX_BYTES
 
 
 # --- what is written -------------------------------------------------------------------------------------------------
@@ -301,7 +302,9 @@ def subject_of_mutations(name: str) -> Any:
     return json.loads(json.dumps(statement(SPECIAL[name])))
 
 
-@pytest.mark.parametrize("name", ["learning", "bounded", "logistic", "attested"])
+@pytest.mark.parametrize(
+    "name", ["bounded", "attested", *(pytest.param(name, marks=pytest.mark.slow) for name in ("learning", "logistic"))]
+)
 def test_every_mutated_leaf_is_refused(name: str) -> None:
     original = subject_of_mutations(name)
     checker.verify(seal(original))

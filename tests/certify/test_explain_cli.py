@@ -63,7 +63,7 @@ def check_formulas(derivation: Derivation) -> int:
     return checked
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(valid_runs(radius=False, requests=2))
 def test_formulas_evaluate_to_what_was_certified(run: Any) -> None:
     for claim in certify(run).claims:
@@ -72,13 +72,19 @@ def test_formulas_evaluate_to_what_was_certified(run: Any) -> None:
             check_formulas(claim.lower)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(valid_runs(requests=2))
 def test_bounds_with_a_radius_are_explained(run: Any) -> None:
     for claim in certify(run).claims:
         explanation = explain(claim.upper)
         assert explanation.steps[-1].theorem == "T11" and explanation.latex().count("&=") >= 2
         assert len(explanation.tree().splitlines()) >= len(explanation.steps)
+
+
+@pytest.mark.parametrize("unlearning_epochs", [0, 1])
+def test_expanding_steps_are_explained(unlearning_epochs: int) -> None:
+    mechanism = {"radius": 1, "step_size": "2.5", "epochs": 5, "unlearning_epochs": unlearning_epochs}
+    assert explain(certify(tables(mechanism=mechanism)).worst.upper).text()
 
 
 def test_formulas_of_the_examples() -> None:

@@ -254,7 +254,6 @@ def test_degenerate_runs_have_their_own_answers() -> None:
             certify(tables(mechanism={"epochs": 0, "unlearning_epochs": 0, "initial_distance": start}))
 
 
-@pytest.mark.xfail(strict=True, raises=Indeterminate, reason="T6 works in balls: a distance of exactly 0 stays open")
 @pytest.mark.parametrize(
     ("loss", "mechanism"),
     [

@@ -9,8 +9,8 @@ R around the origin (or anywhere), each record's data gradient g clipped to min(
 
 Every gradient is written out by hand beside its loss; a test compares the two by finite differences.
 
-**Own error**: as in `losses`: a search finds lower estimates of the suprema; a ratio > 1 + 1e-9 refutes a claim, a ratio
-≤ 1 proves nothing.
+**Own error**: as in `losses`: a search finds lower estimates of the suprema; a ratio > 1 + 1e-9 refutes a claim, and
+one ≤ 1 proves nothing.
 """
 
 from __future__ import annotations
