@@ -110,7 +110,7 @@ def derive_lower(mechanism: NoisySGD, delta: Fraction | str, request: int = 0) -
     if hides_position(mechanism, request):
         return search_secret_witness(mechanism, _loss(mechanism), delta)
     straight = derive_witness(mechanism, request)
-    if straight is None:
+    if straight is None or mechanism.batch_order == "secret":  # the straight witness knows the batch
         return None
     lower = derive_epsilon(straight, delta)
     if mechanism.release == "all":

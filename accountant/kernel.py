@@ -37,7 +37,7 @@ ASSUMPTIONS: dict[str, str] = {
     "loss's constants hold there.",
     "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
     "output_noise": "Exact Gaussian noise is added once, to the released parameters alone; the steps add none.",
-    "converged": "Learning ran until its distance to the minimiser was what the publication asks, however long it took.",
+    "converged": "Learning ran until its distance to the minimiser was what the publication asks, however long.",
     "projection": "Every step ends with the projection on the ball of the given radius, and both starts lie in it.",
     "starts": "The two runs start at most initial_distance apart, independently of the data.",
     "neighbours:replace-one": "Neighbouring datasets differ in the value of the named records; "

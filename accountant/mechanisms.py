@@ -167,10 +167,10 @@ class NoisySGD:
                 "release", '"all" with epochs = 0 shows the starts themselves; they must not be initial_distance apart'
             )
         if self.reference != "retrain" and any(self.unlearning_epochs):
-            if self.radius is None and not self.initial_distance:
+            if self.radius is None:
                 raise InvalidMechanism(
                     "reference",
-                    f'"{self.reference}" needs a radius or an initial_distance: two unrelated starts are joined',
+                    f'"{self.reference}" needs a radius: without a ball nothing bounds the distance of unrelated runs',
                 )
             if self.release == "all":
                 raise InvalidMechanism("release", f'"all" goes with reference = "retrain", not "{self.reference}"')

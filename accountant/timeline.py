@@ -81,7 +81,7 @@ def history(mechanism: NoisySGD, request: int = 0) -> History:
     learning = int(mechanism.epochs > 0)
     if mechanism.reference == "retrain" or not erased:
         return History(mechanism.initial_distance, whole, learning)
-    start = mechanism.initial_distance or mechanism.diameter
+    start = mechanism.diameter  # without a ball nothing bounds how far two unrelated runs are apart
     if mechanism.reference == "stationary":
         return History(start, whole, learning)
     return History(start, _without_first(whole, erased), int(mechanism.epochs > erased))

@@ -201,7 +201,7 @@ def search_curved_witness(
         return float(flow.shift / np.sqrt(flow.variance))
 
     with np.errstate(all="ignore"):
-        grid = np.linspace(0, min(room, (1 / step - m) * (1 - 1e-9)), 24)
+        grid = np.linspace(0, max(0.0, min(room, (1 / step - m) * (1 - 1e-9))), 24)
         start = max(((own, others) for own in grid for others in grid), key=lambda h: ratio(*h))
         found = minimize(
             lambda h: -ratio(*h),

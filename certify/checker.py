@@ -1201,10 +1201,10 @@ def text(value: Any, where: str) -> None:
 
 
 def attestation(value: Any, where: str) -> None:
-    """Free text about who answers for what: objects, lists, strings. The digest covers it; nothing depends on it."""
+    """Free text about who answers for what: objects, lists, strings, null. Digested; nothing depends on it."""
     if isinstance(value, dict):
         value = list(value.values())
-    elif not isinstance(value, list | str):
+    elif value is not None and not isinstance(value, list | str):
         raise Malformed(f"{where}: needs text, lists and objects only")
     for entry in value if isinstance(value, list) else ():
         attestation(entry, where)

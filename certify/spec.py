@@ -84,7 +84,7 @@ class MechanismTable(_Table):
     radius: Number | None = Field(None, description="R of the ball that every step projects on; absent = no projection")
     initial_distance: Number = Field(Fraction(0), description="W∞ distance of the two starts")
     batch_order: Literal["fixed", "secret"] = Field(
-        "fixed", description='"fixed": the worst position counts; "secret": drawn uniformly and never shown, the mean counts'
+        "fixed", description='"fixed": the worst batch counts; "secret": drawn uniformly, never shown, the mean counts'
     )
     remainder: Literal["error", "drop"] = Field("error", description="what to do where b does not divide n")
 
@@ -177,7 +177,7 @@ class ThreatTable(_Table):
         "retrain", description='compared with retraining for T + K epochs, for T epochs, or with the stationary law'
     )
     release: Literal["final", "all"] = Field(
-        "final", description='what the observer sees: the last model, or the model after learning and after every request'
+        "final", description='what the observer sees: the last model, or the one after learning and every request'
     )
 
 

@@ -12,8 +12,17 @@ from rich.console import Console
 from tests.benchmarks import __main__ as benchmarks
 
 ROOT = Path(__file__).resolve().parents[1]
-ROWS = ("σ for (ε, 1/n)-unlearning", "certified ε, K", "float ε, 10⁹ steps", "certified ε, 10⁹ steps",
-        "points as triples", "points as a grid", "certificate, T", "certificate, 3 requests", "unlearning epochs of 3 requests")  # fmt: skip
+ROWS = (
+    "σ for (ε, 1/n)-unlearning",
+    "certified ε, K",
+    "float ε, 10⁹ steps",
+    "certified ε, 10⁹ steps",
+    "points as triples",
+    "points as a grid",
+    "certificate, T",
+    "certificate, 3 requests",
+    "unlearning epochs of 3 requests",
+)
 
 
 def test_quick(tmp_path: Path) -> None:

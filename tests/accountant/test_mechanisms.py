@@ -106,8 +106,8 @@ def test_a_remainder_is_dropped_when_asked() -> None:
 @pytest.mark.parametrize(
     ("changes", "key", "says"),
     [
-        ({"reference": "stationary", "unlearning_epochs": 1}, "reference", "needs a radius or an initial_distance"),
-        ({"reference": "retrain-T", "unlearning_epochs": 1}, "reference", "needs a radius or an initial_distance"),
+        ({"reference": "stationary", "unlearning_epochs": 1}, "reference", "needs a radius"),
+        ({"reference": "retrain-T", "unlearning_epochs": 1}, "reference", "needs a radius"),
         (
             {"reference": "retrain-T", "epochs": 0, "unlearning_epochs": 1, "radius": 1},
             "reference",

@@ -229,6 +229,8 @@ def test_the_stationary_law_is_retraining_for_ever() -> None:
 
 def test_starts_that_are_joined_have_no_witness() -> None:
     for reference in ("retrain-T", "stationary"):
-        made = run(3, 2, unlearning_epochs=1, initial_distance=1, reference=reference)
+        made = run(3, 2, unlearning_epochs=1, initial_distance=1, radius=4, reference=reference)
         assert derive_witness(made) is None and derive_lower(made, "1e-5") is None
-        assert mu_squared(derive(made)) == oracle.taut_string(unrolled(made, 0), 1)[0]
+        # whatever the distance of the two starts, the reference may be anywhere in the ball
+        assert mu_squared(derive(made)) <= oracle.taut_string(unrolled(made, 0), 8)[0]
+        assert history(made).start == 8

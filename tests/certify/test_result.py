@@ -265,6 +265,12 @@ def test_witness_that_ends_at_zero(loss: Any, mechanism: Any) -> None:
     assert certify(tables(loss=loss, mechanism=mechanism)).mu["lower"] == "0"
 
 
+def test_learning_with_steps_beyond_one_over_m() -> None:
+    """ηm > 1: the witness's slope is negative, and there is no room for curvature."""
+    found = certify(tables(mechanism={"step_size": "2.2", "unlearning_epochs": 0}, loss=constants("0.9", "0.8")))
+    assert Fraction(found.mu["lower"]) <= Fraction(found.mu["upper"])
+
+
 @pytest.mark.xfail(strict=True, raises=Indeterminate, reason="ties of the string inside a segment stay open in balls")
 def test_equal_shifts_in_every_batch() -> None:
     """c = 1, every record differs, η no dyadic number: all the points of the staircase lie on one line."""

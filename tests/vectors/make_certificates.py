@@ -529,6 +529,9 @@ ACCEPT: dict[str, Callable[[], Json]] = {
         mechanism={"epochs": "0", "unlearning_epochs": ["2", "1"], "noise_std": "1", "batch_order": "secret"},
         requests={"sizes": ["1", "1"]}, threat={"release": "all"},
     ),
+    "release_all_learning": lambda: small(
+        mechanism={"unlearning_epochs": ["0"], "noise_std": "1"}, threat={"release": "all"}
+    ),
     # T9, T6m
     "secret_mnist_b128": lambda: run_file(mechanism={"batch_order": "secret"}, target={"epsilon": "0.05"}),
     "secret_mnist_b512": lambda: run_file(
