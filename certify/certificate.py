@@ -6,8 +6,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -19,6 +17,7 @@ from typing import Any
 from accountant import Derivation, enclose, enclose_all
 from accountant.exact import canonical, outward
 from accountant.quantities import GaussianWitness
+from certify.files import write_atomically
 from certify.result import Result
 from certify.spec import canonical_json
 
@@ -163,16 +162,3 @@ def write_certificate(result: Result, directory: str | Path, *, created: datetim
     path = directory / FILE_NAME
     write_atomically(path, json.dumps(make_envelope(make_statement(result, created=created)), indent=1) + "\n")
     return path
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a half."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

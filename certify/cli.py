@@ -9,10 +9,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
 from certify.errors import Exit, OutOfReach, UsageError
+from certify.files import output_directory
 
 MOST_CHARACTERS = 500  # of a line on stderr
 RUN_HELP = "run file (TOML); its keys are in docs/run-file.md"
@@ -152,7 +152,7 @@ def _certify(arguments: argparse.Namespace) -> int:
     from certify.result import certify
     from certify.text import result_text
 
-    output = _output_directory(arguments.output)
+    output = output_directory(arguments.output)
     with _progress("certify") as progress:
         result = certify(arguments.file, progress=progress)
     written = write_certificate(result, output) if output else None
@@ -165,16 +165,6 @@ def _certify(arguments: argparse.Namespace) -> int:
     if written:
         print(f"wrote {written} (UNSIGNED)", file=sys.stderr)
     return result.exit_code
-
-
-def _output_directory(name: str | None) -> Path | None:
-    if name is None:
-        return None
-    path = Path(name)
-    nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise UsageError(f"-o {name}: {nearest} is no directory that can be written to")
-    return path
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
@@ -205,7 +195,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     from certify.planning import plan, write_plan
     from certify.text import plan_text
 
-    output = _output_directory(arguments.output)
+    output = output_directory(arguments.output)
     with _progress("plan") as progress:
         found = plan(
             arguments.file,

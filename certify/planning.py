@@ -260,7 +260,7 @@ def write_plan(plan: Plan, directory: str | Path) -> tuple[Path, Path]:
     Raises:
         UsageError: matplotlib is missing; then nothing is written.
     """
-    from certify.certificate import write_atomically
+    from certify.files import write_atomically
     from certify.pictures import draw_plan
 
     picture = io.BytesIO()

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from certify.certificate import write_atomically, write_certificate
+from certify.certificate import write_certificate
 from certify.claims import Verdict
 from certify.errors import UsageError
+from certify.files import output_directory, write_atomically
 from certify.result import Result, certify
 from certify.spec import Run, read_run
 
@@ -67,6 +68,7 @@ def execute(
     except ImportError as missing:
         raise UsageError(f"running needs {missing.name}; pip install 'plumbline-dp[learn]'") from None
 
+    output = output_directory(output)
     run = source if isinstance(source, Run) else read_run(source)
     result = certify(run)
     if result.verdict is not Verdict.CERTIFIED:
@@ -96,7 +98,6 @@ def execute(
         )
     except (learners.LearnerRefused, learners.InvalidDataset, learners.FeatureNormExceeded) as refused:
         raise UsageError(str(refused)) from None
-    output = Path(output)
     certificate = write_certificate(result, output)
     record, model = output / RECORD_FILE, output / MODEL_FILE
     write_atomically(record, json.dumps(state.record.public(), indent=2, sort_keys=True) + "\n")

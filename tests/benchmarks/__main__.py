@@ -174,7 +174,7 @@ def sweeps(quick: bool) -> Iterator[Row]:
         alpha = min(max(1 + math.sqrt(budget / rate), 2.0), 1e4) if rate else 1e4
         return alpha * rate + budget / (alpha - 1)
 
-    loops = (("order searched by scipy, as theirs", searched, 2000), ("best order in closed form", solved, 50_000))
+    loops = (("order searched by scipy", searched, 2000), ("best order in closed form", solved, 50_000))
     for name, loop, part in loops:
         part = 20 if quick else part
         some = [tuple(a[i] for a in flat) for i in rng.choice(points, part)]

@@ -1,0 +1,37 @@
+"""Where output goes: directories that can be written to, files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from certify.errors import UsageError
+
+
+def output_directory(name: str | Path | None) -> Path | None:
+    """The directory to write into, which need not exist yet; None stays None.
+
+    Raises:
+        UsageError: it, or where it would be made, is no directory that can be written to.
+    """
+    if name is None:
+        return None
+    path = Path(name)
+    nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UsageError(f"-o {name}: {nearest} is no directory that can be written to")
+    return path
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a half."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
