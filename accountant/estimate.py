@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from accountant.arithmetic import ConditionViolated, Float
+from accountant.arithmetic import ConditionViolated, Exact, Float
 from accountant.arithmetic.floats import gaussian_epsilon, mixture_epsilon
 from accountant.flow import Flows, Mark
 from accountant.mechanisms import NoisySGD
@@ -17,7 +17,7 @@ from accountant.restart import best_restart
 from accountant.string import TooLong, corners
 from accountant.theorems.secret import weights_of
 from accountant.theorems.shifts import energy, position_mu
-from accountant.theorems.transport import distance_at
+from accountant.theorems.transport import distance_at, gradient_shift
 from accountant.timeline import History, Phase, hides_position, history, stretches, unlearning_epochs
 from accountant.witness import choose_positions
 
@@ -49,8 +49,9 @@ def float_timeline(mechanism: NoisySGD, runs: History, unit: Fraction) -> Timeli
 
 def _shift(mechanism: NoisySGD, phase: Phase) -> Fraction:
     """C2: what one record shifts a step by."""
-    change = 2 if mechanism.neighbours == "replace-one" else 1
-    return change * phase.step_size * mechanism.loss.constants().gradient_bound / phase.batch_size
+    bound = mechanism.loss.constants().gradient_bound
+    known = {"step_size": phase.step_size, "batch_size": phase.batch_size, "gradient_bound": bound}
+    return gradient_shift.body(Exact(), **known, neighbours=mechanism.neighbours).distance
 
 
 def _unit(mechanism: NoisySGD, runs: History) -> Fraction:

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from operator import itemgetter
 
-from accountant.arithmetic import Arithmetic, Number
+from accountant.arithmetic import Arithmetic, Exact, Number
 from accountant.quantities import Block, Timeline
 
 _position = itemgetter(0)
@@ -74,6 +74,7 @@ class Flows:
         self.A = A
         self.timeline = timeline
         self.end = Mark(len(timeline.blocks))
+        self.exact = None if timeline.exact is None else Flows(Exact(), timeline.exact)
         self._stretches: dict[tuple[int, int, int], Flow] = {}
         self._epochs: dict[tuple[int, int], Flow] = {}
 

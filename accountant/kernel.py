@@ -231,7 +231,8 @@ def numbers(A: Arithmetic, value: Any, whole: bool = False) -> Any:
     if isinstance(value, tuple):
         return tuple(numbers(A, item, whole) for item in value)
     if is_dataclass(value):
-        return replace(value, **{f.name: numbers(A, getattr(value, f.name)) for f in fields(value)})
+        converted = (f.name for f in fields(value) if not f.metadata.get("exact"))
+        return replace(value, **{name: numbers(A, getattr(value, name)) for name in converted})
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Number = Any  # float, array, ball, Fraction or symbol
@@ -56,7 +56,8 @@ class Timeline:
     """Two runs side by side, `start` apart. `diameter` 2R caps their distance after every step; None: no projection.
 
     equal_starts: start = 0; uniform: every block has the same contraction and variance; single: at most one record
-    differs in each block. All are decided exactly.
+    differs in each block. All are decided exactly. exact: the same timeline in fractions, kept where every contraction
+    is 1, so that they stay short; exact ties are frequent there.
     """
 
     start: Number
@@ -65,6 +66,7 @@ class Timeline:
     equal_starts: bool = False
     uniform: bool = False
     single: bool = False
+    exact: Timeline | None = field(default=None, metadata={"exact": True}, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from accountant.mechanisms import NoisySGD
 from accountant.quantities import Timeline
 from accountant.theorems.secret import weights_of
 from accountant.theorems.shifts import position_mu
+from accountant.theorems.transport import gradient_shift
 from accountant.theorems.witnesses import two_slopes
 from accountant.timeline import History, history, unlearning_epochs
 
@@ -189,8 +190,14 @@ def search_curved_witness(
     ((position, count),) = phase.records
     step, m = float(phase.step_size), float(constants.strong_convexity)
     share = (phase.batch_size - count) / phase.batch_size
-    change = 2 if mechanism.neighbours == "replace-one" else 1
-    shift = count * change * step * float(constants.gradient_bound) / phase.batch_size
+    one = gradient_shift.body(
+        Float(),
+        step_size=step,
+        batch_size=phase.batch_size,
+        gradient_bound=float(constants.gradient_bound),
+        neighbours=mechanism.neighbours,
+    )
+    shift = count * one.distance
     variance = 2 * step * known.noise_std**2
 
     def ratio(own: float, others: float) -> float:

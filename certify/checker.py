@@ -53,6 +53,8 @@ MAX_BATCHES = 100_000  # batches with differing records
 MAX_POSITIONS = 20_000  # batches that are looked at when their order is secret
 MAX_SUM_BITS = 512  # precision up to which a sum over them is compared
 MAX_STEPS = 2**128
+LOSS_DIGITS = 18  # significant digits to which an irrational constant of a loss is rounded up
+MAX_LOG_GROWTH = 100  # of e^(X·R), Poisson regression
 
 
 class CheckError(Exception):
@@ -114,6 +116,11 @@ def require(condition: bool, message: str) -> None:
 
 NAMES = {
     "L1": "logistic_constants",
+    "L2": "least_squares_constants",
+    "L3": "huber_constants",
+    "L4": "smoothed_hinge_constants",
+    "L5": "poisson_constants",
+    "L6": "softmax_constants",
     "C1": "contraction",
     "C2": "gradient_shift",
     "T10": "requests",
@@ -135,6 +142,12 @@ ASSUMPTIONS = {
     "smoothness": "The regularised loss is L-smooth in the parameters.",
     "gradient_bound": "The data gradient of every record has norm at most M at every parameter vector.",
     "feature_norm": "Every feature vector has norm at most feature_norm and every label is -1 or +1.",
+    "features": "Every feature vector has norm at most feature_norm.",
+    "target_bound": "Every target lies between -target_bound and target_bound.",
+    "counts": "Every target lies between 0 and target_bound.",
+    "classes": "Every label is one of the classes.",
+    "domain": "Where there is a radius, its ball is centred at the origin and every gradient is taken in it; the "
+    "loss's constants hold there.",
     "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
     "projection": "Every step ends with the projection on the ball of the given radius, and both starts lie in it.",
     "starts": "The two runs start at most initial_distance apart, independently of the data.",
@@ -154,6 +167,15 @@ ASSUMPTIONS = {
     "batches, without the erased records.",
     "reference:stationary": "Unlearning is compared with the stationary distribution of training with the same "
     "batches, without the erased records.",
+}
+
+LOSSES = {  # kind -> (theorem, what it takes for granted)
+    "logistic": ("L1", ("feature_norm",)),
+    "least-squares": ("L2", ("features", "target_bound", "domain")),
+    "huber": ("L3", ("features",)),
+    "smoothed-hinge": ("L4", ("feature_norm",)),
+    "poisson": ("L5", ("features", "counts", "domain")),
+    "softmax": ("L6", ("features", "classes")),
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -536,6 +558,73 @@ def logistic_constants(m: Fraction, feature_norm: Fraction, clip: Fraction | Non
     require(clip is None or clip > 0, "logistic_constants: needs clip > 0")
     bound = feature_norm if clip is None else min(clip, feature_norm)
     return {"smoothness": m + feature_norm**2 / 4, "strong_convexity": m, "gradient_bound": bound}
+
+
+def least_decimal(value: Fraction) -> Fraction:
+    """The least decimal of LOSS_DIGITS significant digits that is not below a positive number."""
+    size = 0
+    while value >= Fraction(10) ** size:
+        size += 1
+    while value < Fraction(10) ** (size - 1):
+        size -= 1
+    unit = Fraction(10) ** (size - LOSS_DIGITS)
+    return -(-value // unit) * unit
+
+
+def rounded_up(enclosed: Callable[[int], Interval], what: str) -> Fraction:
+    """A positive irrational number as that decimal: both ends of a narrow enough enclosure agree on it."""
+    for bits in PRECISIONS:
+        interval = enclosed(bits)
+        low, high = (least_decimal(m * Fraction(2) ** e) for m, e in (interval.low, interval.high))
+        if low == high:
+            return low
+    raise DoesNotFollow(f"{what}: not decided with {PRECISIONS[-1]} bits")
+
+
+def loss_constants(theorem: str, args: dict[str, Any]) -> dict[str, Fraction]:
+    """L1 to L6. L, m, M of the data loss of a record plus (m/2)|θ|², its gradient clipped to norm C before that.
+
+    L2 to L5 are a(⟨x,θ⟩), |x| ≤ X, with a convex: the data gradient is a'·x. Clipping replaces a' by the nearest number
+    of [-C/|x|, C/|x|]: still not decreasing, so convex, with slopes no larger than a'' is where |a'| ≤ C/|x|.
+    """
+    values = {key: None if value is None else Fraction(value) for key, value in args.items()}
+    name, m, x, clip = NAMES[theorem], values["regularization"], values["feature_norm"], values["clip"]
+    if theorem == "L1":
+        return logistic_constants(m, x, clip)
+    require(x > 0, f"{name}: needs feature_norm > 0")
+    require(clip is None or clip > 0, f"{name}: needs clip > 0")
+    radius = values.get("radius")
+    require(radius is None or radius > 0, f"{name}: needs radius > 0")
+    bounds = [] if clip is None else [clip]  # of the data gradient; the least of them counts
+    match theorem:
+        case "L2":  # a' = z - y, |z| ≤ X·R, |y| ≤ Y; a'' = 1
+            curvature = x**2
+            bounds += [] if radius is None else [x * (x * radius + values["target_bound"])]
+            require(bool(bounds), f"{name}: needs a clip or a radius")
+        case "L3":  # a' = z - y cut off at the threshold; a'' is 1 or 0
+            require(values["threshold"] > 0, f"{name}: needs threshold > 0")
+            curvature = x**2
+            bounds.append(values["threshold"] * x)
+        case "L4":  # a' rises from -1 to 0 over an interval of length γ
+            require(values["smoothing"] > 0, f"{name}: needs smoothing > 0")
+            curvature = x**2 / values["smoothing"]
+            bounds.append(x)
+        case "L5":  # a' = e^z - y, 0 ≤ y ≤ Y, a'' = e^z: at most e^(X·R) in the ball, at most y + C/|x| where unclipped
+            slopes = [] if clip is None else [x**2 * values["target_bound"] + x * clip]
+            if radius is not None:
+                require(x * radius <= MAX_LOG_GROWTH, f"{name}: needs feature_norm * radius <= {MAX_LOG_GROWTH}")
+                growth = rounded_up(lambda bits: exp(Interval.of(x * radius, bits)), name)
+                slopes.append(x**2 * growth)
+                bounds.append(x * max(growth, values["target_bound"] - 1 / growth))
+            require(bool(bounds), f"{name}: needs a clip or a radius")
+            curvature = min(slopes)
+        case "L6":  # gradient (p - e_y) ⊗ x, |p - e_y|² ≤ 2(1 - p_y)²; v'(diag p - pp')v = Var_p(v) ≤ |v|²/2
+            require(values["classes"] >= 2, f"{name}: needs two classes")
+            active = clip is not None and clip**2 < 2 * x**2
+            require(not active, f"{name}: a clip that can be active need not keep several classes convex")
+            curvature = x**2 / 2
+            bounds.append(rounded_up(lambda bits: Interval.of(2 * x**2, bits).sqrt(), name))
+    return {"smoothness": m + curvature, "strong_convexity": m, "gradient_bound": min(bounds)}
 
 
 def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fraction:
@@ -973,12 +1062,18 @@ class Run:
     delta: Fraction
 
     @property
-    def logistic(self) -> bool:
-        return self.loss["kind"] == "logistic"
+    def derived(self) -> bool:
+        return self.loss["kind"] != "constants"
 
     def unlearns(self, request: int) -> bool:
         """Whether the claim on a request (0-based) is about unlearning; else it is about learning itself."""
         return any(self.unlearning_epochs[: request + 1])
+
+
+def loss_arguments(loss: dict[str, Any], radius: str | None) -> dict[str, Any]:
+    """What the theorem about this loss is told."""
+    keys = THEOREMS[LOSSES[loss["kind"]][0]][0]
+    return {key: radius if key == "radius" else loss[key] for key in keys}
 
 
 def read_run(run: dict[str, Any]) -> Run:
@@ -989,9 +1084,8 @@ def read_run(run: dict[str, Any]) -> Run:
     batches = samples // batch_size
     divides = samples % batch_size == 0
     require(divides or mechanism["remainder"] == "drop", "run: batch_size does not divide samples, remainder = error")
-    if loss["kind"] == "logistic":
-        clip = loss["clip"] and Fraction(loss["clip"])
-        constants = logistic_constants(Fraction(loss["regularization"]), Fraction(loss["feature_norm"]), clip)
+    if loss["kind"] in LOSSES:
+        constants = loss_constants(LOSSES[loss["kind"]][0], loss_arguments(loss, mechanism["radius"]))
     else:
         constants = {key: Fraction(loss[key]) for key in ("smoothness", "strong_convexity", "gradient_bound")}
     m, smoothness = constants["strong_convexity"], constants["smoothness"]
@@ -1078,13 +1172,13 @@ def implied_phases(run: Run, request: int, among: Sequence[int], witness: bool =
 
 def implied_assumptions(run: dict[str, Any]) -> list[dict[str, str]]:
     """What the claim about this run takes for granted, in the order of docs/certificate.md."""
-    logistic = run["loss"]["kind"] == "logistic"
-    loss = "proved" if logistic else "attested"
+    derived = run["loss"]["kind"] in LOSSES
+    loss = "proved" if derived else "attested"
     status = {"convexity": loss, "smoothness": loss, "gradient_bound": loss}
     mechanism, threat = run["mechanism"], run["threat"]
     chosen = {"gaussian_noise", "starts", "batches:fixed", f"batches:{mechanism['batch_order']}"}
     chosen |= {f"{key}:{threat[key]}" for key in ("neighbours", "release")}
-    chosen |= {"feature_norm"} if logistic else set()
+    chosen |= set(LOSSES[run["loss"]["kind"]][1]) if derived else set()
     chosen |= {"projection"} if mechanism["radius"] is not None else set()
     chosen |= {f"reference:{threat['reference']}"} if any(int(k) for k in mechanism["unlearning_epochs"]) else set()
     listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
@@ -1211,10 +1305,12 @@ def attestation(value: Any, where: str) -> None:
 
 
 def loss_shape(value: Any, where: str) -> None:
-    logistic = {"regularization": exact, "feature_norm": exact, "clip": optional(exact)}
-    kind = one_of("constants", "logistic")
-    is_logistic = isinstance(value, dict) and value.get("kind") == "logistic"
-    check_shape(value, {"kind": kind} | (logistic if is_logistic else CONSTANTS), where)
+    kind = value.get("kind") if isinstance(value, dict) else None
+    derived = isinstance(kind, str) and kind in LOSSES
+    shape = {key: s for key, s in THEOREMS[LOSSES[kind][0]][0].items() if key != "radius"} if derived else CONSTANTS
+    if kind is not None:
+        one_of("constants", *LOSSES)(kind, f"{where}.kind")
+    check_shape(value, {"kind": anything} | shape, where)
 
 
 def named_or_exact(*names: str) -> Callable[[Any, str], None]:
@@ -1222,6 +1318,7 @@ def named_or_exact(*names: str) -> Callable[[Any, str], None]:
 
 
 CONSTANTS = {"smoothness": exact, "strong_convexity": exact, "gradient_bound": exact}
+FEATURES = {"regularization": exact, "feature_norm": exact, "clip": optional(exact)}
 NEIGHBOURS = one_of("replace-one", "remove-one")
 RUN = {
     "mechanism": {
@@ -1242,7 +1339,12 @@ CORNERS = [{"block": integer, "position": integer, "first": integer, "last": int
 WITNESS = {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
 WITNESS |= {"phases": [PHASE | {"batch_size": integer}]}
 THEOREMS = {  # id -> (shape of args, shape of concludes)
-    "L1": ({"regularization": exact, "feature_norm": exact, "clip": optional(exact)}, CONSTANTS),
+    "L1": (FEATURES, CONSTANTS),
+    "L2": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
+    "L3": (FEATURES | {"threshold": exact}, CONSTANTS),
+    "L4": (FEATURES | {"smoothing": exact}, CONSTANTS),
+    "L5": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
+    "L6": (FEATURES | {"classes": integer}, CONSTANTS),
     "C1": ({"step_size": exact, "strong_convexity": exact, "smoothness": exact}, {"contraction": exact}),
     "C2": (
         {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
@@ -1350,9 +1452,9 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         return step["premises"]
 
     def with_constants(index: str, theorem: str, **arguments: Any) -> None:
-        for premise in premises(index, theorem, int(run.logistic), **arguments):
-            chosen = {key: run.loss[key] for key in ("regularization", "feature_norm", "clip")}
-            premises(premise, "L1", 0, **chosen)
+        for premise in premises(index, theorem, int(run.derived), **arguments):
+            radius = None if run.radius is None else canonical(run.radius)
+            premises(premise, LOSSES[run.loss["kind"]][0], 0, **loss_arguments(run.loss, radius))
 
     def theorem_of(index: str) -> str:
         require(int(index) < len(steps), f"there is no step {index}")
@@ -1454,9 +1556,8 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
         return Fraction(args[key])
 
     match step["theorem"]:
-        case "L1":
-            clip = args["clip"] and value_of("clip")
-            return equal(logistic_constants(value_of("regularization"), value_of("feature_norm"), clip))
+        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" as theorem:
+            return equal(loss_constants(theorem, args))
         case "C1":
             c = contraction(value_of("step_size"), value_of("strong_convexity"), value_of("smoothness"))
             return equal({"contraction": c})["contraction"]

@@ -52,7 +52,10 @@ def least_noise(run: Run) -> Fraction:
     if None in products:
         raise OutOfReach("noise_std: no noise bounds this run; see `plumbline certify`")
     if not any(products):
-        raise OutOfReach("noise_std: the two runs never differ, any positive value meets the target: nothing to tune")
+        raise OutOfReach(
+            "noise_std: the two runs never differ, or by so little that any value from 1e-300 up meets the target: "
+            "nothing to tune"
+        )
     worst = max(products) / Fraction(_target_mu(target, delta))
     if not any(hides_position(mechanism, request) for request in requests):
         return worst

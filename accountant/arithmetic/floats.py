@@ -195,9 +195,10 @@ def mixture_epsilon(mus: Number, weights: Number, delta: float) -> float:
 def gaussian_mu(epsilon: Number, delta: Number) -> Number:
     """The largest μ with δ_μ(ε) ≤ delta, elementwise: the inverse in the other direction. By bisection in log μ."""
     epsilon, delta = np.broadcast_arrays(np.asarray(epsilon, float), np.asarray(delta, float))
-    low, high = np.full(epsilon.shape, -60.0), np.full(epsilon.shape, 16.0)
-    for _ in range(80):
-        middle = (low + high) / 2
-        above = log_gaussian_delta(np.exp(middle), epsilon) > np.log(delta)
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    low, high = np.full(epsilon.shape, -690.0), np.full(epsilon.shape, 340.0)
+    with np.errstate(all="ignore"):
+        for _ in range(90):
+            middle = (low + high) / 2
+            above = log_gaussian_delta(np.exp(middle), epsilon) > np.log(delta)
+            low, high = np.where(above, low, middle), np.where(above, middle, high)
     return np.exp(low)[()]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 from accountant.arithmetic import Arithmetic, Number
-from accountant.flow import Flow, Flows, Mark, shift_marks, still, then
+from accountant.flow import Flows, Mark, shift_marks, still, then
 from accountant.kernel import theorem
 from accountant.quantities import GaussianDP, Timeline, Wasserstein
 from accountant.theorems.conditions import below
+from accountant.theorems.transport import distance_at
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ def energy(A: Arithmetic, flows: Flows, corners: tuple[Corner, ...], start: Mark
     checked."""
     blocks = flows.timeline.blocks
     total, at = A.of(0), start
+    exactly = None if flows.exact is None else distance_at(flows.exact.A, flows.exact, start)
     for corner in corners:
         A.require(
             corner.block < len(blocks)
@@ -53,35 +57,49 @@ def energy(A: Arithmetic, flows: Flows, corners: tuple[Corner, ...], start: Mark
         )
         here = Mark(corner.block, corner.first, corner.position)
         A.require(at < here, "corners ascend", corner)
-        total, distance = total + _segment(A, flows, at, here, distance), A.of(0)
+        total += _segment(A, flows, at, here, distance, exactly)
+        distance, exactly = A.of(0), None if exactly is None else Fraction(0)
         if corner.last > corner.first:
-            period = _segment(A, flows, here, Mark(corner.block, corner.first + 1, corner.position), distance)
-            total += (corner.last - corner.first) * period
+            following = Mark(corner.block, corner.first + 1, corner.position)
+            total += (corner.last - corner.first) * _segment(A, flows, here, following, distance, exactly)
         at = Mark(corner.block, corner.last, corner.position)
-    return total + _segment(A, flows, at, flows.end, distance)
+    return total + _segment(A, flows, at, flows.end, distance, exactly)
 
 
-def _segment(A: Arithmetic, flows: Flows, start: Mark, end: Mark, distance: Number) -> Number:
-    """w²/v of one straight segment whose runs begin `distance` apart, its admissibility checked where it can fail."""
+def _segment(A: Arithmetic, flows: Flows, start: Mark, end: Mark, distance: Number, exactly: Fraction | None) -> Number:
+    """w²/v of one straight segment whose runs begin `distance` apart, its admissibility checked where it can fail.
+
+    exactly: the distance as a fraction, where the timeline is known in fractions; a tie is decided with it.
+    """
     whole = flows.between(start, end)
     w, v = whole.rate * distance + whole.shift, whole.variance
     if A.at_least(A.of(0), w):
         return A.of(0)
     A.require(below(A, A.of(0), v), "noise wherever there is distance to hide", v)
-    so_far, at = still(A), start
-    stops = [*shift_marks(flows.timeline, start, end), end]
-    pieces: list[Flow] = []
-    for stop in stops:
+    for arrived, hidden in _margins(A, flows, start, end, distance):
+        holds = A.at_least(arrived, hidden)
+        if holds is None and flows.exact is not None and exactly is not None:
+            holds = all(x >= y for x, y in _margins(flows.exact.A, flows.exact, start, end, exactly))
+        A.require(holds, "the schedule stays above zero: z_k ≥ 0", arrived - hidden)
+    return w * w / v
+
+
+def _margins(A: Arithmetic, flows: Flows, start: Mark, end: Mark, distance: Number) -> Iterator[tuple[Number, Number]]:
+    """w_k·v and w·C_k·v_k wherever z_k can be least inside the segment; z_k ≥ 0 says that the first is at least the
+    second."""
+    whole = flows.between(start, end)
+    w, v = whole.rate * distance + whole.shift, whole.variance
+    pieces, at = [], start
+    for stop in [*shift_marks(flows.timeline, start, end), end]:
         pieces.append(flows.between(at, stop))
         at = stop
     remaining = [A.of(1)]  # C_k at each stop: the contractions still to come, gathered from the end
     for piece in reversed(pieces[1:]):
         remaining.append(remaining[-1] * piece.rate)
+    so_far = still(A)
     for piece, rate in zip(pieces[:-1], reversed(remaining), strict=False):
         so_far = then(A, so_far, piece)
-        arrived, hidden = (so_far.rate * distance + so_far.shift) * v, w * rate * so_far.variance
-        A.require(A.at_least(arrived, hidden), "the schedule stays above zero: z_k ≥ 0", arrived - hidden)
-    return w * w / v
+        yield (so_far.rate * distance + so_far.shift) * v, w * rate * so_far.variance
 
 
 @theorem(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from accountant.arithmetic import Arithmetic, Number
 from accountant.flow import Flows, Mark
 from accountant.kernel import theorem
@@ -124,7 +126,9 @@ def requests(
             A.require(diameter is not None, "c ≤ 1, or a radius", block.contraction)
             A.require(single and start == 0, "c ≤ 1, or one differing record and equal starts", block.contraction)
     uniform = len({(block.contraction, block.variance) for block in made}) <= 1
-    return Timeline(start, diameter, made, equal_starts=start == 0, uniform=uniform, single=single)
+    timeline = Timeline(start, diameter, made, equal_starts=start == 0, uniform=uniform, single=single)
+    isometric = all(block.contraction == 1 for block in made)
+    return replace(timeline, exact=timeline) if isometric else timeline
 
 
 @theorem(

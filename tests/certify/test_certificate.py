@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from certify import certificate, certify, checker, verify, write_certificate
+from certify import certificate, certify, checker, files, verify, write_certificate
 from certify.claims import Verdict
 from certify.errors import UsageError
 from certify.spec import canonical_json
@@ -239,7 +239,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
     for broken in ("replace", "chmod", "fdopen"):
         with monkeypatch.context() as patch:
-            patch.setattr(certificate.os, broken, fail)
+            patch.setattr(files.os, broken, fail)
             with pytest.raises(OSError, match="disk full"):
                 write_certificate(certify(mnist()), tmp_path)
         assert os.listdir(tmp_path) == ["certificate.json"]
@@ -250,7 +250,7 @@ def test_a_failed_first_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(certificate.os, "replace", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         write_certificate(certify(tables()), tmp_path)
     assert os.listdir(tmp_path) == []

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from accountant import ASSUMPTIONS, Indeterminate
+from accountant import ASSUMPTIONS
 from certify import certify
 from certify.claims import Verdict
 from certify.errors import UsageError
@@ -271,7 +271,6 @@ def test_learning_with_steps_beyond_one_over_m() -> None:
     assert Fraction(found.mu["lower"]) <= Fraction(found.mu["upper"])
 
 
-@pytest.mark.xfail(strict=True, raises=Indeterminate, reason="ties of the string inside a segment stay open in balls")
 def test_equal_shifts_in_every_batch() -> None:
     """c = 1, every record differs, η no dyadic number: all the points of the staircase lie on one line."""
     everybody = tables(loss=constants("3/8", 0), mechanism={"step_size": "1/L", "unlearning_epochs": 0})

@@ -238,7 +238,45 @@ def run_file(**changes: Json) -> Json:
     return run
 
 
+LOSS_ASSUMPTIONS = {
+    "feature_norm": ("logistic", "smoothed-hinge"), "features": ("least-squares", "huber", "poisson", "softmax"),
+    "target_bound": ("least-squares",), "counts": ("poisson",), "classes": ("softmax",),
+    "domain": ("least-squares", "poisson"),
+}
 LOGISTIC = {"kind": "logistic", "regularization": "0.011264", "feature_norm": "1", "clip": "1"}
+
+
+LOSS_THEOREMS = {"logistic": "L1", "least-squares": "L2", "huber": "L3", "smoothed-hinge": "L4", "poisson": "L5",
+                 "softmax": "L6"}
+
+
+def eighteen(value: mp.mpf) -> Fraction:
+    """The least decimal of eighteen significant digits that is not below an irrational number."""
+    places = 17 - int(mp.floor(mp.log10(value)))
+    return Fraction(int(mp.ceil(value * mp.mpf(10) ** places))) / Fraction(10) ** places
+
+
+def constants_of(loss: Json, radius: str | None) -> tuple[Fraction, Fraction, Fraction]:
+    """m, L, M of a loss."""
+    if loss["kind"] == "constants":
+        return tuple(Fraction(loss[key]) for key in ("strong_convexity", "smoothness", "gradient_bound"))
+    known = {key: Fraction(value) for key, value in loss.items() if key != "kind" and value is not None}
+    x, clip = known["feature_norm"], known.get("clip")
+    growth = None if radius is None or loss["kind"] != "poisson" else eighteen(mp.exp(real(x * Fraction(radius))))
+    curvature, bound = {
+        "logistic": lambda: (x**2 / 4, x),
+        "least-squares": lambda: (x**2, None if radius is None else x * (x * Fraction(radius) + known["target_bound"])),
+        "huber": lambda: (x**2, x * known["threshold"]),
+        "smoothed-hinge": lambda: (x**2 / known["smoothing"], x),
+        "poisson": lambda: (
+            min(([] if growth is None else [x**2 * growth])
+                + ([] if clip is None else [x**2 * known["target_bound"] + x * clip])),
+            None if growth is None else x * max(growth, known["target_bound"] - 1 / growth),
+        ),
+        "softmax": lambda: (x**2 / 2, eighteen(mp.sqrt(2) * real(x))),
+    }[loss["kind"]]()
+    m = known["regularization"]
+    return m, m + curvature, min(b for b in (clip, bound) if b is not None)
 
 
 def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: list[int] | None = None,
@@ -252,12 +290,8 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     samples, batch, learning = (int(mechanism[key]) for key in ("samples", "batch_size", "epochs"))
     unlearning = [int(k) for k in mechanism["unlearning_epochs"]]
     sizes = [int(size) for size in run["requests"]["sizes"]]
-    logistic = loss["kind"] == "logistic"
-    if logistic:
-        m, norm = Fraction(loss["regularization"]), Fraction(loss["feature_norm"])
-        smooth, bound = m + norm**2 / 4, min(norm, Fraction(loss["clip"] or loss["feature_norm"]))
-    else:
-        m, smooth, bound = (Fraction(loss[key]) for key in ("strong_convexity", "smoothness", "gradient_bound"))
+    derived = loss["kind"] != "constants"
+    m, smooth, bound = constants_of(loss, mechanism["radius"])
     eta = {"1/L": lambda: 1 / smooth, "2/(L+m)": lambda: 2 / (smooth + m)}.get(
         mechanism["step_size"], lambda: Fraction(mechanism["step_size"])
     )()
@@ -277,7 +311,11 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
         return len(steps) - 1
 
     constants = {"smoothness": exact(smooth), "strong_convexity": exact(m), "gradient_bound": exact(bound)}
-    used = [step("L1", {key: value for key, value in loss.items() if key != "kind"}, [], constants)] if logistic else []
+    used = []
+    if derived:
+        told = {key: value for key, value in loss.items() if key != "kind"}
+        told |= {"radius": mechanism["radius"]} if loss["kind"] in ("least-squares", "poisson") else {}
+        used = [step(LOSS_THEOREMS[loss["kind"]], told, [], constants)]
     record = {"gradient_bound": exact(bound), "neighbours": neighbours}
     contraction = step(
         "C1", {"step_size": exact(eta), "strong_convexity": exact(m), "smoothness": exact(smooth)}, used,
@@ -393,8 +431,9 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     target = Fraction(run["target"]["epsilon"])
     above = [d for d in details if d[0] > target]
     provably = bool(above)  # every bound here is tight
-    status = "proved" if logistic else "attested"
-    absent = {"feature_norm": not logistic, "projection": diameter is None}
+    status = "proved" if derived else "attested"
+    absent = {name: loss["kind"] not in kinds for name, kinds in LOSS_ASSUMPTIONS.items()}
+    absent["projection"] = diameter is None
     absent["batches:secret"] = mechanism["batch_order"] == "fixed"
     for key, kinds in (("neighbours", ("replace-one", "remove-one")), ("release", ("final", "all")),
                        ("reference", ("retrain", "retrain-T", "stationary"))):
@@ -470,6 +509,20 @@ def small(**changes: Json) -> Json:
 
 CONVEX = {"kind": "constants", "smoothness": "1", "strong_convexity": "0", "gradient_bound": "1"}
 
+LOSS_VECTORS: dict[str, tuple[Json, Json]] = {
+    "least_squares_clip": ({"kind": "least-squares", "target_bound": "2", "clip": "0.5"}, {}),
+    "least_squares_ball": ({"kind": "least-squares", "target_bound": "2", "clip": None}, {"radius": "1"}),
+    "least_squares_both": ({"kind": "least-squares", "target_bound": "2", "clip": "2.5"}, {"radius": "3"}),
+    "huber": ({"kind": "huber", "threshold": "0.25", "clip": None, "feature_norm": "3"}, {}),
+    "huber_clip": ({"kind": "huber", "threshold": "0.5", "clip": "0.4"}, {"radius": "7"}),
+    "smoothed_hinge": ({"kind": "smoothed-hinge", "smoothing": "1/3", "clip": None}, {}),
+    "poisson_clip": ({"kind": "poisson", "target_bound": "5", "clip": "1"}, {}),
+    "poisson_ball": ({"kind": "poisson", "target_bound": "5", "clip": None, "feature_norm": "2/3"}, {"radius": "0.7"}),
+    "poisson_both": ({"kind": "poisson", "target_bound": "1", "clip": "0.5"}, {"radius": "0.25"}),
+    "softmax": ({"kind": "softmax", "classes": "10", "clip": None}, {}),
+    "softmax_idle_clip": ({"kind": "softmax", "classes": "2", "clip": "1.4142135624"}, {"unlearning_epochs": ["0"]}),
+}
+
 ACCEPT: dict[str, Callable[[], Json]] = {
     "mnist_unlearning_b128": run_file,
     "mnist_unlearning_b512": lambda: run_file(
@@ -500,6 +553,14 @@ ACCEPT: dict[str, Callable[[], Json]] = {
     "no_learning_phase": lambda: small(
         mechanism={"epochs": "0", "unlearning_epochs": ["3"], "initial_distance": "2", "step_size": "2/(L+m)"}
     ),
+    # L2 to L6
+    **{
+        f"loss_{name}": lambda loss=loss, mechanism=mechanism: small(
+            mechanism={"noise_std": "2", **mechanism}, loss={"regularization": "0.1", "feature_norm": "1", **loss},
+            target={"epsilon": "9"},
+        )
+        for name, (loss, mechanism) in LOSS_VECTORS.items()
+    },
     # T5, and the references that need it
     "restart_convex": lambda: small(
         mechanism={"epochs": "9", "radius": "0.25", "unlearning_epochs": ["0"]}, loss=CONVEX, target={"epsilon": "3"},
@@ -703,6 +764,41 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     edited("feature_norm_zero", 1, "feature_norm > 0", put("run", "loss", "feature_norm", "0"))
     edited("clip_zero", 1, "clip > 0", put("run", "loss", "clip", "0"))
     edited("smoothness_zero", 1, "divides by zero", put("run", "loss", CONVEX | {"smoothness": "0"}))
+    # the losses' side conditions, and constants a hair too good
+    lossy = {name: statement(ACCEPT[f"loss_{name}"]()) for name in LOSS_VECTORS}
+    for name, of, key, value, message in (
+        ("least_squares_without_clip_or_radius", "least_squares_clip", "clip", None, "needs a clip or a radius"),
+        ("huber_threshold_zero", "huber", "threshold", "0", "threshold > 0"),
+        ("huber_feature_norm_zero", "huber", "feature_norm", "0", "feature_norm > 0"),
+        ("smoothed_hinge_smoothing_zero", "smoothed_hinge", "smoothing", "0", "smoothing > 0"),
+        ("poisson_without_clip_or_radius", "poisson_clip", "clip", None, "needs a clip or a radius"),
+        ("poisson_clip_zero", "poisson_clip", "clip", "0", "clip > 0"),
+        ("softmax_active_clip", "softmax_idle_clip", "clip", "1.4142135623", "several classes"),
+        ("softmax_one_class", "softmax", "classes", "1", "two classes"),
+    ):
+        edited(name, 1, message, put("run", "loss", key, value), lossy[of])
+    edited("poisson_radius_beyond_use", 1, "feature_norm * radius <= 100", put(*mechanism, "radius", "151"),
+           lossy["poisson_ball"])
+    edited("poisson_radius_zero", 1, "radius > 0", put(*mechanism, "radius", "0"), lossy["poisson_ball"])
+    edited("loss_unknown", 2, "needs one of", put("run", "loss", "kind", "hinge"))
+    edited("loss_key_missing", 2, "missing key", lambda p: p["run"]["loss"].pop("target_bound"), lossy["poisson_clip"])
+    edited("loss_of_another_kind", 1, "L4 is needed here, got L1",
+           put("run", "loss", LOGISTIC | {"kind": "smoothed-hinge", "smoothing": "4"}))
+    edited("loss_in_another_ball", 1, "radius is not what the run implies",
+           at("L5", "args", "radius", "0.5", lossy["poisson_ball"]), lossy["poisson_ball"])
+    edited("counts_not_assumed", 1, "assumptions: not what",
+           lambda p: p.update(assumptions=[a for a in p["assumptions"] if a["id"] != "counts"]), lossy["poisson_ball"])
+    edited("domain_not_assumed", 1, "assumptions: not what",
+           lambda p: p.update(assumptions=[a for a in p["assumptions"] if a["id"] != "domain"]),
+           lossy["least_squares_ball"])
+    for name, theorem, key in (
+        ("least_squares_ball", "L2", "gradient_bound"), ("huber", "L3", "smoothness"),
+        ("smoothed_hinge", "L4", "smoothness"), ("poisson_ball", "L5", "smoothness"),
+        ("poisson_both", "L5", "smoothness"), ("softmax", "L6", "gradient_bound"),
+    ):
+        stated = Fraction(lossy[name]["predicate"]["proof"]["steps"][0]["concludes"][key])
+        edited(f"{name}_{key}_understated", 1, f"{key} is",
+               at(theorem, "concludes", key, exact(stated - Fraction(1, 10**17)), lossy[name]), lossy[name])
     edited("convexity_above_smoothness", 1, "strong_convexity <= smoothness",
            put("run", "loss", CONVEX | {"strong_convexity": "1.5"}))
     edited("expansive_without_radius", 1, "without a radius", put(*mechanism, "step_size", "50"))
