@@ -17,7 +17,7 @@ from typing import Any
 from accountant import Derivation, enclose, enclose_all
 from accountant.exact import canonical, outward
 from accountant.quantities import GaussianWitness
-from certify.files import write_atomically
+from certify.files import make_directory, write_atomically
 from certify.result import Result
 from certify.spec import canonical_json
 
@@ -158,7 +158,7 @@ def make_envelope(statement: Mapping[str, Any]) -> dict[str, Any]:
 def write_certificate(result: Result, directory: str | Path, *, created: datetime | None = None) -> Path:
     """Write `directory/certificate.json`, whole or not at all; the directory is made. Returns its path."""
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     path = directory / FILE_NAME
     write_atomically(path, json.dumps(make_envelope(make_statement(result, created=created)), indent=1) + "\n")
     return path

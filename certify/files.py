@@ -24,6 +24,15 @@ def output_directory(name: str | Path | None) -> Path | None:
     return path
 
 
+def make_directory(path: Path) -> Path:
+    """Make it, and those above it, where they are missing. Raises UsageError where that is refused."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UsageError(f"{path}: cannot be made: {problem.strerror}") from None
+    return path
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that a reader sees the old one or the new one, never a half."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

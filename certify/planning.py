@@ -260,13 +260,13 @@ def write_plan(plan: Plan, directory: str | Path) -> tuple[Path, Path]:
     Raises:
         UsageError: matplotlib is missing; then nothing is written.
     """
-    from certify.files import write_atomically
+    from certify.files import make_directory, write_atomically
     from certify.pictures import draw_plan
 
     picture = io.BytesIO()
     draw_plan(plan, picture)
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     paths = directory / "plan.json", directory / "plan.png"
     write_atomically(paths[0], json.dumps(plan.as_json(), indent=1, ensure_ascii=False) + "\n")
     write_atomically(paths[1], picture.getvalue())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,5 +102,7 @@ def execute(
     certificate = write_certificate(result, output)
     record, model = output / RECORD_FILE, output / MODEL_FILE
     write_atomically(record, json.dumps(state.record.public(), indent=2, sort_keys=True) + "\n")
-    np.save(model, state.parameters.numpy(), allow_pickle=False)
+    released = BytesIO()
+    np.save(released, state.parameters.numpy(), allow_pickle=False)
+    write_atomically(model, released.getvalue())
     return Execution(result, learned, state, retrained, certificate, record, model)
