@@ -174,10 +174,10 @@ class ThreatTable(_Table):
         "replace-one", description='what "neighbouring" means; "remove-one" zeroes the record\'s data gradient'
     )
     reference: Literal["retrain", "retrain-T", "stationary"] = Field(
-        "retrain", description='compared with retraining for T + K epochs, for T epochs, or with the stationary law'
+        "retrain", description="compared with retraining for T + K epochs, for T epochs, or with the stationary law"
     )
     release: Literal["final", "all"] = Field(
-        "final", description='what the observer sees: the last model, or the one after learning and every request'
+        "final", description="what the observer sees: the last model, or the one after learning and every request"
     )
 
 

@@ -92,7 +92,6 @@ def test_requests_fill_the_last_batch_first_and_cumulate():
     [
         ({"radius": 3}, None, "radius: the witness is for runs without projection; leave radius out"),
         ({"release": "all"}, None, 'the witness compares with "retrain" and shows the "final" model only'),
-        ({"reference": "retrain-T"}, None, "reference, release"),
         ({"requests": (5,)}, 0, "position: 5 records do not fit in batches 0 to 0 of 3"),
         ({}, 3, "position: 1 records do not fit in batches 0 to 3 of 3"),
     ],
