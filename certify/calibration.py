@@ -12,9 +12,18 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from accountant import Derivation, NoisySGD, derive_from_distance, derive_published, derive_witness, enclose
-from accountant.arithmetic import Float
+from accountant import (
+    Derivation,
+    NoisySGD,
+    derive_from_distance,
+    derive_published,
+    derive_timeline,
+    derive_witness,
+    enclose,
+)
+from accountant.arithmetic import Exact, Float
 from accountant.arithmetic.floats import gaussian_mu
+from accountant.baselines import chien2024_epochs
 from accountant.exact import decimal, exact, round_decimal
 from accountant.kernel import evaluate
 from certify import tuning
@@ -41,7 +50,7 @@ class Calibration:
     parameter: str
     value: str | int | list[int]
     result: Result
-    published: Mapping[str, str | None]
+    published: Mapping[str, str | list[int] | None]
     note: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -171,10 +180,45 @@ def _note(result: Result, tune: str) -> str | None:
     return f"retraining ({mechanism.epochs} epochs) is no dearer than unlearning for {of}"
 
 
-def _published(run: Run, tune: str) -> dict[str, str | None]:
-    if tune != "noise_std":
-        return {}
-    return {name: _shown(value) for name, value in published_noise(run).items()}
+def _published(run: Run, tune: str) -> dict[str, str | list[int] | None]:
+    """What the published bounds need of the tuned parameter: a noise, or the epochs of each request."""
+    if tune == "noise_std":
+        return {name: _shown(value) for name, value in published_noise(run).items()}
+    return published_epochs(run) if tune == "unlearning_epochs" else {}
+
+
+def published_epochs(run: Run) -> dict[str, list[int] | None]:
+    """The least K of each request by the published sequential bound (P1s): in one form throughout, and as the
+    authors' code
+    mixes its two forms; None where it says nothing."""
+    mechanism = run.mechanism
+    names = {"chien2024_sequential": "loose", "chien2024_sequential_code": "authors-code"}
+    speaks = (mechanism.batch_order, mechanism.reference, mechanism.release) == ("fixed", "retrain", "final")
+    if (
+        not speaks
+        or mechanism.initial_distance
+        or max(mechanism.requests) > mechanism.batch_size
+        or not mechanism.epochs
+    ):
+        return dict.fromkeys(names)
+    first = derive_timeline(mechanism).premises[:2]
+    contraction, shift = (evaluate(rate, Exact()) for rate in first)
+    if not 0 < contraction.factor < 1 or not shift.distance:
+        return dict.fromkeys(names)
+    known = {
+        "contraction": float(contraction.factor),
+        "shift": float(shift.distance),
+        "variance": float(2 * mechanism.step_size * mechanism.noise_std**2),
+        "batches": mechanism.batches,
+        "sizes": mechanism.requests,
+        "epsilon": float(run.target_epsilon),
+        "delta": float(run.target_delta),
+        "diameter": None if mechanism.diameter is None else float(mechanism.diameter),
+    }
+    try:
+        return {name: chien2024_epochs(**known, form=form) for name, form in names.items()}
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return dict.fromkeys(names)
 
 
 def check_doubles(run: Run) -> None:

@@ -93,13 +93,28 @@ def calibration_text(calibration: Calibration) -> str:
         ("ε", _interval(result.epsilon)),
         ("target", f"ε ≤ {result.epsilon['target']} at δ = {result.delta}"),
     ]
-    names = {"chien2024": "Chien et al. 2024", "chien2024_finite_T": "Chien et al. 2024, finite T"}
+    names = {
+        "chien2024": "Chien et al. 2024",
+        "chien2024_finite_T": "Chien et al. 2024, finite T",
+        "chien2024_sequential": "Chien et al. 2024, one request after the other",
+        "chien2024_sequential_code": "the same as in the authors' code",
+    }
     for name, needed in calibration.published.items():
-        ratio = "" if needed is None else f" ({float(needed) / float(value):.4g} times as much)"
-        rows.append((names[name], "says nothing here" if needed is None else f"needs {needed}{ratio}"))
+        rows.append((names[name], _needed(needed, value)))
     if calibration.note:
         rows.append(("note", calibration.note))
     return "\n".join([f"{result.verdict}: {MEANING[result.verdict]}", "", *_table(rows)])
+
+
+def _needed(needed: str | list[int] | None, ours: str | int | list[int]) -> str:
+    """What a published bound needs, and how much more that is."""
+    if needed is None:
+        return "says nothing here"
+    if isinstance(needed, list):
+        total = sum(ours) if isinstance(ours, list) else int(ours)
+        ratio = f" ({sum(needed) / total:.4g} times as many)" if total else ""
+        return f"needs {sum(needed)} in all{ratio}"
+    return f"needs {needed} ({float(needed) / float(ours):.4g} times as much)"
 
 
 def comparison_text(comparison: Comparison) -> str:

@@ -192,3 +192,17 @@ def test_every_request_counts() -> None:
     found = calibrate(run)
     assert [Fraction(r["epsilon"]) <= 1 for r in found.result.requests] == [True] * 3
     assert max(Fraction(r["epsilon"]) for r in found.result.requests) > 1 - Fraction(1, 10**7)
+
+
+def test_epochs_of_a_sequence_beside_the_authors() -> None:
+    """Full batch, MNIST, σ = .03, T = 1000, ε = 1: the first 12 requests of the authors' own lists."""
+    run = mnist(mechanism={"batch_size": 11264, "epochs": 1000, "noise_std": "0.03"}, requests={"sizes": [1] * 12})
+    del run["mechanism"]["unlearning_epochs"]
+    found = calibrate(run, tune="unlearning_epochs")
+    lists = json.loads((Path(__file__).parents[1] / "oracles" / "data" / "sequential_mnist.json").read_text())
+    theirs = lists["MNIST|sequential|eps=1|sigma=0.03|b=full"]
+    assert found.published["chien2024_sequential"] == theirs["consistent_loose_k"][1:13]
+    assert found.published["chien2024_sequential_code"] == theirs["official_code_k"][1:13]
+    assert isinstance(found.value, list)
+    assert all(ours <= other for ours, other in zip(found.value, theirs["official_code_k"][1:13], strict=True))
+    assert found.as_json()["published"]["chien2024"] == {"value": None}
