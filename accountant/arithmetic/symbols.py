@@ -25,16 +25,22 @@ class Count(int):
         count.symbol = symbol
         return count
 
-    def __add__(self, other: int) -> Count:
+    def __add__(self, other: int | sympy.Expr) -> Count | sympy.Expr:
+        if isinstance(other, sympy.Basic):
+            return self.symbol + other
         return Count(int(self) + int(other), self.symbol + symbol_of(other))
 
-    def __sub__(self, other: int) -> Count:
+    def __sub__(self, other: int | sympy.Expr) -> Count | sympy.Expr:
+        if isinstance(other, sympy.Basic):
+            return self.symbol - other
         return Count(int(self) - int(other), self.symbol - symbol_of(other))
 
     def __rsub__(self, other: int) -> Count:
         return Count(int(other) - int(self), symbol_of(other) - self.symbol)
 
-    def __mul__(self, other: int) -> Count:
+    def __mul__(self, other: int | sympy.Expr) -> Count | sympy.Expr:
+        if isinstance(other, sympy.Basic):
+            return self.symbol * other
         return Count(int(self) * int(other), self.symbol * symbol_of(other))
 
     __radd__ = __add__
