@@ -13,6 +13,7 @@ from accountant.flow import Flows
 from accountant.kernel import Derivation, apply, evaluate
 from accountant.losses import DerivedLoss
 from accountant.mechanisms import NoisySGD
+from accountant.quantities import LossBounds
 from accountant.restart import best_restart
 from accountant.string import corners
 from accountant.theorems.transport import distance_at
@@ -37,7 +38,8 @@ def _timeline(mechanism: NoisySGD, runs: History) -> Derivation:
     loss, constants = _loss(mechanism), mechanism.loss.constants()
     made: dict[tuple[Fraction, int], tuple[Derivation, Derivation]] = {}
     for phase in runs.phases:
-        made.setdefault((phase.step_size, phase.batch_size), _rates(mechanism, phase, loss, constants))
+        if (phase.step_size, phase.batch_size) not in made:
+            made[phase.step_size, phase.batch_size] = _rates(mechanism, phase, loss, constants)
     return apply(
         theorems.requests,
         *(rate for phase in runs.phases for rate in made[phase.step_size, phase.batch_size]),
@@ -47,7 +49,10 @@ def _timeline(mechanism: NoisySGD, runs: History) -> Derivation:
     )
 
 
-def _rates(mechanism, phase: Phase, loss, constants) -> tuple[Derivation, Derivation]:
+def _rates(
+    mechanism: NoisySGD, phase: Phase, loss: tuple[Derivation, ...], constants: LossBounds
+) -> tuple[Derivation, Derivation]:
+    """C1 and C2 of one phase."""
     contraction = apply(
         theorems.contraction,
         *loss,
@@ -110,7 +115,7 @@ def derive_lower(mechanism: NoisySGD, delta: Fraction | str, request: int = 0) -
     if hides_position(mechanism, request):
         return search_secret_witness(mechanism, _loss(mechanism), delta)
     straight = derive_witness(mechanism, request)
-    if straight is None or mechanism.batch_order == "secret":  # the straight witness knows the batch
+    if straight is None:
         return None
     lower = derive_epsilon(straight, delta)
     if mechanism.release == "all":
