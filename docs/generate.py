@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from accountant.exact import canonical  # noqa: E402
 from accountant.kernel import ASSUMPTIONS, THEOREMS, Theorem  # noqa: E402
-from certify.spec import TABLES  # noqa: E402
+from certify.tables import TABLES  # noqa: E402
 
 NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code, then run `python docs/generate.py`. -->"
 VECTORS = Path("tests/vectors/reject/theorems")
@@ -225,7 +225,7 @@ def run_file_page() -> str:
 
 
 def _run_table() -> Any:
-    from certify.spec import RunTable
+    from certify.tables import RunTable
 
     return RunTable
 

@@ -14,7 +14,8 @@ from accountant import InvalidLoss
 from certify import checker
 from certify.certificate import make_envelope, make_statement
 from certify.result import certify
-from certify.spec import IN_A_BALL, LOSSES, TABLES, read_run
+from certify.spec import read_run
+from certify.tables import IN_A_BALL, LOSSES, TABLES
 from tests.certify.runs import EXAMPLES, tables
 
 M, X = {"regularization": "0.1"}, {"feature_norm": "3/2"}

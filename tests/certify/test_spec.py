@@ -18,7 +18,8 @@ from hypothesis import given, settings
 
 from accountant.exact import canonical
 from certify.errors import UsageError
-from certify.spec import TABLES, canonical_json, read_run
+from certify.spec import canonical_json, read_run
+from certify.tables import TABLES
 from tests.certify.runs import EXAMPLES, REJECT, constants, mnist, plumbline, refused, tables, to_toml, valid_runs
 
 EXPECTED: dict[str, list[str]] = json.loads((REJECT / "expected.json").read_text("utf-8"))

@@ -1,0 +1,212 @@
+"""The tables of a run file, as pydantic models: every key with its type, default and meaning."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from accountant import (
+    ConstantLoss,
+    HuberLoss,
+    LeastSquaresLoss,
+    LogisticLoss,
+    PoissonLoss,
+    SmoothedHingeLoss,
+    SoftmaxLoss,
+)
+from accountant.exact import MAX_CHARACTERS, canonical, exact
+
+
+def _number(value: Any) -> Fraction:
+    try:
+        number = exact(value, "value")
+    except (TypeError, ValueError) as problem:
+        raise ValueError(str(problem).removeprefix("value: ")) from None
+    if abs(number) >= 10**MAX_CHARACTERS or len(canonical(number)) > MAX_CHARACTERS:
+        raise ValueError(f"the number has more than {MAX_CHARACTERS} digits when written out; write a shorter one")
+    return number
+
+
+def _whole(value: Any) -> int:
+    number = _number(value)
+    if number.denominator != 1:
+        raise ValueError(f"{canonical(number)} must be a whole number")
+    return int(number)
+
+
+def _one_or_more(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _step_size(value: Any) -> Fraction | str:
+    return value if value in ("1/L", "2/(L+m)") else _number(value)
+
+
+Number = Annotated[Fraction, BeforeValidator(_number)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Wholes = Annotated[list[Whole], BeforeValidator(_one_or_more)]
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class MechanismTable(Table):
+    kind: Literal["pnsgd"] = Field(description="the mechanism; this version certifies projected noisy SGD")
+    samples: Whole = Field(description="n, number of records")
+    batch_size: Whole = Field(
+        description="b, records of a mini-batch; every epoch visits l = n/b fixed batches in order"
+    )
+    epochs: Whole = Field(description="T, epochs of learning; 0 = none")
+    unlearning_epochs: Wholes = Field(
+        [0], description="K, one number or one for each request; 0 = a claim about learning itself"
+    )
+    noise_std: Number = Field(description="σ: each step adds N(0, 2ησ² I)")
+    step_size: Annotated[Fraction | str, BeforeValidator(_step_size)] = Field(
+        "1/L", description='η: a number, "1/L" or "2/(L+m)"; at most 2/L without a radius'
+    )
+    radius: Number | None = Field(None, description="R of the ball that every step projects on; absent = no projection")
+    initial_distance: Number = Field(Fraction(0), description="W∞ distance of the two starts")
+    batch_order: Literal["fixed", "secret"] = Field(
+        "fixed", description='"fixed": the worst batch counts; "secret": drawn uniformly, never shown, the mean counts'
+    )
+    remainder: Literal["error", "drop"] = Field("error", description="what to do where b does not divide n")
+
+
+_M = Field(description="m of the regulariser (m/2)|θ|²")
+_X = Field(Fraction(1), description="largest norm of a record's features")
+_CLIP = Field(None, description="norm to which each record's data gradient is clipped; absent = none")
+
+
+class LogisticTable(Table):
+    kind: Literal["logistic"] = Field(description="binary logistic regression; the constants are derived")
+    regularization: Number = _M
+    feature_norm: Number = _X
+    clip: Number | None = _CLIP
+
+
+class LeastSquaresTable(Table):
+    kind: Literal["least-squares"] = Field(
+        description="least squares (⟨x,θ⟩ − y)²/2; the constants are derived; needs a clip, or mechanism.radius"
+    )
+    regularization: Number = _M
+    feature_norm: Number = _X
+    target_bound: Number = Field(description="largest size of a record's target y")
+    clip: Number | None = _CLIP
+
+
+class HuberTable(Table):
+    kind: Literal["huber"] = Field(
+        description="Huber regression: least squares with linear tails; the constants are derived"
+    )
+    regularization: Number = _M
+    feature_norm: Number = _X
+    threshold: Number = Field(description="residual beyond which the loss is linear")
+    clip: Number | None = _CLIP
+
+
+class SmoothedHingeTable(Table):
+    kind: Literal["smoothed-hinge"] = Field(
+        description="binary classification with a hinge whose corner is a parabola; the constants are derived"
+    )
+    regularization: Number = _M
+    feature_norm: Number = _X
+    smoothing: Number = Field(description="margin below 1 over which the hinge is quadratic")
+    clip: Number | None = _CLIP
+
+
+class PoissonTable(Table):
+    kind: Literal["poisson"] = Field(
+        description="Poisson regression exp⟨x,θ⟩ − y⟨x,θ⟩; the constants are derived; needs a clip, or mechanism.radius"
+    )
+    regularization: Number = _M
+    feature_norm: Number = _X
+    target_bound: Number = Field(description="largest count y of a record")
+    clip: Number | None = _CLIP
+
+
+class SoftmaxTable(Table):
+    kind: Literal["softmax"] = Field(description="multi-class logistic regression; the constants are derived")
+    regularization: Number = _M
+    feature_norm: Number = _X
+    classes: Whole = Field(description="number of classes")
+    clip: Number | None = Field(
+        None, description="as for logistic, but at least √2·feature_norm: an active clip may break convexity here"
+    )
+
+
+class ConstantsTable(Table):
+    kind: Literal["constants"] = Field(description="a loss known by its constants, which somebody attests")
+    smoothness: Number = Field(description="L of the regularised loss")
+    strong_convexity: Number = Field(description="m, from the regulariser")
+    gradient_bound: Number = Field(description="M, bound on the norm of one record's data gradient")
+
+
+class RequestsTable(Table):
+    sizes: Wholes = Field([1], description="records erased by each request, in order")
+
+
+class TargetTable(Table):
+    epsilon: Number = Field(description="ε to be met")
+    delta: Annotated[Fraction | str, BeforeValidator(lambda v: v if v == "1/n" else _number(v))] = Field(
+        "1/n", description='δ: a number in (0, 1), or "1/n"'
+    )
+
+
+class ThreatTable(Table):
+    neighbours: Literal["replace-one", "remove-one"] = Field(
+        "replace-one", description='what "neighbouring" means; "remove-one" zeroes the record\'s data gradient'
+    )
+    reference: Literal["retrain", "retrain-T", "stationary"] = Field(
+        "retrain", description="compared with retraining for T + K epochs, for T epochs, or with the stationary law"
+    )
+    release: Literal["final", "all"] = Field(
+        "final", description="what the observer sees: the last model, or the one after learning and every request"
+    )
+
+
+class AttestTable(Table):
+    text: str = Field(description="what is attested, and by whom", max_length=10_000)
+    date: str = Field(description="when, as YYYY-MM-DD", pattern=r"^\d{4}-\d{2}-\d{2}$")
+    evidence: str | None = Field(None, description="SHA-256 of the evidence", pattern=r"^[0-9a-f]{64}$")
+
+
+class RunTable(Table):
+    mechanism: MechanismTable
+    loss: Annotated[
+        LogisticTable
+        | LeastSquaresTable
+        | HuberTable
+        | SmoothedHingeTable
+        | PoissonTable
+        | SoftmaxTable
+        | ConstantsTable,
+        Field(discriminator="kind"),
+    ]
+    requests: RequestsTable = RequestsTable()
+    target: TargetTable
+    threat: ThreatTable = ThreatTable()
+    attest: AttestTable | None = None
+
+
+LOSSES = {
+    "logistic": (LogisticTable, LogisticLoss),
+    "least-squares": (LeastSquaresTable, LeastSquaresLoss),
+    "huber": (HuberTable, HuberLoss),
+    "smoothed-hinge": (SmoothedHingeTable, SmoothedHingeLoss),
+    "poisson": (PoissonTable, PoissonLoss),
+    "softmax": (SoftmaxTable, SoftmaxLoss),
+    "constants": (ConstantsTable, ConstantLoss),
+}
+IN_A_BALL = (LeastSquaresLoss, PoissonLoss)  # the losses whose constants depend on the mechanism's radius
+
+TABLES: dict[str, tuple[type[Table], ...]] = {
+    "mechanism": (MechanismTable,),
+    "loss": tuple(table for table, _ in LOSSES.values()),
+    "requests": (RequestsTable,),
+    "target": (TargetTable,),
+    "threat": (ThreatTable,),
+    "attest": (AttestTable,),
+}
