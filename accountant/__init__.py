@@ -9,6 +9,7 @@ from accountant.derive import (
     derive,
     derive_distance,
     derive_epsilon,
+    derive_farthest,
     derive_from_distance,
     derive_lower,
     derive_published,
@@ -21,6 +22,7 @@ from accountant.enclose import Enclosure, Indeterminate, enclose, enclose_all
 from accountant.explain import Explanation, explain
 from accountant.kernel import ASSUMPTIONS, THEOREMS, Derivation, TheoremError, apply, evaluate
 from accountant.losses import (
+    ClippedLoss,
     ConstantLoss,
     HuberLoss,
     InvalidLoss,
@@ -31,10 +33,12 @@ from accountant.losses import (
     SoftmaxLoss,
 )
 from accountant.mechanisms import InvalidMechanism, NoisySGD
+from accountant.scaled_sgd import ScaledSGD
 
 __all__ = [
     "ASSUMPTIONS",
     "THEOREMS",
+    "ClippedLoss",
     "ConstantLoss",
     "Derivation",
     "Enclosure",
@@ -47,6 +51,7 @@ __all__ = [
     "LogisticLoss",
     "NoisySGD",
     "PoissonLoss",
+    "ScaledSGD",
     "SmoothedHingeLoss",
     "SoftmaxLoss",
     "TheoremError",
@@ -54,6 +59,7 @@ __all__ = [
     "derive",
     "derive_distance",
     "derive_epsilon",
+    "derive_farthest",
     "derive_from_distance",
     "derive_lower",
     "derive_published",

@@ -36,7 +36,11 @@ class _Steps:
 
 
 def _steps(mechanism: NoisySGD) -> _Steps | None:
-    """None where no published bound speaks: another claim than unlearning against retraining, unequal starts, c ≥ 1."""
+    """None where no published bound speaks: another claim than unlearning against retraining, unequal starts, c ≥ 1,
+    a loss that is not convex."""
+    constants = mechanism.loss.constants()
+    if not constants.convex or mechanism.step_size * constants.smoothness > 2:
+        return None
     claim = (mechanism.reference, mechanism.release, mechanism.batch_order)
     if claim != ("retrain", "final", "fixed") or mechanism.initial_distance:
         return None
@@ -99,7 +103,7 @@ def derive_langevin(mechanism: NoisySGD, delta: Fraction | str) -> Derivation | 
 
 def _langevin_steps(mechanism: NoisySGD) -> _Steps | None:
     constants = mechanism.loss.constants()
-    if mechanism.batches > 1 or mechanism.step_size * constants.smoothness > 1:
+    if not constants.convex or mechanism.batches > 1 or mechanism.step_size * constants.smoothness > 1:
         return None
     return _steps(mechanism) if len(mechanism.requests) <= MOST_LANGEVIN_REQUESTS else None
 
@@ -183,7 +187,7 @@ def _descent_arguments(mechanism: NoisySGD) -> dict[str, Fraction | int] | None:
     size, k = mechanism.requests[0], mechanism.unlearning_epochs[0]
     claim = (mechanism.reference, mechanism.release)
     one = len(mechanism.requests) == 1 and size == 1 and k >= 1 and mechanism.batches == 1
-    if not one or claim != ("retrain", "final") or constants.gradient_bound == 0:
+    if not one or claim != ("retrain", "final") or constants.gradient_bound == 0 or not constants.convex:
         return None
     if not 0 < constants.strong_convexity < constants.smoothness:
         return None

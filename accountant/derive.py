@@ -3,18 +3,22 @@ here."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from accountant import theorems
 from accountant.arithmetic import Ball, Exact
-from accountant.enclose import LEAST_PRECISION, precision
+from accountant.enclose import LEAST_PRECISION, enclose, precision
 from accountant.exact import exact
+from accountant.fallback import choose_rates, step_theorems
 from accountant.flow import Flows
-from accountant.kernel import Derivation, apply, evaluate
-from accountant.losses import DerivedLoss
+from accountant.kernel import THEOREMS, Derivation, apply, evaluate
+from accountant.late import covers, search_range
+from accountant.losses import DerivedLoss, ScaledLoss
 from accountant.mechanisms import NoisySGD
-from accountant.quantities import LossBounds
 from accountant.restart import best_restart
+from accountant.scaled import derive_scaled
 from accountant.string import corners
 from accountant.theorems.transport import distance_at
 from accountant.timeline import History, Phase, hides_position, history, stretches, unlearning_epochs
@@ -26,49 +30,79 @@ RENYI_ORDERS = tuple(Fraction(order) for order in ("1.5", *["2", "3", "4", "8", 
 def _loss(mechanism: NoisySGD) -> tuple[Derivation, ...]:
     """The derivation of the loss's constants; none where they are attested."""
     loss = mechanism.loss
+    if isinstance(loss, ScaledLoss):
+        return (derive_scaled(loss),)
     return (apply(loss.theorem, **loss.arguments()),) if isinstance(loss, DerivedLoss) else ()
 
 
 def derive_timeline(mechanism: NoisySGD, request: int = 0) -> Derivation:
-    """T10: the timeline of the claim on one request (0-based), from C1 and C2, each made once for equal phases."""
+    """T10: the timeline of the claim on one request (0-based), from C1 and C2, or what stands in for them (T22, T23).
+
+    Raises:
+        InvalidMechanism: no theorem bounds the steps of a loss that is not convex.
+    """
     return _timeline(mechanism, history(mechanism, request))
 
 
-def _timeline(mechanism: NoisySGD, runs: History) -> Derivation:
-    loss, constants = _loss(mechanism), mechanism.loss.constants()
-    made: dict[tuple[Fraction, int], tuple[Derivation, Derivation]] = {}
-    for phase in runs.phases:
-        if (phase.step_size, phase.batch_size) not in made:
-            made[phase.step_size, phase.batch_size] = _rates(mechanism, phase, loss, constants)
+def derive_farthest(mechanism: NoisySGD, request: int = 0) -> Derivation:
+    """The timeline on which W∞ (T1) is the largest over the batches of a differing record: where steps expand the
+    record comes first, for then its shift is carried farthest; else it is that of `derive_timeline`."""
+    timeline, runs = derive_timeline(mechanism, request), history(mechanism, request)
+    if not any(block.expanding and block.shifts for block in timeline.glance.blocks):
+        return timeline
+    moved = tuple(replace(phase, records=tuple((0, n) for _, n in phase.records)) for phase in runs.phases)
+    rates = choose_rates(mechanism, runs).rates
+    return _timeline(mechanism, replace(runs, phases=moved), rates)
+
+
+def _timeline(mechanism: NoisySGD, runs: History, rates: tuple[str, ...] = ()) -> Derivation:
+    """Equal phases share their premises. rates: default, the best that the run may use."""
+    known = _Steps(mechanism)
+    chosen = rates or choose_rates(mechanism, runs).rates
+    pairs = (known.rates(phase, rate) for phase, rate in zip(runs.phases, chosen, strict=True))
     return apply(
         theorems.requests,
-        *(rate for phase in runs.phases for rate in made[phase.step_size, phase.batch_size]),
+        *(rate for pair in pairs for rate in pair),
         start=runs.start,
         diameter=mechanism.diameter,
         phases=runs.phases,
     )
 
 
-def _rates(
-    mechanism: NoisySGD, phase: Phase, loss: tuple[Derivation, ...], constants: LossBounds
-) -> tuple[Derivation, Derivation]:
-    """C1 and C2 of one phase."""
-    contraction = apply(
-        theorems.contraction,
-        *loss,
-        step_size=phase.step_size,
-        strong_convexity=constants.strong_convexity,
-        smoothness=constants.smoothness,
-    )
-    shift = apply(
-        theorems.gradient_shift,
-        *loss,
-        step_size=phase.step_size,
-        batch_size=phase.batch_size,
-        gradient_bound=constants.gradient_bound,
-        neighbours=mechanism.neighbours,
-    )
-    return contraction, shift
+class _Steps:
+    """C1, T22, T23 and C2 of one mechanism, each derived once for each kind of phase."""
+
+    def __init__(self, mechanism: NoisySGD):
+        self._mechanism = mechanism
+        self._loss, self._constants = _loss(mechanism), mechanism.loss.constants()
+        self._made: dict[tuple[str, Fraction, int], Derivation] = {}
+
+    def rates(self, phase: Phase, rate: str) -> tuple[Derivation, Derivation]:
+        """The two premises of T10 for one phase: what contracts and what shifts, or the drift twice."""
+        first = self.bound(phase, rate)
+        return first, first if rate == "T23" else self._once("C2", phase)
+
+    def bound(self, phase: Phase, rate: str) -> Derivation:
+        return self._once(rate, phase)
+
+    def _once(self, id: str, phase: Phase) -> Derivation:
+        key = id, phase.step_size, phase.batch_size
+        if key not in self._made:
+            self._made[key] = apply(THEOREMS[id], *self._loss, **self._arguments(id, phase))
+        return self._made[key]
+
+    def _arguments(self, id: str, phase: Phase) -> dict[str, Any]:
+        constants, step = self._constants, {"step_size": phase.step_size}
+        match id:
+            case "C1":
+                return step | {"strong_convexity": constants.strong_convexity, "smoothness": constants.smoothness}
+            case "T22":
+                return step | {"smoothness": constants.smoothness}
+            case "T23":
+                known = {"strong_convexity": constants.strong_convexity, "gradient_bound": constants.gradient_bound}
+                return step | known
+        known = {"gradient_bound": constants.gradient_bound, "neighbours": self._mechanism.neighbours}
+        return step | {"batch_size": phase.batch_size} | known
 
 
 def pull_taut(timeline: Derivation) -> Derivation:
@@ -101,16 +135,35 @@ def derive_upper(
     mechanism: NoisySGD, delta: Fraction | str, request: int = 0, bound: Derivation | None = None
 ) -> Derivation:
     """The ε that is proved for one request: T9 for one record in a secret order, else T11 on `bound` (default:
-    `derive`)."""
+    `derive`), or T24 where that gives less."""
     delta = exact(delta, "delta")
     if hides_position(mechanism, request):
         return derive_secret(derive_timeline(mechanism, request), delta)
-    return derive_epsilon(bound or derive(mechanism, request), delta)
+    upper = derive_epsilon(bound or derive(mechanism, request), delta)
+    return derive_range(mechanism, delta, request, upper) or upper
+
+
+def derive_range(mechanism: NoisySGD, delta: Fraction, request: int, upper: Derivation) -> Derivation | None:
+    """T24 on as many of the last epochs as is best; None where it does not speak, or gives no less than `upper`."""
+    if not covers(mechanism, request):
+        return None
+    late = search_range(mechanism, float(delta), float(enclose(upper).upper), request)
+    if late is None:
+        return None
+    found = apply(
+        theorems.range_before_noise,
+        pull_taut(_timeline(mechanism, late.before)),
+        _Steps(mechanism).bound(late.phase, late.rate),
+        phase=late.phase,
+        diameter=mechanism.diameter,
+        delta=delta,
+    )
+    return found if enclose(found).upper < enclose(upper).lower else None
 
 
 def derive_lower(mechanism: NoisySGD, delta: Fraction | str, request: int = 0) -> Derivation | None:
     """The best lower bound on ε for the class (m, L, M): T11 on T6, T6c for learning, T6m for a secret order; None
-    where there is none."""
+    where there is none, or where nothing is known of L."""
     delta = exact(delta, "delta")
     if hides_position(mechanism, request):
         return search_secret_witness(mechanism, _loss(mechanism), delta)
@@ -130,9 +183,11 @@ def derive_secret(timeline: Derivation, delta: Fraction) -> Derivation:
 
 
 def derive_witness(mechanism: NoisySGD, request: int = 0) -> Derivation | None:
-    """T6, the straight witness; None with a projection, with a reference whose start is not the run's own, or with a
-    secret order, which hides more than T6 knows of."""
+    """T6, the straight witness; None with a projection, with a reference whose start is not the run's own, with a
+    secret order, which hides more than T6 knows of, or where nothing is known of L."""
     erased = unlearning_epochs(mechanism, request)
+    if mechanism.loss.constants().smoothness is None:
+        return None
     if mechanism.radius is not None or (erased and mechanism.reference != "retrain"):
         return None
     if mechanism.batch_order == "secret":
@@ -164,12 +219,18 @@ def derive_published(mechanism: NoisySGD, delta: Fraction | str) -> dict[str, De
     """The published bounds that speak about this run, by name; none for learning, several requests, or c ≥ 1.
 
     "chien2024" is the form for finite T where there is a radius, else the converged one; "chien2024_finite_T" is
-    always the form for finite T, which the authors' code evaluates, with R = 0 where there is no radius.
+    always the form for finite T, which the authors' code evaluates, with R = 0 where there is no radius. Both are of
+    convex losses; "koloskova2025" is shown for the others, where there is a radius.
     """
+    constants = mechanism.loss.constants()
+    if not constants.convex:
+        return derive_clipped_published(mechanism, delta)
     size, k = mechanism.requests[0], mechanism.unlearning_epochs[0]
     if len(mechanism.requests) > 1 or k == 0 or size > mechanism.batch_size or mechanism.initial_distance:
         return {}
     if mechanism.reference != "retrain" or mechanism.release != "final":
+        return {}
+    if mechanism.step_size * constants.smoothness > 2:
         return {}
     contraction, shift = (evaluate(rate, Exact()) for rate in derive_timeline(mechanism).premises[:2])
     if not 0 < contraction.factor < 1 or shift.distance == 0:
@@ -189,12 +250,33 @@ def derive_published(mechanism: NoisySGD, delta: Fraction | str) -> dict[str, De
     return {"chien2024": apply(theorems.chien2024_converged, **known), "chien2024_finite_T": finite}
 
 
+def derive_clipped_published(mechanism: NoisySGD, delta: Fraction | str) -> dict[str, Derivation]:
+    """T11 on the published bound for clipped fine-tuning, both runs starting anywhere in the ball; for one request."""
+    k = mechanism.unlearning_epochs[0]
+    claim = (mechanism.reference, mechanism.release, len(mechanism.requests))
+    if mechanism.radius is None or not k or claim != ("retrain", "final", 1) or "T23" not in step_theorems(mechanism):
+        return {}
+    constants, step = mechanism.loss.constants(), mechanism.step_size
+    pair = apply(
+        theorems.koloskova2025,
+        contraction=1 - step * constants.strong_convexity,
+        shift=2 * step * constants.gradient_bound,
+        variance=2 * step * mechanism.noise_std**2,
+        steps=k * mechanism.batches,
+        diameter=mechanism.diameter,
+    )
+    return {"koloskova2025": derive_epsilon(pair, delta)}
+
+
 def derive_from_distance(mechanism: NoisySGD, request: int = 0) -> Derivation | None:
-    """T4a: what W∞ after learning gives when only the noise of the last unlearning phase is counted; None for K = 0."""
+    """T4a: what W∞ after learning gives when only the noise of the last unlearning phase is counted; None for K = 0,
+    or where the data may drive the runs apart in that phase too (T23)."""
     if not mechanism.unlearning_epochs[request] or mechanism.release == "all":
         return None
     timeline, runs = derive_timeline(mechanism, request), history(mechanism, request)
     last, before = runs.phases[-1:], len(runs.phases) - 1
+    if timeline.premises[-2].theorem.id == "T23":
+        return None
     return apply(
         theorems.unlearning_noise,
         derive_distance(timeline, before),

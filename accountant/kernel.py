@@ -37,6 +37,11 @@ ASSUMPTIONS: dict[str, str] = {
     "loss's constants hold there.",
     "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
     "output_noise": "Exact Gaussian noise is added once, to the released parameters alone; the steps add none.",
+    "noisy_sums": "Every step releases a sum with one term for each record of its batch, of norm at most the "
+    "sensitivity, plus exact Gaussian noise that the observer does not know; whatever it is divided by is public.",
+    "sampling": "The batches are drawn anew at every step as the schedule says, independently of the data, and the "
+    "observer does not see who is in them.",
+    "batches:disjoint": "Every record is in exactly one batch of each epoch; the order does not depend on the data.",
     "converged": "Learning ran until its distance to the minimiser was what the publication asks, however long.",
     "projection": "Every step ends with the projection on the ball of the given radius, and both starts lie in it.",
     "starts": "The two runs start at most initial_distance apart, independently of the data.",
@@ -44,9 +49,14 @@ ASSUMPTIONS: dict[str, str] = {
     "their number is the same.",
     "neighbours:remove-one": "Neighbouring datasets differ in that the data gradients of the named records are zero; "
     "the batches keep their size.",
+    "neighbours:add-or-remove-one": "Neighbouring datasets differ by one record that only one of them has.",
+    "other_releases": "Every other release in the budget is Gaussian-DP with its stated mu, about the same records and "
+    "neighbours; it may depend on what was released before.",
+    "weight_decay": "The regulariser is the weight decay (m/2)‖θ‖² with m = strong_convexity, alike for neighbours.",
     "batches:fixed": "The batches are fixed in advance, visited in the same order every epoch, and alike in both runs.",
     "batches:secret": "The assignment of the records to batches was drawn uniformly, independently of data and noise, "
     "is alike in both runs, and the observer does not know it.",
+    "release:sums": "The observer may see every noisy sum, and with it every iterate.",
     "release:final": "The observer sees the final model alone, and the requests were fixed in advance.",
     "release:all": "The observer sees the model after learning and after every request, and the requests were fixed "
     "in advance.",

@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Literal
 
 from accountant.exact import canonical, exact
-from accountant.losses import Loss
+from accountant.losses import Loss, ScaledLoss
+from accountant.quantities import LossBounds
 
 Neighbours = Literal["replace-one", "remove-one"]
 Reference = Literal["retrain", "retrain-T", "stationary"]
@@ -116,6 +117,10 @@ class NoisySGD:
     def _resolve_step_size(self) -> Fraction:
         constants = self.loss.constants()
         if self.step_size in ("1/L", "2/(L+m)"):
+            if constants.smoothness is None:
+                raise InvalidMechanism(
+                    "step_size", f'"{self.step_size}": nothing is known of the L of this loss; write a number'
+                )
             denominator = constants.smoothness
             if self.step_size == "2/(L+m)":
                 denominator = (constants.smoothness + constants.strong_convexity) / 2
@@ -125,13 +130,27 @@ class NoisySGD:
         step = exact(self.step_size, "step_size")
         if step <= 0:
             raise InvalidMechanism("step_size", f"{canonical(step)} must be positive")
-        if self.radius is None and step * constants.smoothness > 2:
+        if not constants.convex:
+            self._check_nonconvex_step(step, constants)
+        elif self.radius is None and step * constants.smoothness > 2:
+            of = " (L of the scaled loss)" if isinstance(self.loss, ScaledLoss) else ""
             raise InvalidMechanism(
                 "step_size",
-                f"{canonical(step)} > 2/L = {canonical(2 / constants.smoothness)}: the step is no contraction; "
+                f"{canonical(step)} > 2/L = {canonical(2 / constants.smoothness)}{of}: the step is no contraction; "
                 "take a smaller step or give a radius",
             )
         return step
+
+    def _check_nonconvex_step(self, step: Fraction, constants: LossBounds) -> None:
+        """Without C1 a step needs ηm ≤ 1 (T23), or smoothness and a ball (T22)."""
+        m, smooth = constants.strong_convexity, constants.smoothness is not None
+        if step * m > 1 and not (smooth and self.radius is not None):
+            other = ", or give a radius" if smooth else ""
+            raise InvalidMechanism(
+                "step_size",
+                f"{canonical(step)} > 1/m = {canonical(1 / m)}, and the loss is not convex: "
+                f"no theorem bounds the step; take a smaller one{other}",
+            )
 
     def _check_requests(self) -> None:
         epochs = (self.unlearning_epochs,) if isinstance(self.unlearning_epochs, int) else tuple(self.unlearning_epochs)

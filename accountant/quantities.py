@@ -10,11 +10,43 @@ Number = Any  # float, array, ball, Fraction or symbol
 
 @dataclass(frozen=True)
 class LossBounds:
-    """L, m, M: smoothness and strong convexity of the regularised loss, bound on one record's data gradient."""
+    """L, m, M: smoothness and strong convexity of the regularised loss, bound on one record's data gradient.
 
-    smoothness: Number
+    smoothness: None where nothing is known of it. convex: whether every record's data loss is; where it is not, m is
+    the regulariser's alone, (m/2)|θ|².
+    """
+
+    smoothness: Number | None
     strong_convexity: Number
     gradient_bound: Number
+    convex: bool = True
+
+
+@dataclass(frozen=True)
+class LinearLoss:
+    """A convex loss of one inner product ⟨x,θ⟩ a record, neither clipped nor scaled, and its regulariser m.
+
+    curvature: its data gradient changes by at most so much for each unit of θ. growth, floor: where that gradient has
+    norm a, by at most growth·a + floor. gradient_bound: of the data gradient's norm. None where there is no bound; one
+    of curvature and growth there is.
+    """
+
+    regularization: Number
+    curvature: Number | None
+    gradient_bound: Number | None
+    growth: Number | None = None
+    floor: Number = 0
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Adding or removing one record moves the sum of scaled gradients by at most `norm`, replacing one by twice that.
+
+    attained: some gradient reaches it; otherwise they only approach it.
+    """
+
+    norm: Number
+    attained: bool
 
 
 @dataclass(frozen=True)
@@ -37,6 +69,16 @@ class Shift:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """Two runs' steps of this size, whatever their data, map x and y to points at most factor·|x − y| + distance
+    apart."""
+
+    factor: Number
+    distance: Number
+    step_size: Number
+
+
+@dataclass(frozen=True)
 class Block:
     """`epochs` equal epochs of `batches` steps. `shifts`: (position, distance), ascending; other steps have none.
 
@@ -56,8 +98,8 @@ class Timeline:
     """Two runs side by side, `start` apart. `diameter` 2R caps their distance after every step; None: no projection.
 
     equal_starts: start = 0; uniform: every block has the same contraction and variance; single: at most one record
-    differs in each block. All are decided exactly. exact: the same timeline in fractions, kept where every contraction
-    is 1, so that they stay short; exact ties are frequent there.
+    differs in each block, and every other step is alike in both runs. All are decided exactly. exact: the same
+    timeline in fractions, kept where every contraction is 1, so that they stay short; exact ties are frequent there.
     """
 
     start: Number
@@ -109,8 +151,11 @@ class ApproximateDP:
 
 Quantity = (
     LossBounds
+    | LinearLoss
+    | Sensitivity
     | Contraction
     | Shift
+    | Drift
     | Timeline
     | Wasserstein
     | GaussianDP

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accountant.arithmetic import Arithmetic, Number
-from accountant.flow import Flows, Mark, shift_marks
+from accountant.flow import Flow, Flows, Mark, shift_marks, still, then
 from accountant.quantities import Timeline
 from accountant.theorems.shifts import Corner
 
@@ -28,16 +28,8 @@ Point = tuple[Mark, Number, Number]
 
 def staircase(A: Arithmetic, flows: Flows, start: Mark, distance: Number) -> list[Point]:
     """(mark, V, D) in units of the last step: at `start`, just before each shift that can matter, and at the end."""
-    timeline = flows.timeline
-    late = [
-        (block, start.epoch if i == start.block else 0) for i, block in enumerate(timeline.blocks) if i >= start.block
-    ]
-    expanding = sum((block.epochs - first) * len(block.shifts) for block, first in late if block.expanding)
-    if expanding > MOST_MARKS:
-        raise TooLong(
-            f"{expanding} shift steps with c > 1, at most {MOST_MARKS} are supported; take a step size of at most 2/L"
-        )
-    marks = [*shift_marks(timeline, start, flows.end), flows.end]
+    _refuse_long(flows.timeline, start)
+    marks = [*shift_marks(flows.timeline, start, flows.end), flows.end]
     at, w, v = start, distance, A.of(0)
     local, rates = [(w, v)], []
     for mark in marks:
@@ -53,6 +45,18 @@ def staircase(A: Arithmetic, flows: Flows, start: Mark, distance: Number) -> lis
     return points
 
 
+def _refuse_long(timeline: Timeline, start: Mark) -> None:
+    late = [
+        (block, start.epoch if i == start.block else 0) for i, block in enumerate(timeline.blocks) if i >= start.block
+    ]
+    expanding = sum((block.epochs - first) * len(block.shifts) for block, first in late if block.expanding)
+    if expanding > MOST_MARKS:
+        raise TooLong(
+            f"{expanding} shift steps with c > 1, at most {MOST_MARKS} are supported; "
+            "take a smaller step, or fewer epochs"
+        )
+
+
 def corners(
     A: Arithmetic, timeline: Timeline, start: Mark = _START, distance: Number | None = None
 ) -> tuple[Corner, ...]:
@@ -65,6 +69,9 @@ def corners(
         TooLong: c > 1 with too many shift steps.
     """
     distance = timeline.start if distance is None else distance
+    if any(block.expanding for block in timeline.blocks[start.block :]):
+        marks = _expanding_hull(A, Flows(A, timeline), start, distance)
+        return _runs(marks if distance != 0 else _with_first_shift(timeline, start, marks))
     _, *inner, end = staircase(A, Flows(A, timeline), start, distance)
     hull = [(start, A.of(0), A.of(0))]  # the string starts at (0, 0), below D_0 = C_0·z_0
     for point in inner:
@@ -86,6 +93,30 @@ def _bends_down(a: Point, b: Point, c: Point) -> bool:
     left = (b[2] - a[2]) * (c[1] - a[1])
     right = (c[2] - a[2]) * (b[1] - a[1])
     return bool(left - right > _TIE * (abs(left) + abs(right)))
+
+
+def _expanding_hull(A: Arithmetic, flows: Flows, start: Mark, distance: Number) -> list[Mark]:
+    """The same corners from the stretches between them: where c > 1 units of the last step lose what comes late, while
+    here only positive numbers of like size are added."""
+    _refuse_long(flows.timeline, start)
+    hull, pending, at = [(start, still(A))], still(A), start  # each with the flow from the corner before
+    for mark in [*shift_marks(flows.timeline, start, flows.end), flows.end]:
+        pending, at = then(A, pending, flows.between(at, mark)), mark
+        if mark != flows.end and not pending.variance > 0:
+            continue  # without noise in between, the lower of two points counts: the earlier one
+        while len(hull) >= 2 and _above_chord(A, hull[-1][1], pending, distance if len(hull) == 2 else A.of(0)):
+            pending = then(A, hull.pop()[1], pending)
+        hull.append((mark, pending))
+        pending = still(A)
+    return [mark for mark, _ in hull[1:-1]]
+
+
+def _above_chord(A: Arithmetic, first: Flow, second: Flow, distance: Number) -> bool:
+    """Between the two flows the staircase lies above the chord over both (clearly: a tie keeps the corner)."""
+    whole, arrived = then(A, first, second), first.rate * distance + first.shift
+    left = arrived * whole.variance
+    right = (whole.rate * distance + whole.shift) * second.rate * first.variance
+    return bool(left - right > _TIE * (left + right))
 
 
 def _with_first_shift(timeline: Timeline, start: Mark, marks: list[Mark]) -> list[Mark]:

@@ -109,9 +109,10 @@ def stretches(mechanism: NoisySGD, request: int = 0) -> tuple[History, ...]:
 
 
 def hides_position(mechanism: NoisySGD, request: int) -> bool:
-    """Whether T9 speaks about the claim: a secret order, one differing record, equal starts, c ≤ 1."""
+    """Whether T9 speaks about the claim: a convex loss, a secret order, one differing record, equal starts, c ≤ 1."""
     return (
         mechanism.batch_order == "secret"
+        and mechanism.loss.constants().convex
         and request == 0
         and mechanism.requests[0] == 1
         and mechanism.initial_distance == 0

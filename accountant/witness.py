@@ -182,6 +182,8 @@ def search_curved_witness(
     runs, constants = history(mechanism, request), mechanism.loss.constants()
     if mechanism.radius is not None or unlearning_epochs(mechanism, request) or runs.start or len(runs.phases) != 1:
         return None
+    if not constants.convex:
+        return None
     (phase,) = runs.phases
     room = float(constants.smoothness - constants.strong_convexity) * (1 - 1e-12)  # a tie would be open in balls
     if len(phase.records) != 1 or room <= 0 or not constants.gradient_bound:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from certify.claims import Verdict
     from certify.comparison import Comparison, compare
     from certify.errors import Exit, OutOfReach, UsageError
+    from certify.outcome import Result
     from certify.planning import Plan, plan
-    from certify.result import Result, certify
+    from certify.result import certify
     from certify.spec import Run, read_run
     from certify.verification import Verification, verify
 
@@ -32,7 +33,7 @@ _HOME = {
     "Exit": "errors",
     "OutOfReach": "errors",
     "Plan": "planning",
-    "Result": "result",
+    "Result": "outcome",
     "Run": "spec",
     "UsageError": "errors",
     "Verdict": "claims",

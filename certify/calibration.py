@@ -24,18 +24,21 @@ from accountant import (
 from accountant.arithmetic import Exact, Float
 from accountant.arithmetic.floats import gaussian_mu
 from accountant.baselines import chien2024_epochs
-from accountant.exact import decimal, exact, round_decimal
+from accountant.exact import canonical, decimal, exact, round_decimal
 from accountant.kernel import evaluate
 from certify import tuning
 from certify.claims import Verdict, make_claim, refusals
 from certify.errors import OutOfReach, UsageError
-from certify.result import Result, summarise
-from certify.spec import Run, load_tables, read_run
+from certify.outcome import Result
+from certify.result import summarise
+from certify.spec import Run, is_training, load_tables, read_run
+from certify.training_tuning import calibrate_training
 
 DIGITS = 9  # significant digits of a calibrated value
 LEAST_NOISE = Fraction(10) ** -300
 MOST_NOISE = Fraction(10) ** 300
 _ATTEMPTS = 40
+_SMALL_STEP = "1e-9"  # where nothing is known of L
 
 
 @dataclass(frozen=True)
@@ -117,11 +120,15 @@ def calibrate(source: str | Path | Mapping[str, Any], *, tune: str = "noise_std"
         UsageError: malformed, or a run that no theorem covers.
         OutOfReach: no value meets the target, or every value does.
     """
+    tables = dict(source) if isinstance(source, Mapping) else load_tables(Path(source))
+    if is_training(tables):
+        value, result = calibrate_training(tables, tune)
+        shown = value if isinstance(value, int) else canonical(value)
+        return Calibration(tune, shown, result, {"chien2024": None})
     if tune not in PARAMETERS:
         raise UsageError(f"--tune: {tune!r} cannot be tuned in this version; write one of {', '.join(PARAMETERS)}")
-    tables = dict(source) if isinstance(source, Mapping) else load_tables(Path(source))
     if isinstance(tables.get("mechanism"), Mapping):
-        tables["mechanism"] = {tune: PARAMETERS[tune].start} | tables["mechanism"]
+        tables["mechanism"] = {tune: _start(tune, tables)} | tables["mechanism"]
     run = read_run(tables)
     check_doubles(run)
     if tune == "unlearning_epochs" and run.mechanism.unlearning_epochs == (0,):
@@ -134,6 +141,13 @@ def calibrate(source: str | Path | Mapping[str, Any], *, tune: str = "noise_std"
         published={"chien2024": None} | _published(run, tune),
         note=_note(result, tune),
     )
+
+
+def _start(tune: str, tables: Mapping[str, Any]) -> str:
+    """What stands in for the key when the run file leaves it out."""
+    loss = tables.get("loss")
+    unknown = isinstance(loss, Mapping) and loss.get("kind") == "clipped"
+    return _SMALL_STEP if tune == "step_size" and unknown else PARAMETERS[tune].start
 
 
 def _confirm(run: Run, tune: str) -> Result:
@@ -200,6 +214,9 @@ def published_epochs(run: Run) -> dict[str, list[int] | None]:
         or max(mechanism.requests) > mechanism.batch_size
         or not mechanism.epochs
     ):
+        return dict.fromkeys(names)
+    constants = mechanism.loss.constants()
+    if not constants.convex or mechanism.step_size * constants.smoothness > 2:
         return dict.fromkeys(names)
     first = derive_timeline(mechanism).premises[:2]
     contraction, shift = (evaluate(rate, Exact()) for rate in first)

@@ -18,7 +18,7 @@ from accountant import Derivation, enclose, enclose_all
 from accountant.exact import canonical, outward
 from accountant.quantities import GaussianWitness
 from certify.files import make_directory, write_atomically
-from certify.result import Result
+from certify.outcome import Result
 from certify.spec import canonical_json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -30,8 +30,8 @@ FILE_NAME = "certificate.json"
 class _Proof:
     """The derivations as a list of steps, each written once, premises first."""
 
-    def __init__(self, shown: Mapping[int, str]) -> None:
-        """`shown`: the decimal of the ε of a derivation, by its id, where it is on the front page."""
+    def __init__(self, shown: Mapping[int, dict[str, str]]) -> None:
+        """`shown`: what a derivation concludes, by its id, where it is on the front page."""
         self._shown = shown
         self.steps: list[dict[str, Any]] = []
         self._index: dict[bytes, int] = {}
@@ -49,6 +49,8 @@ class _Proof:
         if node.theorem.id == "T10":
             for phase in arguments["phases"]:
                 del phase["batch_size"]  # its premise C2 says it
+        if node.theorem.id == "T24":
+            del arguments["phase"]["batch_size"]  # as for the phases before it
         applied = {
             "theorem": node.theorem.id,
             "args": arguments,
@@ -61,7 +63,7 @@ class _Proof:
         return self._index[key]
 
     def _conclusion(self, node: Derivation) -> dict[str, Any]:
-        return {"epsilon": self._shown[id(node)]} if id(node) in self._shown else _conclusion(node)
+        return self._shown.get(id(node)) or _conclusion(node)
 
 
 def _written(value: Any) -> Any:
@@ -75,29 +77,39 @@ def _written(value: Any) -> Any:
     return value
 
 
+def _exactly(value: Fraction | bool | None) -> str | bool | None:
+    return value if value is None or isinstance(value, bool) else canonical(value)
+
+
 def _conclusion(node: Derivation) -> dict[str, Any]:
     match node.theorem.id:
-        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6":
-            return {f.name: canonical(getattr(node.glance, f.name)) for f in fields(node.glance)}
-        case "C1":
+        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7":
+            return {f.name: _exactly(getattr(node.glance, f.name)) for f in fields(node.glance)}
+        case "C1" | "T22":
             return {"contraction": canonical(node.glance.factor)}
+        case "T23":
+            return {"contraction": canonical(node.glance.factor), "shift": canonical(node.glance.distance)}
         case "C2":
             return {"shift": canonical(node.glance.distance)}
         case "T10":
             return {"steps": canonical(sum(block.epochs * block.batches for block in node.glance.blocks))}
         case "T1":
             return {"wasserstein": enclose(node).above()}
-        case "T3" | "T5" | "T7":
+        case "T14" | "T14g" | "T15":
+            return {"sensitivity": canonical(node.glance.norm), "attained": node.glance.attained}
+        case "T3" | "T5" | "T7" | "T20d" | "T20f":
             return {"mu": enclose(node).above()}
-        case "T6":
+        case "T6" | "T20l":
             return {"mu": enclose(node).below()}
-        case "T2":
+        case "T2" | "T9r" | "T18" | "T18f":
             return {"renyi": [value.above() for value in enclose_all(node)]}
         case "T6c":
             return {"epsilon": enclose(node).below(), "mu": outward(dict(node.arguments)["mu"], up=False)}
-        case "T6m":
+        case "T6m" | "T19l":
             return {"epsilon": enclose(node).below()}
-        case "T9" | "T11":
+        case "T19" | "T20":
+            return {"epsilon": enclose(node).above()}
+        case "T9" | "T11" | "T24":
             return {"epsilon": _epsilon(node)}
     raise ValueError(f"{node.theorem.id} has no place in a certificate")
 
@@ -111,21 +123,22 @@ def _epsilon(node: Derivation) -> str:
 def make_statement(result: Result, *, created: datetime | None = None) -> dict[str, Any]:
     """The in-toto statement about a result. `created` is UTC; now, unless given."""
     target = result.run.target_epsilon
-    proof, claims = _Proof({id(claim.upper): claim.printed(target) for claim in result.claims}), []
+    known = {id(claim.upper): {"epsilon": claim.printed(target)} for claim in result.claims}
+    # Where steps expand, what is displayed is W∞ of the farthest batch, which is no less than that of the proof's.
+    for name in ("learned", "released"):
+        if (derivation := getattr(result, name)) is not None:
+            known[id(derivation)] = {"wasserstein": result.wasserstein[name]}
+    proof, claims = _Proof(known), []
     for claim in result.claims:
         entry: dict[str, Any] = {
             "bound": proof.add(claim.upper),
             "lower": None if claim.lower is None else proof.add(claim.lower),
         }
         if claim is result.worst:
-            entry |= {
-                "renyi": proof.add(result.curve),
-                "learned": proof.add(result.learned),
-                "released": proof.add(result.released),
-            }
+            entry |= _details(result, proof)
         claims.append(entry)
     shown = result.as_json()
-    for absent in ("published", "digest"):  # comparisons are not claims; the digest is the subject's
+    for absent in ("published", "fallback", "digest"):  # comparisons are not claims; the digest is the subject's
         del shown[absent]
     shown["requests"] = [
         {"size": str(r["size"]), "epochs": str(r["epochs"]), "epsilon": r["epsilon"]} for r in shown["requests"]
@@ -142,6 +155,21 @@ def make_statement(result: Result, *, created: datetime | None = None) -> dict[s
             "proof": {"steps": proof.steps, "claims": claims},
         },
     }
+
+
+def _details(result: Result, proof: _Proof) -> dict[str, str | None]:
+    """The further entries of the worst request, or of a training run."""
+    if result.sensitivity is not None:
+        curve = None if result.curve is None else proof.add(result.curve)
+        return {"renyi": curve, "sensitivity": proof.add(result.sensitivity)}
+    details = {
+        "renyi": proof.add(result.curve),
+        "learned": proof.add(result.learned),
+        "released": proof.add(result.released),
+    }
+    if result.curve.theorem.id == "T9r":  # which has no μ of its own
+        details["mu"] = proof.add(result.worst.bound)
+    return details
 
 
 def make_envelope(statement: Mapping[str, Any]) -> dict[str, Any]:

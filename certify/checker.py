@@ -19,7 +19,7 @@ cannot check, it prints: the assumptions under which the claim holds. It never s
 The eight steps of `verify`, as numbered in docs/certificate.md:
     1 size   2 envelope   3 types   4 subject   5 side conditions   6 recomputation   7 target   8 expiry
 
-Contents: limits and errors; closed tables; intervals; exp, π and the normal tail; powers; the theorems; the canonical
+Contents: limits and errors; closed tables; intervals; exp, log, π, the normal tail; powers; the theorems; the canonical
 run and what it implies; reading JSON; verification; command line.
 """
 
@@ -55,6 +55,7 @@ MAX_SUM_BITS = 512  # precision up to which a sum over them is compared
 MAX_STEPS = 2**128
 LOSS_DIGITS = 18  # significant digits to which an irrational constant of a loss is rounded up
 MAX_LOG_GROWTH = 100  # of e^(X·R), Poisson regression
+MAX_RANGE_STEPS = 20_000  # steps of T24
 
 
 class CheckError(Exception):
@@ -100,8 +101,11 @@ class Report:
 
     def __str__(self) -> str:
         notice = "" if self.signed else "UNSIGNED: nobody vouches for the run; the digest shows only that it is whole\n"
-        assumed = "".join(f"\n  {status:<8}  {name}: {text}" for name, status, text in self.assumptions)
-        return "\n".join(self.steps) + f"\n\n{notice}{self.claim}\nThis holds under these assumptions:{assumed}"
+        lines = {name: f"\n  {status:<8}  {name}: {text}" for name, status, text in self.assumptions}
+        without = "".join(lines.pop(name) for name, status, _ in self.assumptions if status == "violated")
+        without = without and f"\nThe run does not have this, and no step of the proof rests on it:{without}"
+        assumed = f"\nThis holds under these assumptions:{''.join(lines.values())}"
+        return "\n".join(self.steps) + f"\n\n{notice}{self.claim}{assumed}{without}"
 
 
 def require(condition: bool, message: str) -> None:
@@ -121,19 +125,24 @@ NAMES = {
     "L4": "smoothed_hinge_constants",
     "L5": "poisson_constants",
     "L6": "softmax_constants",
+    "L7": "clipped_constants",
     "C1": "contraction",
     "C2": "gradient_shift",
+    "T22": "nonconvex_step",
+    "T23": "clipped_step",
     "T10": "requests",
     "T1": "wasserstein_tracking",
     "T3": "taut_string",
     "T5": "bounded_domain",
     "T7": "adaptive_composition",
     "T9": "secret_order",
+    "T9r": "secret_renyi",
     "T2": "renyi_curve",
     "T6": "straight_witness",
     "T6c": "curved_witness",
     "T6m": "secret_witness",
     "T11": "gaussian_profile",
+    "T24": "range_before_noise",
 }
 
 ASSUMPTIONS = {
@@ -141,6 +150,7 @@ ASSUMPTIONS = {
     "m-strongly convex, alike for neighbours.",
     "smoothness": "The regularised loss is L-smooth in the parameters.",
     "gradient_bound": "The data gradient of every record has norm at most M at every parameter vector.",
+    "weight_decay": "The regulariser is the weight decay (m/2)‖θ‖² with m = strong_convexity, alike for neighbours.",
     "feature_norm": "Every feature vector has norm at most feature_norm and every label is -1 or +1.",
     "features": "Every feature vector has norm at most feature_norm.",
     "target_bound": "Every target lies between -target_bound and target_bound.",
@@ -176,6 +186,7 @@ LOSSES = {  # kind -> (theorem, what it takes for granted)
     "smoothed-hinge": ("L4", ("feature_norm",)),
     "poisson": ("L5", ("features", "counts", "domain")),
     "softmax": ("L6", ("features", "classes")),
+    "clipped": ("L7", ()),
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -354,7 +365,7 @@ def decide(question: Callable[[int], bool], what: str) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# exp, π and the normal tail
+# exp, log, π and the normal tail
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -397,6 +408,36 @@ def exp_minus(x: Interval) -> Interval:
     if _compare(x.low, (1, 64)) >= 0:
         return Interval((0, 0), (1, -(2**64)), x.bits)
     return 1 / exp(x)
+
+
+def artanh(p: int, q: int, bits: int) -> Interval:
+    """artanh(p/q) = Σ (p/q)^(2k+1)/(2k+1) for 0 ≤ p/q ≤ 1/3, absolutely to about 2^-bits: plain integers, as `series`.
+
+    Each power is at most a ninth of the one before, so what is left out is less than the last.
+    """
+    low, high, k = (p << bits) // q, -((-p << bits) // q), 1
+    square_low, square_high = (p * p << bits) // (q * q), -((-p * p << bits) // (q * q))
+    total_low, total_high = low, high
+    while high > 1:
+        low, high, k = low * square_low >> bits, -(-high * square_high >> bits), k + 2
+        total_low, total_high = total_low + low // k, total_high - (-high // k)
+    return Interval((total_low, -bits), (total_high + high, -bits), bits)
+
+
+@cache
+def log_of_two(bits: int) -> Interval:
+    """log 2 = 2 artanh(1/3)"""
+    return 2 * artanh(1, 3, bits)
+
+
+def log(x: Interval) -> Interval:
+    """log x for x ≥ 1. At the lower end u·2^k, 1 ≤ u < 2, it is 2 artanh((u-1)/(u+1)) + k·log 2; the slope is 1/x."""
+    mantissa, exponent = x.low
+    unit = 1 << (mantissa.bit_length() - 1)
+    value = 2 * artanh(mantissa - unit, mantissa + unit, x.bits)
+    value = value + (unit.bit_length() - 1 + exponent) * log_of_two(x.bits)
+    least = Interval(x.low, x.low, x.bits)
+    return Interval(value.low, (value + (x - least) / least).high, x.bits)
 
 
 @cache
@@ -466,7 +507,7 @@ def at_most(x: Interval) -> Interval:
     return tail if x.high[0] <= 0 else 1 - tail
 
 
-def profile(epsilon: Fraction, mu: Interval) -> Interval:
+def profile(epsilon: Number, mu: Interval) -> Interval:
     """δ(ε) = Φ(μ/2 - ε/μ) - e^ε·Φ(-μ/2 - ε/μ), the smallest δ of N(0,1) against N(μ,1). It rises with μ ≥ 0."""
     if mu.is_zero():
         return mu
@@ -549,17 +590,6 @@ class Timeline:
         return len(self.phases), 0
 
 
-def logistic_constants(m: Fraction, feature_norm: Fraction, clip: Fraction | None) -> dict[str, Fraction]:
-    """L1. (m/2)|θ|² + log(1 + exp(-y·⟨x, θ⟩)) with |x| ≤ f, y = ±1: L = m + f²/4, data gradients at most M = f.
-
-    Clipping each data gradient to norm C keeps the loss convex, and no less smooth; then M = min(C, f) (theory T16).
-    """
-    require(feature_norm > 0, "logistic_constants: needs feature_norm > 0")
-    require(clip is None or clip > 0, "logistic_constants: needs clip > 0")
-    bound = feature_norm if clip is None else min(clip, feature_norm)
-    return {"smoothness": m + feature_norm**2 / 4, "strong_convexity": m, "gradient_bound": bound}
-
-
 def least_decimal(value: Fraction) -> Fraction:
     """The least decimal of LOSS_DIGITS significant digits that is not below a positive number."""
     size = 0
@@ -581,22 +611,29 @@ def rounded_up(enclosed: Callable[[int], Interval], what: str) -> Fraction:
     raise DoesNotFollow(f"{what}: not decided with {PRECISIONS[-1]} bits")
 
 
-def loss_constants(theorem: str, args: dict[str, Any]) -> dict[str, Fraction]:
-    """L1 to L6. L, m, M of the data loss of a record plus (m/2)|θ|², its gradient clipped to norm C before that.
+Constants = dict[str, Any]  # smoothness (None if unknown), strong_convexity, gradient_bound; convex is a bool
 
-    L2 to L5 are a(⟨x,θ⟩), |x| ≤ X, with a convex: the data gradient is a'·x. Clipping replaces a' by the nearest number
+
+def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
+    """L1 to L7. L, m, M of the data loss of a record plus (m/2)|θ|², its gradient clipped to norm C before that.
+
+    L1 to L5 are a(⟨x,θ⟩), |x| ≤ X, with a convex: the data gradient is a'·x. Clipping replaces a' by the nearest number
     of [-C/|x|, C/|x|]: still not decreasing, so convex, with slopes no larger than a'' is where |a'| ≤ C/|x|.
+    In general clipping is 1-Lipschitz, so the gradient stays as Lipschitz as it was, but need not be monotone.
     """
     values = {key: None if value is None else Fraction(value) for key, value in args.items()}
-    name, m, x, clip = NAMES[theorem], values["regularization"], values["feature_norm"], values["clip"]
-    if theorem == "L1":
-        return logistic_constants(m, x, clip)
-    require(x > 0, f"{name}: needs feature_norm > 0")
+    name, m, clip = NAMES[theorem], values["regularization"], values["clip"]
     require(clip is None or clip > 0, f"{name}: needs clip > 0")
-    radius = values.get("radius")
+    if theorem == "L7":  # any loss at all
+        return {"smoothness": None, "strong_convexity": m, "gradient_bound": clip, "convex": False}
+    x, radius, convex = values["feature_norm"], values.get("radius"), True
+    require(x > 0, f"{name}: needs feature_norm > 0")
     require(radius is None or radius > 0, f"{name}: needs radius > 0")
     bounds = [] if clip is None else [clip]  # of the data gradient; the least of them counts
     match theorem:
+        case "L1":  # |a'| < 1, a'' ≤ 1/4
+            curvature = x**2 / 4
+            bounds.append(x)
         case "L2":  # a' = z - y, |z| ≤ X·R, |y| ≤ Y; a'' = 1
             curvature = x**2
             bounds += [] if radius is None else [x * (x * radius + values["target_bound"])]
@@ -620,11 +657,10 @@ def loss_constants(theorem: str, args: dict[str, Any]) -> dict[str, Fraction]:
             curvature = min(slopes)
         case "L6":  # gradient (p - e_y) ⊗ x, |p - e_y|² ≤ 2(1 - p_y)²; v'(diag p - pp')v = Var_p(v) ≤ |v|²/2
             require(values["classes"] >= 2, f"{name}: needs two classes")
-            active = clip is not None and clip**2 < 2 * x**2
-            require(not active, f"{name}: a clip that can be active need not keep several classes convex")
+            convex = clip is None or clip**2 >= 2 * x**2  # else the clip can be active
             curvature = x**2 / 2
             bounds.append(rounded_up(lambda bits: Interval.of(2 * x**2, bits).sqrt(), name))
-    return {"smoothness": m + curvature, "strong_convexity": m, "gradient_bound": min(bounds)}
+    return {"smoothness": m + curvature, "strong_convexity": m, "gradient_bound": min(bounds), "convex": convex}
 
 
 def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fraction:
@@ -634,24 +670,55 @@ def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fract
     return max(abs(1 - step_size * m), abs(1 - step_size * smoothness))
 
 
+def nonconvex_step(step_size: Fraction, smoothness: Fraction) -> Fraction:
+    """T22. A noiseless gradient step on an L-smooth loss, convex or not, is (1+ηL)-Lipschitz."""
+    require(step_size > 0, "nonconvex_step: needs step_size > 0")
+    return 1 + step_size * smoothness
+
+
+@dataclass(frozen=True)
+class Drift:
+    """|φ(x) - φ'(y)| ≤ factor·|x - y| + distance for any two steps φ, φ', whatever their records."""
+
+    factor: Fraction
+    distance: Fraction
+
+
+def clipped_step(step_size: Fraction, m: Fraction, gradient_bound: Fraction) -> Drift:
+    """T23. A step (1-ηm)·x - η·g with |g| ≤ M, g any function of x and of the records: factor 1-ηm, distance 2ηM."""
+    require(step_size > 0, "clipped_step: needs step_size > 0")
+    require(step_size * m <= 1, "clipped_step: needs step_size * strong_convexity <= 1")
+    return Drift(1 - step_size * m, 2 * step_size * gradient_bound)
+
+
 def gradient_shift(step_size: Fraction, batch_size: int, gradient_bound: Fraction, neighbours: str) -> Fraction:
     """C2. One differing record moves a step by at most 2ηM/b (value replaced) or ηM/b (gradient zeroed)."""
     require(batch_size >= 1, "gradient_shift: needs batch_size >= 1")
     return {"replace-one": 2, "remove-one": 1}[neighbours] * step_size * gradient_bound / batch_size
 
 
+def variance(phase: dict[str, Any]) -> Fraction:
+    """τ² = 2ησ², the variance of the noise of a step."""
+    noise_std = Fraction(phase["noise_std"])
+    require(noise_std > 0, "requests: needs noise_std > 0")
+    return 2 * Fraction(phase["step_size"]) * noise_std**2
+
+
 def requests(start: Fraction, diameter: Fraction | None, phases: list[Any], factors: list[Any], shift: Any) -> Timeline:
     """T10. The timeline of a request: a step whose batch has `count` differing records shifts by count times C2.
 
-    Each step is c-Lipschitz plus the shift, and adds N(0, τ²I) with τ² = 2ησ².
+    Each step is c-Lipschitz plus the shift, and adds N(0, τ²I) with τ² = 2ησ². A phase whose factor is a Drift shifts
+    at every step, whatever its records: its steps are as many epochs of a single batch.
     """
     built = []
     for phase, factor, one in zip(phases, factors, shift, strict=True):
-        noise_std = Fraction(phase["noise_std"])
-        require(noise_std > 0, "requests: needs noise_std > 0")
-        positions, counts = (tuple(int(pair[i]) for pair in phase["records"]) for i in (0, 1))
-        noise = 2 * Fraction(phase["step_size"]) * noise_std**2
-        built.append(Phase(int(phase["epochs"]), int(phase["batches"]), factor, noise, one, positions, counts))
+        epochs, batches, noise = int(phase["epochs"]), int(phase["batches"]), variance(phase)
+        if isinstance(factor, Drift):
+            require(one == factor, "requests: a clipped_step stands for both rates of a phase")
+            built.append(Phase(epochs * batches, 1, factor.factor, noise, factor.distance, (0,), (1,)))
+        else:
+            positions, counts = (tuple(int(pair[i]) for pair in phase["records"]) for i in (0, 1))
+            built.append(Phase(epochs, batches, factor, noise, one, positions, counts))
     require(bool(built), "requests: needs at least one step")
     require(sum(phase.steps for phase in built) <= MAX_STEPS, f"requests: more than {MAX_STEPS} steps")
     return Timeline(start, diameter, tuple(built))
@@ -931,6 +998,61 @@ def secret_order(timeline: Timeline, positions: list[int], rule: str) -> Callabl
     return delta
 
 
+def secret_renyi(timeline: Timeline, positions: list[int]) -> Callable[[Fraction, Fraction, int], bool]:
+    """T9r. e^((α-1)D_α) ≤ (1/l)·Σ_j e^((α-1)αμ_j²/2) for a hidden batch, as for T9: this too is jointly convex."""
+    batches = timeline.phases[0].batches
+    counts = weights(positions, batches, "right")
+    squared = cache(lambda bits: squared_mus(timeline, positions, bits))
+
+    def is_below(order: Fraction, upper: Fraction, bits: int) -> bool:
+        require(bits <= MAX_SUM_BITS, f"secret_renyi: not decided with {MAX_SUM_BITS} bits")
+        total = number(0, bits)
+        for count, square in zip(counts, squared(bits), strict=True):
+            total = total + exp(square * (order * (order - 1) / 2)) * count
+        return total <= exp(number((order - 1) * upper, bits)) * batches
+
+    return is_below
+
+
+def range_before_noise(
+    squared: Callable[[int], Interval],
+    rate: Fraction | Drift,
+    diameter: Fraction,
+    phase: dict[str, Any],
+    delta: Fraction,
+) -> Callable[[Fraction, int], Interval]:
+    """T24. δ(ε) after steps that are alike in both runs, on a ball of the given diameter, from a μ-GDP pair.
+
+    Before its noise such a step takes any two points of the ball to at most D: factor·diameter, plus a drift. So by
+    Balle, Barthe, Gaboardi, Geumlek (2019) it takes an (ε,δ)-pair to an (ε, δ·Θ)-pair, Θ the profile of D/τ at
+    ε̃ = log(1 + (e^ε-1)/δ). The new δ rises with the old one (as ε̃ falls), so each end is followed by itself; the
+    upper end only until it is below the claimed δ.
+    """
+    steps, noise = int(phase["epochs"]) * int(phase["batches"]), variance(phase)
+    require(0 < steps <= MAX_RANGE_STEPS, f"range_before_noise: needs 1 to {MAX_RANGE_STEPS} steps")
+    reach = rate.factor * diameter + rate.distance if isinstance(rate, Drift) else rate * diameter
+
+    def delta_of(epsilon: Fraction, bits: int) -> Interval:
+        require(bits <= MAX_SUM_BITS, f"range_before_noise: not decided with {MAX_SUM_BITS} bits")
+        ratio, growth = number(reach**2 / noise, bits).sqrt(), exp(number(epsilon, bits)) - 1
+
+        def follow(end: Dyadic, up: bool) -> Dyadic:
+            for _ in range(steps):
+                if end[0] <= 0 or (up and Interval(end, end, bits) <= delta):
+                    break
+                point = Interval(end, end, bits)
+                following = point * profile(log(1 + growth / point), ratio)
+                end = following.high if up else following.low
+            return end if end[0] > 0 else (0, 0)
+
+        first = profile(epsilon, squared(bits).sqrt())
+        high = follow(first.high, True)
+        settled = Interval(high, high, bits) <= delta
+        return Interval((0, 0) if settled else follow(first.low, False), high, bits)
+
+    return delta_of
+
+
 def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[Any], bits: int) -> Interval:
     """T6. A lower bound D_N²/V_N of μ² for the class (m, L, M): linear data losses and the regulariser (m/2)|θ|².
 
@@ -1052,8 +1174,9 @@ class Run:
     initial_distance: str
     loss: dict[str, Any]
     m: Fraction
-    smoothness: Fraction
+    smoothness: Fraction | None
     gradient_bound: Fraction
+    convex: bool
     neighbours: str
     reference: str
     release: str
@@ -1064,6 +1187,11 @@ class Run:
     @property
     def derived(self) -> bool:
         return self.loss["kind"] != "constants"
+
+    @property
+    def contracts(self) -> bool:
+        """Whether every step is a contraction by C1: c ≤ 1."""
+        return self.convex and self.step_size * self.smoothness <= 2
 
     def unlearns(self, request: int) -> bool:
         """Whether the claim on a request (0-based) is about unlearning; else it is about learning itself."""
@@ -1088,11 +1216,15 @@ def read_run(run: dict[str, Any]) -> Run:
         constants = loss_constants(LOSSES[loss["kind"]][0], loss_arguments(loss, mechanism["radius"]))
     else:
         constants = {key: Fraction(loss[key]) for key in ("smoothness", "strong_convexity", "gradient_bound")}
-    m, smoothness = constants["strong_convexity"], constants["smoothness"]
-    require(m <= smoothness, "run: needs strong_convexity <= smoothness")
-    rule = {"1/L": (1, smoothness), "2/(L+m)": (2, smoothness + m)}.get(mechanism["step_size"])
-    require(rule is None or rule[1] > 0, "run: step_size divides by zero")
-    step_size = Fraction(rule[0]) / rule[1] if rule else Fraction(mechanism["step_size"])
+        constants["convex"] = loss["convex"]
+    m, smoothness, rule = constants["strong_convexity"], constants["smoothness"], mechanism["step_size"]
+    require(smoothness is None or m <= smoothness, "run: needs strong_convexity <= smoothness")
+    if rule in ("1/L", "2/(L+m)"):
+        require(smoothness is not None, f"run: step_size = {rule} needs a known smoothness")
+        require(smoothness > 0, "run: step_size divides by zero")
+        step_size = 1 / smoothness if rule == "1/L" else 2 / (smoothness + m)
+    else:
+        step_size = Fraction(rule)
     require(step_size > 0, "run: needs step_size > 0")
     require(Fraction(mechanism["noise_std"]) > 0, "run: needs noise_std > 0")
     radius = mechanism["radius"] and Fraction(mechanism["radius"])
@@ -1101,7 +1233,7 @@ def read_run(run: dict[str, Any]) -> Run:
     require(all(size >= 1 for size in sizes), "run: needs requests of at least one record")
     require(sum(sizes) <= batches * batch_size, "run: the requests name more records than the batches hold")
     require(sum(sizes) <= MAX_BATCHES * batch_size, f"run: more than {MAX_BATCHES} batches with differing records")
-    expands = step_size * smoothness > 2
+    expands = constants["convex"] and step_size * smoothness > 2
     require(not expands or radius is not None, "run: contraction > 1 (step_size > 2/L) without a radius")
     target, threat = run["target"], run["threat"]
     delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
@@ -1109,21 +1241,22 @@ def read_run(run: dict[str, Any]) -> Run:
     return Run(
         samples, batch_size, batches, epochs, tuple(int(k) for k in mechanism["unlearning_epochs"]), sizes, step_size,
         mechanism["noise_std"], radius, mechanism["initial_distance"], loss, m, smoothness, constants["gradient_bound"],
-        threat["neighbours"], threat["reference"], threat["release"], mechanism["batch_order"] == "secret",
-        Fraction(target["epsilon"]), delta,
+        constants["convex"], threat["neighbours"], threat["reference"], threat["release"],
+        mechanism["batch_order"] == "secret", Fraction(target["epsilon"]), delta,
     )  # fmt: skip
 
 
-def phase_epochs(run: Run, request: int) -> list[int]:
+def phase_epochs(run: Run, request: int, fewer: int = 0) -> list[int]:
     """Epochs of learning, and of each unlearning up to the request (0-based); 0 = no such phase.
 
-    Retraining for T epochs is compared with the last T epochs of the history.
+    Retraining for T epochs is compared with the last T epochs of the history. `fewer`: at the end of the last phase.
     """
     epochs = [run.epochs, *run.unlearning_epochs[: request + 1]]
     left_out = sum(epochs[1:]) if run.reference == "retrain-T" else 0
     for i, count in enumerate(epochs):
         epochs[i] = max(0, count - left_out)
         left_out -= count - epochs[i]
+    epochs[-1] -= fewer
     return epochs
 
 
@@ -1151,16 +1284,19 @@ def is_hidden(run: Run, request: int) -> bool:
     """
     one_record = request == 0 and run.sizes[0] == 1 and run.epochs > 0 and Fraction(run.initial_distance) == 0
     plain = not run.unlearns(request) or (run.release == "final" and run.reference == "retrain")
-    return run.secret and one_record and plain and run.step_size * run.smoothness <= 2  # c ≤ 1
+    return run.secret and one_record and plain and run.contracts
 
 
-def implied_phases(run: Run, request: int, among: Sequence[int], witness: bool = False) -> Iterator[dict[str, Any]]:
+def implied_phases(
+    run: Run, request: int, among: Sequence[int], witness: bool = False, fewer: int = 0
+) -> Iterator[dict[str, Any]]:
     """Some phases of the claim on a request (0-based): 0 is learning, i the i-th unlearning; none without epochs.
 
-    The records that differ fill the last batch, then the one before: for c ≤ 1 a later position costs no less; for
-    c > 1 there is one record.
+    The records that differ fill the last batch, then the one before: for c ≤ 1 a later position costs no less. For
+    c > 1 there is one record: an earlier batch is the same history with clean steps appended (whatever rates a phase
+    goes by, they hold at every step), or, where steps do not care for records (T23), the very same.
     """
-    for phase, epochs in enumerate(phase_epochs(run, request)):
+    for phase, epochs in enumerate(phase_epochs(run, request, fewer)):
         if epochs and phase in among:
             full, rest = divmod(differing(run, request, phase), run.batch_size)
             counts = [rest] * (rest > 0) + [run.batch_size] * full
@@ -1170,15 +1306,20 @@ def implied_phases(run: Run, request: int, among: Sequence[int], witness: bool =
             yield described | ({"batch_size": str(run.batch_size)} if witness else {})
 
 
-def implied_assumptions(run: dict[str, Any]) -> list[dict[str, str]]:
-    """What the claim about this run takes for granted, in the order of docs/certificate.md."""
-    derived = run["loss"]["kind"] in LOSSES
+def implied_assumptions(of: Run, run: dict[str, Any], theorems: set[str]) -> list[dict[str, str]]:
+    """What the claim about this run takes for granted, in the order of docs/certificate.md.
+
+    What a run does not have is `violated`: then `check_arguments` refuses every step that would rest on it.
+    """
+    derived = of.derived
     loss = "proved" if derived else "attested"
-    status = {"convexity": loss, "smoothness": loss, "gradient_bound": loss}
+    status = {"convexity": loss if of.convex else "violated", "gradient_bound": loss}
+    status["smoothness"] = "violated" if of.smoothness is None else loss
     mechanism, threat = run["mechanism"], run["threat"]
     chosen = {"gaussian_noise", "starts", "batches:fixed", f"batches:{mechanism['batch_order']}"}
     chosen |= {f"{key}:{threat[key]}" for key in ("neighbours", "release")}
     chosen |= set(LOSSES[run["loss"]["kind"]][1]) if derived else set()
+    chosen |= {"weight_decay"} if not derived and (not of.convex or "T23" in theorems) else set()
     chosen |= {"projection"} if mechanism["radius"] is not None else set()
     chosen |= {f"reference:{threat['reference']}"} if any(int(k) for k in mechanism["unlearning_epochs"]) else set()
     listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
@@ -1317,7 +1458,7 @@ def named_or_exact(*names: str) -> Callable[[Any, str], None]:
     return lambda value, where: None if value in names else exact(value, where)
 
 
-CONSTANTS = {"smoothness": exact, "strong_convexity": exact, "gradient_bound": exact}
+CONSTANTS = {"smoothness": exact, "strong_convexity": exact, "gradient_bound": exact, "convex": one_of(True, False)}
 FEATURES = {"regularization": exact, "feature_norm": exact, "clip": optional(exact)}
 NEIGHBOURS = one_of("replace-one", "remove-one")
 RUN = {
@@ -1345,7 +1486,13 @@ THEOREMS = {  # id -> (shape of args, shape of concludes)
     "L4": (FEATURES | {"smoothing": exact}, CONSTANTS),
     "L5": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
     "L6": (FEATURES | {"classes": integer}, CONSTANTS),
+    "L7": ({"regularization": exact, "clip": exact}, CONSTANTS | {"smoothness": one_of(None)}),
     "C1": ({"step_size": exact, "strong_convexity": exact, "smoothness": exact}, {"contraction": exact}),
+    "T22": ({"step_size": exact, "smoothness": exact}, {"contraction": exact}),
+    "T23": (
+        {"step_size": exact, "strong_convexity": exact, "gradient_bound": exact},
+        {"contraction": exact, "shift": exact},
+    ),
     "C2": (
         {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
         {"shift": exact},
@@ -1356,6 +1503,7 @@ THEOREMS = {  # id -> (shape of args, shape of concludes)
     "T5": ({"restart": {"block": integer, "epoch": integer, "position": integer}, "corners": CORNERS}, {"mu": rounded}),
     "T7": ({}, {"mu": rounded}),
     "T9": ({"delta": exact, "positions": [integer], "rule": one_of("chord", "right")}, {"epsilon": rounded}),
+    "T9r": ({"orders": [exact], "positions": [integer]}, {"renyi": [rounded]}),
     "T2": ({"orders": [exact]}, {"renyi": [rounded]}),
     "T6": (WITNESS, {"mu": rounded}),
     "T6c": (
@@ -1367,6 +1515,7 @@ THEOREMS = {  # id -> (shape of args, shape of concludes)
         {"epsilon": rounded},
     ),
     "T11": ({"delta": exact}, {"epsilon": rounded}),
+    "T24": ({"delta": exact, "diameter": exact, "phase": PHASE}, {"epsilon": rounded}),
 }
 
 
@@ -1381,7 +1530,7 @@ def step_shape(value: Any, where: str) -> None:
 
 def claim_shape(value: Any, where: str) -> None:
     worst = isinstance(value, dict) and "renyi" in value
-    more = {"renyi": integer, "learned": integer, "released": integer} if worst else {}
+    more = dict.fromkeys(("renyi", "learned", "released", *(["mu"] if "mu" in value else [])), integer) if worst else {}
     check_shape(value, {"bound": integer, "lower": optional(integer)} | more, where)
 
 
@@ -1429,12 +1578,15 @@ def check_signatures(envelope: dict[str, Any], payload: bytes) -> bool:
 def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], worst: int) -> None:
     """Every step has the arguments and premises that the run implies.
 
-    Free are the schedule (restart, corners), orders, positions and rule, and what a witness chooses.
+    Free are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they rest on), the schedule
+    (restart, corners), orders, positions and rule, the epochs left to T24, and what a witness chooses.
     """
     used: set[int] = set()
-    step_size, delta = canonical(run.step_size), canonical(run.delta)
-    one_record = {"gradient_bound": canonical(run.gradient_bound)}
-    one_record["neighbours"] = run.neighbours
+    step_size, delta, m = canonical(run.step_size), canonical(run.delta), canonical(run.m)
+    smoothness = None if run.smoothness is None else canonical(run.smoothness)
+    diameter = None if run.radius is None else canonical(2 * run.radius)
+    one_record = {"gradient_bound": canonical(run.gradient_bound), "neighbours": run.neighbours}
+    of_steps = {"step_size": step_size, "strong_convexity": m, "smoothness": smoothness} | one_record
 
     def agree(found: Any, implied: Any) -> bool:  # a generator is compared entry by entry, as far as they agree
         if not isinstance(implied, Iterator):
@@ -1460,28 +1612,57 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         require(int(index) < len(steps), f"there is no step {index}")
         return steps[int(index)]["theorem"]
 
-    def check_timeline(index: str, start: str, request: int, among: Sequence[int]) -> None:
-        count = sum(epochs > 0 for i, epochs in enumerate(phase_epochs(run, request)) if i in among)
-        of = {"start": start, "diameter": None if run.radius is None else canonical(2 * run.radius)}
-        of["phases"] = implied_phases(run, request, among)
-        for i, premise in enumerate(premises(index, "T10", 2 * count, **of)):
-            constants = {"strong_convexity": canonical(run.m), "smoothness": canonical(run.smoothness)}
-            batch = {"batch_size": str(run.batch_size)} | one_record
-            with_constants(premise, "C2" if i % 2 else "C1", step_size=step_size, **(batch if i % 2 else constants))
+    def check_rate(index: str) -> bool:  # of one noiseless step; whether it may be an expansion
+        kind = theorem_of(index) if theorem_of(index) in ("T22", "T23") else "C1"
+        require(run.convex or kind != "C1", f"step {index} (contraction): this loss is not convex")
+        require(smoothness is not None or kind == "T23", f"step {index} (nonconvex_step): this loss has no smoothness")
+        with_constants(index, kind, **{key: of_steps[key] for key in THEOREMS[kind][0]})
+        return not run.contracts if kind == "C1" else kind == "T22" and run.smoothness > 0
 
-    def check_string(index: str, start: str, request: int, among: Sequence[int]) -> None:
+    def check_timeline(index: str, start: str, request: int, among: Sequence[int], fewer: int = 0) -> set[str]:
+        epochs = [(i, count) for i, count in enumerate(phase_epochs(run, request, fewer)) if count and i in among]
+        given = premises(index, "T10", 2 * len(epochs))
+        if any([check_rate(premise) for premise in given[::2]]):
+            # the worst batch is proved for one record and equal starts only
+            excess = f"step {index} (requests): contraction > 1"
+            require(run.radius is not None, f"{excess} without a radius")
+            require(differing(run, request, epochs[0][0]) <= 1, f"{excess} with more than one differing record")
+            require(Fraction(start) == 0, f"{excess} from unequal starts")
+        for rate, shift in zip(given[::2], given[1::2], strict=True):
+            if theorem_of(rate) == "T23":
+                require(shift == rate, f"step {index} (requests): a clipped_step stands for both rates of a phase")
+            else:
+                with_constants(shift, "C2", step_size=step_size, batch_size=str(run.batch_size), **one_record)
+        phases = implied_phases(run, request, among, fewer=fewer)
+        premises(index, "T10", 2 * len(epochs), start=start, diameter=diameter, phases=phases)
+        return {theorem_of(rate) for rate in given[::2]}
+
+    def check_string(index: str, start: str, request: int, among: Sequence[int], fewer: int = 0) -> None:
         bounded = theorem_of(index) == "T5"
         require(run.radius is not None or not bounded, f"step {index}: bounded_domain needs a radius")
         (timeline,) = premises(index, "T5" if bounded else "T3", 1)
-        check_timeline(timeline, start, request, among)
+        check_timeline(timeline, start, request, among, fewer)
+
+    def check_range(index: str, start: str, request: int, epochs: list[int]) -> None:
+        last, name = int(steps[int(index)]["args"]["phase"]["epochs"]), f"claim {request}: range_before_noise"
+        require(run.radius is not None, f"{name} needs a radius")
+        require(run.reference != "retrain-T", f"{name} is not for retrain-T")
+        require(1 <= last <= epochs[-1], f"{name} needs the last epochs of unlearning")  # on equal data
+        require(sum(epochs) > last, f"{name} needs epochs before the last ones")
+        alike = {"epochs": str(last), "batches": str(run.batches), "step_size": step_size}
+        alike |= {"noise_std": run.noise_std, "records": []}
+        before, rate = premises(index, "T24", 2, delta=delta, diameter=diameter, phase=alike)
+        check_string(before, start, request, range(request + 2), last)
+        check_rate(rate)
 
     def check_witness(index: str, request: int, among: Sequence[int], hidden: bool) -> None:
-        of = {"start": run.initial_distance, "strong_convexity": canonical(run.m)} | one_record
+        of = {"start": run.initial_distance, "strong_convexity": m} | one_record
         of["phases"], kind = implied_phases(run, request, among, witness=True), theorem_of(index)
         if hidden:
             with_constants(index, "T6m", delta=delta, **of)
         elif kind == "T6c" and (run.release == "final" or not run.unlearns(request)):
-            with_constants(index, "T6c", delta=delta, smoothness=canonical(run.smoothness), **of)
+            require(run.convex, f"step {index} (curved_witness): this loss is not convex")
+            with_constants(index, "T6c", delta=delta, smoothness=smoothness, **of)
         else:
             (witness,) = premises(index, "T11", 1, delta=delta)
             with_constants(witness, "T6", **of)
@@ -1493,11 +1674,6 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         start, string, bound = implied_start(run, request), None, claim["bound"]
         retrain = run.reference == "retrain" or not run.unlearns(request)
         require(any(epochs), f"claim {request}: needs at least one step")
-        if run.step_size * run.smoothness > 2:  # c > 1: the worst batch is proved for one record and equal starts only
-            first = next(i for i in every if epochs[i])
-            excess = f"claim {request}: contraction > 1 (step_size > 2/L)"
-            require(differing(run, request, first) <= 1, f"{excess} with more than one differing record")
-            require(Fraction(start) == 0, f"{excess} from unequal starts")
         composed = theorem_of(bound) == "T11" and any(theorem_of(i) == "T7" for i in steps[int(bound)]["premises"])
         composed = run.release == "all" and (run.unlearns(request) or composed)  # one release may be called final
         hidden = is_hidden(run, request) and not composed
@@ -1510,13 +1686,16 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
                 check_string(premise, start if i == 0 else "0", request, (i,))
         elif hidden:
             (timeline,) = premises(bound, "T9", 1, delta=delta)
-            check_timeline(timeline, start, request, every)
+            require(check_timeline(timeline, start, request, every) == {"C1"}, "secret_order: needs steps by C1")
+        elif theorem_of(bound) == "T24":
+            check_range(bound, start, request, epochs)
         else:
             (string,) = premises(bound, "T11", 1, delta=delta)
             check_string(string, start, request, every)
         # below: not under projection. A secret order takes a witness that does not know it, drawn over all the records
         possible = run.radius is None and retrain and (run.epochs > 0 or not composed)
         possible &= not run.secret or (hidden and run.samples % run.batch_size == 0)
+        possible &= run.smoothness is not None
         if claim["lower"] is None:
             require(not possible or run.secret, f"claim {request}: needs a witness (lower)")
         else:
@@ -1524,7 +1703,12 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             check_witness(claim["lower"], request, (0,) if composed else every, hidden)
         require(("renyi" in claim) == (request == worst), f"claim {request}: the details belong to the worst request")
         if request == worst:
-            (found,) = premises(claim["renyi"], "T2", 1)
+            mixed = hidden and theorem_of(claim["renyi"]) == "T9r"
+            require(("mu" in claim) == mixed, f"claim {request}: mu is named for a renyi by T9r, and only there")
+            (found,) = premises(claim["renyi"], "T9r" if mixed else "T2", 1)
+            if mixed:
+                require(check_timeline(found, start, request, every) == {"C1"}, "secret_renyi: needs steps by C1")
+                found = claim["mu"]
             require(string in (None, found), "renyi_curve: not of the worst request's string")
             if string is None:  # of the record in the worst batch
                 check_string(found, start, request, every)
@@ -1544,9 +1728,10 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
     """
     args, concludes = step["args"], step["concludes"]
 
-    def equal(derived: dict[str, Fraction]) -> dict[str, Fraction]:
+    def equal(derived: dict[str, Any]) -> dict[str, Any]:
         for key, value in derived.items():
-            require(concludes[key] == canonical(value), f"{name}: {key} is {canonical(value)}, not {concludes[key]}")
+            shown = canonical(value) if isinstance(value, Fraction) else value
+            require(concludes[key] == shown, f"{name}: {key} is {shown}, not {concludes[key]}")
         return derived
 
     def holds(key: str, question: Callable[[int], bool]) -> None:
@@ -1556,11 +1741,17 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
         return Fraction(args[key])
 
     match step["theorem"]:
-        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" as theorem:
+        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7" as theorem:
             return equal(loss_constants(theorem, args))
         case "C1":
             c = contraction(value_of("step_size"), value_of("strong_convexity"), value_of("smoothness"))
             return equal({"contraction": c})["contraction"]
+        case "T22":
+            return equal({"contraction": nonconvex_step(value_of("step_size"), value_of("smoothness"))})["contraction"]
+        case "T23":
+            drift = clipped_step(value_of("step_size"), value_of("strong_convexity"), value_of("gradient_bound"))
+            equal({"contraction": drift.factor, "shift": drift.distance})
+            return drift
         case "C2":
             bound, size = value_of("gradient_bound"), int(args["batch_size"])
             return equal({"shift": gradient_shift(value_of("step_size"), size, bound, args["neighbours"])})["shift"]
@@ -1589,13 +1780,20 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
             above = secret_order(given[0], positions, args["rule"])
             holds("epsilon", lambda bits: above(stated, bits) <= value_of("delta"))
             return secret_order(given[0], positions, "left")
-        case "T2":
+        case "T2" | "T9r" as theorem:
             orders, uppers = [Fraction(x) for x in args["orders"]], [Fraction(x) for x in concludes["renyi"]]
             require(all(order > 1 for order in orders), f"{name}: needs orders > 1")
             require(all(x < y for x, y in pairwise(orders)), f"{name}: orders must ascend")
             require(len(orders) == len(uppers), f"{name}: needs one bound for each order")
-            pairs = list(zip(orders, uppers, strict=True))  # D_α ≤ α·μ²/2
-            holds("renyi", lambda bits: all(given[0](bits) * order / 2 <= upper for order, upper in pairs))
+            if theorem == "T2":  # D_α ≤ α·μ²/2
+
+                def is_below(order: Fraction, upper: Fraction, bits: int) -> bool:
+                    return given[0](bits) * order / 2 <= upper
+
+            else:
+                is_below = secret_renyi(given[0], [int(position) for position in args["positions"]])
+            pairs = list(zip(orders, uppers, strict=True))
+            holds("renyi", lambda bits: all(is_below(order, upper, bits) for order, upper in pairs))
         case "T6" | "T6c" | "T6m" as kind:
             phases, start, m = args["phases"], value_of("start"), value_of("strong_convexity")
             require(bool(phases), f"{name}: needs at least one step")
@@ -1625,6 +1823,11 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
             elif stated > 0:
                 holds("epsilon", lambda bits: profile(stated, squared(bits).sqrt()) >= delta)
             return lambda epsilon, bits: profile(epsilon, squared(bits).sqrt())
+        case "T24":
+            stated, delta = Fraction(concludes["epsilon"]), value_of("delta")
+            after = range_before_noise(*given, value_of("diameter"), args["phase"], delta)
+            holds("epsilon", lambda bits: after(stated, bits) <= delta)
+            return after
     return None
 
 
@@ -1658,7 +1861,7 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
             "upper": concluded(claim["bound"], "epsilon"),
             "target": predicate["run"]["target"]["epsilon"],
         },
-        "mu": {"lower": concluded(witness, "mu"), "upper": concluded(renyi["premises"][0], "mu")},
+        "mu": {"lower": concluded(witness, "mu"), "upper": concluded(claim.get("mu", renyi["premises"][0]), "mu")},
         "wasserstein": {key: concluded(claim[key], "wasserstein") for key in ("learned", "released")},
         "renyi": [{"order": order, "upper": upper} for order, upper in orders],
         "requests": [
@@ -1666,7 +1869,7 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
             for i, (size, epochs) in enumerate(zip(run.sizes, run.unlearning_epochs, strict=True))
         ],
         "theorems": sorted({step["theorem"] for step in steps}),
-        "assumptions": implied_assumptions(predicate["run"]),
+        "assumptions": implied_assumptions(run, predicate["run"], {step["theorem"] for step in steps}),
     }
     for key, value in expected.items():
         require(predicate[key] == value, f"{key}: not what the proof and the run say")
@@ -1769,8 +1972,8 @@ def verify(data: bytes, digest: str | None = None) -> Report:
         require(len(claims) == len(run.sizes), "proof.claims: needs one entry for each request")
         for claim in claims:
             index = int(claim["bound"])
-            bounds_epsilon = index < len(steps) and steps[index]["theorem"] in ("T11", "T9")
-            require(bounds_epsilon, "proof.claims: bound must be a T11 or T9 step")
+            bounds_epsilon = index < len(steps) and steps[index]["theorem"] in ("T11", "T9", "T24")
+            require(bounds_epsilon, "proof.claims: bound must be a T11, T9 or T24 step")
         bounds = [Fraction(steps[int(claim["bound"])]["concludes"]["epsilon"]) for claim in claims]
         worst = bounds.index(max(bounds))
         check_arguments(run, steps, claims, worst)

@@ -42,7 +42,7 @@ class Claim:
     target's δ.
 
     epsilon: encloses the ε of the bound, an upper bound of the truth; witness_epsilon: encloses the ε of the witness,
-    a lower one.
+    a lower one. least: where the bound is one of ever finer ones, what none of them can be below.
     """
 
     size: int
@@ -52,13 +52,15 @@ class Claim:
     epsilon: Enclosure
     lower: Derivation | None
     witness_epsilon: Enclosure | None
+    least: Fraction | None = None
 
     def verdict(self, target: Fraction) -> Verdict:
         """CERTIFIED only where the printed decimal meets the target, NOT_CERTIFIED only where the bound provably
         misses it."""
         if Fraction(self.printed(target)) <= target:
             return Verdict.CERTIFIED
-        return Verdict.NOT_CERTIFIED if self.epsilon.lower > target else Verdict.INDETERMINATE
+        least = self.epsilon.lower if self.least is None else self.least
+        return Verdict.NOT_CERTIFIED if least > target else Verdict.INDETERMINATE
 
     def printed(self, target: Fraction) -> str:
         """The upper ε as a decimal rounded up; close to the target more digits are shown, if they help to meet it."""

@@ -80,10 +80,16 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("-o", "--output", metavar="DIR", help="write DIR/plan.json and DIR/plan.png")
     made.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")
 
-    made = command("explain", _explain, "show the derivation as a tree and as formulas")
+    made = command(
+        "explain",
+        _explain,
+        "show the derivation as a tree and as formulas, its limits, and what it depends on",
+        "Limits (T → ∞, K → ∞, c → 1), derivatives of ε, the same run with one change, and what dominates.",
+    )
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP)
     made.add_argument("--format", choices=("text", "latex", "json"), default="text", help="what stdout gets")
-    made.add_argument("--lower", action="store_true", help="explain the lower bound instead")
+    made.add_argument("--lower", action="store_true", help="explain the lower bound instead (its derivation alone)")
+    made.add_argument("--brief", action="store_true", help="the derivation alone: no limits, sensitivities, shares")
     made.add_argument("--request", type=int, metavar="R", help="the request, counted from 1 (default: the worst)")
 
     made = command(
@@ -214,7 +220,9 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
+    from accountant import NoisySGD
     from accountant.explain import explain
+    from certify.explanation import analyse
     from certify.result import certify
 
     result = certify(arguments.file)
@@ -226,11 +234,16 @@ def _explain(arguments: argparse.Namespace) -> int:
     derivation = claim.lower if arguments.lower else claim.upper
     if derivation is None:
         raise UsageError("--lower: there is no lower bound with an active projection")
-    explanation = explain(derivation)
+    explanation, more = explain(derivation), None
+    if not (arguments.brief or arguments.lower) and isinstance(result.run.mechanism, NoisySGD):
+        request = result.claims.index(claim)
+        more = analyse(result.run.mechanism, result.run.target_delta, request, claim.upper, claim.bound)
     if arguments.format == "json":
-        _print_json(explanation.as_json())
+        _print_json(explanation.as_json() | (more.as_json() if more else {}))
+    elif arguments.format == "latex":
+        print("\n\n".join(filter(None, (explanation.latex(), more and more.latex()))))
     else:
-        print(explanation.latex() if arguments.format == "latex" else explanation.text())
+        print("\n\n".join(filter(None, (explanation.text(), more and more.text()))))
     return Exit.OK
 
 

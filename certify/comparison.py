@@ -20,7 +20,8 @@ from accountant.exact import canonical
 from certify import tuning
 from certify.calibration import check_doubles, distance_noise, published_noise, witness_noise
 from certify.errors import OutOfReach
-from certify.result import Result, certify
+from certify.outcome import Result
+from certify.result import certify
 from certify.spec import Run, read_run
 
 LABELS = {
@@ -38,8 +39,10 @@ BOUNDS = {
     "T5": "Plumbline (taut string in the ball, T5)",
     "T7": "Plumbline (taut strings between releases, T7)",
     "T9": "Plumbline (secret order, T9)",
+    "T24": "Plumbline (range before the last noises, T24)",
 }
 BASELINES = {  # rows that only some runs have, after the others
+    "koloskova2025": "Koloskova et al. 2025, clipped fine-tuning (T23p)",
     "chien2024_sequential": "Chien et al. 2024, one request after the other (P1s)",
     "chien2024_sequential_code": "Chien et al. 2024, the same as in the authors' code (P1s)",
     "langevin_unlearning": "Langevin unlearning (P2)",
@@ -106,7 +109,7 @@ def compare(source: str | Path | Mapping[str, Any]) -> Comparison:
     names = {"chien2024": "chien2024_finite_T"} if run.mechanism.radius is not None else {}
     epsilon_alone = None if alone is None else enclose(derive_epsilon(alone, run.target_delta)).above()
     top = result.worst
-    kind = top.upper.theorem.id if top.upper.theorem.id == "T9" else top.bound.theorem.id
+    kind = top.upper.theorem.id if top.upper.theorem.id in ("T9", "T24") else top.bound.theorem.id
     lower = None if top.lower is None else top.lower.theorem.id
     rows = [
         Row(
@@ -118,7 +121,7 @@ def compare(source: str | Path | Mapping[str, Any]) -> Comparison:
         Row("plumbline", BOUNDS.get(kind, LABELS["plumbline"]), result.epsilon["upper"], _own_noise(run)),
         Row("wasserstein_only", LABELS["wasserstein_only"], epsilon_alone, distance_noise(run)),
         *(
-            Row(name, LABELS[names.get(name, name)], enclose(bound).above(), noise[name])
+            Row(name, (LABELS | BASELINES)[names.get(name, name)], enclose(bound).above(), noise[name])
             for name, bound in published.items()
             if not (names and name == "chien2024_finite_T")  # with a radius both are the form for finite T
         ),

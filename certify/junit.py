@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from certify.claims import Verdict
-from certify.result import Result
+from certify.outcome import Result
 
 
 def junit(result: Result) -> str:

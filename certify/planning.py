@@ -13,6 +13,7 @@ from typing import Any
 
 from accountant import derive, derive_upper, enclose
 from accountant.exact import canonical, decimal, round_decimal
+from accountant.late import covers
 from accountant.timeline import hides_position
 from certify import tuning
 from certify.calibration import DIGITS, LEAST_NOISE, MOST_NOISE, check_doubles, least_noise
@@ -210,7 +211,8 @@ def certified_noise(run: Run) -> tuple[Fraction, str]:
 def _found_noise(run: Run) -> Fraction:
     """Where the order is public μ is inversely proportional to σ, and balls, which do not underflow, find it."""
     with refusals():
-        if any(hides_position(run.mechanism, request) for request in range(len(run.mechanism.requests))):
+        mechanism = run.mechanism
+        if any(hides_position(mechanism, r) or covers(mechanism, r) for r in range(len(mechanism.requests))):
             return tuning.least_noise(run)
         found = least_noise(run, derive)
     if found is None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from accountant import (
     ASSUMPTIONS,
-    Derivation,
+    ScaledSGD,
     derive_distance,
+    derive_farthest,
     derive_published,
     derive_renyi,
     derive_timeline,
@@ -20,71 +20,13 @@ from accountant import (
 from accountant.derive import RENYI_ORDERS
 from accountant.exact import canonical, decimal, round_decimal
 from accountant.losses import DerivedLoss
+from accountant.secret import derive_secret_renyi
 from accountant.timeline import history
 from certify.claims import DIGITS, Claim, Verdict, make_claim, worst
-from certify.errors import Exit
+from certify.fallback import describe_fallback
+from certify.outcome import Result
 from certify.spec import Run, read_run
-
-EXIT_OF = {
-    Verdict.CERTIFIED: Exit.OK,
-    Verdict.NOT_CERTIFIED: Exit.NOT_CERTIFIED,
-    Verdict.INDETERMINATE: Exit.INDETERMINATE,
-}
-
-
-@dataclass(frozen=True)
-class Result:
-    """What `certify` found. Numbers are decimal strings rounded outward; None where there is none.
-
-    The fields are those of `--format json`; `run`, `claims` and the derivations behind them are for `explain` and the
-    certificate.
-    """
-
-    verdict: Verdict
-    out_of_reach: bool
-    epsilon: Mapping[str, str | None]
-    delta: str
-    mu: Mapping[str, str | None]
-    wasserstein: Mapping[str, str]
-    renyi: tuple[Mapping[str, str], ...]
-    requests: tuple[Mapping[str, Any], ...]
-    theorems: tuple[str, ...]
-    assumptions: tuple[Mapping[str, str], ...]
-    published: Mapping[str, Mapping[str, str | None]]
-    digest: str
-    run: Run = field(repr=False)
-    claims: tuple[Claim, ...] = field(repr=False)
-    worst: Claim = field(repr=False)
-    curve: Derivation = field(repr=False)
-    learned: Derivation = field(repr=False)
-    released: Derivation = field(repr=False)
-
-    @property
-    def exit_code(self) -> Exit:
-        return EXIT_OF[self.verdict]
-
-    @property
-    def roots(self) -> tuple[Derivation, ...]:
-        """Every derivation that the result rests on."""
-        ends = [d for claim in self.claims for d in (claim.upper, claim.lower) if d is not None]
-        return (*ends, self.curve, self.learned, self.released)
-
-    def as_json(self) -> dict[str, Any]:
-        """The one JSON object of `certify --format json`."""
-        return {
-            "verdict": str(self.verdict),
-            "out_of_reach": self.out_of_reach,
-            "epsilon": dict(self.epsilon),
-            "delta": self.delta,
-            "mu": dict(self.mu),
-            "wasserstein": dict(self.wasserstein),
-            "renyi": [dict(point) for point in self.renyi],
-            "requests": [dict(request) for request in self.requests],
-            "theorems": list(self.theorems),
-            "assumptions": [dict(assumption) for assumption in self.assumptions],
-            "published": {name: dict(value) for name, value in self.published.items()},
-            "digest": self.digest,
-        }
+from certify.training_result import certify_training
 
 
 def certify(
@@ -101,6 +43,8 @@ def certify(
         Indeterminate: a side condition cannot be decided.
     """
     run = source if isinstance(source, Run) else read_run(source)
+    if isinstance(run.mechanism, ScaledSGD):
+        return certify_training(run)
     claims = []
     for request in range(len(run.mechanism.requests)):
         claims.append(make_claim(run, request))
@@ -116,9 +60,11 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
     verdict = next(v for v in (Verdict.NOT_CERTIFIED, Verdict.INDETERMINATE, Verdict.CERTIFIED) if v in verdicts)
     request = claims.index(top)
     timeline, runs = derive_timeline(run.mechanism, request), history(run.mechanism, request)
-    curve = derive_renyi(top.bound)
+    hidden = top.upper.theorem.id == "T9"
+    curve = derive_secret_renyi(timeline, RENYI_ORDERS) if hidden else derive_renyi(top.bound)
     learned = derive_distance(timeline, runs.learning_phases)
     released = derive_distance(timeline, len(runs.phases))
+    farthest = derive_farthest(run.mechanism, request)
     result = Result(
         verdict=verdict,
         out_of_reach=any(claim.out_of_reach(target) for claim in claims),
@@ -132,7 +78,10 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
             "lower": top.mu_lower(),
             "upper": enclose(top.bound).above(),
         },
-        wasserstein={"learned": enclose(learned).above(), "released": enclose(released).above()},
+        wasserstein={
+            "learned": enclose(derive_distance(farthest, runs.learning_phases)).above(),
+            "released": enclose(derive_distance(farthest, len(runs.phases))).above(),
+        },
         renyi=tuple(
             {"order": canonical(order), "upper": value.above()}
             for order, value in zip(RENYI_ORDERS, enclose_all(curve), strict=True)
@@ -141,12 +90,13 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
             {"size": claim.size, "epochs": claim.epochs, "epsilon": claim.printed(target)} for claim in claims
         ),
         theorems=(),
-        assumptions=tuple(assumptions(run)),
+        assumptions=(),
         published={"chien2024": {"epsilon": None}}
         | {
             name: {"epsilon": enclose(bound).above()}
             for name, bound in derive_published(run.mechanism, run.target_delta).items()
         },
+        fallback=describe_fallback(run, claims),
         digest=run.digest,
         run=run,
         claims=claims,
@@ -157,18 +107,21 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
     )
     ids = sorted({node.theorem.id for root in result.roots for node in root.nodes()})
     object.__setattr__(result, "theorems", tuple(ids))
+    object.__setattr__(result, "assumptions", tuple(assumptions(run, ids)))
     return result
 
 
-def assumptions(run: Run) -> list[dict[str, str]]:
+def assumptions(run: Run, theorems: Sequence[str]) -> list[dict[str, str]]:
     """What the bound rests on, with who answers for it; the loss's constants are proved where Plumbline derived
-    them."""
-    mechanism = run.mechanism
+    them. What the run does not have is violated: no derivation rests on it. What is known of the regulariser stands in
+    the text on convexity, or where that does not hold, or is not enough (T23), by itself."""
+    mechanism, constants = run.mechanism, run.mechanism.loss.constants()
     derived = isinstance(mechanism.loss, DerivedLoss)
     chosen = [
         "convexity",
         "smoothness",
         "gradient_bound",
+        *(["weight_decay"] if not derived and (not constants.convex or "T23" in theorems) else []),
         *(mechanism.loss.theorem.assumes if derived else ()),
         "gaussian_noise",
         *(["projection"] if mechanism.radius is not None else []),
@@ -180,6 +133,9 @@ def assumptions(run: Run) -> list[dict[str, str]]:
         *([f"reference:{mechanism.reference}"] if any(mechanism.unlearning_epochs) else []),
     ]
     proved = {"convexity", "smoothness", "gradient_bound"} if derived else set()
-    return [
-        {"id": name, "status": "proved" if name in proved else "attested", "text": ASSUMPTIONS[name]} for name in chosen
-    ]
+    status = dict.fromkeys(chosen, "attested") | dict.fromkeys(proved, "proved")
+    if not constants.convex:
+        status["convexity"] = "violated"
+    if constants.smoothness is None:
+        status["smoothness"] = "violated"
+    return [{"id": name, "status": status[name], "text": ASSUMPTIONS[name]} for name in chosen]

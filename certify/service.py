@@ -13,7 +13,8 @@ from certify.certificate import write_certificate
 from certify.claims import Verdict
 from certify.errors import UsageError
 from certify.files import output_directory, write_atomically
-from certify.result import Result, certify
+from certify.outcome import Result
+from certify.result import certify
 from certify.spec import Run, read_run
 
 if TYPE_CHECKING:

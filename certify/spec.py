@@ -6,19 +6,21 @@ import difflib
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from accountant import InvalidLoss, InvalidMechanism, NoisySGD
+from accountant import InvalidLoss, InvalidMechanism, NoisySGD, ScaledSGD
 from accountant.exact import canonical, exact
 from certify.errors import UsageError
-from certify.tables import IN_A_BALL, LOSSES, TABLES, RunTable
+from certify.tables import IN_A_BALL, LOSSES, TABLES, RunTable, TargetTable
+from certify.training_spec import make_training
+from certify.training_tables import KINDS, MAPS, TRAINING_TABLES, TrainingTable
 
 MAX_BYTES = 1 << 20
 
@@ -27,7 +29,7 @@ MAX_BYTES = 1 << 20
 class Run:
     """A checked run file: the mechanism, the target, and the canonical form whose digest names the run."""
 
-    mechanism: NoisySGD
+    mechanism: NoisySGD | ScaledSGD
     target_epsilon: Fraction
     target_delta: Fraction
     canonical: Mapping[str, Any]
@@ -39,15 +41,15 @@ class Run:
 
     def with_values(self, **values: Any) -> Run:
         """The same run with other values in its mechanism table. Raises UsageError as `read_run` does."""
-        tables = {name: dict(table) for name, table in self.canonical.items() if table is not None}
-        tables["mechanism"] |= values
-        return read_run(tables)
+        return self._with("mechanism", values)
 
     def with_target(self, epsilon: Fraction) -> Run:
         """The same run with another target ε."""
-        tables = {name: dict(table) for name, table in self.canonical.items() if table is not None}
-        tables["target"] |= {"epsilon": epsilon}
-        return read_run(tables)
+        return self._with("target", {"epsilon": epsilon})
+
+    def _with(self, table: str, values: Mapping[str, Any]) -> Run:
+        tables = {name: value for name, value in self.canonical.items() if value is not None}
+        return read_run(tables | {table: tables[table] | values})
 
 
 def canonical_json(value: Any) -> bytes:
@@ -64,11 +66,18 @@ def read_run(source: str | Path | Mapping[str, Any]) -> Run:
     """
     tables = source if isinstance(source, Mapping) else load_tables(Path(source))
     _refuse_floats(tables, "")
+    about_training = is_training(tables)
     try:
-        table = RunTable.model_validate(_without_nulls(tables))
+        table = (TrainingTable if about_training else RunTable).model_validate(_without_nulls(tables))
     except ValidationError as invalid:
         raise UsageError(_first_problem(invalid, tables)) from None
-    return _run(table)
+    return _training_run(table) if about_training else _run(table)
+
+
+def is_training(tables: Mapping[str, Any]) -> bool:
+    """Whether the tables are about DP-SGD or a relative of it."""
+    mechanism = tables.get("mechanism")
+    return isinstance(mechanism, Mapping) and mechanism.get("kind") in KINDS
 
 
 def _refuse_floats(value: Any, key: str) -> None:
@@ -107,8 +116,7 @@ def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
     # A misspelt key shows up twice, as an unknown one and as one that is missing: the unknown one tells more.
     problems = sorted(invalid.errors(), key=lambda p: p["type"] != "extra_forbidden")
     problem = problems[0]
-    # pydantic names the chosen branch of [loss] in the location; a user knows only table.key
-    where = [str(part) for part in problem["loc"] if part not in LOSSES]
+    where = _where(problem["loc"])
     key, kind = ".".join(where), problem["type"]
     if kind == "extra_forbidden":
         known = _known_keys(where, tables)
@@ -117,9 +125,10 @@ def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
     if kind == "missing":
         return f"{key}: is missing"
     if kind == "union_tag_not_found":
-        return f"loss.kind: is missing; write one of {', '.join(map(repr, LOSSES))}"
+        tags = MAPS if key == "scaling" else LOSSES
+        return f"{key}.kind: is missing; write one of {', '.join(map(repr, tags))}"
     if kind == "union_tag_invalid":
-        return f"loss.kind: got {problem['ctx']['tag']!r}; write one of {problem['ctx']['expected_tags']}"
+        return f"{key}.kind: got {problem['ctx']['tag']!r}; write one of {problem['ctx']['expected_tags']}"
     shown = repr(problem["input"])
     shown = str(problem["input"]) if isinstance(problem["input"], Decimal | int) else shown
     if len(shown) > 80:
@@ -133,14 +142,26 @@ def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
     return f"{key}: {problem['msg'].lower()}, got {shown}"
 
 
+def _where(location: Sequence[str | int]) -> list[str]:
+    """Table and key, as a user knows them: without the branch of a table that its kind chose."""
+    parts = list(location)
+    if len(parts) > 1 and parts[0] in ("loss", "scaling") and parts[1] in (*LOSSES, *MAPS):
+        del parts[1]
+    if len(parts) > 1 and isinstance(parts[1], int):
+        parts[:2] = [f"{parts[0]}[{parts[1] + 1}]"]
+    return [str(part) for part in parts]
+
+
 def _known_keys(where: list[str], tables: Mapping[str, Any]) -> list[str]:
+    known = TRAINING_TABLES if is_training(tables) else TABLES
     if len(where) == 1:
-        return list(TABLES)
-    choices = TABLES.get(where[0], ())
-    if where[0] == "loss" and isinstance(tables.get("loss"), Mapping):
-        kind = tables["loss"].get("kind")
-        choices = (LOSSES.get(kind, LOSSES["logistic"])[0],)
-    return sorted({name for table in choices for name in table.model_fields})
+        return list(known)
+    name = where[0].partition("[")[0]
+    choices = known.get(name, ())
+    if len(choices) > 1 and isinstance(tables.get(name), Mapping):
+        kind = tables[name].get("kind")
+        choices = tuple(t for t in choices if kind in get_args(t.model_fields["kind"].annotation)) or choices[:1]
+    return sorted({key for table in choices for key in table.model_fields})
 
 
 def _run(table: RunTable) -> Run:
@@ -170,12 +191,26 @@ def _run(table: RunTable) -> Run:
         raise UsageError(key_and_problem(problem)) from None
     except InvalidLoss as problem:
         raise UsageError(f"{'mechanism' if problem.key == 'radius' else 'loss'}.{problem}") from None
-    delta = Fraction(1, mechanism.samples) if table.target.delta == "1/n" else table.target.delta
+    return Run(mechanism, *_target(table.target, mechanism.samples), _canonical(table, mechanism))
+
+
+def _training_run(table: TrainingTable) -> Run:
+    mechanism = make_training(table)
+    tables = {name: _plain(getattr(table, name)) for name in TRAINING_TABLES}
+    tables["threat"]["neighbours"] = mechanism.neighbours
+    return Run(mechanism, *_target(table.target, mechanism.samples), tables)
+
+
+def _target(target: TargetTable, samples: int | None) -> tuple[Fraction, Fraction]:
+    """(ε, δ)."""
+    if target.delta == "1/n" and samples is None:
+        raise UsageError('target.delta: "1/n" needs mechanism.samples; or write a number')
+    delta = Fraction(1, samples) if target.delta == "1/n" else target.delta
     if not 0 < delta < 1:
         raise UsageError(f"target.delta: {canonical(delta)} must lie strictly between 0 and 1")
-    if table.target.epsilon < 0:
-        raise UsageError(f"target.epsilon: {canonical(table.target.epsilon)} must be at least 0")
-    return Run(mechanism, table.target.epsilon, delta, _canonical(table, mechanism))
+    if target.epsilon < 0:
+        raise UsageError(f"target.epsilon: {canonical(target.epsilon)} must be at least 0")
+    return target.epsilon, delta
 
 
 def key_and_problem(problem: InvalidMechanism) -> str:
@@ -197,4 +232,4 @@ def _plain(value: Any) -> Any:
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    return canonical(value) if isinstance(value, int | Fraction) else value
+    return canonical(value) if isinstance(value, int | Fraction) and not isinstance(value, bool) else value

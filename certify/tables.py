@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from accountant import (
+    ClippedLoss,
     ConstantLoss,
     HuberLoss,
     LeastSquaresLoss,
@@ -65,7 +66,7 @@ class MechanismTable(Table):
     )
     noise_std: Number = Field(description="σ: each step adds N(0, 2ησ² I)")
     step_size: Annotated[Fraction | str, BeforeValidator(_step_size)] = Field(
-        "1/L", description='η: a number, "1/L" or "2/(L+m)"; at most 2/L without a radius'
+        "1/L", description='η: a number, "1/L" or "2/(L+m)"; without a radius at most 2/L, or 1/m if not convex'
     )
     radius: Number | None = Field(None, description="R of the ball that every step projects on; absent = no projection")
     initial_distance: Number = Field(Fraction(0), description="W∞ distance of the two starts")
@@ -133,15 +134,25 @@ class SoftmaxTable(Table):
     feature_norm: Number = _X
     classes: Whole = Field(description="number of classes")
     clip: Number | None = Field(
-        None, description="as for logistic, but at least √2·feature_norm: an active clip may break convexity here"
+        None, description="as for logistic; below √2·feature_norm it may break convexity, and the loss counts as such"
     )
 
 
 class ConstantsTable(Table):
     kind: Literal["constants"] = Field(description="a loss known by its constants, which somebody attests")
     smoothness: Number = Field(description="L of the regularised loss")
-    strong_convexity: Number = Field(description="m, from the regulariser")
+    strong_convexity: Number = Field(description="m, of the regulariser (m/2)|θ|²")
     gradient_bound: Number = Field(description="M, bound on the norm of one record's data gradient")
+    convex: StrictBool = Field(True, description="whether every record's data loss is convex")
+
+
+class ClippedTable(Table):
+    kind: Literal["clipped"] = Field(
+        description="any loss, e.g. of a neural network: each record's data gradient is clipped; neither convexity nor "
+        "smoothness is used; step_size must be a number"
+    )
+    regularization: Number = _M
+    clip: Number = Field(description="norm to which each record's data gradient is clipped")
 
 
 class RequestsTable(Table):
@@ -182,7 +193,8 @@ class RunTable(Table):
         | SmoothedHingeTable
         | PoissonTable
         | SoftmaxTable
-        | ConstantsTable,
+        | ConstantsTable
+        | ClippedTable,
         Field(discriminator="kind"),
     ]
     requests: RequestsTable = RequestsTable()
@@ -199,6 +211,7 @@ LOSSES = {
     "poisson": (PoissonTable, PoissonLoss),
     "softmax": (SoftmaxTable, SoftmaxLoss),
     "constants": (ConstantsTable, ConstantLoss),
+    "clipped": (ClippedTable, ClippedLoss),
 }
 IN_A_BALL = (LeastSquaresLoss, PoissonLoss)  # the losses whose constants depend on the mechanism's radius
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
+from accountant import ScaledSGD
 from accountant.exact import decimal
 from certify.calibration import Calibration
 from certify.claims import Verdict
 from certify.comparison import Comparison
+from certify.outcome import Result
 from certify.planning import Plan
-from certify.result import Result
 
 MEANING = {
     Verdict.CERTIFIED: "the bound is proved to meet the target",
@@ -21,23 +23,12 @@ MOST_REQUESTS = 12
 
 def result_text(result: Result) -> str:
     """Verdict, guarantee, native parameters, assumptions."""
-    target = result.epsilon["target"]
     meaning = MEANING[result.verdict]
     if result.out_of_reach:
         meaning = "not certifiable from these constants: already the lower bound exceeds the target"
-    lines = [f"{result.verdict}: {meaning}", ""]
-    lines += _table(
-        [
-            ("guarantee", f"({result.epsilon['upper']}, {result.delta})-DP, {_subject(result)}"),
-            ("target", f"ε ≤ {target}"),
-            ("ε", _interval(result.epsilon)),
-            ("μ (Gaussian DP)", _interval(result.mu)),
-            ("W∞ after learning", f"≤ {result.wasserstein['learned']}"),
-            ("W∞ at release", f"≤ {result.wasserstein['released']}"),
-            ("Rényi", ", ".join(f"D_{p['order']} ≤ {_brief(p['upper'])}" for p in result.renyi[1:4])),
-            *_published(result),
-        ]
-    )
+    lines = [f"{result.verdict}: {meaning}", "", *_table(list(_figures(result)))]
+    if result.fallback:
+        lines += ["", *_fallback(result)]
     if len(result.requests) > 1:
         lines += ["", "requests (size, unlearning epochs, ε)"]
         shown = result.requests[:MOST_REQUESTS]
@@ -52,8 +43,39 @@ def result_text(result: Result) -> str:
     return "\n".join(lines)
 
 
+def _figures(result: Result) -> Iterator[tuple[str, str]]:
+    """Guarantee, target, and the native parameters that there are."""
+    yield "guarantee", f"({result.epsilon['upper']}, {result.delta})-DP, {_subject(result)}"
+    yield "target", f"ε ≤ {result.epsilon['target']}"
+    yield "ε", _interval(result.epsilon)
+    if result.mu["upper"] is not None:
+        yield "μ (Gaussian DP)", _interval(result.mu)
+    if result.wasserstein["learned"] is not None:
+        yield "W∞ after learning", f"≤ {result.wasserstein['learned']}"
+        yield "W∞ at release", f"≤ {result.wasserstein['released']}"
+    if result.renyi:
+        yield "Rényi", ", ".join(f"D_{p['order']} ≤ {_brief(p['upper'])}" for p in result.renyi[1:4])
+    if result.sensitivity is not None:
+        yield from _training(result)
+    yield from _published(result)
+
+
+def _training(result: Result) -> Iterator[tuple[str, str]]:
+    """What the learner needs to know: Δ, and the noise on the sum."""
+    mechanism, sensitivity = result.run.mechanism, result.sensitivity.glance
+    norm = Fraction(sensitivity.norm)
+    yield "sensitivity Δ", f"{'' if sensitivity.attained else 'below '}{decimal(norm)} (one record more or less)"
+    noises = dict.fromkeys(decimal(stage.noise_multiplier * norm) for stage in mechanism.stages)
+    yield "noise std of the sum", ", then ".join(noises)
+    if not mechanism.scaling.monotone:
+        yield "scaling", "non-monotone (r·s < 1): reported; the bound does not need it"
+
+
 def _subject(result: Result) -> str:
     mechanism = result.run.mechanism
+    if isinstance(mechanism, ScaledSGD):
+        steps = f"{mechanism.steps} noisy sum{'s' * (mechanism.steps > 1)}"
+        return f"{steps} and every iterate, {mechanism.sampling} batches, {mechanism.neighbours}"
     if any(mechanism.unlearning_epochs):
         return "unlearning against retraining, " + mechanism.neighbours
     return "learning, " + mechanism.neighbours
@@ -68,11 +90,25 @@ def _brief(number: str) -> str:
 
 
 def _published(result: Result) -> list[tuple[str, str]]:
-    value = result.published["chien2024"]["epsilon"]
-    return [] if value is None else [("published bound", f"ε ≤ {value} (Chien et al. 2024)")]
+    names = {"chien2024": "Chien et al. 2024", "koloskova2025": "Koloskova et al. 2025"}
+    found = {name: result.published.get(name, {}).get("epsilon") for name in names}
+    return [("published bound", f"ε ≤ {value} ({names[name]})") for name, value in found.items() if value is not None]
+
+
+def _fallback(result: Result) -> list[str]:
+    """Which theorems stood in, why, and what it cost."""
+    told = result.fallback
+    lines = [f"fall-back  {', '.join(told['theorems'])}: {told['because']}"]
+    convex, ours = told["convex_epsilon"], result.epsilon["upper"]
+    if convex is not None:
+        factor = f": a factor of {float(ours) / float(convex):.4g}" if float(convex) else ""
+        lines.append(f"           were the loss convex, these constants would give ε ≤ {convex}{factor}")
+    return lines
 
 
 def _hint(result: Result) -> str:
+    if isinstance(result.run.mechanism, ScaledSGD):
+        return "next: `plumbline calibrate RUN.toml --tune noise_multiplier` finds the least noise that is certified"
     if result.out_of_reach:
         return "next: more noise, more unlearning epochs or larger batches; `plumbline calibrate` finds the noise"
     return "next: `plumbline calibrate RUN.toml --tune noise_std` finds the least noise that is certified"
@@ -96,10 +132,11 @@ def calibration_text(calibration: Calibration) -> str:
     names = {
         "chien2024": "Chien et al. 2024",
         "chien2024_finite_T": "Chien et al. 2024, finite T",
+        "koloskova2025": "Koloskova et al. 2025",
         "chien2024_sequential": "Chien et al. 2024, one request after the other",
         "chien2024_sequential_code": "the same as in the authors' code",
     }
-    for name, needed in calibration.published.items():
+    for name, needed in () if result.sensitivity else calibration.published.items():
         rows.append((names[name], _needed(needed, value)))
     if calibration.note:
         rows.append(("note", calibration.note))

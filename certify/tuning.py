@@ -14,11 +14,13 @@ from scipy.optimize import brentq
 from accountant import NoisySGD
 from accountant.arithmetic.floats import gaussian_mu
 from accountant.estimate import estimate, estimate_mu, noise_times_mu
+from accountant.late import covers
 from accountant.timeline import hides_position
 from certify.errors import OutOfReach
 from certify.spec import Run
 
 MOST_EPOCHS = 10**12
+_MOST_STEP = Fraction(10**6)  # of a loss without curvature or weight decay to bound it
 _SLACK = 1e-9  # doubles that miss the target by less may still be certified
 
 
@@ -27,7 +29,9 @@ def meets(mechanism: NoisySGD, run: Run, request: int) -> bool:
     target, delta = float(run.target_epsilon), float(run.target_delta)
     if hides_position(mechanism, request):
         return estimate(mechanism, delta, request) <= target * (1 + _SLACK)
-    return estimate_mu(mechanism, request) <= _target_mu(target, delta) * (1 + _SLACK)
+    if estimate_mu(mechanism, request) <= _target_mu(target, delta) * (1 + _SLACK):
+        return True
+    return covers(mechanism, request) and estimate(mechanism, delta, request) <= target * (1 + _SLACK)
 
 
 _mus: dict[tuple[float, float], float] = {}
@@ -57,19 +61,30 @@ def least_noise(run: Run) -> Fraction:
             "nothing to tune"
         )
     worst = max(products) / Fraction(_target_mu(target, delta))
-    if not any(hides_position(mechanism, request) for request in requests):
+    # In a secret order, or where the last steps count by their range (T24), less noise may do.
+    others = [r for r in requests if hides_position(mechanism, r) or covers(mechanism, r)]
+    if not others:
         return worst
     noise = float(worst)
+    if not 0 < noise < math.inf:
+        return worst
+    # The requests that neither speaks about need what μ says.
+    floor = max((products[r] for r in requests if r not in others), default=0) / Fraction(_target_mu(target, delta))
 
     def excess(log_noise: float) -> float:
-        return estimate(replace(mechanism, noise_std=Fraction(math.exp(log_noise))), delta) - target
+        tried = replace(mechanism, noise_std=Fraction(math.exp(log_noise)))
+        return max(estimate(tried, delta, request) for request in others) - target
+
+    if excess(math.log(noise) - 1e-6) > 0 and not any(hides_position(mechanism, r) for r in others):
+        return worst
 
     high, low = math.log(noise), math.log(noise)  # the worst position needs no less
     while excess(low) <= 0:
         low -= 1
         if low < high - 60:
             raise OutOfReach("noise_std: any value meets the target: nothing to tune")
-    return Fraction(math.exp(brentq(excess, low, high + 1e-6, xtol=1e-13, rtol=1e-14)))
+    found = Fraction(math.exp(brentq(excess, low, high + 1e-6, xtol=1e-13, rtol=1e-14)))
+    return max(found, floor)
 
 
 def least_unlearning_epochs(run: Run) -> list[int]:
@@ -134,9 +149,12 @@ def largest_radius(run: Run) -> Fraction:
 
 
 def largest_step(run: Run) -> Fraction:
-    """The largest step size up to 2/(L+m); ε need not be monotone in it."""
+    """The largest step size up to 2/(L+m), or 1/m where the loss is not convex; ε need not be monotone in it."""
     constants = run.mechanism.loss.constants()
-    most = 2 / (constants.smoothness + constants.strong_convexity)
+    if constants.convex:
+        most = 2 / (constants.smoothness + constants.strong_convexity)
+    else:
+        most = 1 / constants.strong_convexity if constants.strong_convexity else _MOST_STEP
     if all_meet(replace(run.mechanism, step_size=most), run):
         return most
     return _largest(run, "step_size", float(most) * np.geomspace(1e-9, 1, 145)[:-1], float(most))

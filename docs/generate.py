@@ -31,12 +31,14 @@ NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code, then run 
 VECTORS = Path("tests/vectors/reject/theorems")
 
 FAMILIES = {
-    "Losses and steps": ("L1", "L2", "L3", "L4", "L5", "L6", "C1", "C2"),
+    "Losses and steps": ("L1", "L2", "L3", "L4", "L5", "L6", "L7", "C1", "C2", "T22", "T23"),
+    "Per-sample scaling": ("T14", "T14g", "T15", "L1u", "L2u", "L3u", "L4u", "L5u", "T16"),
     "Timelines and distances": ("T10", "T1", "T1a"),
     "From distance and noise to μ": ("T3", "T5", "T4", "T4a", "T7", "T8"),
-    "From μ to Rényi divergences and ε": ("T2", "T11", "T12", "T9"),
+    "From μ to Rényi divergences and ε": ("T2", "T11", "T12", "T9", "T9r", "T24"),
+    "Sampled batches": ("T18", "T18f", "T19", "T20", "T20d", "T19l"),
     "Lower bounds": ("T6", "T6c", "T6m"),
-    "Published bounds": ("P1", "P1f", "P1s", "P2", "P3", "P3s"),
+    "Published bounds": ("P1", "P1f", "P1s", "P2", "P3", "P3s", "T23p"),
 }
 
 
@@ -189,6 +191,8 @@ def default_of(field: FieldInfo) -> str:
         return "absent"
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     if isinstance(value, int | Fraction):
         return f"`{canonical(value)}`"
     return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"

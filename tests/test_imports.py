@@ -18,6 +18,7 @@ ACCOUNTANT_MAY_USE = {
     "accountant/arithmetic/floats.py": {"numpy", "scipy"},
     "accountant/arithmetic/symbols.py": {"sympy"},
     "accountant/baselines.py": {"numpy"},  # searches in doubles for the order that P2 then takes
+    "accountant/doubles.py": {"numpy"},  # searches in doubles; nothing certified
     "accountant/enclose.py": {"flint"},  # sets the precision
     "accountant/estimate.py": {"numpy"},  # sweeps in doubles; nothing certified
     "accountant/explain.py": {"sympy"},  # prints

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import final
@@ -11,7 +11,7 @@ import numpy as np
 from flint import arb, ctx, fmpq
 
 from accountant.arithmetic.base import Arithmetic, Number, Undecided
-from accountant.arithmetic.floats import mixture_epsilon
+from accountant.arithmetic.floats import diffused_epsilon, diffused_log_delta, mixture_epsilon
 
 _Mixture = Sequence[tuple[Number, Number]]  # (μ, weight)
 
@@ -20,6 +20,11 @@ _Mixture = Sequence[tuple[Number, Number]]  # (μ, weight)
 def _guess(mus: tuple[float, ...], weights: tuple[float, ...], delta: float) -> float:
     """ε in doubles; the same one is asked for at every precision."""
     return mixture_epsilon(np.array(mus), np.array(weights), delta)
+
+
+@lru_cache(maxsize=256)
+def _diffused_guess(mu: float, ratio: float, steps: int, delta: float) -> float:
+    return diffused_epsilon(mu, ratio, steps, delta)
 
 
 @final
@@ -97,11 +102,74 @@ class Ball(Arithmetic):
             root = self._newton(mixture, delta, root)
         return root
 
+    def diffused_epsilon(self, mu: Number, ratio: Number, steps: int, delta: Number) -> Number:
+        if not (mu.is_finite() and ratio.is_finite()) or mu < 0 or ratio < 0:
+            raise Undecided("μ and D/τ are finite and not negative")
+        # δ grows with μ and with D/τ: ε is bracketed at the lower and at the upper ends of their balls.
+        bottom, top = zip(*((x.lower().max(arb(0)), x.upper()) for x in (mu, ratio)), strict=True)
+        if top[0].is_zero() or top[1].is_zero():
+            return arb(0)
+        at_zero = self.gaussian_delta(top[0], arb(0)) * (2 * normal_cdf(top[1] / 2) - 1) ** steps
+        if at_zero <= delta:
+            return arb(0)
+        root = self._diffused_root(*top, steps, delta)
+        low = self._diffused_end(*bottom, steps, delta, root, up=False)
+        return low.union(self._diffused_end(*top, steps, delta, root, up=True))
+
+    @staticmethod
+    def _diffused_end(mu: Number, ratio: Number, steps: int, delta: Number, root: Number, *, up: bool) -> Number:
+        """An exact ε close to the root, with δ ≤ delta proven after the steps if `up`, else δ ≥ delta proven (or 0)."""
+        step = root * arb(2) ** max(-56, 12 - ctx.prec)
+        for _ in range(12):
+            candidate = (root + step).upper() if up else (root - step).lower()
+            if not up and (not candidate > 0 or mu.is_zero() or ratio.is_zero()):
+                return arb(0)
+            value = diffused_delta(mu, ratio, steps, candidate, delta, arb.upper if up else arb.lower)
+            if (value <= delta) if up else (value >= delta):
+                return candidate
+            step *= 8
+        raise Undecided("δ(ε) ≤ δ")
+
+    @staticmethod
+    def _diffused_root(mu: Number, ratio: Number, steps: int, delta: Number) -> Number:
+        """About the ε of T24: the one in doubles, and a Newton step from there; nothing is proved of it."""
+        known = float(mu), float(ratio), steps, float(delta.mid())
+        guess = _diffused_guess(*known)
+        if not 0 < guess < np.inf:
+            return arb(0)
+        apart = guess * 1e-7
+        ends = (diffused_log_delta(*known[:3], end, -np.inf) for end in (guess + apart, guess - apart))
+        slope = -abs(np.subtract(*ends)) / (2 * apart)
+        value = diffused_delta(mu, ratio, steps, arb(guess), arb(0), arb.mid).log() - delta.log()
+        found = (guess - value / slope).mid() if slope else arb(guess)
+        return found if found.is_finite() and found > 0 else arb(guess)
+
     def _newton(self, mixture: _Mixture, delta: Number, epsilon: Number) -> Number:
         value = self._mixture_delta(mixture, epsilon)
         slope = epsilon.exp() * sum((w * normal_cdf(-mu / 2 - epsilon / mu) for mu, w in mixture), arb(0))
         following = (epsilon + (value.log() - delta.log()) * value / slope).mid()
         return following if following.is_finite() and following > 0 else epsilon
+
+
+def diffused_delta(
+    mu: Number, ratio: Number, steps: int, epsilon: Number, enough: Number, side: Callable[[Number], Number]
+) -> Number:
+    """δ(ε) of μ after `steps` times δ ← δ·Θ_ε̃(ratio) (T24), or after fewer where it is at most `enough` by then.
+
+    `side` keeps one end of each δ (or the middle): the map is increasing, so upper ends stay above the truth, lower
+    ones below, and no ball widens by dependence. μ, ratio > 0.
+    """
+    grown, half = epsilon.expm1(), ratio / 2
+    delta = side(Ball().gaussian_delta(mu, epsilon))
+    for _ in range(steps):
+        if not delta > 0 or delta < enough:  # on the way down; a δ that is nowhere near is not looked at further
+            return delta.max(arb(0))
+        odds = 1 + grown / delta
+        bend = odds.log() / ratio
+        delta = side(delta * (normal_cdf(half - bend) - odds * normal_cdf(-half - bend)))
+    if not delta.is_finite():
+        raise Undecided("δ(ε) is finite")
+    return delta.max(arb(0))
 
 
 def normal_cdf(x: Number) -> Number:

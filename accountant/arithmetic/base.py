@@ -71,6 +71,10 @@ class Arithmetic(ABC):
         """The least ε ≥ 0 with δ(ε) ≤ delta."""
         return self.mixture_epsilon((mu,), (self.of(1),), delta)
 
+    def diffused_epsilon(self, mu: Number, ratio: Number, steps: int, delta: Number) -> Number:
+        """The least ε ≥ 0 at which δ(ε) of μ, after `steps` times δ ← δ·Θ_ε̃(ratio), is at most delta (T24)."""
+        raise ArithmeticError(f"{type(self).__name__} has no ε of T24; use Float or Ball")
+
     def minimum(self, x: Number, y: Number) -> Number:
         """The smaller of the two."""
         return -self.maximum(-x, -y)

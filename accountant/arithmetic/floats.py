@@ -77,6 +77,9 @@ class Float(Arithmetic):
     def mixture_epsilon(self, mus: Sequence[Number], weights: Sequence[Number], delta: Number) -> Number:
         return mixture_epsilon(np.asarray(mus, float), np.asarray(weights, float), float(delta))
 
+    def diffused_epsilon(self, mu: Number, ratio: Number, steps: int, delta: Number) -> Number:
+        return diffused_epsilon(float(mu), float(ratio), steps, float(delta))
+
 
 def _geometric(x: float, n: int) -> float:
     if n < 3 or x == 1:
@@ -141,12 +144,12 @@ def gaussian_epsilon(mu: Number, delta: Number) -> Number:
 def _scalar_epsilon(m: float, delta: float) -> float:
     """`gaussian_epsilon` step by step, an order of magnitude faster for one μ."""
     target = math.log(delta)
-    if _scalar_log_delta(m, 0.0) <= target:
+    if scalar_log_delta(m, 0.0) <= target:
         return 0.0
     low, high = 0.0, m * m / 2 + m * math.sqrt(-2 * target)
     epsilon = high
     for _ in range(80):
-        value = _scalar_log_delta(m, epsilon)
+        value = scalar_log_delta(m, epsilon)
         low, high = (epsilon, high) if value > target else (low, epsilon)
         exponent = value - epsilon - special.log_ndtr(-m / 2 - epsilon / m)
         newton = epsilon + (value - target) * math.exp(exponent) if exponent < 700 else math.inf
@@ -158,7 +161,7 @@ def _scalar_epsilon(m: float, delta: float) -> float:
     return float(epsilon)
 
 
-def _scalar_log_delta(mu: float, epsilon: float) -> float:
+def scalar_log_delta(mu: float, epsilon: float) -> float:
     """`log_gaussian_delta` of one pair."""
     a, b = mu / 2 - epsilon / mu, -mu / 2 - epsilon / mu
     if a > 5:
@@ -190,6 +193,56 @@ def mixture_epsilon(mus: Number, weights: Number, delta: float) -> float:
     # All of the weight on the largest μ is the most that the mixture can be.
     highest = float(gaussian_epsilon(mus.max(), min(delta / np.exp(logs).sum(), 1.0))) * (1 + 1e-9) + 1e-300
     return float(brentq(excess, 0.0, highest, xtol=1e-300, rtol=1e-14, maxiter=500))
+
+
+_FAR = 40.0  # of log δ below its target: a search need not know how far
+_HALF = math.sqrt(0.5)
+
+
+def diffused_log_delta(mu: float, ratio: float, steps: int, epsilon: float, least: float) -> float:
+    """log δ(ε) of μ after `steps` times δ ← δ·Θ_ε̃(ratio) (T24), ratio > 0; stops once it is below `least`."""
+    log_delta = scalar_log_delta(mu, epsilon)
+    growth = epsilon + math.log(-math.expm1(-epsilon)) if epsilon > 0 else -math.inf  # log(e^ε − 1)
+    for left in range(steps, 0, -1):
+        if log_delta <= least:
+            break
+        change = log_theta(ratio, growth - log_delta)
+        log_delta += change
+        if -change * left < 1e-14:  # the steps that are left do nothing either
+            break
+    return log_delta
+
+
+def log_theta(ratio: float, excess: float) -> float:
+    """log Θ at ε̃ = log(1 + e^excess); plainly where nothing cancels much, for speed."""
+    tilt = excess + math.log1p(math.exp(-excess)) if excess > 0 else math.log1p(math.exp(excess))
+    a = ratio / 2 - tilt / ratio
+    if ratio > 0.5 and a > -30 and tilt < 600:
+        # erfc(−x/√2)/2 is Φ(x); 1 − Θ is exact to rounding where Θ is next to 1
+        above, below = math.erfc(a * _HALF) / 2, math.erfc((ratio - a) * _HALF) / 2
+        lost = above + math.exp(tilt) * below
+        if lost < 0.5:
+            return math.log1p(-lost)
+        theta = math.erfc(-a * _HALF) / 2 - math.exp(tilt) * below
+        return math.log(theta) if theta > 0 else -math.inf
+    return scalar_log_delta(ratio, tilt)
+
+
+def diffused_epsilon(mu: float, ratio: float, steps: int, delta: float) -> float:
+    """The least ε ≥ 0 at which δ(ε) of μ, after that many steps of T24, is at most delta; to about 1e-13."""
+    high = float(gaussian_epsilon(mu, delta))
+    if high == 0 or ratio == 0 or math.isinf(high):
+        return 0.0 if ratio == 0 else high
+    target = math.log(delta)
+
+    def excess(epsilon: float) -> float:
+        return diffused_log_delta(mu, ratio, steps, epsilon, target - _FAR) - target
+
+    if excess(0.0) <= 0:
+        return 0.0
+    if excess(high * (1 - 1e-12)) >= 0:  # the steps add nothing
+        return high
+    return float(brentq(excess, 0.0, high, xtol=1e-300, rtol=1e-14, maxiter=500))
 
 
 def gaussian_mu(epsilon: Number, delta: Number) -> Number:

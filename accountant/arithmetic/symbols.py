@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import final
 
@@ -60,7 +60,31 @@ def tidy(expression: sympy.Expr) -> sympy.Expr:
 def _tidy_term(term: sympy.Expr) -> sympy.Expr:
     gathered = sympy.powdenest(sympy.powsimp(sympy.expand_power_exp(term)), force=True)
     gathered = gathered.replace(_is_even_power_of_absolute, lambda power: power.base.args[0] ** power.exp)
-    return sympy.powsimp(sympy.factor(sympy.together(gathered)), deep=True)
+    return without_sign(sympy.powsimp(sympy.factor(sympy.together(gathered)), deep=True))
+
+
+def without_sign(term: sympy.Expr) -> sympy.Expr:
+    """−(c − 1)·x as (1 − c)·x, where one factor takes the sign."""
+    coefficient, factors = term.as_coeff_mul()
+    taker = next((f for f in factors if _reads_better_negated(*f.as_base_exp())), None)
+    if not coefficient.is_negative or taker is None or len(factors) == 1:
+        return term
+    base, power = taker.as_base_exp()
+    return sympy.Mul(-coefficient, *((-base) ** power if f is taker else f for f in factors))
+
+
+def _reads_better_negated(base: sympy.Expr, power: sympy.Expr) -> bool:
+    """A sum to an odd power, whose number is negative, or most of whose terms are."""
+    if not base.is_Add or not power.is_odd:
+        return False
+    number, terms = base.as_coeff_add()
+    negative = sum(term.could_extract_minus_sign() for term in terms)
+    return bool(number.is_negative) or (number == 0 and 2 * negative > len(terms))
+
+
+def _gathered(x: Number) -> Number:
+    """c·c^(l−1) as c^l, so that a power of it is one power of c."""
+    return sympy.powsimp(x) if isinstance(x, sympy.Mul | sympy.Pow) else x
 
 
 def _is_even_power_of_absolute(expression: sympy.Expr) -> bool:
@@ -70,10 +94,14 @@ def _is_even_power_of_absolute(expression: sympy.Expr) -> bool:
 
 @final
 class Symbol(Arithmetic):
-    """Side conditions are collected in `conditions`, not decided."""
+    """Side conditions are collected in `conditions`, not decided.
 
-    def __init__(self) -> None:
+    first_is_larger: answers x ≥ y where a formula has two branches; None, or no answer: both are written.
+    """
+
+    def __init__(self, first_is_larger: Callable[[Number, Number], bool | None] | None = None) -> None:
         self.conditions: list[str] = []
+        self.first_is_larger = first_is_larger
 
     def of(self, value: Fraction | int | sympy.Basic) -> Number:
         if isinstance(value, sympy.Basic):
@@ -108,16 +136,17 @@ class Symbol(Arithmetic):
         return None
 
     def power(self, x: Number, n: int) -> Number:
-        return x ** symbol_of(n)
+        return _gathered(x) ** symbol_of(n)
 
     def geometric(self, x: Number, n: int) -> Number:
-        n = symbol_of(n)
+        x, n = _gathered(x), symbol_of(n)
         if x == 1:
             return n
         return {0: sympy.S.Zero, 1: sympy.S.One}.get(n, (1 - x**n) / (1 - x))
 
     def where_at_least(self, x: Number, y: Number, then: Number, otherwise: Number) -> Number:
-        return sympy.Piecewise((then, x >= y), (otherwise, True))
+        answer = self.first_is_larger(x, y) if self.first_is_larger else None
+        return sympy.Piecewise((then, x >= y), (otherwise, True)) if answer is None else (then if answer else otherwise)
 
     def gaussian_delta(self, mu: Number, epsilon: Number) -> Number:
         cdf = sympy.Function("Phi")

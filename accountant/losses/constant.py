@@ -14,18 +14,23 @@ from accountant.quantities import LossBounds
 class ConstantLoss:
     """A loss known by its constants alone; somebody must attest them.
 
+    convex: whether every record's data loss is. m is the regulariser's, (m/2)|θ|², alike for neighbours.
+
     Raises:
-        InvalidLoss: a negative constant, or m > L.
+        InvalidLoss: a negative constant, m > L, or a `convex` that is neither true nor false.
     """
 
     smoothness: Fraction
     strong_convexity: Fraction
     gradient_bound: Fraction
+    convex: bool = True
 
     def __post_init__(self) -> None:
         smoothness = store(self, "smoothness")
         strong_convexity = store(self, "strong_convexity")
         store(self, "gradient_bound")
+        if not isinstance(self.convex, bool):
+            raise InvalidLoss("convex", f"{self.convex!r} must be true or false")
         if strong_convexity > smoothness:
             raise InvalidLoss(
                 "strong_convexity",
@@ -34,4 +39,4 @@ class ConstantLoss:
             )
 
     def constants(self) -> LossBounds:
-        return LossBounds(self.smoothness, self.strong_convexity, self.gradient_bound)
+        return LossBounds(self.smoothness, self.strong_convexity, self.gradient_bound, self.convex)

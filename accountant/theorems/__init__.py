@@ -1,6 +1,7 @@
 """The theorems, by family. Importing this fills the closed table `accountant.kernel.THEOREMS`."""
 
 from accountant.losses import (
+    clipped_constants,
     huber_constants,
     least_squares_constants,
     logistic_constants,
@@ -15,6 +16,14 @@ from accountant.theorems.baselines import (
     langevin_unlearning,
 )
 from accountant.theorems.bounded import bounded_domain
+from accountant.theorems.linear_models import (
+    huber_model,
+    least_squares_model,
+    logistic_model,
+    poisson_model,
+    smoothed_hinge_model,
+)
+from accountant.theorems.nonconvex import clipped_step, nonconvex_step, range_before_noise
 from accountant.theorems.privacy import (
     adaptive_composition,
     gaussian_profile,
@@ -22,9 +31,18 @@ from accountant.theorems.privacy import (
     renyi_curve,
     triangle,
 )
-from accountant.theorems.published import chien2024_converged, chien2024_finite
-from accountant.theorems.secret import secret_order
+from accountant.theorems.published import chien2024_converged, chien2024_finite, koloskova2025
+from accountant.theorems.scaling import bounded_sensitivity, momentum, scaled_linear_constants, scaled_sensitivity
+from accountant.theorems.secret import secret_order, secret_renyi
 from accountant.theorems.shifts import closed_form, taut_string, unlearning_noise
+from accountant.theorems.subsampled import (
+    disjoint_batches,
+    loss_distribution,
+    loss_distribution_witness,
+    subsampled_renyi,
+    subsampled_renyi_quadrature,
+    truncated_poisson,
+)
 from accountant.theorems.transport import (
     contraction,
     gradient_shift,
@@ -37,31 +55,52 @@ from accountant.theorems.witnesses import curved_witness, secret_witness, straig
 __all__ = [
     "adaptive_composition",
     "bounded_domain",
+    "bounded_sensitivity",
     "chien2024_converged",
     "chien2024_finite",
     "chien2024_sequential",
+    "clipped_constants",
+    "clipped_step",
     "closed_form",
     "contraction",
     "curved_witness",
     "descent_to_delete",
     "descent_to_delete_sequential",
+    "disjoint_batches",
     "gaussian_profile",
     "gradient_shift",
     "huber_constants",
+    "huber_model",
+    "koloskova2025",
     "langevin_unlearning",
     "least_squares_constants",
+    "least_squares_model",
     "logistic_constants",
+    "logistic_model",
+    "loss_distribution",
+    "loss_distribution_witness",
+    "momentum",
+    "nonconvex_step",
     "poisson_constants",
+    "poisson_model",
+    "range_before_noise",
     "renyi_conversion",
     "renyi_curve",
     "requests",
+    "scaled_linear_constants",
+    "scaled_sensitivity",
     "secret_order",
+    "secret_renyi",
     "secret_witness",
     "smoothed_hinge_constants",
+    "smoothed_hinge_model",
     "softmax_constants",
     "straight_witness",
+    "subsampled_renyi",
+    "subsampled_renyi_quadrature",
     "taut_string",
     "triangle",
+    "truncated_poisson",
     "unlearning_noise",
     "wasserstein_by_batch",
     "wasserstein_tracking",

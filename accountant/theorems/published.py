@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accountant.arithmetic import Arithmetic, Number
 from accountant.kernel import theorem
-from accountant.quantities import ApproximateDP
+from accountant.quantities import ApproximateDP, GaussianDP
 from accountant.theorems.conditions import below, inside_unit
 
 LEAST_ORDER, GREATEST_ORDER = 2, 10_000  # the range that the authors' code searches
@@ -78,6 +78,32 @@ def chien2024_finite(
     # ε(α) = (2Y·α(α−½) + log 1/δ)/(α−1): the derivative vanishes where (α−1)² = ½ + log(1/δ)/(2Y).
     order = clamp_order(A, 1 + A.sqrt(half + budget / (2 * rate)))
     return ApproximateDP((2 * rate * order * (order - half) + budget) / (order - 1), delta)
+
+
+@theorem(
+    "T23p",
+    concludes=GaussianDP,
+    source="theory T23, published form; Koloskova et al. 2025",
+    assumes=("gradient_bound", "gaussian_noise", "projection", "reference:retrain"),
+    oracle="tests/accountant/test_nonconvex.py::test_the_string_is_never_above_the_published_form",
+)
+def koloskova2025(
+    A: Arithmetic, *, contraction: Number, shift: Number, variance: Number, steps: int, diameter: Number
+) -> GaussianDP:
+    """μ of fine-tuning with clipped gradients from two models of norm at most C₀: μ² = (2C₀ρ^K + 2ηC₁(1−ρ^K)/(1−ρ))² /
+    (τ²(1−ρ^(2K))/(1−ρ²)), for any loss.
+
+    `contraction` is ρ = 1 − ηm, `shift` 2ηC₁, `variance` τ² = 2ησ², `diameter` 2C₀, `steps` K; ρ = 1 by continuity.
+    The noise of learning is not counted, and all of the shift is spread over all of the steps.
+    """
+    A.require(A.at_least(contraction, A.of(0)), "0 ≤ ρ", contraction)
+    A.require(A.at_least(A.of(1), contraction), "ρ ≤ 1", contraction)
+    A.require(A.at_least(shift, A.of(0)), "0 ≤ 2ηC₁", shift)
+    A.require(below(A, A.of(0), variance), "0 < τ²", variance)
+    A.require(steps >= 1, "K ≥ 1", steps)
+    A.require(A.at_least(diameter, A.of(0)), "0 ≤ 2C₀", diameter)
+    distance = diameter * A.power(contraction, steps) + shift * A.geometric(contraction, steps)
+    return GaussianDP(distance / A.sqrt(variance * A.geometric(contraction * contraction, steps)))
 
 
 def learned_distance(

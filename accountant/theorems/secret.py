@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from accountant.arithmetic import Arithmetic, Number
 from accountant.kernel import theorem
-from accountant.quantities import ApproximateDP, Timeline
-from accountant.theorems.conditions import check_positions, inside_unit
+from accountant.quantities import ApproximateDP, RenyiCurve, Timeline
+from accountant.theorems.conditions import below, check_positions, inside_unit
 from accountant.theorems.shifts import position_mu
 
 
@@ -32,6 +32,54 @@ def secret_order(
     convex in j).
     """
     A.require(inside_unit(A, delta), "0 < δ < 1", delta)
+    A.require(rule in ("chord", "right"), "rule: chord or right", rule)
+    mus = position_mus(A, timeline, positions)
+    batches = timeline.blocks[0].batches
+    weights = tuple(A.of(weight) / batches for weight in weights_of(positions, rule))
+    epsilon = A.mixture_epsilon(mus, weights, delta)
+    if rule == "chord" and len(positions) < batches:
+        A.require(len(timeline.blocks) == 2, "K ≥ 1 for the chord rule", 0)
+        A.require(A.at_least(2 * epsilon, mus[-1] * mus[-1]), "μ² ≤ 2ε for the chord rule", epsilon)
+    return ApproximateDP(epsilon, delta)
+
+
+@theorem(
+    "T9r",
+    concludes=RenyiCurve,
+    premises=(Timeline,),
+    source="theory T9, Rényi",
+    assumes=("batches:secret",),
+    oracle="tests/accountant/test_secret.py::test_secret_curve_against_mpmath",
+)
+def secret_renyi(
+    A: Arithmetic, timeline: Timeline, *, orders: tuple[Number, ...], positions: tuple[int, ...]
+) -> RenyiCurve:
+    """One differing record whose batch is uniform, secret and the same in both runs: D_α ≤ (1/(α−1)) log((1/l) Σ_j
+    exp((α−1)·αμ_j²/2)), in both directions, μ_j by T4.
+
+    exp((α−1)D_α) is jointly convex in the pair, and αμ_j²/2 bounds D_α where the batch is j (T2). The batches in
+    `positions` are looked at; one stands for those since the one before, for μ_j grows with j.
+    """
+    for order in orders:
+        A.require(below(A, A.of(1), order), "1 < α", order)
+    squares = tuple(mu * mu for mu in position_mus(A, timeline, positions))
+    batches = timeline.blocks[0].batches
+    weights = tuple(A.of(weight) / batches for weight in weights_of(positions, "right"))
+    return RenyiCurve(orders, tuple(_mean_divergence(A, order, squares, weights) for order in orders))
+
+
+def _mean_divergence(A: Arithmetic, order: Number, squares: tuple[Number, ...], weights: tuple[Number, ...]) -> Number:
+    """(1/(α−1)) log Σ weight·exp((α−1)·α·square/2), the last (largest) exponent drawn out so that doubles do not
+    overflow."""
+    exponent, worst = order * (order - 1) / 2, squares[-1]
+    rest = weights[-1]
+    for square, weight in zip(squares[:-1], weights[:-1], strict=True):
+        rest = rest + weight * A.exp(exponent * (square - worst))
+    return order * worst / 2 + A.log(rest) / (order - 1)
+
+
+def position_mus(A: Arithmetic, timeline: Timeline, positions: tuple[int, ...]) -> tuple[Number, ...]:
+    """μ_j by T4 of the record in each of these batches, on a timeline of T9."""
     blocks = timeline.blocks
     A.require(len(blocks) in (1, 2) and timeline.uniform, "learning and one unlearning phase alike", len(blocks))
     A.require(timeline.equal_starts, "equal starts", timeline.start)
@@ -45,10 +93,10 @@ def secret_order(
         "one differing record, in the last batch of learning",
         learning.shifts,
     )
+    A.require(below(A, A.of(0), learning.variance), "0 < τ²", learning.variance)
     check_positions(A, positions, learning.batches)
-    A.require(rule in ("chord", "right"), "rule: chord or right", rule)
     unlearning_epochs = blocks[1].epochs if len(blocks) == 2 else 0
-    mus = tuple(
+    return tuple(
         position_mu(
             A,
             learning.contraction,
@@ -61,12 +109,6 @@ def secret_order(
         )
         for position in positions
     )
-    weights = tuple(A.of(weight) / learning.batches for weight in weights_of(positions, rule))
-    epsilon = A.mixture_epsilon(mus, weights, delta)
-    if rule == "chord" and len(positions) < learning.batches:
-        A.require(unlearning_epochs >= 1, "K ≥ 1 for the chord rule", unlearning_epochs)
-        A.require(A.at_least(2 * epsilon, mus[-1] * mus[-1]), "μ² ≤ 2ε for the chord rule", epsilon)
-    return ApproximateDP(epsilon, delta)
 
 
 def weights_of(positions: tuple[int, ...], rule: str) -> list[Fraction]:

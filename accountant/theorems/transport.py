@@ -7,7 +7,7 @@ from dataclasses import replace
 from accountant.arithmetic import Arithmetic, Number
 from accountant.flow import Flows, Mark
 from accountant.kernel import theorem
-from accountant.quantities import Block, Contraction, LossBounds, Shift, Timeline, Wasserstein
+from accountant.quantities import Block, Contraction, Drift, LossBounds, Shift, Timeline, Wasserstein
 from accountant.theorems.conditions import below, derived
 from accountant.timeline import Phase
 
@@ -29,6 +29,7 @@ def contraction(
 
     f is m-strongly convex and L-smooth; η ≤ 2/L makes c ≤ 1, η ≤ 2/(m+L) makes c = 1 − ηm.
     """
+    A.require(all(known.convex for known in loss), "convex data losses")
     strong_convexity = derived(A, "strong_convexity", strong_convexity, loss)
     smoothness = derived(A, "smoothness", smoothness, loss)
     A.require(A.at_least(strong_convexity, A.of(0)), "0 ≤ m", strong_convexity)
@@ -93,38 +94,58 @@ def blocks(
     return tuple(made)
 
 
+def drifting(block: Block, drift: Drift) -> Block:
+    """The steps of this block one by one, each with the shift that holds whatever the data."""
+    return replace(block, epochs=block.epochs * block.batches, batches=1, shifts=((0, drift.distance),))
+
+
 @theorem(
     "T10",
     rational=True,
     concludes=Timeline,
-    premises=(Contraction, Shift),
+    premises=(Contraction | Drift, Shift | Drift),
     variadic=True,
-    source="theory T10 (and §1); Chien et al. 2024 for single requests",
+    source="theory T10 (and §1, T23); Chien et al. 2024 for single requests",
     assumes=("gaussian_noise", "starts", "batches:fixed"),
     oracle="tests/accountant/test_transport.py::test_worst_batches_dominate_every_placement",
 )
 def requests(
-    A: Arithmetic, *rates: Contraction | Shift, start: Number, diameter: Number | None, phases: tuple[Phase, ...]
+    A: Arithmetic,
+    *rates: Contraction | Shift | Drift,
+    start: Number,
+    diameter: Number | None,
+    phases: tuple[Phase, ...],
 ) -> Timeline:
     """The true history against the data after the request throughout: a timeline with one block for each phase.
 
-    Each phase takes a contraction and a shift. Unknown positions: the last batch is filled first, at most b records,
-    then the one before; for c > 1 that is only known to be the worst for one record and equal starts.
+    Each phase takes a contraction and a shift, or twice the same drift: then each of its steps has the drift's shift,
+    and the block's epochs are single steps. Unknown positions: the last batch is filled first, at most b records,
+    then the one before; for c > 1 that is only known to be the worst for one record and equal starts, and not where
+    steps of another kind follow.
     """
-    factors = tuple(rate.factor for rate in rates[::2])
+    firsts, seconds = rates[::2], rates[1::2]
     A.require(len(rates) == 2 * len(phases), "a contraction and a shift for each phase", len(rates))
     A.require(A.at_least(start, A.of(0)), "0 ≤ initial distance", start)
     if diameter is not None:
         A.require(A.at_least(diameter, start), "initial distance ≤ 2R", start)
     single = all(len(phase.records) <= 1 and sum(count for _, count in phase.records) <= 1 for phase in phases)
-    for contraction, shift, phase in zip(rates[::2], rates[1::2], phases, strict=True):
-        same = contraction.step_size == phase.step_size == shift.step_size and phase.batch_size == shift.batch_size
+    for first, second, phase in zip(firsts, seconds, phases, strict=True):
+        if isinstance(first, Drift) or isinstance(second, Drift):
+            A.require(first == second, "the same drift twice, or neither is one", second)
+            A.require(first.step_size == phase.step_size, "drift of the phase's own steps", phase)
+            continue
+        same = first.step_size == phase.step_size == second.step_size and phase.batch_size == second.batch_size
         A.require(same, "contraction and shift of the phase's own steps", phase)
-    made = blocks(A, factors, tuple(rate.distance for rate in rates[1::2]), phases)
-    for block in made:
+    made = blocks(A, tuple(rate.factor for rate in firsts), tuple(rate.distance for rate in seconds), phases)
+    for i, block in enumerate(made):
         if block.expanding:
             A.require(diameter is not None, "c ≤ 1, or a radius", block.contraction)
             A.require(single and start == 0, "c ≤ 1, or one differing record and equal starts", block.contraction)
+            # Where the record comes earlier, more expanding steps precede the drift: the last batch is not the worst.
+            late = any(isinstance(rate, Drift) for rate in firsts[i + 1 :])
+            A.require(not (block.shifts and late), "c ≤ 1, or no drift after the differing record", block.contraction)
+    made = tuple(drifting(b, rate) if isinstance(rate, Drift) else b for b, rate in zip(made, firsts, strict=True))
+    single = single and not any(isinstance(rate, Drift) for rate in firsts)
     uniform = len({(block.contraction, block.variance) for block in made}) <= 1
     timeline = Timeline(start, diameter, made, equal_starts=start == 0, uniform=uniform, single=single)
     isometric = all(block.contraction == 1 for block in made)

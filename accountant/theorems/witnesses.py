@@ -105,6 +105,7 @@ def curved_witness(
     union bound over the steps. δ_μ(ε) − (1 + e^ε)p ≥ δ makes ε a lower bound; `mu`, which gives less than δ at that
     ε, is one for μ.
     """
+    A.require(all(known.convex for known in loss), "convex data losses")
     m = derived(A, "strong_convexity", strong_convexity, loss)
     L = derived(A, "smoothness", smoothness, loss)
     A.require(inside_unit(A, delta), "0 < δ < 1", delta)

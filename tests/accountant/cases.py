@@ -15,6 +15,7 @@ from accountant.arithmetic import Exact, Number
 from accountant.derive import pull_taut
 from accountant.flow import Mark
 from accountant.kernel import THEOREMS
+from accountant.pld import Grid, Orders, Release
 from accountant.theorems.shifts import Corner
 from accountant.timeline import Phase
 from tests.oracles import timeline as oracle
@@ -259,11 +260,12 @@ STARTS = st.sampled_from([F(0), F(0), F(1), F(5, 2)])
 
 
 def decode(value: Any) -> Any:
-    """An argument of a vector: "p/q" and decimals become Fractions, objects phases, corners or marks."""
+    """An argument of a vector: "p/q" and decimals become Fractions, objects phases, corners, releases …"""
     if isinstance(value, list):
         return tuple(decode(item) for item in value)
     if isinstance(value, dict):
-        kind = Corner if "first" in value else Phase if "epochs" in value else Mark
+        kinds = {"first": Corner, "epochs": Phase, "sampling": Release, "points": Grid, "values": Orders}
+        kind = next((kind for key, kind in kinds.items() if key in value), Mark)
         return kind(**{name: decode(item) for name, item in value.items()})
     if isinstance(value, str):
         try:

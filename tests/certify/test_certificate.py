@@ -225,7 +225,7 @@ def test_all_numbers_are_strings() -> None:
             for item in value:
                 check(item, path)
         else:
-            assert value is None or isinstance(value, str) or path.endswith("out_of_reach"), path
+            assert value is None or isinstance(value, str) or path.endswith(("out_of_reach", ".convex")), path
 
     check(statement(SPECIAL["sequence"]), "")
 
@@ -324,7 +324,9 @@ def test_every_mutated_leaf_is_refused(name: str) -> None:
                 continue  # repaired
             survivors.add((where, subject))
     assert tried > 150
-    harmless = (*HARMLESS, "run.threat.reference") if name == "learning" else HARMLESS  # nothing is unlearned
+    # nothing is unlearned; of T24 the μ before its steps is not displayed, and may be stated larger than it is
+    more = {"learning": ("run.threat.reference",), "bounded": ("proof.steps.3.concludes.mu",)}
+    harmless = (*HARMLESS, *more.get(name, ()))
     unexpected = {item for item in survivors if not item[0].startswith(harmless)}
     assert not unexpected
     assert not {item for item in survivors if item[0].startswith("run.") and not item[1]}

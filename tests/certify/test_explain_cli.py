@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,12 @@ from accountant import Derivation, enclose
 from accountant.explain import explain
 from accountant.quantities import Contraction, GaussianDP, GaussianWitness, LossBounds, Shift
 from certify import certify
-from tests.certify.runs import EXAMPLES, plumbline, refused, tables, to_toml, valid_runs
+from certify.explanation import analyse
+from tests.certify.runs import EXAMPLES, constants, plumbline, refused, tables, to_toml, valid_runs
+
+DERIVATION = {"steps", "values", "assumptions"}
+ANALYSIS = {"limits", "sensitivities", "phases", "segments", "elasticities"}
+SECTIONS = ("Limits", "Sensitivity", "What dominates")
 
 
 def evaluated(formula: Any) -> Fraction:
@@ -50,7 +56,7 @@ def check_formulas(derivation: Derivation) -> int:
         by_id.setdefault(node.theorem.id, []).append(node)
     for step in explanation.steps:
         for formula in step.formulas:
-            if step.theorem in ("T11", "T2", "T10", "T6c"):
+            if step.theorem in ("T11", "T2", "T10", "T6c", "T24") or not (formula.values or formula.right.is_number):
                 continue
             values = [expected(node, str(formula.left)) for node in by_id[step.theorem]]
             found = evaluated(formula)
@@ -77,7 +83,7 @@ def test_formulas_evaluate_to_what_was_certified(run: Any) -> None:
 def test_bounds_with_a_radius_are_explained(run: Any) -> None:
     for claim in certify(run).claims:
         explanation = explain(claim.upper)
-        assert explanation.steps[-1].theorem == "T11" and explanation.latex().count("&=") >= 2
+        assert explanation.steps[-1].theorem in ("T11", "T24") and explanation.latex().count("&=") >= 2
         assert len(explanation.tree().splitlines()) >= len(explanation.steps)
 
 
@@ -112,7 +118,13 @@ def test_text_has_the_tree_and_the_formulas() -> None:
 def test_latex_is_balanced(name: str, lower: bool) -> None:
     done = plumbline("explain", EXAMPLES / f"{name}.toml", "--format", "latex", *(["--lower"] if lower else []))
     assert (done.code, done.err) == (0, "")
-    text = done.out.strip()
+    parts = done.out.strip().split("\n\n")
+    assert len(parts) == (1 if lower else 2) and ("lim_" in parts[-1]) == (not lower)
+    for text in parts:
+        check_latex(text)
+
+
+def check_latex(text: str) -> None:
     assert text.startswith(r"\begin{align*}") and text.endswith(r"\end{align*}")
     depth = 0
     for i, c in enumerate(text):
@@ -127,7 +139,7 @@ def test_latex_is_balanced(name: str, lower: bool) -> None:
 def test_json() -> None:
     done = plumbline("explain", EXAMPLES / "digits.toml", "--format", "json")
     shown = json.loads(done.out)
-    assert (done.code, done.err) == (0, "") and set(shown) == {"steps", "assumptions"}
+    assert (done.code, done.err) == (0, "") and set(shown) == DERIVATION | ANALYSIS
     assert [step["theorem"] for step in shown["steps"]] == ["L1", "C1", "C2", "T10", "T3", "T11"]
     for i, step in enumerate(shown["steps"]):
         assert step["number"] == i + 1 and all(1 <= premise <= i for premise in step["premises"])
@@ -171,3 +183,108 @@ def test_a_missed_target_is_explained_too(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text(to_toml(tables(target={"epsilon": "0.01"})))
     assert plumbline("explain", path).code == 0
+
+
+# --- limits, sensitivity, what dominates ------------------------------------------------------------------------------
+
+
+def test_text_has_the_sections() -> None:
+    out = plumbline("explain", EXAMPLES / "mnist.toml").out
+    assert [line for line in out.splitlines() if line in SECTIONS] == list(SECTIONS)
+    for text in (
+        "Values\n",
+        "T → ∞: μ → 0.0323489636801, ε → 0.07796025717",
+        "K → ∞: μ → 0, ε → 0\n",
+        "c → 1: μ → 5.61962879256",
+        "∂ε/∂σ  =  -21.74",
+        "one more unlearning epoch  ε ≤ 0.000497643383572",
+        "twice the batch",
+        "loss.gradient_bound",
+        "learning    8800",
+        "unlearning  88",
+        "from phase 1, epoch 1, batch 88 to the end",
+    ):
+        assert text in out, text
+
+
+@pytest.mark.parametrize("flag", ["--brief", "--lower"])
+@pytest.mark.parametrize("form", ["text", "latex", "json"])
+def test_brief_is_the_derivation_alone(flag: str, form: str) -> None:
+    done = plumbline("explain", EXAMPLES / "digits.toml", flag, "--format", form)
+    assert done.code == 0 and not any(section in done.out.splitlines() for section in SECTIONS)
+    if form == "json":
+        assert set(json.loads(done.out)) == DERIVATION
+    assert "lim_" not in done.out
+
+
+def test_json_of_the_analysis() -> None:
+    shown = json.loads(plumbline("explain", EXAMPLES / "breast_cancer.toml", "--format", "json").out)
+    limits = {limit["limit"]: limit for limit in shown["limits"]}
+    assert set(limits) == {"T → ∞", "K → ∞", "c → 1"}
+    assert limits["K → ∞"]["epsilon"] == "0" and limits["K → ∞"]["leading"]["values"].keys().isdisjoint({"K_3"})
+    assert limits["T → ∞"]["formula"]["latex"].startswith(r"\mu^{2} =")
+    slopes = shown["sensitivities"]["derivatives"]
+    for name in ("noise_std", "mu", "delta"):
+        assert Fraction(slopes[name]["lower"]) < Fraction(slopes[name]["upper"])
+    changes = {c["change"]: c for c in shown["sensitivities"]["changes"]}
+    assert changes["twice the batch"]["epsilon"] is None and "448" in changes["twice the batch"]["refused"]
+    epsilon = Fraction(certify(EXAMPLES / "breast_cancer.toml").epsilon["upper"])
+    assert Fraction(changes["twice the noise"]["epsilon"]) < epsilon < Fraction(changes["half the noise"]["epsilon"])
+    assert [p["phase"] for p in shown["phases"]] == ["learning", "unlearning 1", "unlearning 2", "unlearning 3"]
+    for key in ("share_of_mu_squared", "share_of_distance"):
+        assert sum(p[key] for p in shown["phases"]) == pytest.approx(1)
+    assert {e["parameter"] for e in shown["elasticities"]} >= {"noise_std", "loss.regularization", "loss.feature_norm"}
+    assert shown["segments"][0]["to"] == "the end"
+
+
+def test_of_a_bound_without_a_limit() -> None:
+    flat = tables(constants(1, 0))
+    limits = {limit["limit"]: limit for limit in of_run(flat)["limits"]}
+    assert limits["T → ∞"]["mu"] == limits["T → ∞"]["epsilon"] == "oo" and limits["T → ∞"]["leading"]
+    assert "c → 1" not in limits
+
+
+def of_run(run: Any, *arguments: str) -> Any:
+    path = Path(tempfile.mkdtemp()) / "run.toml"
+    path.write_text(to_toml(run))
+    done = plumbline("explain", path, "--format", "json", *arguments)
+    assert done.code == 0, done
+    text = plumbline("explain", path, *arguments)
+    assert text.code == 0 and plumbline("explain", path, "--format", "latex", *arguments).code == 0
+    return json.loads(done.out)
+
+
+@pytest.mark.parametrize(
+    ("changes", "threat"),
+    [
+        ({"radius": 1}, {}),
+        ({"radius": 1, "step_size": "2.5"}, {}),
+        ({"radius": "0.1", "epochs": 40, "unlearning_epochs": 0}, {}),
+        ({"batch_order": "secret"}, {}),
+        ({"batch_order": "secret", "unlearning_epochs": 0}, {}),
+        ({"unlearning_epochs": [1, 1]}, {"release": "all"}),
+        ({"radius": 1}, {"reference": "stationary"}),
+        ({"radius": 1}, {"reference": "retrain-T"}),
+        ({"epochs": 0, "initial_distance": 1}, {}),
+        ({"noise_std": 1000000}, {}),
+        ({"samples": 1, "batch_size": 1, "epochs": 1}, {}),
+    ],
+)
+def test_every_kind_of_run_is_explained(changes: Any, threat: Any) -> None:
+    shown = of_run(tables(mechanism=changes, threat=threat))
+    assert set(shown) == DERIVATION | ANALYSIS and shown["elasticities"] and shown["sensitivities"]["changes"]
+    if threat.get("release") == "all":
+        assert [p["phase"] for p in shown["phases"]] == ["learning", "unlearning 1"]
+    for share in ("share_of_mu_squared",):
+        assert not shown["phases"] or sum(p[share] for p in shown["phases"]) == pytest.approx(1)
+
+
+@settings(max_examples=10)
+@given(valid_runs(requests=2))
+def test_random_runs_are_analysed(run: Any) -> None:
+    found = certify(run)
+    for i, claim in enumerate(found.claims):
+        more = analyse(found.run.mechanism, found.run.target_delta, i, claim.upper, claim.bound)
+        assert more.text() and json.dumps(more.as_json())
+        if more.limits and any(limit.formula for limit in more.limits):
+            check_latex(more.latex())

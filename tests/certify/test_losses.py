@@ -45,7 +45,7 @@ def kind_of(run: Any) -> str:
 
 
 def test_every_kind_has_a_run() -> None:
-    assert {kind_of(run) for run in RUNS.values()} | {"logistic", "constants"} == LOSSES.keys()
+    assert {kind_of(run) for run in RUNS.values()} | {"logistic", "constants", "clipped"} == LOSSES.keys()
     assert len(TABLES["loss"]) == len(LOSSES)
 
 
@@ -80,7 +80,8 @@ def test_accountant_and_checker_derive_the_same_constants(kind: str, data: Any) 
     table, made = LOSSES[kind]
     values: dict[str, Any] = {}
     for key in [k for k in table.model_fields if k != "kind"] + ["radius"] * (made in IN_A_BALL):
-        values[key] = data.draw(st.one_of(st.none(), positive) if key in ("clip", "radius") else positive, label=key)
+        optional = key in ("clip", "radius") and kind != "clipped"
+        values[key] = data.draw(st.one_of(st.none(), positive) if optional else positive, label=key)
     if kind == "softmax":
         values["classes"] = data.draw(st.integers(1, 5))
     theorem = checker.LOSSES[kind][0]

@@ -180,7 +180,7 @@ def test_attributes_are_the_json(run: Any) -> None:
     shown = result.as_json()
     assert set(shown) == {
         *("verdict", "out_of_reach", "epsilon", "delta", "mu", "wasserstein", "renyi", "requests", "theorems"),
-        *("assumptions", "published", "digest"),
+        *("assumptions", "published", "fallback", "digest"),
     }
     for key, value in shown.items():
         attribute = getattr(result, key)

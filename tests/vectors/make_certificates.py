@@ -83,18 +83,24 @@ def epsilon_of(delta: mp.mpf, mu: mp.mpf) -> mp.mpf:
     return high
 
 
+def noise_of(phase: Json) -> mp.mpf:
+    """τ²"""
+    return real(2 * Fraction(phase["step_size"]) * Fraction(phase["noise_std"]) ** 2)
+
+
 def walk(phases: list[Json], start: Fraction, factor: Fraction, one: Fraction, cap: Fraction | None = None,
          restart: int | None = None) -> Json:
     """All moments of a timeline: (block, epoch, position, w, v, is there a shift), w, v, and the ends of the blocks.
 
-    With a restart, the moments begin there, with v = 0 and without a cap from there on.
+    With a restart, the moments begin there, with v = 0 and without a cap from there on. A phase may have a factor and
+    a shift of its own.
     """
     limit = mp.inf if cap is None else real(cap)
-    w, v, c, index = min(real(start), limit), mp.mpf(0), real(factor), 0
+    w, v, index = min(real(start), limit), mp.mpf(0), 0
     moments, ends = [], [w]
     for block, phase in enumerate(phases):
-        noise = real(2 * Fraction(phase["step_size"]) * Fraction(phase["noise_std"]) ** 2)
-        shifts = {int(p): real(int(n) * one) for p, n in phase["records"]}
+        noise, c = noise_of(phase), real(phase.get("factor", factor))
+        shifts = {int(p): int(n) * real(phase.get("one", one)) for p, n in phase["records"]}
         for epoch in range(int(phase["epochs"])):
             for position in range(int(phase["batches"])):
                 if index == restart:
@@ -106,12 +112,13 @@ def walk(phases: list[Json], start: Fraction, factor: Fraction, one: Fraction, c
     return moments, w, v, ends
 
 
-def string(moments: list[Json], w: mp.mpf, v: mp.mpf, factor: Fraction) -> tuple[list[Json], mp.mpf]:
+def string(moments: list[Json], w: mp.mpf, v: mp.mpf, factor: Fraction,
+           phases: list[Json] | None = None) -> tuple[list[Json], mp.mpf]:
     """The corners and μ² of the greatest convex function below the points (V_k, D_k): their lower convex hull."""
-    c, weight, points = real(factor), mp.mpf(1), [(v, w, None)]
+    weight, points = mp.mpf(1), [(v, w, None)]
     for index in range(len(moments) - 1, 0, -1):
-        weight *= c
         block, epoch, position, w_k, v_k, shifted = moments[index]
+        weight *= real(phases[block].get("factor", factor) if phases else factor)
         if shifted and weight > 0:
             points.append((v_k * weight**2, w_k * weight, (block, epoch, position)))
     hull: list[Json] = [(mp.mpf(0), mp.mpf(0), None)]
@@ -169,6 +176,15 @@ def secret_epsilon(phases: list[Json], c: Fraction, one: Fraction, delta: Fracti
     return root_of(lambda e: sum(n * delta_of(e, mu) for n, mu in rows) > batches * real(delta), mp.mpf(0), mp.mpf(50))
 
 
+def secret_curve(phases: list[Json], c: Fraction, one: Fraction, order: mp.mpf, positions: list[int]) -> mp.mpf:
+    """D_α by T9r."""
+    batches, total = int(phases[0]["batches"]), mp.mpf(0)
+    for position, (count, _) in zip(positions, gaps(positions, batches), strict=True):
+        moments, w, v, _ = walk(moved(phases, position), Fraction(0), c, one)
+        total += count * mp.exp((order - 1) * order * string(moments, w, v, c)[1] / 2)
+    return mp.log(total / batches) / (order - 1)
+
+
 def secret_low(phases: list[Json], slope: Fraction, one: Fraction, delta: Fraction, positions: list[int]) -> Json:
     """(ε, threshold) by T6m: the threshold by a search in doubles, ε for it in 80 digits."""
     batches, distances = int(phases[0]["batches"]), []
@@ -195,6 +211,21 @@ def secret_low(phases: list[Json], slope: Fraction, one: Fraction, delta: Fracti
         return total >= batches * real(delta)
 
     return root_of(reached, mp.mpf(0), mp.mpf(50)), threshold
+
+
+def range_epsilon(squared: mp.mpf, reach: mp.mpf, phase: Json, delta: Fraction) -> mp.mpf:
+    """ε by T24: from δ(ε) of μ, step by step."""
+    ratio = reach / mp.sqrt(noise_of(phase))
+
+    def exceeds(e: mp.mpf) -> bool:
+        left = delta_of(e, mp.sqrt(squared))
+        for _ in range(int(phase["epochs"]) * int(phase["batches"])):
+            if left <= real(delta):  # it only falls
+                return False
+            left *= delta_of(mp.log1p(mp.expm1(e) / left), ratio)
+        return left > real(delta)
+
+    return root_of(exceeds, mp.mpf(0), mp.mpf(50))
 
 
 def curved_low(phase: Json, m: Fraction, bound: Fraction, one: Fraction, delta: Fraction, own: Fraction,
@@ -227,7 +258,8 @@ def run_file(**changes: Json) -> Json:
             "noise_std": "0.00410007312893974", "step_size": "1/L", "radius": None, "initial_distance": "0",
             "batch_order": "fixed", "remainder": "error",
         },
-        "loss": {"kind": "constants", "smoothness": "0.261264", "strong_convexity": "0.011264", "gradient_bound": "1"},
+        "loss": {"kind": "constants", "smoothness": "0.261264", "strong_convexity": "0.011264", "gradient_bound": "1",
+                 "convex": True},
         "requests": {"sizes": ["1"]},
         "target": {"epsilon": "1", "delta": "1/n"},
         "threat": {"neighbours": "replace-one", "reference": "retrain", "release": "final"},
@@ -247,7 +279,7 @@ LOGISTIC = {"kind": "logistic", "regularization": "0.011264", "feature_norm": "1
 
 
 LOSS_THEOREMS = {"logistic": "L1", "least-squares": "L2", "huber": "L3", "smoothed-hinge": "L4", "poisson": "L5",
-                 "softmax": "L6"}
+                 "softmax": "L6", "clipped": "L7"}
 
 
 def eighteen(value: mp.mpf) -> Fraction:
@@ -256,10 +288,12 @@ def eighteen(value: mp.mpf) -> Fraction:
     return Fraction(int(mp.ceil(value * mp.mpf(10) ** places))) / Fraction(10) ** places
 
 
-def constants_of(loss: Json, radius: str | None) -> tuple[Fraction, Fraction, Fraction]:
-    """m, L, M of a loss."""
+def constants_of(loss: Json, radius: str | None) -> tuple[Fraction, Fraction | None, Fraction, bool]:
+    """m, L, M of a loss, and whether it is convex."""
     if loss["kind"] == "constants":
-        return tuple(Fraction(loss[key]) for key in ("strong_convexity", "smoothness", "gradient_bound"))
+        return (*(Fraction(loss[key]) for key in ("strong_convexity", "smoothness", "gradient_bound")), loss["convex"])
+    if loss["kind"] == "clipped":
+        return Fraction(loss["regularization"]), None, Fraction(loss["clip"]), False
     known = {key: Fraction(value) for key, value in loss.items() if key != "kind" and value is not None}
     x, clip = known["feature_norm"], known.get("clip")
     growth = None if radius is None or loss["kind"] != "poisson" else eighteen(mp.exp(real(x * Fraction(radius))))
@@ -276,52 +310,76 @@ def constants_of(loss: Json, radius: str | None) -> tuple[Fraction, Fraction, Fr
         "softmax": lambda: (x**2 / 2, eighteen(mp.sqrt(2) * real(x))),
     }[loss["kind"]]()
     m = known["regularization"]
-    return m, m + curvature, min(b for b in (clip, bound) if b is not None)
+    convex = loss["kind"] != "softmax" or clip is None or clip**2 >= 2 * x**2
+    return m, m + curvature, min(b for b in (clip, bound) if b is not None), convex
 
 
 def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: list[int] | None = None,
-              curved: tuple[str, ...] | None = None, witness: bool = True) -> Json:
+              curved: tuple[str, ...] | None = None, witness: bool = True, rates: tuple[str, ...] = (),
+              before_noise: tuple[int, str] | None = None, mixed: list[int] | None = None) -> Json:
     """The in-toto statement of a valid certificate for the run.
 
     Choices: whether the string may restart (T5), the rule and positions of T9, own and others of T6c (with ε and μ: say
-    these, true or not), and whether there is a T6m.
+    these, true or not), whether there is a T6m, the rate of each phase (T22 or T23; C1 where none is named), how many
+    epochs are left to T24 and by which rate, and the positions of T9r.
     """
     mechanism, loss, threat = run["mechanism"], run["loss"], run["threat"]
     samples, batch, learning = (int(mechanism[key]) for key in ("samples", "batch_size", "epochs"))
     unlearning = [int(k) for k in mechanism["unlearning_epochs"]]
     sizes = [int(size) for size in run["requests"]["sizes"]]
     derived = loss["kind"] != "constants"
-    m, smooth, bound = constants_of(loss, mechanism["radius"])
+    m, smooth, bound, convex = constants_of(loss, mechanism["radius"])
     eta = {"1/L": lambda: 1 / smooth, "2/(L+m)": lambda: 2 / (smooth + m)}.get(
         mechanism["step_size"], lambda: Fraction(mechanism["step_size"])
     )()
     neighbours = threat["neighbours"]
     one = (2 if neighbours == "replace-one" else 1) * eta * bound / batch
-    c = max(abs(1 - eta * m), abs(1 - eta * smooth))
     slope = 1 - eta * m
+    c = slope if smooth is None else max(abs(1 - eta * m), abs(1 - eta * smooth)) if convex else 1 + eta * smooth
     diameter = mechanism["radius"] and 2 * Fraction(mechanism["radius"])
     delta = Fraction(1, samples) if run["target"]["delta"] == "1/n" else Fraction(run["target"]["delta"])
     steps: list[Json] = []
 
     def step(theorem: str, args: Json, premises: list[int], concludes: Json) -> int:
         made = {"theorem": theorem, "args": args, "premises": [str(i) for i in premises], "concludes": concludes}
-        if theorem == "T10" and made in steps:
+        if theorem in ("T10", "C1", "C2", "T22", "T23") and made in steps:
             return steps.index(made)
         steps.append(made)
         return len(steps) - 1
 
-    constants = {"smoothness": exact(smooth), "strong_convexity": exact(m), "gradient_bound": exact(bound)}
+    constants = {"smoothness": smooth and exact(smooth), "strong_convexity": exact(m), "gradient_bound": exact(bound),
+                 "convex": convex}
     used = []
     if derived:
         told = {key: value for key, value in loss.items() if key != "kind"}
         told |= {"radius": mechanism["radius"]} if loss["kind"] in ("least-squares", "poisson") else {}
         used = [step(LOSS_THEOREMS[loss["kind"]], told, [], constants)]
     record = {"gradient_bound": exact(bound), "neighbours": neighbours}
-    contraction = step(
-        "C1", {"step_size": exact(eta), "strong_convexity": exact(m), "smoothness": exact(smooth)}, used,
-        {"contraction": exact(c)},
-    )
-    shift = step("C2", {"step_size": exact(eta), "batch_size": str(batch), **record}, used, {"shift": exact(one)})
+    each = {"step_size": exact(eta)}
+
+    def rate(kind: str) -> int:
+        return step(*{
+            "C1": lambda: ("C1", each | {"strong_convexity": exact(m), "smoothness": exact(smooth)}, used,
+                           {"contraction": exact(c)}),
+            "T22": lambda: ("T22", each | {"smoothness": exact(smooth)}, used,
+                            {"contraction": exact(1 + eta * smooth)}),
+            "T23": lambda: ("T23", each | {"strong_convexity": exact(m), "gradient_bound": exact(bound)}, used,
+                            {"contraction": exact(slope), "shift": exact(2 * eta * bound)}),
+            "C2": lambda: ("C2", each | {"batch_size": str(batch), **record}, used, {"shift": exact(one)}),
+        }[kind]())
+
+    def rated(phases: list[Json]) -> list[Json]:
+        """The phases as the proof sees them: with the factor of their rate, and by T23 of single steps that drift."""
+        seen = []
+        for phase in phases:
+            if phase["rate"] == "T23":
+                single = {"epochs": str(int(phase["epochs"]) * int(phase["batches"])), "batches": "1"}
+                phase = phase | single | {"records": [["0", "1"]], "factor": slope, "one": 2 * eta * bound}
+            seen.append(phase | ({"factor": 1 + eta * smooth} if phase["rate"] == "T22" else {}))
+        return seen
+
+    def bare(phases: list[Json]) -> list[Json]:
+        return [{key: value for key, value in phase.items() if key != "rate"} for phase in phases]
 
     def records(count: int) -> list[list[str]]:
         found, position = [], samples // batch - 1
@@ -331,19 +389,21 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
         return found[::-1]
 
     def timeline(start: Fraction, phases: list[Json]) -> int:
+        kinds = [(phase["rate"], "T23" if phase["rate"] == "T23" else "C2") for phase in phases]
         return step(
-            "T10", {"start": exact(start), "diameter": diameter and exact(diameter), "phases": phases},
-            [contraction, shift] * len(phases), {"steps": str(len(walk(phases, start, c, one)[0]))},
+            "T10", {"start": exact(start), "diameter": diameter and exact(diameter), "phases": bare(phases)},
+            [rate(kind) for pair in kinds for kind in pair], {"steps": str(len(walk(phases, start, c, one)[0]))},
         )
 
     def pulled(start: Fraction, phases: list[Json]) -> tuple[int, mp.mpf]:
         """The step T3, or T5 where a restart is better; and μ²."""
-        moments, w, v, _ = walk(phases, start, c, one)
-        corners, energy = string(moments, w, v, c)
+        seen = rated(phases)
+        moments, w, v, _ = walk(seen, start, c, one)
+        corners, energy = string(moments, w, v, c, seen)
         name, args = "T3", {"corners": corners}
         for i in range(len(moments) if restart else 0):
-            later, w, v, _ = walk(phases, start, c, one, diameter, i)
-            corners, least = string(later, w, v, c)
+            later, w, v, _ = walk(seen, start, c, one, diameter, i)
+            corners, least = string(later, w, v, c, seen)
             if least < energy:
                 begin = dict(zip(("block", "epoch", "position"), map(str, later[0][:3]), strict=True))
                 name, args, energy = "T5", {"restart": begin, "corners": corners}, least
@@ -364,12 +424,13 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
             epochs[i], skip = max(0, count - skip), max(0, skip - count)
         described = [
             {"epochs": str(count), "batches": str(samples // batch), "step_size": exact(eta),
-             "noise_std": mechanism["noise_std"], "records": records(sum(sizes[i : r + 1]))}
+             "noise_std": mechanism["noise_std"], "records": records(sum(sizes[i : r + 1])),
+             "rate": rates[i] if rates else "C1"}
             for i, count in enumerate(epochs)
         ]
         phases = [phase for phase in described if phase["epochs"] != "0"]
         hidden = mechanism["batch_order"] == "secret" and r == 0 and sizes[0] == 1 and start == 0 and c <= 1
-        hidden &= reference == "retrain" and threat["release"] == "final"
+        hidden &= reference == "retrain" and threat["release"] == "final" and convex
         seen = [phases]
         if threat["release"] == "all":
             pairs = [(start if i == 0 else Fraction(0), [phase]) for i, phase in enumerate(described[:-1])
@@ -379,21 +440,30 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
             tight = step("T7", {}, [part[0] for part in parts], {"mu": outward(mp.sqrt(energy), True)})
             seen = [described[:1] if learning else []]
         else:
-            tight, energy = None if hidden else pulled(start, phases), None
-            if tight:
-                tight, energy = tight
+            tight, energy = (None, None) if hidden or before_noise else pulled(start, phases)
         if hidden:
             positions = list(range(samples // batch)) if looked_at is None else looked_at
             epsilon = outward(secret_epsilon(phases, c, one, delta, positions, rule), True)
             args = {"delta": exact(delta), "positions": [str(p) for p in positions], "rule": rule}
             upper = step("T9", args, [timeline(start, phases)], {"epsilon": epsilon})
+        elif before_noise:
+            count, kind = before_noise
+            alike = phases[-1] | {"epochs": str(count), "records": []}
+            earlier = [*phases[:-1], phases[-1] | {"epochs": str(int(phases[-1]["epochs"]) - count)}]
+            premise, squared = pulled(start, [phase for phase in earlier if phase["epochs"] != "0"])
+            factors = {"C1": c, "T22": 1 + eta * (smooth or 0), "T23": slope}
+            reach = factors[kind] * diameter + (2 * eta * bound if kind == "T23" else 0)
+            epsilon = outward(range_epsilon(squared, real(reach), alike, delta), True)
+            args = {"delta": exact(delta), "diameter": exact(diameter), "phase": bare([alike])[0]}
+            upper = step("T24", args, [premise, rate(kind)], {"epsilon": epsilon})
         else:
             upper, epsilon = gaussian(tight, mp.sqrt(energy), True)
         claim: Json = {"bound": str(upper), "lower": None}
         low = low_mu = None
         own = {"start": exact(start), "strong_convexity": exact(m), **record}
-        own["phases"] = [phase | {"batch_size": str(batch)} for phase in seen[0]]
+        own["phases"] = [phase | {"batch_size": str(batch)} for phase in bare(seen[0])]
         below = diameter is None and seen[0] and (mechanism["batch_order"] == "fixed" or (hidden and witness))
+        below = below and smooth is not None
         if below and hidden:
             value, threshold = secret_low(phases, slope, one, delta, positions)
             low = outward(value, False)
@@ -421,8 +491,14 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
         tight, energy = pulled(start, phases)
     mu_upper = steps[tight]["concludes"]["mu"]
     curve = [outward(real(Fraction(order)) * energy / 2, True) for order in ORDERS]
-    claims[worst]["renyi"] = str(step("T2", {"orders": list(ORDERS)}, [tight], {"renyi": curve}))
-    ends = walk(phases, start, c, one, diameter)[3]
+    if mixed is None:
+        claims[worst]["renyi"] = str(step("T2", {"orders": list(ORDERS)}, [tight], {"renyi": curve}))
+    else:
+        curve = [outward(secret_curve(phases, c, one, real(Fraction(order)), mixed), True) for order in ORDERS]
+        args = {"orders": list(ORDERS), "positions": [str(p) for p in mixed]}
+        claims[worst]["renyi"] = str(step("T9r", args, [timeline(start, phases)], {"renyi": curve}))
+        claims[worst]["mu"] = str(tight)
+    ends = walk(rated(phases), start, c, one, diameter)[3]
     tracked = [outward(ends[learned], True), outward(ends[-1], True)]
     for name, count, text in (("learned", learned, tracked[0]), ("released", len(phases), tracked[1])):
         found = step("T1", {"phases": str(count)}, [timeline(start, phases)], {"wasserstein": text})
@@ -433,6 +509,7 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     provably = bool(above)  # every bound here is tight
     status = "proved" if derived else "attested"
     absent = {name: loss["kind"] not in kinds for name, kinds in LOSS_ASSUMPTIONS.items()}
+    absent["weight_decay"] = derived or (convex and all(s["theorem"] != "T23" for s in steps))
     absent["projection"] = diameter is None
     absent["batches:secret"] = mechanism["batch_order"] == "fixed"
     for key, kinds in (("neighbours", ("replace-one", "remove-one")), ("release", ("final", "all")),
@@ -442,9 +519,11 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
         absent |= {name: True for name in absent if name.startswith("reference:")}
     table = [(name.strip(" `"), stated.strip(), text.strip()) for name, _, stated, text in ASSUMPTIONS]
     assumptions = [
-        {"id": name, "status": status if stated.startswith(("proved", "as above")) else stated, "text": text}
+        {"id": name, "status": status if stated.startswith("proved") else stated, "text": text}
         for name, stated, text in table if not absent.get(name)
     ]
+    for entry, known in zip(assumptions, (convex, smooth is not None), strict=False):
+        entry["status"] = entry["status"] if known else "violated"
     shown = Context(prec=12, rounding=ROUND_CEILING).divide(Decimal(delta.numerator), Decimal(delta.denominator))
     return {
         "_type": "https://in-toto.io/Statement/v1",
@@ -507,7 +586,10 @@ def small(**changes: Json) -> Json:
     return run_file(**changes)
 
 
-CONVEX = {"kind": "constants", "smoothness": "1", "strong_convexity": "0", "gradient_bound": "1"}
+CONVEX = {"kind": "constants", "smoothness": "1", "strong_convexity": "0", "gradient_bound": "1", "convex": True}
+
+WAVY = CONVEX | {"strong_convexity": "0.1", "convex": False}
+CLIPPED = {"kind": "clipped", "regularization": "0.05", "clip": "0.5"}
 
 LOSS_VECTORS: dict[str, tuple[Json, Json]] = {
     "least_squares_clip": ({"kind": "least-squares", "target_bound": "2", "clip": "0.5"}, {}),
@@ -613,6 +695,63 @@ ACCEPT: dict[str, Callable[[], Json]] = {
     "secret_bounded_remainder_dropped": lambda: small(
         mechanism={"samples": "85", "radius": "1", "noise_std": "1", "batch_order": "secret", "remainder": "drop"},
     ),
+    # T9r
+    "secret_curve": lambda: small(mechanism={"samples": "80", "batch_order": "secret"}),
+    "secret_curve_learning": lambda: small(
+        mechanism={"samples": "70", "unlearning_epochs": ["0"], "noise_std": "1", "batch_order": "secret"}
+    ),
+    # T22, T23
+    "wavy_in_a_ball": lambda: small(
+        mechanism={"step_size": "0.05", "epochs": "2", "radius": "0.05", "noise_std": "0.5"}, loss=WAVY
+    ),
+    "wavy_drifts": lambda: small(
+        mechanism={"noise_std": "9", "epochs": "1", "unlearning_epochs": ["1", "2"], "initial_distance": "0.5"},
+        loss=WAVY, requests={"sizes": ["2", "11"]}, threat={"neighbours": "remove-one"}, target={"epsilon": "3"},
+    ),
+    "wavy_then_drifts": lambda: small(
+        mechanism={"step_size": "0.02", "epochs": "1", "radius": "0.5"}, loss=WAVY, target={"epsilon": "3"}
+    ),
+    "wavy_learning_of_all_models": lambda: small(
+        mechanism={"step_size": "0.01", "epochs": "2", "unlearning_epochs": ["0"], "radius": "1",
+                   "batch_order": "secret"}, loss=WAVY, threat={"release": "all"},
+    ),
+    "clipped": lambda: small(
+        mechanism={"step_size": "0.5", "epochs": "1", "unlearning_epochs": ["1", "1"], "noise_std": "4"},
+        requests={"sizes": ["9", "3"]}, loss=CLIPPED,
+    ),
+    "clipped_release_all": lambda: small(
+        mechanism={"step_size": "0.5", "epochs": "1", "unlearning_epochs": ["1", "2", "1"], "noise_std": "9",
+                   "batch_order": "secret"}, loss=CLIPPED, requests={"sizes": ["1", "2", "1"]},
+        threat={"release": "all"},
+    ),
+    "clipped_stationary": lambda: small(
+        mechanism={"step_size": "0.5", "epochs": "3", "radius": "0.2", "noise_std": "1"}, loss=CLIPPED,
+        requests={"sizes": ["7"]}, threat={"reference": "stationary"}, target={"epsilon": "4"},
+    ),
+    "softmax_active_clip": lambda: small(
+        mechanism={"step_size": "0.1", "epochs": "1", "radius": "0.3", "unlearning_epochs": ["2"]},
+        loss={"kind": "softmax", "regularization": "0.1", "feature_norm": "1", "classes": "10", "clip": "1"},
+        target={"epsilon": "5"},
+    ),
+    "expansive_drifts": lambda: small(
+        mechanism={"step_size": "4", "radius": "3", "noise_std": "4", "epochs": "2"}, loss=LOGISTIC | {"clip": "0.1"},
+        requests={"sizes": ["12"]},
+    ),
+    # T24
+    "noise_in_a_ball": lambda: small(
+        mechanism={"radius": "0.2", "unlearning_epochs": ["3"]}, loss=CONVEX, target={"epsilon": "0.1"}
+    ),
+    "noise_in_a_ball_stationary": lambda: small(
+        mechanism={"radius": "0.125", "unlearning_epochs": ["1", "2"]}, loss=CONVEX, requests={"sizes": ["2", "1"]},
+        threat={"reference": "stationary"},
+    ),
+    "wavy_noise_in_a_ball": lambda: small(
+        mechanism={"step_size": "0.05", "epochs": "2", "unlearning_epochs": ["4"], "radius": "0.125"}, loss=WAVY,
+    ),
+    "clipped_noise_in_a_ball": lambda: small(
+        mechanism={"step_size": "0.05", "epochs": "2", "unlearning_epochs": ["5"], "radius": "0.08"}, loss=CLIPPED,
+        requests={"sizes": ["30"]}, target={"epsilon": "0.5"},
+    ),
     # T6c
     "curved_mnist": lambda: run_file(
         mechanism={"epochs": "10", "unlearning_epochs": ["0"], "noise_std": "0.05"}, target={"epsilon": "2"},
@@ -630,6 +769,17 @@ CHOICES: dict[str, Json] = {
     "secret_mnist_b128": {"looked_at": [0, 40, 56, 64, 70, 74, 77, 79, 81, 83, 84, 85, 86, 87]},
     "secret_learning": {"looked_at": [0, 3, 5, 6, 7], "rule": "right"},
     "secret_bounded_remainder_dropped": {"looked_at": [0, 4, 6, 7], "rule": "right"},
+    "secret_curve": {"mixed": [0, 3, 5, 6, 7]},
+    "secret_curve_learning": {"looked_at": [0, 3, 5, 6], "rule": "right", "mixed": list(range(7))},
+    "wavy_in_a_ball": {"rates": ("T22", "T22"), "restart": True}, "wavy_drifts": {"rates": ("T23",) * 3},
+    "wavy_then_drifts": {"rates": ("T22", "T23"), "restart": True},
+    "wavy_learning_of_all_models": {"rates": ("T22",) * 2}, "clipped": {"rates": ("T23",) * 3},
+    "clipped_release_all": {"rates": ("T23",) * 4}, "clipped_stationary": {"rates": ("T23",) * 2, "restart": True},
+    "softmax_active_clip": {"rates": ("T23", "T22"), "restart": True}, "expansive_drifts": {"rates": ("T23",) * 2},
+    "noise_in_a_ball": {"before_noise": (2, "C1"), "restart": True},
+    "noise_in_a_ball_stationary": {"before_noise": (1, "C1"), "restart": True},
+    "wavy_noise_in_a_ball": {"rates": ("T22", "T23"), "before_noise": (4, "T22"), "restart": True},
+    "clipped_noise_in_a_ball": {"rates": ("T23",) * 2, "before_noise": (3, "T23"), "restart": True},
     "curved_mnist": {"curved": ("0.25", "0.25")},
     "curved_two_records": {"curved": ("0.2", "0.25")},
     "curved_flat": {"curved": ("0", "0")},
@@ -773,7 +923,7 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
         ("smoothed_hinge_smoothing_zero", "smoothed_hinge", "smoothing", "0", "smoothing > 0"),
         ("poisson_without_clip_or_radius", "poisson_clip", "clip", None, "needs a clip or a radius"),
         ("poisson_clip_zero", "poisson_clip", "clip", "0", "clip > 0"),
-        ("softmax_active_clip", "softmax_idle_clip", "clip", "1.4142135623", "several classes"),
+        ("softmax_active_clip", "softmax_idle_clip", "clip", "1.4142135623", "not convex"),
         ("softmax_one_class", "softmax", "classes", "1", "two classes"),
     ):
         edited(name, 1, message, put("run", "loss", key, value), lossy[of])
@@ -802,10 +952,16 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     edited("convexity_above_smoothness", 1, "strong_convexity <= smoothness",
            put("run", "loss", CONVEX | {"strong_convexity": "1.5"}))
     edited("expansive_without_radius", 1, "without a radius", put(*mechanism, "step_size", "50"))
-    expansive = copy.deepcopy(bounded)
-    expansive["predicate"]["run"]["mechanism"]["step_size"] = "2.1"
-    edited("expansive_two_records", 1, "more than one differing", put("run", "requests", "sizes", ["2"]), expansive)
-    edited("expansive_unequal_starts", 1, "unequal starts", put(*mechanism, "initial_distance", "1"), expansive)
+    for loss, rates, step_size in ((CONVEX, (), "2.1"), (WAVY, ("T22", "T22"), "0.1")):
+        way = {"loss": loss, "mechanism": {"step_size": step_size, "radius": "5"}}
+        for name, message, change in (
+            ("two_records", "more than one differing", {"requests": {"sizes": ["2"]}}),
+            ("unequal_starts", "unequal starts", {"mechanism": way["mechanism"] | {"initial_distance": "1"}}),
+            ("stationary", "unequal starts", {"threat": {"reference": "stationary"}}),
+            ("wide", "without a radius", {"mechanism": way["mechanism"] | {"radius": None}}),
+        ):
+            raw(f"{'wavy' if rates else 'expansive'}_{name}", seal(statement(small(**way | change), rates=rates)), 1,
+                message)
     # 5 side conditions: of the proof
     edited("step_for_another_run", 1, "step_size is not what", at("C1", "args", "step_size", "0.5"))
     edited("smoothness_of_another_run", 1, "feature_norm is not what", at("L1", "args", "feature_norm", "2"))
@@ -826,7 +982,7 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     edited("witness_of_another_loss", 1, "strong_convexity is not what", at("T6", "args", "strong_convexity", "0"))
     edited("learned_after_unlearning", 1, "phases is not what",
            put("proof", "steps", find("T1"), "args", "phases", "2"))
-    edited("request_swapped", 1, "is not what",
+    edited("request_swapped", 1, "needs 4 premises",
            lambda p: p["proof"]["claims"][0].update(bound=p["proof"]["claims"][1]["bound"]), double)
     edited("request_without_claim", 1, "one entry for each request", lambda p: p["proof"]["claims"].pop(0), double)
     edited("details_of_the_better_request", 1, "details belong", move_details, double)
@@ -950,8 +1106,6 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     edited("stationary_without_radius", 1, "needs a radius", put(*mechanism, "radius", None), stationary)
     edited("stationary_called_retraining", 1, "start is not what", put(*threat, "reference", "retrain"), stationary)
     edited("retraining_called_stationary", 1, "needs a radius", put(*threat, "reference", "stationary"))
-    edited("expansive_stationary", 1, "unequal starts", both(
-        put(*threat, "reference", "stationary"), put(*mechanism, "unlearning_epochs", ["1"])), expansive)
     shorter, change = accepted_and("retrain_T")
     whole = [{**shorter["predicate"]["proof"]["steps"][find("T10", shorter)]["args"]["phases"][0], "epochs": "2"}]
     whole += shorter["predicate"]["proof"]["steps"][find("T10", shorter)]["args"]["phases"][1:]
@@ -1063,6 +1217,134 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
         shown = curved["predicate"][key]["lower"]
         more = str(Context(prec=12).next_plus(Decimal(shown)))
         lied(f"curved_{key}_overstated", f"{key} does not follow", key, "lower", more, curved)
+    # 5, 6: neither convex nor, sometimes, smooth
+    wavy, change = accepted_and("wavy_drifts")
+    clipped = accepted("clipped")
+    soft, of_soft = accepted_and("softmax_active_clip")
+
+    def replaced(theorem: str, made: Json, of: Json) -> Callable[[Json], None]:
+        return put("proof", "steps", find(theorem, of), made)
+
+    expanded = {"theorem": "T22", "args": {"step_size": "0.5", "smoothness": "1"}, "premises": ["0"],
+                "concludes": {"contraction": "1.5"}}
+    convexity = ("assumptions", 0, "status")
+    edited("convex_missing", 2, "missing key", lambda p: p["run"]["loss"].pop("convex"), wavy)
+    edited("convex_text", 2, "needs one of", put("run", "loss", "convex", "true"), wavy)
+    edited("clipped_with_a_feature_norm", 2, "unknown key", put("run", "loss", "feature_norm", "1"), clipped)
+    edited("clipped_without_clip", 2, "an exact number", put("run", "loss", "clip", None), clipped)
+    edited("clipped_clip_zero", 1, "clip > 0", put("run", "loss", "clip", "0"), clipped)
+    edited("clipped_smoothness_invented", 2, "needs one of", at("L7", "concludes", "smoothness", "1", clipped), clipped)
+    edited("clipped_called_convex", 1, "convex is False", at("L7", "concludes", "convex", True, clipped), clipped)
+    edited("softmax_called_convex", 1, "convex is False", of_soft("L6", "concludes", "convex", True), soft)
+    edited("convex_called_wavy", 1, "convex is True", at("L1", "concludes", "convex", False))
+    edited("step_size_rule_without_smoothness", 1, "needs a known smoothness",
+           put(*mechanism, "step_size", "1/L"), clipped)
+    edited("contraction_without_convexity", 1, "not convex", put("run", "loss", "convex", False), bounded)
+    edited("expansion_without_smoothness", 1, "no smoothness", replaced("T23", expanded, clipped), clipped)
+    edited("convexity_attested_though_violated", 1, "assumptions: not what", put(*convexity, "attested"), wavy)
+    edited("smoothness_attested_though_violated", 1, "assumptions: not what",
+           put("assumptions", 1, "status", "attested"), clipped)
+    edited("convexity_violated_though_proved", 1, "assumptions: not what", put(*convexity, "violated"))
+    edited("noise_violated", 1, "assumptions: not what", put("assumptions", 3, "status", "violated"), wavy)
+    edited("expansion_understated", 1, "contraction is", of_soft("T22", "concludes", "contraction", "1.05"), soft)
+    edited("expansion_of_another_loss", 1, "smoothness is not what", of_soft("T22", "args", "smoothness", "0.5"), soft)
+    edited("expansion_of_another_step", 1, "step_size is not what", of_soft("T22", "args", "step_size", "0.01"), soft)
+    edited("drift_understated", 1, "shift is", change("T23", "concludes", "shift", "1.99"), wavy)
+    edited("drift_contraction_understated", 1, "contraction is", change("T23", "concludes", "contraction", "0.8"), wavy)
+    edited("drift_of_another_clip", 1, "gradient_bound is not", change("T23", "args", "gradient_bound", "0.5"), wavy)
+    edited("drift_of_another_decay", 1, "strong_convexity is", change("T23", "args", "strong_convexity", "0.2"), wavy)
+    edited("drift_of_another_step", 1, "step_size is not what", change("T23", "args", "step_size", "0.1"), wavy)
+    steep = statement(small(mechanism={"step_size": "20.5", "noise_std": "9"}, loss=CLIPPED), rates=("T23",) * 2)
+    edited("drift_of_a_negative_factor", 1, "needs step_size * strong_convexity <= 1",
+           at("T23", "concludes", "contraction", "0", steep), steep)
+    drift = find("T23", soft)
+    for name, message, pair in (
+        ("drift_without_its_shift", "stands for both", [drift, find("C2", soft)]),
+        ("drift_as_a_shift_alone", "C2 is needed here", [find("T22", soft), drift]),
+    ):
+        edited(name, 1, message, lambda p, pair=pair: p["proof"]["steps"][find("T10", soft)].update(
+            premises=[*map(str, pair), *p["proof"]["steps"][find("T10", soft)]["premises"][2:]]), soft)
+    edited("drift_corner_in_an_epoch", 1, "not in the epoch", change("T3", "args", "corners", [
+        {"block": "0", "position": "1", "first": "0", "last": "0"}], last=True), wavy)
+    edited("drift_corner_after_the_block", 1, "not in the block", change("T3", "args", "corners", [
+        {"block": "0", "position": "0", "first": "0", "last": "3"}], last=True), wavy)
+    edited("drift_restart_in_an_epoch", 1, "not in the epoch", at("T5", "args", "restart", {
+        "block": "0", "epoch": "0", "position": "1"}, accepted("clipped_stationary")), accepted("clipped_stationary"))
+    edited("wavy_witness_left_out", 1, "needs a witness", put("proof", "claims", 1, "lower", None), wavy)
+    edited("clipped_witness", 1, "no witness", put("proof", "claims", 0, "lower", "0"), clipped)
+    curve = {"mechanism": {"unlearning_epochs": ["0"]}, "loss": WAVY}
+    raw("curved_witness_without_convexity", seal(statement(small(**curve), rates=("T23",) * 2, curved=("0", "0"))), 1,
+        "not convex")
+    edited("secret_order_without_convexity", 1, "T11 is needed here", put("run", "loss", "convex", False), secret)
+    for name, of in (("wavy_mu", wavy), ("clipped_mu", clipped), ("softmax_mu", soft)):
+        lied(f"{name}_understated", "mu does not follow", "mu", "upper", of=of)
+    lied("drift_distance_understated", "wasserstein does not follow", "wasserstein", "released", of=clipped)
+    # 5, 6: the range before the noise
+    ball, change = accepted_and("noise_in_a_ball")
+    of_clipped = accepted("clipped_noise_in_a_ball")
+    phase = ball["predicate"]["proof"]["steps"][find("T24", ball)]["args"]["phase"]
+    before = find("T24", ball)
+    for name, message, edit in (
+        ("range_without_radius", "needs a radius", put(*mechanism, "radius", None)),
+        ("range_for_retrain_T", "not for retrain-T", put(*threat, "reference", "retrain-T")),
+        ("range_of_all_models", "T11 is needed here", put(*threat, "release", "all")),
+        ("range_of_more_epochs", "the last epochs of", change("T24", "args", "phase", phase | {"epochs": "4"})),
+        ("range_of_no_epochs", "the last epochs of", change("T24", "args", "phase", phase | {"epochs": "0"})),
+        ("range_while_learning", "the last epochs of unlearning", put(*mechanism, "unlearning_epochs", ["0"])),
+        ("range_of_everything", "epochs before the last",
+         both(put(*mechanism, "epochs", "0"), change("T24", "args", "phase", phase | {"epochs": "3"}))),
+        ("range_of_more_batches", "phase is not what", change("T24", "args", "phase", phase | {"batches": "4"})),
+        ("range_of_more_noise", "phase is not what", change("T24", "args", "phase", phase | {"noise_std": "0.6"})),
+        ("range_with_differing_records", "phase is not what",
+         change("T24", "args", "phase", phase | {"records": [["2", "1"]]})),
+        ("range_in_another_ball", "diameter is not what", change("T24", "args", "diameter", "0.3")),
+        ("range_for_another_delta", "delta is not what", change("T24", "args", "delta", "0.5")),
+        ("range_overlaps_the_string", "needs 2 premises",
+         change("T24", "args", "phase", phase | {"epochs": "3"})),
+        ("range_leaves_a_gap", "phases is not what", change("T24", "args", "phase", phase | {"epochs": "1"})),
+        ("range_without_a_rate", "2 premises", lambda p: p["proof"]["steps"][before]["premises"].pop()),
+        ("range_with_a_shift_as_rate", "C1 is needed here",
+         lambda p: p["proof"]["steps"][before]["premises"].__setitem__(1, str(find("C2", ball)))),
+        ("range_of_a_loss_without_convexity", "not convex", put("run", "loss", "convex", False)),
+    ):
+        edited(name, 1, message, edit, ball)
+    lied("range_epsilon_understated", "epsilon does not follow", "epsilon", "upper", of=ball)
+    lied("range_clipped_epsilon_understated", "epsilon does not follow", "epsilon", "upper", of=of_clipped)
+    long = small(mechanism={"radius": "0.2", "unlearning_epochs": ["6667"]}, loss=CONVEX)
+    raw("range_of_too_many_steps", seal(statement(long, before_noise=(6667, "C1"))), 1, "1 to 20000 steps")
+    close = small(mechanism={"radius": "0.2", "unlearning_epochs": ["2"]}, loss=CONVEX, target={"epsilon": "0.001"})
+    narrow = statement(close, before_noise=(1, "C1"), restart=True)
+    raw("range_not_certified", seal(narrow), 1, "NOT_CERTIFIED: After")
+    edited("range_indeterminate_though_provable", 1, "the verdict is NOT_CERTIFIED",
+           put("verdict", "INDETERMINATE"), narrow)
+    # 5, 6: the Rényi curve under a secret order
+    mixture, change = accepted_and("secret_curve")
+    for name, message, chosen in (
+        ("curve_skips_the_last_batch", "end with the last batch", ["0", "3"]),
+        ("curve_skips_the_first_batch", "begin with batch 0", ["3", "7"]),
+        ("curve_positions_descend", "must ascend", ["0", "6", "4", "7"]),
+    ):
+        edited(name, 1, message, change("T9r", "args", "positions", chosen), mixture)
+    for name, message, edit in (
+        ("curve_of_fewer_positions", "renyi does not follow", change("T9r", "args", "positions", ["0", "7"])),
+        ("curve_without_mu", "mu is named", lambda p: p["proof"]["claims"][0].pop("mu")),
+        ("curve_order_of_one", "orders > 1",
+         both(change("T9r", "args", "orders", ["1", *ORDERS[1:]]), put("renyi", 0, "order", "1"))),
+        ("curve_order_without_bound", "one bound for each", change("T9r", "args", "orders", [*ORDERS, "128"])),
+        ("curve_mu_of_no_string", "T3 is needed here", put("proof", "claims", 0, "mu", str(find("T9", mixture)))),
+    ):
+        edited(name, 1, message, edit, mixture)
+    edited("mu_named_beside_its_own_curve", 1, "mu is named",
+           lambda p: p["proof"]["claims"][0].update(mu=str(find("T3", secret))), secret)
+    two = accepted("secret_two_records")
+    edited("curve_where_the_order_is_as_good_as_fixed", 1, "T2 is needed here", both(
+        put("proof", "steps", find("T2", two), "theorem", "T9r"), at("T2", "args", "positions", ["0", "2"], two)), two)
+    for i in (0, 3):
+        low = lower_by_a_digit(mixture["predicate"]["renyi"][i]["upper"])
+        edited(f"curve_understated_at_order_{ORDERS[i].replace('.', '_')}", 1, "renyi does not follow", both(
+            put("renyi", i, "upper", low), put("proof", "steps", find("T9r", mixture), "concludes", "renyi", i, low)),
+            mixture)
+    lied("curve_mu_understated", "mu does not follow", "mu", "upper", of=mixture)
     # 7 target
     strict = statement(small(mechanism={"noise_std": "1"}, loss=LOGISTIC, target={"epsilon": "0.5"}))
     raw("not_certified", seal(strict), 1, "NOT_CERTIFIED: After")

@@ -1,0 +1,223 @@
+"""From a DP-SGD mechanism to derivations: the sensitivity, the schedule of releases, ε from above and from below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from accountant import theorems
+from accountant.enclose import enclose
+from accountant.exact import exact
+from accountant.kernel import Derivation, TheoremError, apply
+from accountant.mechanisms import InvalidMechanism
+from accountant.pld import Bracket, Grid, Orders, Release, bracket
+from accountant.pld.account import MOST
+from accountant.scaled import derive_sensitivity
+from accountant.scaled_sgd import ScaledSGD
+from accountant.theorems.gaussian_sums import full_batches, full_batches_witness
+
+WIDTH = Fraction(1, 1000)  # of the bracket, relative
+RENYI_ORDERS = tuple(Fraction(order) for order in ("1.5", *["2", "3", "4", "8", "16", "32", "64", "128", "256"]))
+_DISJOINT = ("shuffled", "fixed")
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is proved about a run. upper, lower: ε at δ; mu: where the guarantee is a Gaussian one; curve: Rényi, where
+    there is one; points: the grid's size, 0 where none was needed; least: below every bound that a finer grid could
+    give from the same pairs."""
+
+    sensitivity: Derivation
+    upper: Derivation
+    lower: Derivation
+    mu: Derivation | None
+    curve: Derivation | None
+    points: int
+    least: Fraction
+
+
+def schedule(mechanism: ScaledSGD) -> tuple[Release, ...]:
+    """The releases that a run is accounted as. Where batches are disjoint, a record meets one of an epoch: a full batch
+    an epoch is what it sees. Another μ-GDP release is no more telling than one noisy sum of that μ."""
+    shift = 2 if mechanism.neighbours == "replace-one" else 1
+    sampling = "full" if mechanism.sampling in _DISJOINT else mechanism.sampling
+    own = (
+        Release(
+            sampling,
+            stage.noise_multiplier,
+            Fraction(1) if sampling == "full" else stage.sample_rate,
+            mechanism.participations(stage),
+        )
+        for stage in mechanism.stages
+    )
+    return (*own, *_others(mechanism, shift))
+
+
+def _others(mechanism: ScaledSGD, shift: int) -> tuple[Release, ...]:
+    return tuple(Release("full", shift / mu, Fraction(1), 1) for mu in mechanism.others if mu)
+
+
+def derive_step(mechanism: ScaledSGD) -> Derivation:
+    """T14, then T15 for each momentum: the sensitivity of every noisy sum.
+
+    Raises:
+        TheoremError: a momentum that mixes un-noised state of other records into a record's gradient.
+    """
+    sensitivity = derive_sensitivity(mechanism.scaling, mechanism.gradient_norm_bound)
+    moment = mechanism.momentum
+    charged = {"iterates": "released", "charged": "every-aggregate"}
+    if moment.inner:
+        sensitivity = apply(
+            theorems.momentum,
+            sensitivity,
+            placement="inner",
+            beta=moment.inner_beta,
+            window=moment.inner_window,
+            history=moment.inner_history,
+            **charged,
+        )
+    if moment.outer:
+        sensitivity = apply(
+            theorems.momentum,
+            sensitivity,
+            placement="outer",
+            beta=moment.outer,
+            window=None,
+            history="own",
+            **charged,
+        )
+    return sensitivity
+
+
+def derive_training(
+    mechanism: ScaledSGD,
+    delta: Fraction | str,
+    *,
+    target: Fraction | None = None,
+    width: Fraction = WIDTH,
+    most_points: int = MOST,
+    progress: Progress | None = None,
+) -> Training:
+    """ε at δ from above and from below, within a relative `width` where memory allows; finer where a target lies
+    between.
+
+    Raises:
+        TheoremError: a side condition fails.
+        InvalidMechanism: a max_batch_size so small that what is cut costs more than δ.
+    """
+    delta, releases = exact(delta, "delta"), schedule(mechanism)
+    sensitivity = derive_step(mechanism)
+    if all(release.sample_rate in (0, 1) for release in releases):
+        return _plain(mechanism, tuple(r for r in releases if r.sample_rate == 1), delta, sensitivity)
+    neighbours = "replace-one" if mechanism.neighbours == "replace-one" else "add-or-remove-one"  # T17's pair for both
+    upper, found = _upper(mechanism, releases, neighbours, delta, _Search(target, width, most_points, progress))
+    own = releases[: len(mechanism.stages)]  # of the others only an upper bound is known
+    lower = apply(
+        theorems.loss_distribution_witness,
+        releases=own,
+        neighbours=neighbours,
+        grid=Grid(delta, found.points),
+        direction="remove",
+    )
+    return Training(sensitivity, upper, lower, None, _curve(releases, neighbours), found.points, found.pair_lower)
+
+
+def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction, sensitivity: Derivation) -> Training:
+    if mechanism.max_batch_size is not None and mechanism.max_batch_size <= mechanism.samples:
+        raise InvalidMechanism("max_batch_size", f"{mechanism.max_batch_size} cuts every batch; take a larger one")
+    own = len(releases) - len(_others(mechanism, 1))
+    if mechanism.sampling in _DISJOINT:
+        parts = [
+            apply(
+                theorems.disjoint_batches,
+                noise_multiplier=release.noise_multiplier,
+                epochs=release.steps,
+                neighbours=mechanism.neighbours,
+            )
+            for release in releases[:own]
+        ]
+        if releases[own:]:
+            parts.append(apply(full_batches, releases=releases[own:], neighbours=mechanism.neighbours))
+        mu = apply(theorems.adaptive_composition, *parts)
+    else:
+        mu = apply(full_batches, releases=releases, neighbours=mechanism.neighbours)
+    witness = apply(full_batches_witness, releases=releases[:own], neighbours=mechanism.neighbours)
+    upper = apply(theorems.gaussian_profile, mu, delta=delta)
+    return Training(
+        sensitivity,
+        upper,
+        lower=apply(theorems.gaussian_profile, witness, delta=delta),
+        mu=mu,
+        curve=apply(theorems.renyi_curve, mu, orders=RENYI_ORDERS),
+        points=0,
+        least=enclose(upper).lower,
+    )
+
+
+def _curve(releases: tuple[Release, ...], neighbours: str) -> Derivation | None:
+    if any(release.sampling == "without-replacement" for release in releases):
+        return None
+    return apply(
+        theorems.subsampled_renyi_quadrature, releases=releases, neighbours=neighbours, orders=Orders(RENYI_ORDERS)
+    )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """How a grid is chosen."""
+
+    target: Fraction | None
+    width: Fraction
+    most_points: int
+    progress: Progress | None
+
+    def bracket(self, releases: tuple[Release, ...], neighbours: str, delta: Fraction) -> Bracket:
+        """The bracket, made finer until the target does not lie in it, or memory ends."""
+        width = self.width
+        while True:
+            found = bracket(
+                releases, neighbours, delta, width=width, most_points=self.most_points, progress=self.progress
+            )
+            if found.upper is None:
+                raise InvalidMechanism("steps", f"no finite bound on a grid of {found.points} points")
+            decided = self.target is None or found.upper <= self.target or found.pair_lower > self.target
+            if decided or not found.sharp:
+                return found
+            width /= 4
+
+
+def _upper(
+    mechanism: ScaledSGD, releases: tuple[Release, ...], neighbours: str, delta: Fraction, search: _Search
+) -> tuple[Derivation, Bracket]:
+    """T19, and T20 on it where large batches are cut: a share of δ is set aside for that, the least that suffices."""
+
+    def bound(kept: Fraction) -> tuple[Derivation, Bracket]:
+        found = search.bracket(releases, neighbours, kept)
+        grid = Grid(kept, found.points, found.reverse_points)
+        return apply(theorems.loss_distribution, releases=releases, neighbours=neighbours, grid=grid), found
+
+    if mechanism.max_batch_size is None:
+        return bound(delta)
+    drawn = tuple(release for release in releases if release.sampling == "poisson")
+    refused = None
+    for share in (1000, 30, 4):
+        upper, found = bound(delta - delta / share)
+        try:
+            cut = apply(
+                theorems.truncated_poisson,
+                upper,
+                budget=delta / share,
+                releases=drawn,
+                samples=mechanism.samples,
+                max_batch_size=mechanism.max_batch_size,
+            )
+        except TheoremError as problem:
+            refused = problem
+        else:
+            return cut, found
+    raise InvalidMechanism(
+        "max_batch_size",
+        f"{mechanism.max_batch_size} cuts batches so often that it costs too much of δ; take a larger one ({refused})",
+    )

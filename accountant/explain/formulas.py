@@ -1,0 +1,120 @@
+"""The formula of each theorem: its body, run on symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+
+from accountant.arithmetic.symbols import Symbol
+from accountant.explain.formula import MU, MU_J, Formula, formula, general, tidied
+from accountant.explain.names import Names
+from accountant.explain.strings import by_batch, plain, readable, square
+from accountant.explain.witnesses import curved_witness, secret_witness, witness
+from accountant.kernel import THEOREMS, Derivation
+from accountant.quantities import (
+    ApproximateDP,
+    Contraction,
+    GaussianDP,
+    GaussianWitness,
+    LossBounds,
+    Shift,
+    Wasserstein,
+)
+
+
+def formulas(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """The formulas of one step; none of a theorem that has no readable one, or that is not known here."""
+    made = _FORMULAS.get(node.theorem.id)
+    return () if made is None else made(node, names)
+
+
+def _mu_square(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    found = square(node, names)
+    return general().get(node.theorem.id, ()) if found is None else (tidied(node.theorem.id, MU**2, found, names),)
+
+
+def _body(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """Of a theorem about a few numbers: the body itself."""
+    kinds = (p.theorem.concludes for p in node.premises)
+    premises = tuple(_as_symbols(kind) for kind in kinds if kind is not LossBounds)
+    conclusion = node.theorem.body(Symbol(), *premises, **names.arguments(dict(node.arguments)))
+    match conclusion:
+        case LossBounds(smoothness, _, gradient_bound):
+            pairs = [("L", smoothness), ("M", gradient_bound)]
+        case Contraction(factor):
+            pairs = [("c", factor)]
+        case Shift(distance):
+            pairs = [("s", distance)]
+        case Wasserstein(distance):
+            pairs = [("W_infinity", distance)]
+        case GaussianDP(mu):
+            return (tidied(node.theorem.id, MU**2, mu**2, names),)
+        case ApproximateDP(epsilon, _):
+            pairs = [("epsilon", epsilon)]
+        case _:
+            return ()
+    known = [(sympy.Symbol(left), right) for left, right in pairs if right is not None]
+    return tuple(tidied(node.theorem.id, left, right, names) for left, right in known)
+
+
+def _as_symbols(kind: type) -> Any:
+    symbol = {Wasserstein: "Z", GaussianDP: "mu", GaussianWitness: "mu"}[kind]
+    return kind(sympy.Symbol(symbol, positive=True))
+
+
+def _tracked(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T1: the distance, its closed sums."""
+    (premise,) = node.premises
+    if not plain(premise) or not readable(premise.glance):
+        return ()
+    conclusion = node.theorem.body(Symbol(), names.timeline(premise), **dict(node.arguments))
+    return (tidied("T1", sympy.Symbol("W_infinity"), conclusion.distance, names),)
+
+
+def _noise(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T10: τ² = 2ησ² of each kind of phase."""
+    made = []
+    for phase in dict.fromkeys((p.step_size, p.noise_std) for p in dict(node.arguments)["phases"]):
+        if not phase[1] or not phase[0]:
+            continue
+        step, noise = names.name("eta", phase[0]), names.name("sigma", phase[1])
+        tau = names.name("tau", 2 * phase[0] * phase[1] ** 2)
+        made.append(formula("T10", tau**2, 2 * step * noise**2, names))
+    return tuple(made)
+
+
+def _profile(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    epsilon, delta = sympy.symbols("epsilon delta", positive=True)
+    return (Formula("T11", delta, Symbol().gaussian_delta(MU, epsilon), ()),)
+
+
+def _curve(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    alpha = sympy.Symbol("alpha", positive=True)
+    (divergence,) = node.theorem.body(Symbol(), GaussianDP(MU), orders=(alpha,)).divergences
+    return (Formula("T2", sympy.Symbol("D_alpha"), divergence, ()),)
+
+
+def _mixture(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T9 and T9r: the mean over the batches, and μ_j² by T4."""
+    made = list(general()[node.theorem.id])
+    found = by_batch(node, names)
+    if found is not None and not found.has(sympy.Piecewise):
+        made.append(tidied(node.theorem.id, MU_J**2, found, names))
+    return tuple(made)
+
+
+_FORMULAS: dict[str, Callable[[Derivation, Names], tuple[Formula, ...]]] = {
+    **dict.fromkeys(("L1", "L2", "L3", "L4", "L5", "L6", "C1", "C2", "T4a"), _body),
+    **dict.fromkeys(("T3", "T5", "T7"), _mu_square),
+    **dict.fromkeys(("T9", "T9r"), _mixture),
+    "T1": _tracked,
+    "T2": _curve,
+    "T6": witness,
+    "T6c": curved_witness,
+    "T6m": secret_witness,
+    "T10": _noise,
+    "T11": _profile,
+}
+assert set(_FORMULAS) <= set(THEOREMS)

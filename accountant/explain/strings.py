@@ -1,0 +1,78 @@
+"""μ² of the taut string in symbols, by the theorems' own code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy
+
+from accountant.arithmetic.symbols import Count, Symbol
+from accountant.explain.formula import MOST_BLOCKS, J
+from accountant.explain.names import Names, corner_in, mark_in
+from accountant.flow import Flows, Mark
+from accountant.kernel import Derivation
+from accountant.quantities import Contraction, Shift, Timeline
+from accountant.theorems.shifts import energy, position_mu
+
+
+def square(node: Derivation, names: Names) -> sympy.Expr | None:
+    """μ² of T3, T5 or T7 in symbols, not tidied; None where it has no readable form."""
+    match node.theorem.id:
+        case "T3" | "T5":
+            return _string_square(node, names)
+        case "T7":
+            parts = [
+                _string_square(part, names, first=i, of=len(node.premises)) for i, part in enumerate(node.premises)
+            ]
+            if not parts or len(parts) > MOST_BLOCKS or None in parts:
+                return None
+            return sympy.Add(*parts)
+    return None
+
+
+def readable(timeline: Timeline) -> bool:
+    return len(timeline.blocks) <= MOST_BLOCKS and not any(
+        block.expanding or not block.contraction for block in timeline.blocks
+    )
+
+
+def plain(node: Derivation) -> bool:
+    """Whether it is a timeline of contractions and shifts."""
+    return node.theorem.id == "T10" and all(p.theorem.concludes in (Contraction, Shift) for p in node.premises)
+
+
+def _string_square(node: Derivation, names: Names, first: int = 0, of: int | None = None) -> sympy.Expr | None:
+    """Σ w²/v over the string's segments, by the body's own `energy`."""
+    premise, arguments = node.premises[0], dict(node.arguments)
+    if node.theorem.id not in ("T3", "T5") or not plain(premise) or not readable(premise.glance):
+        return None
+    timeline = names.timeline(premise, first, of)
+    corners = tuple(corner_in(corner, timeline) for corner in arguments["corners"])
+    start, distance = Mark(0), timeline.start
+    if "restart" in arguments:
+        # T5: the restarts that help are those at which the projection keeps the runs 2R apart, to 1e-12.
+        start, distance = mark_in(arguments["restart"], timeline), timeline.diameter
+    timeline = replace(timeline, diameter=None)  # a segment's own sums know of no cap
+    return energy(Symbol(), Flows(Symbol(), timeline), corners, start, distance)
+
+
+def by_batch(node: Derivation, names: Names) -> sympy.Expr | None:
+    """μ_j² of T9 in symbols, by the formula of T4, not tidied; None for c = 0; while learning with both
+    branches, for the string bends for some batches and not for others."""
+    (premise,) = node.premises
+    if not plain(premise) or not readable(premise.glance):
+        return None
+    timeline = names.timeline(premise)
+    learning = timeline.blocks[0]
+    known = (learning.contraction, learning.shifts[0][1], learning.variance, learning.batches)
+    last, epochs = int(learning.batches) - 1, learning.epochs
+    erased = timeline.blocks[1].epochs if len(timeline.blocks) == 2 else 0
+
+    def first_is_larger(x: sympy.Expr, y: sympy.Expr) -> bool | None:
+        return None if last else bool(_number(x - y, names) >= 0)
+
+    return position_mu(Symbol(first_is_larger), *known, Count(last, J), epochs, erased) ** 2
+
+
+def _number(expression: sympy.Expr, names: Names) -> sympy.Expr:
+    return sympy.N(expression.subs(J, 0).subs(names.values), 30)

@@ -1,0 +1,199 @@
+"""ε(δ) and δ(ε) of a schedule, bracketed: refine the grid until both bounds agree, or the memory cap is reached."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from accountant.arithmetic.balls import Ball, ends
+from accountant.enclose import precision
+from accountant.exact import exact
+from accountant.pld import profile
+from accountant.pld.compose import composed, epsilon_at
+from accountant.pld.release import Part, Release, parts
+
+FEWEST = 1 << 11
+MOST = 1 << 18
+LEAST_DELTA = Fraction(1, 2**1200)  # a smaller δ(ε) is printed as a bound, and no longer refined
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """lower ≤ ε(δ) ≤ upper (upper None: no finite bound was found).
+
+    points, reverse_points: the grid sizes that gave the upper bound, for the pairs (mixture, normal) and for the
+    reversed ones; 0 where there was nothing to compute (T11, or nothing sampled). sharp: as wide as was asked.
+    pair_lower: a lower bound on the upper bound's limit for ever finer grids; it differs from `lower` for sampling
+    without replacement alone, whose dominating pair no mechanism attains.
+    """
+
+    lower: Fraction
+    upper: Fraction | None
+    pair_lower: Fraction
+    points: int
+    reverse_points: int
+    sharp: bool
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What the computation of an upper bound at δ needs beside the schedule: everything else follows from it.
+
+    points, reverse_points: the grids' sizes for the pairs (mixture, normal) and for the reversed ones (0 where there
+    are none); further: upper bounds on the μ of further Gaussian-DP releases.
+    """
+
+    delta: Fraction = field(metadata={"exact": True})
+    points: int
+    reverse_points: int = 0
+    further: tuple[Fraction, ...] = field(default=(), metadata={"exact": True})
+
+    @property
+    def extra(self) -> Fraction:
+        """Their μ² together."""
+        return sum((mu**2 for mu in self.further), Fraction(0))
+
+
+def bracket(
+    releases: Iterable[Release],
+    neighbours: str,
+    delta: Fraction | str,
+    *,
+    extra: Fraction | str = Fraction(0),
+    width: Fraction | str = Fraction(1, 1000),
+    most_points: int = MOST,
+    progress: Progress | None = None,
+) -> Bracket:
+    """ε at δ within a relative `width`.
+
+    extra: an upper bound on μ² of further Gaussian-DP releases; they count from above alone. most_points: the memory
+    cap, about 500 bytes a point (some 130 MB unless changed). progress: called with a line before each computation.
+
+    Raises:
+        TypeError: a float.
+        ValueError: δ not inside (0, 1).
+        InvalidRelease: a schedule of which nothing is known.
+    """
+    delta, extra, width = exact(delta, "delta"), exact(extra, "extra"), exact(width, "width")
+    if not 0 < delta < 1:
+        raise ValueError(f"delta: {delta} is not between 0 and 1")
+    above = parts(releases := tuple(releases), neighbours, extra)
+    attained = tuple(replace(part, symmetric=False) for part in parts(releases, neighbours))
+    if all(part.rate == 1 for part in above):
+        lower = gaussian_epsilon(attained, delta)[0]
+        return Bracket(lower, gaussian_epsilon(above, delta)[1], lower, 0, 0, True)
+
+    def tell(points: int, what: str) -> None:
+        if progress:
+            progress(f"{what}: {points} points")
+
+    points, sharp = FEWEST, False
+    while True:
+        tell(points, "upper bound")
+        upper = epsilon_at(above, 1, True, delta, points)
+        tell(points, "lower bound")
+        pair_lower = epsilon_at(above, 1, False, delta, points)
+        if upper is not None and upper - pair_lower <= width * upper:
+            sharp = True
+            break
+        if points >= most_points:
+            break
+        points = min(most_points, points << _doublings(upper, pair_lower, width))
+    lower = pair_lower
+    if attained != above:
+        tell(points, "attained")
+        lower = epsilon_at(attained, 1, False, delta, points) if attained else Fraction(0)
+    reverse_points = 0
+    if any(part.rate != 1 and not part.symmetric for part in above):
+        reverse_points, other = points >> 3, None
+        while reverse_points <= points:
+            tell(reverse_points, "reversed pairs")
+            other = epsilon_at(above, -1, True, delta, reverse_points)
+            if upper is not None and other is not None and other <= upper:
+                break
+            reverse_points <<= 1
+        else:  # the reversed pairs are the harder to hide
+            reverse_points = points
+            upper = None if upper is None or other is None else max(upper, other)
+            pair_lower = max(pair_lower, epsilon_at(above, -1, False, delta, points))
+            lower = max(lower, epsilon_at(attained, -1, False, delta, points)) if attained else lower
+            sharp = upper is not None and upper - pair_lower <= width * upper
+    return Bracket(lower, upper, pair_lower, points, reverse_points, sharp)
+
+
+def _doublings(upper: Fraction | None, lower: Fraction, width: Fraction) -> int:
+    """The width shrinks with the square of the number of points."""
+    if upper is None:
+        return 1
+    excess = (upper - lower) / (width * upper)
+    count = 1
+    while count < 4 and excess > 4**count:
+        count += 1
+    return count
+
+
+def upper_epsilon(
+    releases: Iterable[Release], neighbours: str, delta: Fraction, extra: Fraction, points: int, reverse_points: int
+) -> Fraction | None:
+    """The upper bound alone, on these grids; None where the mass at +∞ exceeds δ."""
+    made = parts(releases, neighbours, extra)
+    if all(part.rate == 1 for part in made):
+        return gaussian_epsilon(made, delta)[1]
+    found = [epsilon_at(made, 1, True, delta, points)]
+    if any(part.rate != 1 and not part.symmetric for part in made):
+        found.append(epsilon_at(made, -1, True, delta, reverse_points))
+    return None if None in found else max(found)
+
+
+def lower_epsilon(
+    releases: Iterable[Release], neighbours: str, delta: Fraction, points: int, sign: int = 1
+) -> Fraction:
+    """A lower bound for the class: some mechanism and pair of neighbours that the description allows have this ε."""
+    made = tuple(replace(part, symmetric=False) for part in parts(releases, neighbours))
+    if all(part.rate == 1 for part in made):
+        return gaussian_epsilon(made, delta)[0]
+    return epsilon_at(made, sign, False, delta, points)
+
+
+def gaussian_epsilon(made: tuple[Part, ...], delta: Fraction, bits: int = 128) -> tuple[Fraction, Fraction]:
+    """T11 with μ² the sum of the parts', to about `bits` bits."""
+    square = sum((part.square * part.steps for part in made), Fraction(0))
+    if not square:
+        return Fraction(0), Fraction(0)
+    A = Ball()
+    while True:
+        with precision(bits):
+            found = ends(A.gaussian_epsilon(A.sqrt(A.of(square)), A.of(delta)))
+        if found is not None:
+            return max(found[0], Fraction(0)), found[1]
+        bits *= 2
+
+
+def delta_bracket(
+    releases: Iterable[Release],
+    neighbours: str,
+    epsilon: Fraction | str,
+    *,
+    extra: Fraction | str = Fraction(0),
+    points: int = 1 << 13,
+) -> tuple[Fraction, Fraction]:
+    """(lower, upper) for δ(ε) of the dominating pairs, on grids of that many points.
+
+    The scale of the integers is chosen for the δ that a first pass finds.
+    """
+    epsilon, extra = exact(epsilon, "epsilon"), exact(extra, "extra")
+    made = parts(releases, neighbours, extra)
+    if not made:
+        return Fraction(0), Fraction(0)
+    signs = (1, -1) if any(part.rate != 1 and not part.symmetric for part in made) else (1,)
+    aim = Fraction(1, 2**20)
+    while True:
+        upper = max(profile.delta(composed(made, sign, True, aim, points), epsilon) for sign in signs)
+        if upper >= aim or aim < LEAST_DELTA:
+            break
+        aim = min(aim**2, Fraction(1, 2 << math.ceil(1 / upper).bit_length())) if upper else aim**2
+    lower = max(profile.delta(composed(made, sign, False, aim, points), epsilon) for sign in signs)
+    return lower, upper

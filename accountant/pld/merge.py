@@ -1,0 +1,260 @@
+"""Lower bounds: the mass of each cell is merged at the mean of e^{−x}, the cells being such that this is a grid point.
+
+Any cells give a valid bound, since the test p ≥ p'e^x, made in balls, says where a cell's mass may go; so where they
+end is decided in doubles. With the grid point in the middle of the cell's masses the bias is O(T h²), as above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from flint import arb
+
+from accountant.enclose import precision
+from accountant.pld.masses import Masses, from_values
+from accountant.pld.pair import Pair, Point, ball, integer, rounded
+from accountant.pld.release import Part
+from accountant.pld.spread import SLACK, guard
+
+_NARROW = 0.25  # cells for which the series below is good to 1e-10
+ROUGH = 40  # bits of the masses where cells are chosen
+_LOOK = 40  # cells after which a start is judged
+_AIM = 2.0**-20  # how far beyond the grid point a cell's mean is aimed, in cells
+
+
+def merge(part: Part, sign: int, fineness: int, bits: int, tail: Fraction) -> Masses:
+    """One step's masses from below, the loss of (mixture, normal) for sign +1, of (normal, mixture) for −1.
+
+    At most `tail` of the mass is dropped at the bottom; what lies beyond the top cell's beginning stays there.
+    """
+    h, signs = Fraction(2) ** -fineness, (1, -1) if part.symmetric else (sign,)
+    with precision(guard(part, fineness, ROUGH)):
+        search = _Ends(Pair(part.square, part.rate), fineness)
+        pair, tail = search.pair, ball(tail)
+        lasts = [float(pair.quantile(tail, mixed=way > 0, above=True).mid()) for way in signs]
+        least = pair.quantile(tail, mixed=sign > 0, above=False)
+        start, first = _choose_start(search, part.symmetric, sign, least)
+        loss = first(start)
+        ends = [search.until(way, start, loss, last) for way, last in zip(signs, lasts, strict=True)]
+    with precision(guard(part, fineness, bits)):
+        cells = _Cells(Pair(part.square, part.rate), fineness, bits)
+        for way, found in zip(signs, ends, strict=True):
+            cells.fill(way, start, loss, found)
+        begin = cells.pair.at(arb(start))
+        if part.symmetric:  # the cell in the middle is alike under P and Q
+            cells.add(0, 1 - sum(cells.pair.masses(begin, cells.pair.top)))
+            return cells.collect(Fraction(0))
+        cells.place(sign, cells.pair.bottom, begin, loss - h, 0)
+        return cells.collect(sign * (loss - h))
+
+
+def _choose_start(search: _Ends, symmetric: bool, sign: int, least: arb) -> tuple[float, Callable[[float], Fraction]]:
+    """Where the bottom cell ends, in u, and the loss of the cell after it as a function of that."""
+    pair, h, fineness = search.pair, search.h, search.fineness
+
+    def half_a_step(u: float) -> Fraction:
+        return rounded(pair.ratio(arb(u)).log() + ball(h / 2), fineness + SLACK, up=True)
+
+    def above_the_mean(u: float) -> Fraction:
+        mixed, base = pair.masses(pair.bottom, pair.at(arb(u)))
+        slack = h * sign / 2**SLACK
+        return rounded((mixed / base).log(), fineness + SLACK, up=sign < 0) - slack + h
+
+    if symmetric:
+        return search.calm(1, pair.inverse(ball(h / 2).exp()), lambda u: h), lambda u: h
+    guess = _start(pair, h, least)
+    first = half_a_step if guess is None else above_the_mean
+    return search.calm(sign, least if guess is None else guess, first), first
+
+
+def _float(ratio: arb, pair: Pair) -> float:
+    return float(pair.inverse(ratio).mid())
+
+
+def _start(pair: Pair, h: Fraction, least: arb) -> arb | None:
+    """Where the bottom cell may end: the loss there is about h/2 above the cell's mean; None where the mass below
+    `least` is negligible and the mean further away."""
+
+    def far(u: arb) -> bool:
+        mixed, base = pair.masses(pair.bottom, pair.at(u))
+        return bool(pair.ratio(u) * base > mixed * half)
+
+    half = ball(h / 2).exp()
+    if far(least):
+        return None
+    low, high = least, least + 1
+    while not far(high):
+        high += 1
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (low, middle) if far(middle) else (middle, high)
+    return arb(high.mid())
+
+
+class _Ends:
+    """Where the cells end, in doubles: any choice is valid, a good one puts each cell's mean on its grid point."""
+
+    def __init__(self, pair: Pair, fineness: int):
+        self.pair, self.fineness = pair, fineness
+        self.h = Fraction(2) ** -fineness
+        self.mu = float(pair.mu.mid())
+
+    def until(self, sign: int, start: float, loss: Fraction, last: float) -> list[tuple[int, float]]:
+        """(index, end) of the cells from u = start to `last`, for the points loss, loss + h …, index 1, 2 …"""
+        found = []
+        for index, high in self._ends(sign, start, loss):
+            if high >= last:
+                break
+            found.append((index, high))
+        return found
+
+    def calm(self, sign: int, guess: arb, first: Callable[[float], Fraction]) -> float:
+        """A start near the guess from which wide and narrow cells do not alternate: by secants."""
+        step = self.h * Fraction(1, 8)
+        level = self.pair.ratio(guess)
+        tried: list[tuple[Fraction, float, float]] = []  # (offset in loss, alternation, start)
+        offset = Fraction(0)
+        for _ in range(8):
+            u = self.pair.inverse(level * ball(offset).exp())
+            if u is None:
+                break
+            start = float(u.mid())
+            alternation = self._alternation(sign, start, first(start))
+            tried.append((offset, alternation, start))
+            if len(tried) == 1:
+                offset = step
+                continue
+            (x0, y0, _), (x1, y1, _) = tried[-2:]
+            if abs(y1) < 2.0**-8 or y1 == y0:
+                break
+            move = Fraction(round(y1 / (y0 - y1) * 2**20), 2**20) * (x1 - x0)
+            offset = x1 + max(-2 * step, min(2 * step, move))
+        return min(tried, key=lambda t: abs(t[1]))[2]
+
+    def _alternation(self, sign: int, start: float, loss: Fraction) -> float:
+        """By how much of h the cells' ends, in the loss, miss their neighbours' mean some way from the start."""
+        ends = []
+        for _, high in self._ends(sign, start, loss):
+            ends.append(high)
+            if len(ends) == _LOOK:
+                break
+        if len(ends) < 4:
+            return 1.0
+        x = [self.pair.ratio(arb(u)).log() * arb(2) ** self.fineness for u in ends[-4:]]
+        return float((3 * (x[2] - x[1]) - (x[3] - x[0])).mid()) / 8
+
+    def _ends(self, sign: int, low: float, loss: Fraction) -> Iterator[tuple[int, float]]:
+        """(index, upper end in u) of the cells, until one takes all of the rest."""
+        grow, index, ratio = ball(self.h).exp(), 1, ball(loss).exp()
+        while True:
+            if not index % 64:
+                ratio = ball(loss + (index - 1) * self.h).exp()
+            target = _float(ratio, self.pair)
+            if target > low:
+                high = self._end(sign, low, target, ratio)
+                if high is None or not high > low:
+                    return
+                yield index, high
+                low = high
+            ratio, index = ratio * grow, index + 1
+
+    def _end(self, sign: int, low: float, target: float, ratio: arb) -> float | None:
+        """The b for which [low, b] has mean ratio r(target) under N(0,1), in doubles; None where there is none.
+
+        With c, w the cell's middle and width, V uniform on ±w/2: E e^{gV − V²/2} = Σ He_{2k}(g)(w/2)^{2k}/(2k+1)!, and
+        c + log(E(g + μ)/E(g))/μ = target, g = −c. Sums and products alone: the same on every machine.
+        """
+        high = 2 * target - low
+        aim = target + sign * (high - low) * _AIM
+        for _ in range(3):
+            width, middle = high - low, (high + low) / 2
+            if width <= 0 or width * (abs(middle) + self.mu + 1) > _NARROW:
+                return self._end_in_balls(sign, low, target, ratio)
+            up, down = _tilted(self.mu - middle, width), _tilted(-middle, width)
+            s = (up - down) / (up + down)
+            high = 2 * (aim - 2 * s * (1 + s * s / 3 + s * s * s * s / 5) / self.mu) - low
+        return high
+
+    def _end_in_balls(self, sign: int, low: float, target: float, ratio: arb) -> float | None:
+        """The same for wide cells: the false position, with Illinois' halving."""
+        pair, start, scale = self.pair, self.pair.at(arb(low)), arb(2) ** self.fineness
+
+        def excess(point: Point) -> float:
+            """The mean's distance from where it is aimed, in h."""
+            mixed, base = pair.masses(start, point)
+            return float(((mixed / (base * ratio)).log() * scale).mid()) - sign * _AIM
+
+        if not excess(pair.top) > 0:
+            return None
+        a, b = target, 2 * target - low
+        fa, fb = excess(pair.at(arb(a))), excess(pair.at(arb(b)))
+        while fb < 0:
+            a, fa, b = b, fb, 2 * b - low
+            fb = excess(pair.at(arb(b)))
+        for _ in range(40):
+            if fb - fa <= 0:
+                break
+            c = b - fb * (b - a) / (fb - fa)
+            if not a < c < b:
+                c = (a + b) / 2
+            fc = excess(pair.at(arb(c)))
+            if abs(fc) < _AIM / 2:
+                return c
+            if fc > 0:
+                b, fb, fa = c, fc, fa / 2
+            else:
+                a, fa, fb = c, fc, fb / 2
+        return b if sign > 0 else a
+
+
+class _Cells:
+    """Collects integers by grid index."""
+
+    def __init__(self, pair: Pair, fineness: int, bits: int):
+        self.pair, self.fineness, self.bits = pair, fineness, bits
+        self.h = Fraction(2) ** -fineness
+        self.scale = arb(2) ** bits
+        self.shrink = ball(-self.h).exp()
+        self.masses: dict[int, int] = {}
+
+    def add(self, index: int, mass: arb) -> None:
+        self.masses[index] = self.masses.get(index, 0) + max(0, integer(mass * self.scale, up=False))
+
+    def fill(self, sign: int, start: float, loss: Fraction, ends: list[tuple[int, float]]) -> None:
+        """Cells from u = start to +∞, at the points loss, loss + h …, index 1, 2 …, of sign +1; mirrored for −1."""
+        before, index = self.pair.at(arb(start)), 0
+        for index, high in ends:
+            point = self.pair.at(arb(high))
+            self.place(sign, before, point, loss + (index - 1) * self.h, index)
+            before = point
+        self.place(sign, before, self.pair.top, loss + index * self.h, index + 1)
+
+    def place(self, sign: int, low: Point, high: Point, loss: Fraction, index: int) -> None:
+        """Put a cell's mass at `loss`, the grid's `index` (both for sign +1; −loss, −index for −1), or as many points
+        further down as it takes."""
+        mixed, base = self.pair.masses(low, high)
+        p, q = (mixed, base) if sign > 0 else (base, mixed)
+        ratio = ball(sign * loss).exp()
+        for down in range(3):
+            if p >= q * ratio:
+                self.add(sign * index - down, p)
+                return
+            ratio *= self.shrink
+        if p > 0 and q > 0:
+            steps = ((p / q).log() - ball(sign * loss)) * arb(2) ** self.fineness
+            self.add(sign * index + integer(steps, up=False), p)
+
+    def collect(self, offset: Fraction) -> Masses:
+        low, high = min(self.masses), max(self.masses)
+        values = [self.masses.get(i, 0) for i in range(low, high + 1)]
+        return from_values(offset + low * self.h, self.fineness, values, 0, self.bits, False)
+
+
+def _tilted(g: float, width: float) -> float:
+    """Σ_{k≤4} He_{2k}(g) (w/2)^{2k}/(2k+1)!."""
+    g2, v = g * g, width * width / 4
+    he4 = (g2 - 6) * g2 + 3
+    he6 = ((g2 - 15) * g2 + 45) * g2 - 15
+    he8 = (((g2 - 28) * g2 + 210) * g2 - 420) * g2 + 105
+    return 1 + v * ((g2 - 1) / 6 + v * (he4 / 120 + v * (he6 / 5040 + v * he8 / 362880)))

@@ -1,0 +1,99 @@
+"""What is released: a schedule of noisy sums, each frozen and exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from accountant.exact import exact
+
+Sampling = Literal["poisson", "without-replacement", "full"]
+NEIGHBOURS: dict[str, tuple[str, ...]] = {
+    "poisson": ("add-or-remove-one", "remove-one"),
+    "without-replacement": ("replace-one",),
+    "full": ("add-or-remove-one", "remove-one", "replace-one"),
+}
+MOST_STEPS = 10**9
+
+
+class InvalidRelease(ValueError):
+    """A release that this accountant does not know; the message names the key, the value and the fix."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """`steps` noisy sums of batches: noise_multiplier z, sample_rate q (1 for "full").
+
+    sampling: "poisson" (each record joins by itself with probability q; neighbours add, remove or zero one record),
+    "without-replacement" (batches of a fixed size, drawn anew each step; neighbours replace one record), "full".
+    z is the noise's standard deviation over the add-or-remove sensitivity, also where neighbours replace a record and
+    the sums then differ by 2. Ranges are checked where a schedule is used.
+
+    Raises:
+        TypeError: a float where an exact number is needed.
+    """
+
+    sampling: Sampling
+    noise_multiplier: Fraction = field(metadata={"exact": True})
+    sample_rate: Fraction = field(default=Fraction(1), metadata={"exact": True})
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "noise_multiplier", exact(self.noise_multiplier, "noise_multiplier"))
+        object.__setattr__(self, "sample_rate", exact(self.sample_rate, "sample_rate"))
+
+
+def check(releases: tuple[Release, ...], neighbours: str) -> None:
+    """Raise InvalidRelease where a schedule is none, or where nothing is known of its sampling and neighbours."""
+    for release in releases:
+        z, q, steps = release.noise_multiplier, release.sample_rate, release.steps
+        if z <= 0:
+            raise InvalidRelease(f"noise_multiplier: {z} gives no privacy; it must be positive")
+        if not 0 <= q <= 1:
+            raise InvalidRelease(f"sample_rate: {q} is no probability")
+        if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= MOST_STEPS:
+            raise InvalidRelease(f"steps: {steps!r} must be a whole number, at most {MOST_STEPS}")
+        if release.sampling not in NEIGHBOURS:
+            raise InvalidRelease(f"sampling: got {release.sampling!r}; write one of {', '.join(NEIGHBOURS)}")
+        if neighbours not in NEIGHBOURS[release.sampling]:
+            fitting = " or ".join(NEIGHBOURS[release.sampling])
+            raise InvalidRelease(f"neighbours: {neighbours} with sampling = {release.sampling}; write {fitting}")
+        if release.sampling == "full" and q != 1:
+            raise InvalidRelease(f'sample_rate: {q} with sampling = "full"; leave it out')
+
+
+@dataclass(frozen=True)
+class Part:
+    """`steps` equal pairs: (1−q)N(0,1) + qN(μ,1) against N(0,1), μ² = square; q = 1 is a Gaussian pair.
+
+    symmetric: the pair C_q of sampling without replacement, which dominates both directions at once.
+    """
+
+    square: Fraction
+    rate: Fraction
+    steps: int
+    symmetric: bool
+
+
+def parts(releases: Iterable[Release], neighbours: str, extra: Fraction = Fraction(0)) -> tuple[Part, ...]:
+    """The schedule as pairs, equal ones together, every Gaussian one in the first (composition adds their μ²).
+
+    extra: μ² of further Gaussian-DP releases.
+
+    Raises:
+        InvalidRelease: a schedule of which nothing is known.
+    """
+    check(releases := tuple(releases), neighbours)
+    factor = 2 if neighbours == "replace-one" else 1
+    gaussian, counts = Fraction(extra), {}
+    for release in releases:
+        square = (factor / release.noise_multiplier) ** 2
+        if release.sample_rate == 1:
+            gaussian += square * release.steps
+        elif release.sample_rate and release.steps:
+            key = square, release.sample_rate, release.sampling == "without-replacement"
+            counts[key] = counts.get(key, 0) + release.steps
+    made = [Part(square, rate, steps, symmetric) for (square, rate, symmetric), steps in sorted(counts.items())]
+    return ((Part(gaussian, Fraction(1), 1, False),) if gaussian else ()) + tuple(made)

@@ -1,0 +1,189 @@
+"""DP-SGD and its relatives as a frozen description: every noisy sum of scaled per-sample gradients is released."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+from accountant.exact import canonical, exact
+from accountant.mechanisms import InvalidMechanism
+from accountant.pld.release import MOST_STEPS
+from accountant.scaling import Scaling
+
+Sampling = Literal["poisson", "without-replacement", "full", "shuffled", "fixed"]
+TrainingNeighbours = Literal["add-or-remove-one", "remove-one", "replace-one"]
+
+# Which neighbours each way of drawing batches has a theorem for; the first one is the default.
+NEIGHBOURS: dict[str, tuple[str, ...]] = {
+    "poisson": ("add-or-remove-one", "remove-one"),
+    "without-replacement": ("replace-one",),
+    "full": ("add-or-remove-one", "remove-one", "replace-one"),
+    "shuffled": ("replace-one", "remove-one"),
+    "fixed": ("replace-one", "remove-one"),
+}
+_INSTEAD = {
+    "poisson": 'replace-one has its bound for sampling = "without-replacement"',
+    "without-replacement": 'add-or-remove-one has its bound for sampling = "poisson"',
+    "shuffled": 'a record more or less moves all the others; add-or-remove-one has its bound for sampling = "poisson"',
+    "fixed": 'a record more or less moves all the others; add-or-remove-one has its bound for sampling = "poisson"',
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`steps` equal steps: noise N(0, (noise_multiplier·Δ)² I) on the sum, each record in the batch at
+    `sample_rate`."""
+
+    noise_multiplier: Fraction
+    sample_rate: Fraction
+    steps: int
+
+    def __post_init__(self) -> None:
+        for key in ("noise_multiplier", "sample_rate"):
+            object.__setattr__(self, key, exact(getattr(self, key), key))
+        if self.noise_multiplier <= 0:
+            raise InvalidMechanism(
+                "noise_multiplier", f"{canonical(self.noise_multiplier)} gives no privacy; it must be positive"
+            )
+        if not 0 <= self.sample_rate <= 1:
+            raise InvalidMechanism("sample_rate", f"{canonical(self.sample_rate)} must lie between 0 and 1")
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps <= MOST_STEPS:
+            raise InvalidMechanism("steps", f"{self.steps} must be a whole number from 1 to 10^9")
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """Where gradients are averaged over time. outer: coefficient on the noisy aggregates, which is post-processing.
+    inner_beta, inner_window: each record's own gradients at the last `inner_window` released iterates, weighted by
+    β^j (normed to sum 1) and averaged before the scaling; a window of 1 is none. inner_history: whose gradients are
+    averaged, the record's "own", or those of its "batch", which no theorem covers."""
+
+    outer: Fraction = Fraction(0)
+    inner_beta: Fraction = Fraction(0)
+    inner_window: int = 1
+    inner_history: Literal["own", "batch"] = "own"
+
+    def __post_init__(self) -> None:
+        for key in ("outer", "inner_beta"):
+            value = exact(getattr(self, key), key)
+            object.__setattr__(self, key, value)
+            if not 0 <= value < 1:
+                raise InvalidMechanism(f"momentum.{key}", f"{canonical(value)} must be at least 0 and below 1")
+        if isinstance(self.inner_window, bool) or not isinstance(self.inner_window, int) or self.inner_window < 1:
+            raise InvalidMechanism("momentum.inner_window", f"{self.inner_window} must be a whole number from 1 up")
+        if self.inner_window > 1 and not self.inner_beta:
+            raise InvalidMechanism("momentum.inner_beta", "is missing; a window of more than 1 needs its β")
+        if self.inner_history not in ("own", "batch"):
+            raise InvalidMechanism("momentum.inner_history", f'got {self.inner_history!r}; write "own"')
+
+    @property
+    def inner(self) -> bool:
+        return self.inner_window > 1
+
+
+@dataclass(frozen=True)
+class ScaledSGD:
+    """DP-SGD, AUTO-S, DP-PSAC or DP-PSASC: per-sample gradients scaled by w(|g|), summed over the batch, noised,
+    divided by a public constant; the regulariser and any optimiser come after the noise.
+
+    Every noisy sum counts as released: no convexity, no smoothness, any model. Numbers may be int, Fraction, Decimal or
+    strings; they are stored exactly.
+
+    Args:
+        scaling: the map w, and with it the sensitivity Δ.
+        stages: noise multiplier, sample rate and number of steps, one stage after the other.
+        sampling: "poisson"; "without-replacement" (batches of fixed size, drawn anew each step); "full";
+            "shuffled" (disjoint batches, shuffled every epoch) and "fixed" (disjoint batches) have no amplification.
+        samples: n; needed by "without-replacement" and `max_batch_size`.
+        max_batch_size: a larger Poisson batch is cut to this many records.
+        normaliser: the public constant that the sum is divided by.
+        gradient_norm_bound: G, a known bound on every per-sample gradient's norm; makes Δ smaller.
+        others: μ of Gaussian-DP releases about the same records and neighbours that share the budget.
+
+    Raises:
+        InvalidMechanism: a value out of its range, or a combination that no theorem covers.
+        TypeError: a float where an exact number is needed.
+    """
+
+    scaling: Scaling
+    stages: tuple[Stage, ...]
+    sampling: Sampling = "poisson"
+    neighbours: TrainingNeighbours | None = None
+    samples: int | None = None
+    max_batch_size: int | None = None
+    normaliser: Fraction | None = None
+    gradient_norm_bound: Fraction | None = None
+    momentum: Momentum = field(default=Momentum())
+    others: tuple[Fraction, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.sampling not in NEIGHBOURS:
+            raise InvalidMechanism("sampling", f"got {self.sampling!r}; write one of {', '.join(NEIGHBOURS)}")
+        if self.neighbours is None:
+            self._set("neighbours", NEIGHBOURS[self.sampling][0])
+        if self.neighbours not in NEIGHBOURS[self.sampling]:
+            fitting = " or ".join(f'"{name}"' for name in NEIGHBOURS[self.sampling])
+            raise InvalidMechanism(
+                "neighbours",
+                f'"{self.neighbours}" has no bound for sampling = "{self.sampling}": write {fitting}, or change the '
+                f"sampling; {_INSTEAD[self.sampling]}",
+            )
+        self._set("stages", tuple(self.stages))
+        if not self.stages:
+            raise InvalidMechanism("steps", "there is no step at all")
+        if sum(stage.steps for stage in self.stages) > MOST_STEPS:
+            raise InvalidMechanism("steps", "more than 10^9 in all")
+        if self.samples is not None:
+            self._whole("samples", self.samples)
+        self._check_sampling()
+        self._check_truncation()
+        for key in ("normaliser", "gradient_norm_bound"):
+            if getattr(self, key) is not None:
+                self._set(key, exact(getattr(self, key), key))
+                if getattr(self, key) <= 0:
+                    raise InvalidMechanism(key, f"{canonical(getattr(self, key))} must be positive")
+        self._set("others", tuple(exact(mu, "mu") for mu in self.others))
+        if any(mu < 0 for mu in self.others):
+            raise InvalidMechanism("releases.mu", "must be at least 0")
+
+    def _set(self, key: str, value: object) -> None:
+        object.__setattr__(self, key, value)
+
+    @staticmethod
+    def _whole(key: str, value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10**15:
+            raise InvalidMechanism(key, f"{value!r} must be a whole number from 1 to 10^15")
+
+    def _check_sampling(self) -> None:
+        for stage in self.stages:
+            if self.sampling == "full" and stage.sample_rate != 1:
+                raise InvalidMechanism("sample_rate", 'must be 1, or left out, with sampling = "full"')
+            if self.sampling == "without-replacement":
+                if self.samples is None:
+                    raise InvalidMechanism("samples", 'is missing; sampling = "without-replacement" needs it')
+                if (stage.sample_rate * self.samples).denominator != 1:
+                    raise InvalidMechanism("sample_rate", "times samples must be a whole batch size")
+            if self.sampling in ("shuffled", "fixed") and not stage.sample_rate:
+                raise InvalidMechanism("sample_rate", f'must be positive with sampling = "{self.sampling}"')
+
+    def _check_truncation(self) -> None:
+        if self.max_batch_size is None:
+            return
+        self._whole("max_batch_size", self.max_batch_size)
+        if self.sampling != "poisson":
+            raise InvalidMechanism("max_batch_size", 'goes with sampling = "poisson", whose batches have no fixed size')
+        if self.samples is None:
+            raise InvalidMechanism("samples", "is missing; max_batch_size needs it")
+
+    @property
+    def steps(self) -> int:
+        """How many noisy sums are released in all."""
+        return sum(stage.steps for stage in self.stages)
+
+    def participations(self, stage: Stage) -> int:
+        """In how many noisy sums of a stage one record can be: once an epoch, where its batches are disjoint."""
+        if self.sampling in ("shuffled", "fixed"):
+            return math.ceil(Fraction(stage.steps, math.floor(1 / stage.sample_rate)))  # a remainder may be dropped
+        return stage.steps

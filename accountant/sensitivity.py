@@ -1,0 +1,247 @@
+"""How ε answers to its parameters: exact derivatives in σ, μ and δ, and the bound of the same run with one change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, ctx
+
+from accountant.arithmetic import Ball, Number, Undecided
+from accountant.arithmetic.balls import normal_cdf
+from accountant.derive import derive_upper
+from accountant.enclose import Enclosure, Indeterminate, enclose
+from accountant.estimate import estimate
+from accountant.explain.evaluate import enclosed
+from accountant.kernel import Derivation, TheoremError, evaluate
+from accountant.losses import InvalidLoss
+from accountant.mechanisms import InvalidMechanism, NoisySGD
+from accountant.string import TooLong
+from accountant.theorems.secret import position_mus, weights_of
+from accountant.timeline import hides_position
+
+REFUSALS = (InvalidMechanism, InvalidLoss, TheoremError, TooLong, Indeterminate)
+_STRINGS = {"T3", "T5", "T7"}  # their μ is inversely proportional to σ: every noise of the timeline scales with it
+_STEP = Fraction(1, 1000)
+_MANY = 512  # batches
+
+
+# --- derivatives ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """Of the bound ε(δ; σ) with everything else held. by_mu: None for a mixture, which has no one μ.
+
+    by_noise_std is Σ (∂ε/∂μ_j)(−μ_j/σ), at a fixed choice of restart and corners, which do not depend on σ.
+    """
+
+    by_mu: Enclosure | None
+    by_noise_std: Enclosure
+    by_delta: Enclosure
+
+
+def derivatives(upper: Derivation, noise_std: Fraction) -> Derivatives | None:
+    """Enclosures of ∂ε/∂μ, ∂ε/∂σ and ∂ε/∂δ by the implicit function theorem on Σ w_j δ_{μ_j}(ε) = δ.
+
+    None where ε is no such function of σ (another theorem than T11 on T3, T5 or T7, or T9), or where ε = 0 or μ = 0.
+
+    Raises:
+        Indeterminate: not decided at the greatest precision.
+    """
+    if not _is_gaussian(upper):
+        return None
+    epsilon = enclose(upper)
+    if epsilon.lower <= 0:
+        return None
+
+    def slopes() -> tuple[Number, Number, Number]:
+        """(Σ w φ(a), Σ w μ φ(a), e^ε Σ w Φ(b)), with a = μ/2 − ε/μ and b = a − μ."""
+        A = Ball()
+        e = evaluate(upper, A).epsilon
+        by_mu, scaled, tail = arb(0), arb(0), arb(0)
+        for mu, weight in _mixture(upper, A):
+            if mu.is_zero():
+                continue
+            a = mu / 2 - e / mu
+            density = weight * (-a * a / 2).exp() / (2 * arb.pi()).sqrt()
+            by_mu, scaled, tail = by_mu + density, scaled + mu * density, tail + weight * normal_cdf(a - mu)
+        if not tail > 0:
+            raise Undecided("μ > 0")
+        return by_mu, scaled, e.exp() * tail
+
+    remembered: dict[int, tuple[Number, Number, Number]] = {}
+
+    def part(choose: Callable[[Number, Number, Number], Number]) -> Enclosure:
+        def value() -> Number:
+            if ctx.prec not in remembered:
+                remembered[ctx.prec] = slopes()
+            return choose(*remembered[ctx.prec])
+
+        return enclosed(value)
+
+    sigma = Ball().of
+    return Derivatives(
+        by_mu=part(lambda by_mu, _, tail: by_mu / tail) if upper.theorem.id == "T11" else None,
+        by_noise_std=part(lambda _, scaled, tail: -scaled / (tail * sigma(noise_std))),
+        by_delta=part(lambda _, __, tail: -1 / tail),
+    )
+
+
+def _is_gaussian(upper: Derivation) -> bool:
+    if upper.theorem.id == "T9":
+        return True
+    if upper.theorem.id != "T11":
+        return False
+    pair = upper.premises[0]
+    return pair.theorem.id in _STRINGS and all(
+        part.theorem.id in _STRINGS for part in pair.premises if pair.theorem.id == "T7"
+    )
+
+
+def _mixture(upper: Derivation, A: Ball) -> Iterator[tuple[Number, Number]]:
+    """(μ_j, weight) of what the ε is inverted from."""
+    if upper.theorem.id == "T11":
+        yield evaluate(upper.premises[0], A).mu, A.of(1)
+        return
+    arguments, timeline = dict(upper.arguments), evaluate(upper.premises[0], A)
+    positions, batches = arguments["positions"], timeline.blocks[0].batches
+    weights = weights_of(positions, arguments["rule"])
+    for mu, weight in zip(position_mus(A, timeline, positions), weights, strict=True):
+        yield mu, A.of(weight) / batches
+
+
+# --- the same run with one change -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The bound of the same run with one change. epsilon: None where that run has none; `refused` says why."""
+
+    change: str
+    epsilon: Enclosure | None
+    refused: str = ""
+
+
+def variants(mechanism: NoisySGD, delta: Fraction, request: int = 0) -> tuple[Variant, ...]:
+    """One more epoch of unlearning (of this request, where there is any) and of learning, twice and half the noise,
+    half and twice the batch at the same step size: each derived anew."""
+    lengths = list(mechanism.unlearning_epochs)
+    lengths[request] += 1
+    made = []
+    if mechanism.unlearning_epochs[request]:
+        made.append(("one more unlearning epoch", {"unlearning_epochs": tuple(lengths)}))
+    if mechanism.epochs:
+        made.append(("one more learning epoch", {"epochs": mechanism.epochs + 1}))
+    made.append(("twice the noise", {"noise_std": 2 * mechanism.noise_std}))
+    made.append(("half the noise", {"noise_std": mechanism.noise_std / 2}))
+    half = {"batch_size": mechanism.batch_size // 2}
+    made.append(("half the batch", half if mechanism.batch_size % 2 == 0 else None))
+    made.append(("twice the batch", {"batch_size": 2 * mechanism.batch_size}))
+    return tuple(
+        Variant(change, None, f"batch_size: {mechanism.batch_size} is odd")
+        if changes is None
+        else _variant(change, mechanism, changes, delta, request)
+        for change, changes in made
+    )
+
+
+def _variant(change: str, mechanism: NoisySGD, changes: dict[str, Any], delta: Fraction, request: int) -> Variant:
+    try:
+        return Variant(change, enclose(derive_upper(replace(mechanism, **changes), delta, request)))
+    except REFUSALS as refused:
+        return Variant(change, None, short(refused))
+
+
+def short(refused: Exception) -> str:
+    """Why there is no bound, in a line; a value in it may be long."""
+    text = " ".join(str(refused).split())
+    return text if len(text) <= 120 else f"{text[:119]}…"
+
+
+# --- what ε depends on most -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Elasticity:
+    """By how many per cent ε grows when the parameter grows by one, the others and the step size held.
+
+    value: the parameter. elasticity: from the runs with 0.1 % more and less of it, so the mean of both sides at a kink
+    (a clip that equals the feature norm), or one side where the other is refused; None where ε is 0 or refused.
+    halved, doubled: ε then; None where such a run has no bound.
+    """
+
+    parameter: str
+    value: Fraction
+    elasticity: float | None
+    halved: Enclosure | None
+    doubled: Enclosure | None
+
+
+def elasticities(mechanism: NoisySGD, delta: Fraction, request: int = 0) -> tuple[Elasticity, ...]:
+    """What ε depends on most, first: noise, step size, radius, start, and the numbers that the loss is given by.
+
+    A loss that is held to the radius gets the changed one too.
+    """
+    found = [_elasticity(name, mechanism, delta, request) for name in _parameters(mechanism)]
+    return tuple(sorted(found, key=lambda e: -1.0 if e.elasticity is None else abs(e.elasticity), reverse=True))
+
+
+def _parameters(mechanism: NoisySGD) -> list[str]:
+    own = ["noise_std", "step_size", *(["radius"] if mechanism.radius else [])]
+    if mechanism.initial_distance:
+        own.append("initial_distance")
+    given = [f.name for f in fields(mechanism.loss) if isinstance(getattr(mechanism.loss, f.name), Fraction)]
+    return own + [f"loss.{name}" for name in given if name != "radius" and getattr(mechanism.loss, name)]
+
+
+def _value(name: str, mechanism: NoisySGD) -> Fraction:
+    return getattr(mechanism.loss, name[5:]) if name.startswith("loss.") else getattr(mechanism, name)
+
+
+def scaled(name: str, mechanism: NoisySGD, factor: Fraction) -> NoisySGD:
+    """The run with this parameter times the factor.
+
+    Raises:
+        InvalidMechanism, InvalidLoss: there is no such run.
+    """
+    value = factor * _value(name, mechanism)
+    if name.startswith("loss."):
+        return replace(mechanism, loss=replace(mechanism.loss, **{name[5:]: value}))
+    if name == "radius" and getattr(mechanism.loss, "radius", None) is not None:
+        return replace(mechanism, radius=value, loss=replace(mechanism.loss, radius=value))
+    return replace(mechanism, **{name: value})
+
+
+def _elasticity(name: str, mechanism: NoisySGD, delta: Fraction, request: int) -> Elasticity:
+    def epsilon(factor: Fraction) -> Enclosure | None:
+        try:
+            return enclose(derive_upper(scaled(name, mechanism, factor), delta, request))
+        except REFUSALS:
+            return None
+
+    def number(factor: Fraction) -> Fraction | None:
+        """ε where it is positive; of a mixture of very many batches in doubles, for a slope needs no more."""
+        if mechanism.batches > _MANY and hides_position(mechanism, request):
+            try:
+                found = estimate(scaled(name, mechanism, factor), float(delta), request)
+            except REFUSALS:
+                return None
+            return Fraction(found) if 0 < found < math.inf else None
+        found = epsilon(factor)
+        return found.upper if found is not None and found.upper else None
+
+    here = number(Fraction(1))
+    sides = [(factor, number(factor)) for factor in (1 - _STEP, 1 + _STEP)]
+    known = [(factor, e) for factor, e in sides if e is not None]
+    slope = None
+    if here is not None and known:
+        if len(known) == 1:
+            known.append((Fraction(1), here))
+        (first, low), (second, high) = known
+        # (Δε/ε)/(Δx/x), with the exact difference: no cancellation.
+        slope = float((high - low) / ((low + high) / 2) / ((second - first) / ((first + second) / 2)))
+    return Elasticity(name, _value(name, mechanism), slope, epsilon(Fraction(1, 2)), epsilon(Fraction(2)))

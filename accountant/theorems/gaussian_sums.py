@@ -1,0 +1,49 @@
+"""Every record in every batch: each noisy sum is a plain Gaussian mechanism, and so is their composition."""
+
+from __future__ import annotations
+
+from accountant.arithmetic import Arithmetic, Number
+from accountant.kernel import theorem
+from accountant.pld.release import Release
+from accountant.quantities import GaussianDP, GaussianWitness
+
+_NEIGHBOURS = ("add-or-remove-one", "remove-one", "replace-one")
+
+
+def _mu(A: Arithmetic, releases: tuple[Release, ...], neighbours: str) -> Number:
+    """√Σ steps·(s/z)², s the largest change of a sum in units of Δ: 1, or 2 where a record is replaced."""
+    A.require(neighbours in _NEIGHBOURS, "neighbours: add-or-remove-one, remove-one or replace-one", neighbours)
+    shift = 2 if neighbours == "replace-one" else 1
+    square = A.of(0)
+    for release in releases:
+        A.require(release.sample_rate == 1, "q = 1, every record in every batch", release.sample_rate)
+        square = square + release.steps * (shift / A.of(release.noise_multiplier)) ** 2
+    return A.sqrt(square)
+
+
+@theorem(
+    "T20f",
+    concludes=GaussianDP,
+    source="theory T20; Dong, Roth, Su 2022 (arXiv 1905.02383), Corollary 3.3",
+    assumes=("noisy_sums", "release:sums"),
+    oracle="tests/accountant/test_full_batches.py::test_mu_against_the_joint_gaussian",
+)
+def full_batches(A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str) -> GaussianDP:
+    """Full batches: T noisy sums are μ-GDP together, μ = √T/z, or 2√T/z where a record is replaced; μ² adds up."""
+    return GaussianDP(_mu(A, releases, neighbours))
+
+
+@theorem(
+    "T20l",
+    concludes=GaussianWitness,
+    source="theory T20, lower bound",
+    assumes=("noisy_sums", "release:sums"),
+    oracle="tests/accountant/test_full_batches.py::test_mu_against_the_joint_gaussian",
+)
+def full_batches_witness(A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str) -> GaussianWitness:
+    """No smaller μ holds for the class: a record whose term has norm Δ in every sum, all others 0 (where it is
+    replaced: by its opposite), makes the released sums exactly Gaussian, √Σ(s/z)² apart.
+
+    Where Δ is not attained it is approached, and δ(ε) with it.
+    """
+    return GaussianWitness(_mu(A, releases, neighbours))

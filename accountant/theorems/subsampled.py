@@ -1,0 +1,232 @@
+"""DP-SGD: every noisy sum over a sampled batch is released. Rényi divergences and ε of the whole schedule."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from accountant.arithmetic import Arithmetic, Number
+from accountant.kernel import theorem
+from accountant.pld.account import Grid, lower_epsilon, upper_epsilon
+from accountant.pld.release import MOST_STEPS, NEIGHBOURS, Release
+from accountant.pld.renyi import MOST_ORDER, Orders, renyi_upper
+from accountant.quantities import ApproximateDP, GaussianDP, RenyiCurve
+from accountant.theorems.conditions import below, inside_unit
+
+FEWEST_POINTS, MOST_POINTS = 1 << 6, 1 << 22
+_ASSUMES = ("noisy_sums", "sampling", "release:sums")
+
+
+def _check_schedule(A: Arithmetic, releases: tuple[Release, ...], neighbours: str) -> None:
+    A.require(len(releases) >= 1, "at least one release", len(releases))
+    for release in releases:
+        z, q = release.noise_multiplier, release.sample_rate
+        A.require(z > 0, "0 < z", z)
+        A.require(0 <= q <= 1, "0 ≤ q ≤ 1", q)
+        A.require(0 <= release.steps <= MOST_STEPS, "0 ≤ steps ≤ 10^9", release.steps)
+        A.require(release.sampling in NEIGHBOURS, "sampling: poisson, without-replacement or full", release.sampling)
+        A.require(
+            neighbours in NEIGHBOURS[release.sampling], "neighbours that the sampling has a bound for", neighbours
+        )
+        A.require(release.sampling != "full" or q == 1, "q = 1 for full batches", q)
+
+
+def _check_grid(A: Arithmetic, releases: tuple[Release, ...], grid: Grid) -> None:
+    A.require(inside_unit(A, A.of(grid.delta)), "0 < δ < 1", grid.delta)
+    A.require(any(0 < r.sample_rate < 1 and r.steps for r in releases), "some release is sampled", len(releases))
+    A.require(FEWEST_POINTS <= grid.points <= MOST_POINTS, "2^6 ≤ points ≤ 2^22", grid.points)
+
+
+@theorem(
+    "T18",
+    concludes=RenyiCurve,
+    source="theory T18; Mironov, Talwar, Zhang 2019 (arXiv 1908.10530), Section 3.3 and Theorem 5",
+    assumes=_ASSUMES,
+    oracle="tests/accountant/test_subsampled.py::test_integer_orders_against_quadrature",
+)
+def subsampled_renyi(
+    A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, orders: tuple[int, ...]
+) -> RenyiCurve:
+    """Poisson sampling, integer order α: a step has D_α ≤ (1/(α−1)) log Σ_k C(α,k)(1−q)^{α−k} q^k e^{(k²−k)/(2z²)}, in
+    both directions; a full batch α/(2z²), or 4α/(2z²) where a record is replaced; the steps add up.
+
+    Sampling without replacement has no such formula here.
+    """
+    _check_schedule(A, releases, neighbours)
+    for release in releases:
+        A.require(release.sampling != "without-replacement", "Poisson sampling or full batches", release.sampling)
+    for order in orders:
+        A.require(isinstance(order, int) and order >= 2, "an integer order, 2 or more", order)
+    shift = 2 if neighbours == "replace-one" else 1
+    divergences = []
+    for order in orders:
+        total = A.of(0)
+        for release in releases:
+            z, q = A.of(release.noise_multiplier), A.of(release.sample_rate)
+            if release.sample_rate == 1:
+                step = A.of(order * shift * shift) / (2 * z * z)
+            else:
+                terms = (
+                    math.comb(order, k)
+                    * A.power(1 - q, order - k)
+                    * A.power(q, k)
+                    * A.exp(A.of(k * k - k) / (2 * z * z))
+                    for k in range(order + 1)
+                )
+                step = A.log(sum(terms, A.of(0))) / (order - 1)
+            total = total + release.steps * step
+        divergences.append(total)
+    return RenyiCurve(tuple(A.of(order) for order in orders), tuple(divergences))
+
+
+@theorem(
+    "T18f",
+    concludes=RenyiCurve,
+    source="theory T18; the definition, by quadrature in balls",
+    assumes=_ASSUMES,
+    oracle="tests/accountant/test_subsampled.py::test_fractional_orders_against_quadrature",
+)
+def subsampled_renyi_quadrature(
+    A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, orders: Orders
+) -> RenyiCurve:
+    """Poisson sampling, any order α > 1: (1/(α−1)) log of the larger of E r^α and E r^{1−α} under N(0, z²), r the ratio
+    of the densities; the integrals are enclosed and rounded up.
+
+    Sampling without replacement has none here.
+    """
+    _check_schedule(A, releases, neighbours)
+    for release in releases:
+        A.require(release.sampling != "without-replacement", "Poisson sampling or full batches", release.sampling)
+    for order in orders.values:
+        A.require(1 < order <= MOST_ORDER, "1 < α ≤ 512", order)
+    shift = 2 if neighbours == "replace-one" else 1
+    divergences = []
+    for order in orders.values:
+        total = Fraction(0)
+        for release in releases:
+            square = (shift / release.noise_multiplier) ** 2
+            full = release.sample_rate == 1
+            step = order * square / 2 if full else renyi_upper(square, release.sample_rate, order)
+            total += release.steps * step
+        divergences.append(A.of(total))
+    return RenyiCurve(tuple(A.of(order) for order in orders.values), tuple(divergences))
+
+
+@theorem(
+    "T19",
+    concludes=ApproximateDP,
+    premises=(GaussianDP,),
+    variadic=True,
+    source="theory T17, T19; Zhu, Dong, Wang 2022 (arXiv 2106.08567), Theorem 11; Dong, Roth, Su 2022, Theorem 9; "
+    "Doroshenko et al. 2022 (arXiv 2207.04380)",
+    assumes=_ASSUMES,
+    oracle="tests/accountant/test_subsampled.py::test_brackets_hold_the_truth_of_few_steps",
+)
+def loss_distribution(
+    A: Arithmetic, *further: GaussianDP, releases: tuple[Release, ...], neighbours: str, grid: Grid
+) -> ApproximateDP:
+    """ε(δ) of the whole schedule and of `further` releases, from above, by integers alone.
+
+    Each step's dominating pair is put on a grid, every cell's mass spread to the cell's ends so that P's and Q's mass
+    are kept, and rounded up to integers; these are convolved, what a window cuts is charged to +∞. Poisson sampling:
+    (1−q)N(0,z²) + qN(1,z²) against N(0,z²), and the reverse; each is composed by itself, and the larger ε counts.
+    Sampling without replacement, a record replaced: the one symmetrised pair of both, with mean 2.
+    """
+    _check_schedule(A, releases, neighbours)
+    _check_grid(A, releases, grid)
+    poisson = any(release.sampling == "poisson" and release.sample_rate < 1 for release in releases)
+    A.require(
+        not poisson or FEWEST_POINTS <= grid.reverse_points <= MOST_POINTS,
+        "2^6 ≤ points ≤ 2^22 for the reversed pairs",
+        grid.reverse_points,
+    )
+    A.require(len(further) == len(grid.further), "an upper end for each further μ", len(grid.further))
+    for pair, end in zip(further, grid.further, strict=True):
+        A.require(A.at_least(A.of(end), pair.mu), "each further μ at most its upper end", end)
+    epsilon = upper_epsilon(releases, neighbours, grid.delta, grid.extra, grid.points, grid.reverse_points)
+    if epsilon is None:  # more than 2^18 different releases: the cuts alone add up to δ
+        raise ArithmeticError("the schedule has too many different releases for this grid")
+    return ApproximateDP(A.of(epsilon), A.of(grid.delta))
+
+
+@theorem(
+    "T19l",
+    concludes=ApproximateDP,
+    source="theory T17, T19, lower bound",
+    assumes=("noisy_sums", "sampling", "release:sums"),
+    oracle="tests/accountant/test_subsampled.py::test_brackets_hold_the_truth_of_few_steps",
+)
+def loss_distribution_witness(
+    A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, grid: Grid, direction: str
+) -> ApproximateDP:
+    """ε(δ) of a mechanism and neighbours that the schedule allows, from below: no smaller ε holds for the class.
+
+    The record that differs has a term of norm Δ in every batch that it is in; the others' terms are 0, or where a
+    record is replaced opposite to it. So the released sums are exactly (1−q)N(0,z²) + qN(s,z²) against N(0,z²), s = 1
+    or 2: direction "remove", or the reverse: "add". Every cell's mass is merged at log(p/p'), and rounded down.
+    """
+    _check_schedule(A, releases, neighbours)
+    _check_grid(A, releases, grid)
+    A.require(direction in ("remove", "add"), "direction: remove or add", direction)
+    sign = 1 if direction == "remove" else -1
+    return ApproximateDP(A.of(lower_epsilon(releases, neighbours, grid.delta, grid.points, sign)), A.of(grid.delta))
+
+
+@theorem(
+    "T20",
+    concludes=ApproximateDP,
+    premises=(ApproximateDP,),
+    source="theory T20",
+    assumes=("sampling",),
+    oracle="tests/accountant/test_subsampled.py::test_truncation_against_the_binomial_tail",
+)
+def truncated_poisson(
+    A: Arithmetic,
+    untruncated: ApproximateDP,
+    *,
+    budget: Number,
+    releases: tuple[Release, ...],
+    samples: int,
+    max_batch_size: int,
+) -> ApproximateDP:
+    """Poisson batches that are cut to `max_batch_size`, c: the same ε at δ + budget, where
+    budget ≥ Σ_steps (1 + e^ε)·P[Bin(n⁺, q) > c], n⁺ = samples + 1 for the larger of two neighbours.
+
+    The tail by Chernoff: with k = c + 1 > n⁺q it is at most (n⁺q/k)^k (n⁺(1−q)/(n⁺−k))^{n⁺−k}.
+    """
+    A.require(samples >= 1, "1 ≤ samples", samples)
+    A.require(max_batch_size >= 0, "0 ≤ max_batch_size", max_batch_size)
+    n, k = samples + 1, max_batch_size + 1
+    added = A.of(0)
+    for release in releases:
+        A.require(release.sampling == "poisson", "Poisson sampling", release.sampling)
+        A.require(0 <= release.sample_rate <= 1, "0 ≤ q ≤ 1", release.sample_rate)
+        A.require(release.steps >= 0, "0 ≤ steps", release.steps)
+        if k > n or release.sample_rate == 0:
+            continue
+        A.require(k > n * release.sample_rate, "a cut above the mean batch: c + 1 > n⁺q", max_batch_size)
+        q = A.of(release.sample_rate)
+        tail = A.power(n * q / k, k) * (A.power(n * (1 - q) / (n - k), n - k) if k < n else 1)
+        added = added + release.steps * (1 + A.exp(untruncated.epsilon)) * tail
+    A.require(A.at_least(budget, added), "a budget for what the cut adds to δ", budget)
+    return ApproximateDP(untruncated.epsilon, untruncated.delta + budget)
+
+
+@theorem(
+    "T20d",
+    concludes=GaussianDP,
+    source="theory T20",
+    assumes=("noisy_sums", "batches:disjoint", "release:sums"),
+    oracle="tests/accountant/test_subsampled.py::test_disjoint_batches_are_one_gaussian_an_epoch",
+)
+def disjoint_batches(A: Arithmetic, *, noise_multiplier: Number, epochs: int, neighbours: str) -> GaussianDP:
+    """Every record is in one batch an epoch, fixed or shuffled: E epochs are μ = √E/z where the record's term is
+    zeroed, 2√E/z where it is replaced. No amplification is claimed.
+
+    Adding or removing a record would move the others between batches: refused.
+    """
+    A.require(neighbours in ("remove-one", "replace-one"), "neighbours: remove-one or replace-one", neighbours)
+    A.require(below(A, A.of(0), noise_multiplier), "0 < z", noise_multiplier)
+    A.require(epochs >= 0, "0 ≤ epochs", epochs)
+    shift = 2 if neighbours == "replace-one" else 1
+    return GaussianDP(shift * A.sqrt(A.of(epochs)) / noise_multiplier)

@@ -1,0 +1,51 @@
+"""Which theorems stood in for convexity, why, and what that cost: told with every result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from accountant import ConstantLoss, InvalidMechanism, TheoremError, derive_upper, enclose
+from accountant.fallback import choose_rates
+from accountant.mechanisms import NoisySGD
+from accountant.string import TooLong
+from accountant.timeline import history
+from certify.claims import Claim, worst
+from certify.spec import Run
+
+FALLBACKS = ("T22", "T23", "T24")
+
+
+def describe_fallback(run: Run, claims: tuple[Claim, ...]) -> dict[str, Any] | None:
+    """The fall-backs that the bounds rest on, in one sentence why, and the ε of the worst request were the loss
+    convex.
+
+    None where the steps are those of a convex loss. convex_epsilon: None where nothing is known of L, where the loss
+    is convex, or where the convex run would be refused.
+    """
+    mechanism, top = run.mechanism, worst(claims, run.target_epsilon)
+    request = claims.index(top)
+    because = choose_rates(mechanism, history(mechanism, request)).because
+    if because is None and mechanism.loss.constants().convex:
+        return None
+    used = {node.theorem.id for claim in claims for root in (claim.bound, claim.upper) for node in root.nodes()}
+    if top.upper.theorem.id == "T24":
+        because = f"{because}; the last steps count by how far apart they leave any two points (T24)"
+    return {
+        "theorems": [id for id in FALLBACKS if id in used],
+        "because": because,
+        "convex_epsilon": _convex_epsilon(run, request),
+    }
+
+
+def _convex_epsilon(run: Run, request: int) -> str | None:
+    mechanism = run.mechanism
+    constants = mechanism.loss.constants()
+    if constants.convex or constants.smoothness is None:
+        return None
+    loss = ConstantLoss(constants.smoothness, constants.strong_convexity, constants.gradient_bound)
+    try:
+        convex: NoisySGD = replace(mechanism, loss=loss)
+        return enclose(derive_upper(convex, run.target_delta, request)).above()
+    except (InvalidMechanism, TheoremError, TooLong):
+        return None

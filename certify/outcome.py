@@ -1,0 +1,77 @@
+"""What `certify` found, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from accountant import Derivation
+from certify.claims import Claim, Verdict
+from certify.errors import Exit
+from certify.spec import Run
+
+EXIT_OF = {
+    Verdict.CERTIFIED: Exit.OK,
+    Verdict.NOT_CERTIFIED: Exit.NOT_CERTIFIED,
+    Verdict.INDETERMINATE: Exit.INDETERMINATE,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `certify` found. Numbers are decimal strings rounded outward; None where there is none.
+
+    The fields are those of `--format json`; `run`, `claims` and the derivations behind them are for `explain` and the
+    certificate.
+    """
+
+    verdict: Verdict
+    out_of_reach: bool
+    epsilon: Mapping[str, str | None]
+    delta: str
+    mu: Mapping[str, str | None]
+    wasserstein: Mapping[str, str | None]
+    renyi: tuple[Mapping[str, str], ...]
+    requests: tuple[Mapping[str, Any], ...]
+    theorems: tuple[str, ...]
+    assumptions: tuple[Mapping[str, str], ...]
+    published: Mapping[str, Mapping[str, str | None]]
+    fallback: Mapping[str, Any] | None
+    digest: str
+    run: Run = field(repr=False)
+    claims: tuple[Claim, ...] = field(repr=False)
+    worst: Claim = field(repr=False)
+    curve: Derivation | None = field(repr=False)
+    learned: Derivation | None = field(repr=False, default=None)
+    released: Derivation | None = field(repr=False, default=None)
+    sensitivity: Derivation | None = field(repr=False, default=None)
+
+    @property
+    def exit_code(self) -> Exit:
+        return EXIT_OF[self.verdict]
+
+    @property
+    def roots(self) -> tuple[Derivation, ...]:
+        """Every derivation that the result rests on."""
+        ends = [d for claim in self.claims for d in (claim.upper, claim.lower)]
+        found = (*ends, self.curve, self.learned, self.released, self.sensitivity)
+        return tuple(derivation for derivation in found if derivation is not None)
+
+    def as_json(self) -> dict[str, Any]:
+        """The one JSON object of `certify --format json`."""
+        return {
+            "verdict": str(self.verdict),
+            "out_of_reach": self.out_of_reach,
+            "epsilon": dict(self.epsilon),
+            "delta": self.delta,
+            "mu": dict(self.mu),
+            "wasserstein": dict(self.wasserstein),
+            "renyi": [dict(point) for point in self.renyi],
+            "requests": [dict(request) for request in self.requests],
+            "theorems": list(self.theorems),
+            "assumptions": [dict(assumption) for assumption in self.assumptions],
+            "published": {name: dict(value) for name, value in self.published.items()},
+            "fallback": None if self.fallback is None else dict(self.fallback),
+            "digest": self.digest,
+        }

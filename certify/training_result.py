@@ -1,0 +1,93 @@
+"""`certify` for DP-SGD and its relatives: one claim, about every noisy sum of the run together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from accountant import ASSUMPTIONS, Derivation, enclose, enclose_all
+from accountant.derive_training import RENYI_ORDERS, Training, derive_training
+from accountant.exact import canonical, decimal, round_decimal
+from accountant.quantities import GaussianWitness
+from accountant.scaled_sgd import ScaledSGD
+from certify.claims import DIGITS, Claim, refusals
+from certify.outcome import Result
+from certify.spec import Run
+
+Progress = Callable[[str], None]
+
+
+def certify_training(run: Run, *, width: Fraction | None = None, progress: Progress | None = None) -> Result:
+    """Decide whether a run meets its target, and bound what it does meet.
+
+    Args:
+        width: of the bracket, relative; default 1e-3, finer where the target lies in it.
+        progress: called with a line before each long computation.
+
+    Raises:
+        UsageError: a run that no theorem covers.
+        Indeterminate: a side condition cannot be decided.
+    """
+    with refusals():
+        more = {} if width is None else {"width": width}
+        found = derive_training(run.mechanism, run.target_delta, target=run.target_epsilon, progress=progress, **more)
+        claim = Claim(
+            size=1,
+            epochs=0,
+            bound=found.mu or found.upper,
+            upper=found.upper,
+            epsilon=enclose(found.upper),
+            lower=found.lower,
+            witness_epsilon=enclose(found.lower),
+            least=found.least,
+        )
+        return _summarise(run, claim, found)
+
+
+def _summarise(run: Run, claim: Claim, found: Training) -> Result:
+    target = run.target_epsilon
+    roots = [found.sensitivity, found.upper, found.lower, *([found.curve] if found.curve else [])]
+    return Result(
+        verdict=claim.verdict(target),
+        out_of_reach=claim.out_of_reach(target),
+        epsilon={
+            "lower": claim.witness_epsilon.below(),
+            "upper": claim.printed(target),
+            "target": canonical(target),
+        },
+        delta=decimal(round_decimal(run.target_delta, DIGITS, up=True), DIGITS),
+        mu=_mu(found),
+        wasserstein={"learned": None, "released": None},
+        renyi=()
+        if found.curve is None
+        else tuple(
+            {"order": canonical(order), "upper": value.above()}
+            for order, value in zip(RENYI_ORDERS, enclose_all(found.curve), strict=True)
+        ),
+        requests=(),
+        theorems=tuple(sorted({node.theorem.id for root in roots for node in root.nodes()})),
+        assumptions=tuple(assumptions(run.mechanism, roots)),
+        published={"chien2024": {"epsilon": None}},
+        fallback=None,
+        digest=run.digest,
+        run=run,
+        claims=(claim,),
+        worst=claim,
+        curve=found.curve,
+        sensitivity=found.sensitivity,
+    )
+
+
+def _mu(found: Training) -> dict[str, str | None]:
+    if found.mu is None:
+        return {"lower": None, "upper": None}
+    (witness,) = (node for node in found.lower.nodes() if node.theorem.concludes is GaussianWitness)
+    return {"lower": enclose(witness).below(), "upper": enclose(found.mu).above()}
+
+
+def assumptions(mechanism: ScaledSGD, roots: list[Derivation]) -> list[dict[str, str]]:
+    """What the bound rests on; nobody but the user can answer for it."""
+    ids = sorted({name for root in roots for name in root.assumptions} | {f"neighbours:{mechanism.neighbours}"})
+    if mechanism.others:
+        ids.append("other_releases")
+    return [{"id": name, "status": "attested", "text": ASSUMPTIONS[name]} for name in ids]

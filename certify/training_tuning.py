@@ -1,0 +1,144 @@
+"""`calibrate` for DP-SGD and its relatives: search in doubles, round to the safe side, confirm with integers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from scipy.optimize import brentq
+
+from accountant.derive_training import schedule
+from accountant.estimate_training import estimate_training
+from accountant.exact import round_decimal
+from accountant.pld.release import MOST_STEPS
+from certify.claims import Verdict
+from certify.errors import OutOfReach, UsageError
+from certify.outcome import Result
+from certify.spec import Run, read_run
+from certify.training_result import certify_training
+
+DIGITS = 6  # significant digits of a calibrated value
+_ATTEMPTS = 12
+_WIDTH = Fraction(1, 4000)  # of the bracket when confirming: the search is about that good
+
+Value = Fraction | int
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    """rivals: keys of [mechanism] that say the same otherwise, dropped when it is tuned; growing: whether ε grows with
+    it; whole: whether it is a count; least, most: where to search."""
+
+    rivals: tuple[str, ...]
+    growing: bool
+    whole: bool
+    least: float
+    most: float
+
+
+PARAMETERS = {
+    "noise_multiplier": _Parameter((), False, False, 0.02, 1e6),
+    "sample_rate": _Parameter(("batch_size",), True, False, 1e-9, 1.0),
+    "steps": _Parameter(("epochs",), True, True, 1, MOST_STEPS // 2),
+    "epochs": _Parameter(("steps",), True, True, 1, MOST_STEPS // 2),
+    "batch_size": _Parameter(("sample_rate",), True, True, 1, MOST_STEPS),
+}
+
+
+def calibrate_training(tables: Mapping[str, Any], tune: str) -> tuple[Value, Result]:
+    """The least noise_multiplier, or the largest of another parameter, that is certified; and what it gives.
+
+    Raises:
+        UsageError: malformed, or a parameter that cannot be tuned.
+        OutOfReach: no value meets the target, or every value does.
+    """
+    if tune not in PARAMETERS:
+        raise UsageError(f"--tune: {tune!r} is none of {', '.join(PARAMETERS)}, which a training run has")
+    parameter = PARAMETERS[tune]
+    table = {key: value for key, value in tables["mechanism"].items() if key not in parameter.rivals}
+    tables = dict(tables) | {"mechanism": {tune: 1} | table}
+    run = read_run(tables)
+    if tune in ("sample_rate", "batch_size") and run.mechanism.sampling not in ("poisson", "without-replacement"):
+        raise UsageError(f'--tune: with sampling = "{run.mechanism.sampling}" there is no {tune} to tune')
+    target, delta = run.target_epsilon, float(run.target_delta)
+    if not target:
+        raise OutOfReach("target.epsilon: 0 asks for a run that tells nothing; no noise gives that")
+
+    def excess(value: float) -> float:
+        """log(ε/target), in doubles."""
+        mechanism = run.with_values(**{tune: _rounded(value, tune, parameter, run)}).mechanism
+        found = estimate_training(schedule(mechanism), mechanism.neighbours, delta, both=False)
+        return math.log(max(found, 1e-300) / float(target))
+
+    return _confirm(run, tune, parameter, _search(excess, parameter, run, tune))
+
+
+def _search(excess: Callable[[float], float], parameter: _Parameter, run: Run, tune: str) -> float:
+    """Where ε crosses the target, in doubles: from the harmless end, where an estimate is cheap."""
+    low, high = parameter.least, parameter.most
+    if tune == "batch_size":
+        high = run.mechanism.samples
+    if tune == "epochs":
+        high = max(1, high * run.mechanism.stages[0].sample_rate // 2)
+    if tune == "sample_rate":
+        epochs = run.canonical["mechanism"]["epochs"]  # of ⌈1/q⌉ steps each
+        low = max(low, 2 * int(epochs or 0) / MOST_STEPS)
+        if run.mechanism.sampling == "without-replacement":
+            low = 1 / run.mechanism.samples
+    good, bad = (low, high) if parameter.growing else (high, low)
+    if excess(good) > 0:
+        raise OutOfReach(f"target.epsilon: no {tune} between {low:g} and {high:g} meets it")
+    if parameter.whole:
+        return _largest_whole(lambda k: excess(k) <= 0, int(low), int(high), tune)
+    factor = 4.0 if parameter.growing else 0.25
+    while True:
+        following = min(good * factor, bad) if parameter.growing else max(good * factor, bad)
+        if excess(following) > 0:
+            break
+        if following == bad:
+            raise OutOfReach(f"target.epsilon: every {tune} between {low:g} and {high:g} meets it: nothing to tune")
+        good = following
+    return math.exp(brentq(lambda t: excess(math.exp(t)), math.log(good), math.log(following), xtol=2e-5, rtol=1e-12))
+
+
+def _largest_whole(enough: Callable[[int], bool], low: int, high: int, tune: str) -> int:
+    """The largest count that meets the target: doubling, then bisection."""
+    at, step = low, 1
+    while at + step <= high and enough(at + step):
+        at, step = at + step, 2 * step
+    if at + step > high and enough(high):
+        raise OutOfReach(f"target.epsilon: every {tune} up to {high} meets it: nothing to tune")
+    bad = min(at + step, high)
+    while bad - at > 1:
+        middle = (at + bad) // 2
+        at, bad = (middle, bad) if enough(middle) else (at, middle)
+    return at
+
+
+def _confirm(run: Run, tune: str, parameter: _Parameter, value: float) -> tuple[Value, Result]:
+    """From the value found in doubles to the nearest one on the safe side that integers certify."""
+    safer = -1 if parameter.growing else 1
+    step = 0.0
+    for attempt in range(_ATTEMPTS):
+        tried = _rounded(value * (1 + safer * step), tune, parameter, run)
+        if not tried:
+            break
+        result = certify_training(run.with_values(**{tune: tried}), width=_WIDTH)
+        if result.verdict is Verdict.CERTIFIED:
+            return tried, result
+        missed = float(Fraction(result.epsilon["upper"]) / run.target_epsilon) - 1
+        step += max(missed, 1e-5 * 2**attempt)
+        if parameter.whole and int(value * (1 + safer * step)) == tried:
+            step += 1.01 / value
+    raise OutOfReach(f"target.epsilon: found no {tune} that is certified for it")
+
+
+def _rounded(value: float, tune: str, parameter: _Parameter, run: Run) -> Value:
+    if parameter.whole:
+        return int(value)
+    if tune == "sample_rate" and run.mechanism.sampling == "without-replacement":
+        return Fraction(max(1, int(value * run.mechanism.samples + 1e-9)), run.mechanism.samples)
+    return min(round_decimal(Fraction(value), DIGITS, up=not parameter.growing), Fraction(parameter.most))

@@ -1,0 +1,436 @@
+"""The engine of sampled Gaussians: integers on a grid, every step of it against brute force."""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction as F
+
+import pytest
+from flint import arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import mp, mpf
+
+from accountant.arithmetic.balls import ends
+from accountant.enclose import precision
+from accountant.pld import InvalidRelease, Release, bracket, delta_bracket, profile
+from accountant.pld.compose import composed, epsilon_at, fineness_of, scale_of
+from accountant.pld.masses import Masses, coarsen, compose, convolve, fit, from_values, pack, power, trim, width
+from accountant.pld.merge import merge
+from accountant.pld.normal import upper_tail
+from accountant.pld.release import Part, parts
+from accountant.pld.spread import spread
+from tests.oracles import conversions
+from tests.oracles import subsampled as oracle
+
+BITS = 94  # three 64-bit words hold a product
+
+
+@pytest.fixture(autouse=True, scope="module")
+def digits():
+    """Sixty of them wherever mpmath's numbers are compared."""
+    with mp.workdps(60):
+        yield
+
+
+def big(value: F) -> mpf:
+    return mpf(value.numerator) / mpf(value.denominator)
+
+
+def brute_delta(m: Masses, epsilon: F) -> mpf:
+    """δ(ε) of the integers as they stand, in mpmath."""
+    with mp.workdps(60):
+        total = mpf(m.infinite)
+        for i, mass in enumerate(m.values()):
+            gap = epsilon - m.offset - i * m.spacing
+            if gap < 0:
+                total += mass * -mp.expm1(big(gap))
+        return total / mpf(2) ** m.bits
+
+
+@st.composite
+def masses(draw, upper: bool | None = None, most: int = 12) -> Masses:
+    """A small distribution: random integers that add up to one, or somewhat less."""
+    upper = draw(st.booleans()) if upper is None else upper
+    weights = draw(st.lists(st.integers(0, 1000), min_size=1, max_size=most))
+    infinite = draw(st.integers(0, 50)) if upper else 0
+    total = sum(weights) + infinite + draw(st.integers(1, 50))
+    values = [w * 2**BITS // total for w in weights]
+    offset = draw(st.fractions(-3, 3, max_denominator=64))
+    return from_values(offset, draw(st.integers(1, 3)), values, infinite * 2**BITS // total, BITS, upper)
+
+
+EPSILONS = st.fractions(-4, 6, max_denominator=97)
+TINY = mpf(2) ** (20 - BITS)
+
+
+# --- integers on a grid -----------------------------------------------------------------------------------------------
+
+
+def test_packing() -> None:
+    values = [0, 1, 2**BITS - 3, 7]
+    m = from_values(F(0), 3, values, 5, BITS, True)
+    assert m.values() == values and m.total == sum(values) and width(BITS) == 192
+    assert pack(values, BITS) == sum(v << (192 * i) for i, v in enumerate(values))
+    with pytest.raises(ArithmeticError, match="more mass"):
+        from_values(F(0), 3, [2**BITS, 2**BITS], 0, BITS, True)
+
+
+@given(masses(), masses())
+def test_convolution_is_the_exact_one_rounded_outward(one: Masses, other: Masses) -> None:
+    other = from_values(other.offset, one.fineness, other.values(), other.infinite * one.upper, BITS, one.upper)
+    found = convolve(one, other)
+    a, b = one.values(), other.values()
+    for k, value in enumerate(found.values()):
+        exact = F(sum(a[i] * b[k - i] for i in range(len(a)) if 0 <= k - i < len(b)), 2**BITS)
+        assert (exact <= value < exact + 1) if one.upper else (exact - 1 < value <= exact)
+    whole = (sum(a) + one.infinite) * (sum(b) + other.infinite) - sum(a) * sum(b)
+    assert found.infinite >= F(whole, 2**BITS) and found.offset == one.offset + other.offset
+    assert found.total >= sum(found.values())
+
+
+@given(masses(), st.integers(0, 2**BITS // 3), EPSILONS)
+def test_cutting_never_crosses(m: Masses, budget: int, epsilon: F) -> None:
+    cut = trim(m, budget)
+    before, after = brute_delta(m, epsilon), brute_delta(cut, epsilon)
+    if m.upper:
+        assert after >= before and sum(cut.values()) + cut.infinite == sum(m.values()) + m.infinite
+    else:
+        assert after <= before and sum(m.values()) - sum(cut.values()) <= budget
+    assert abs(after - before) <= 2 * mpf(budget) / mpf(2) ** BITS
+    assert cut.offset >= m.offset and cut.count <= m.count
+
+
+@settings(max_examples=60)
+@given(masses(most=16), masses(most=4), EPSILONS, st.booleans())
+def test_coarsening_never_crosses_whatever_it_is_composed_with(
+    m: Masses, other: Masses, epsilon: F, inside: bool
+) -> None:
+    """δ(ε) of the coarsened one is on the bound's side, alone and next to any other step."""
+    other = from_values(other.offset, m.fineness - 1, other.values(), 0, BITS, m.upper)
+    fine = brute_pair(m, other, epsilon) if inside else brute_delta(m, epsilon)
+    rough = brute_pair(coarsen(m), other, epsilon) if inside else brute_delta(coarsen(m), epsilon)
+    assert (rough >= fine - mpf(10) ** -40) if m.upper else (rough <= fine + mpf(10) ** -40)
+    assert coarsen(m).fineness == m.fineness - 1
+    assert sum(coarsen(m).values()) == sum(m.values())
+
+
+def brute_pair(one: Masses, other: Masses, epsilon: F) -> mpf:
+    """Two steps, summed over the second one's points."""
+    with mp.workdps(60):
+        points = enumerate(other.values())
+        return sum(
+            (mass * brute_delta(one, epsilon - other.offset - i * other.spacing) for i, mass in points if mass), mpf(0)
+        ) / mpf(2) ** other.bits  # fmt: skip
+
+
+@given(st.lists(st.integers(1, 1000), min_size=3, max_size=60))
+def test_spreading_keeps_the_mean_of_the_ratio(weights: list[int]) -> None:
+    m = from_values(F(0), 2, [w * 2**BITS // 10**6 for w in weights], 0, BITS, True)
+    fine, rough = (sum(v * mp.exp(-i * big(k.spacing)) for i, v in enumerate(k.values())) for k in (m, coarsen(m)))
+    assert rough == pytest.approx(fine, rel=1e-14)
+
+
+@pytest.mark.parametrize("upper", [True, False])
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 8, 13])
+def test_powers_by_squaring_are_repeated_convolutions(upper: bool, steps: int) -> None:
+    m = from_values(F(-1, 3), 2, [2**BITS // 9, 2**BITS // 3, 0, 2**BITS // 5, 2**BITS // 4], 0, BITS, upper)
+    slow = m
+    for _ in range(steps - 1):
+        slow = convolve(slow, m)
+    fast = power(m, steps, 0, 1 << 10)
+    assert fast.offset == slow.offset and fast.count == slow.count
+    assert max(abs(a - b) for a, b in zip(fast.values(), slow.values(), strict=True)) <= 2 * steps * 5
+    assert fit(fast, 0, 8).count <= 8
+
+
+def test_different_grids_meet_on_the_coarser_one() -> None:
+    a = from_values(F(0), 3, [2**BITS // 3] * 3, 0, BITS, True)
+    b = from_values(F(1, 7), 1, [2**BITS // 2] * 2, 0, BITS, True)
+    assert compose(a, b, 0, 100) == compose(b, a, 0, 100)
+    assert compose(a, b, 0, 100).fineness == 1
+    with pytest.raises(ValueError, match="must agree"):
+        convolve(a, b)
+
+
+@given(masses(), EPSILONS)
+def test_delta_is_the_sum_rounded_the_way_of_the_bound(m: Masses, epsilon: F) -> None:
+    found, brute = big(profile.delta(m, epsilon)), brute_delta(m, epsilon)
+    assert 0 <= found <= 1 and abs(found - brute) < TINY
+    assert (found >= brute - mpf(10) ** -45) if m.upper else (found <= brute + mpf(10) ** -45)
+
+
+@given(masses(), st.fractions(F(1, 10**6), F(1, 2), max_denominator=10**7))
+def test_epsilon_inverts_delta_from_the_right_side(m: Masses, delta: F) -> None:
+    found = profile.epsilon(m, delta)
+    if found is None:
+        assert m.upper and F(m.infinite, 2**BITS) >= delta
+        return
+    here, wanted = brute_delta(m, found), big(delta)
+    if m.upper:
+        assert here <= wanted + mpf(10) ** -45
+        assert found == 0 or brute_delta(m, found - F(1, 2**60)) > wanted - TINY
+    else:
+        assert found == 0 or here >= wanted - mpf(10) ** -45
+        assert brute_delta(m, found + F(1, 2**60)) < wanted + TINY or here <= wanted
+
+
+# --- one step ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bits", [64, 130, 300])
+def test_tails_against_mpmath(bits: int) -> None:
+    with precision(bits), mp.workdps(bits // 3 + 30):
+        for numerator in range(-30, 12000, 97):
+            x = F(numerator, 301)
+            found = upper_tail(arb(x.numerator) / x.denominator)
+            lower, upper = (big(end) for end in ends(found))
+            truth = mp.erfc(big(x) / mp.sqrt(2)) / 2
+            assert lower <= truth <= upper
+            assert (upper - lower) < truth * mpf(2) ** (24 - bits)
+
+
+ONE_STEP = [
+    (z, q, direction)
+    for z, q in (("1", "0.01"), ("0.5", "0.3"), ("3", "0.9"), ("0.3", "0.0001"), ("20", "0.5"), ("1", "1"))
+    for direction in ("remove", "add", "symmetric")
+]
+
+
+@pytest.mark.parametrize(("z", "q", "direction"), ONE_STEP)
+def test_one_step_lies_between_its_bounds_everywhere(z: str, q: str, direction: str) -> None:
+    """Spread above, merge below the exact profile, at grid points and between them; and close to it."""
+    shift = 2 if direction == "symmetric" else 1
+    part = Part((shift / F(z)) ** 2, F(q), 1, direction == "symmetric" and q != "1")
+    sign, tail = (-1 if direction == "add" else 1), F(1, 10**15)
+    fineness = fineness_of(part, sign, tail, 500)
+    upper, lower = (f(part, sign, fineness, BITS, tail) for f in (spread, merge))
+    assert upper.upper and not lower.upper
+    assert F(sum(lower.values()), 2**BITS) <= 1 <= F(sum(upper.values()) + upper.infinite, 2**BITS)
+    low, high = upper.offset, upper.offset + (upper.count - 1) * upper.spacing
+    kind = "remove" if q == "1" and direction == "symmetric" else direction
+    for k in range(-3, 44):
+        epsilon = low + (high - low) * F(k, 40) + F(k, 977) * upper.spacing
+        with mp.workdps(60):
+            truth = oracle.delta_one(z, q, big(epsilon), kind, shift)
+            above, below = big(profile.delta(upper, epsilon)), big(profile.delta(lower, epsilon))
+            assert below <= truth + mpf(10) ** -40 and truth <= above + mpf(10) ** -40
+            assert above - below <= mpf(3) * big(upper.spacing)
+
+
+@settings(max_examples=25)
+@given(
+    st.sampled_from(["0.1", "0.3", "0.8", "1", "5", "100", "1000"]),
+    st.sampled_from(["1e-7", "0.001", "0.1", "0.5", "0.99"]),
+    st.sampled_from(["remove", "add", "symmetric"]),
+    st.sampled_from(["1e-3", "1e-9", "1e-30", "0.2"]),
+    st.sampled_from([64, 300]),
+)
+def test_one_step_s_epsilon_is_bracketed(z: str, q: str, direction: str, delta: str, points: int) -> None:
+    shift = 2 if direction == "symmetric" else 1
+    made = (Part((shift / F(z)) ** 2, F(q), 1, direction == "symmetric"),)
+    sign = -1 if direction == "add" else 1
+    upper, lower = (epsilon_at(made, sign, up, F(delta), points) for up in (True, False))
+    with mp.workdps(60):
+        if upper is not None:
+            assert lower <= upper
+            assert oracle.delta_one(z, q, big(upper), direction, shift) <= mpf(delta) + mpf(10) ** -45
+        if lower:
+            assert oracle.delta_one(z, q, big(lower), direction, shift) >= mpf(delta) - mpf(10) ** -45
+
+
+# --- many steps -------------------------------------------------------------------------------------------------------
+
+
+def forced(z: int, steps: int, delta: str, points: int) -> tuple[F, F]:
+    """A T-fold Gaussian, which T11 knows exactly, through the grid."""
+    made = (Part(F(1, z * z), F(1), steps, False),)
+    return tuple(epsilon_at(made, 1, up, F(delta), points) for up in (False, True))
+
+
+TRAPS = [(100, 10**4, "1e-12"), (20, 5 * 10**4, "1e-10"), (10, 100, "1e-5"), (1, 100, "1e-30"), (100, 100, "1e-15")]
+MORE_TRAPS = [(z, t, d) for z in (1, 10, 20, 100) for t in (100, 10**4, 5 * 10**4) for d in ("1e-5", "1e-15", "1e-30")]
+
+
+def check_forced(z: int, steps: int, delta: str, points: int, most: float) -> None:
+    lower, upper = forced(z, steps, delta, points)
+    with mp.workdps(60):
+        truth = conversions.epsilon_gdp(delta, mp.sqrt(steps) / z)
+        assert big(lower) <= truth <= big(upper)
+        assert big(upper - lower) <= most * truth
+
+
+@pytest.mark.parametrize(("z", "steps", "delta"), TRAPS)
+def test_gaussians_through_the_grid(z: int, steps: int, delta: str) -> None:
+    """Where doubles print less than the truth: 7.2132 and 7.2145 for 7.2385, 132.794 for 132.831."""
+    check_forced(z, steps, delta, 1 << 11, 5e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("z", "steps", "delta"), MORE_TRAPS)
+def test_more_gaussians_through_the_grid(z: int, steps: int, delta: str) -> None:
+    check_forced(z, steps, delta, 1 << 13, 1e-3)
+
+
+def test_what_peers_printed_for_gaussians_is_below_our_lower_bound() -> None:
+    assert forced(100, 10**4, "1e-12", 1 << 12)[0] > F("7.2145")
+    assert forced(20, 5 * 10**4, "1e-10", 1 << 13)[0] > F("132.794")
+
+
+SCHEDULES = st.tuples(
+    st.sampled_from(["poisson", "without-replacement"]),
+    st.sampled_from(["0.3", "0.7", "1", "4", "50"]),
+    st.sampled_from(["0.0001", "0.01", "0.2", "0.95"]),
+    st.integers(1, 5000),
+    st.sampled_from(["0.1", "1e-5", "1e-12"]),
+)
+
+
+@settings(max_examples=25)
+@given(SCHEDULES, st.sampled_from([64, 200, 500]))
+def test_bounds_never_cross_and_finer_grids_agree(schedule, points: int) -> None:
+    sampling, z, q, steps, delta = schedule
+    made = parts((Release(sampling, z, q, steps),), "replace-one" if sampling[0] == "w" else "add-or-remove-one")
+    fine_upper, fine_lower = (epsilon_at(made, 1, up, F(delta), 4 * points) for up in (True, False))
+    upper, lower = (epsilon_at(made, 1, up, F(delta), points) for up in (True, False))
+    for above in (upper, fine_upper):
+        for below in (lower, fine_lower):
+            assert above is None or below <= above
+
+
+@pytest.mark.parametrize("sampling", ["poisson", "without-replacement"])
+def test_monotone_in_every_parameter(sampling: str) -> None:
+    """A lower bound of the more private one is no more than an upper bound of the other, and steps of 30 % show."""
+    neighbours = "replace-one" if sampling[0] == "w" else "add-or-remove-one"
+
+    def ends_of(z="1", q="0.02", steps=200, delta="1e-5") -> tuple[F, F]:
+        found = bracket((Release(sampling, z, q, steps),), neighbours, delta, width="0.02")
+        return found.pair_lower, found.upper
+
+    middle = ends_of()
+    for worse in ({"z": "0.8"}, {"q": "0.03"}, {"steps": 300}, {"delta": "1e-6"}):
+        assert ends_of(**worse)[0] > middle[1], worse
+    for better in ({"z": "1.3"}, {"q": "0.014"}, {"steps": 120}, {"delta": "1e-4"}):
+        assert ends_of(**better)[1] < middle[0], better
+
+
+def test_order_and_splitting_of_a_schedule_do_not_matter() -> None:
+    a, b, c = Release("poisson", 1, "0.01", 300), Release("poisson", "1.5", "0.02", 200), Release("full", 40, 1, 7)
+    whole = parts((a, b, c), "add-or-remove-one")
+    assert parts((c, b, a), "add-or-remove-one") == whole
+    halves = (Release("poisson", 1, "0.01", 100), b, Release("poisson", "1", "1/100", 200), Release("full", 40, 1, 7))
+    assert parts(halves, "add-or-remove-one") == whole
+    assert whole[0] == Part(F(7, 1600), F(1), 1, False) and len(whole) == 3
+    assert parts((Release("full", 2, 1, 1),), "replace-one") == (Part(F(1), F(1), 1, False),)
+    assert parts((Release("poisson", 1, 0, 5), Release("poisson", 1, "0.5", 0)), "add-or-remove-one") == ()
+    for permuted in (whole, whole[::-1], (whole[1], whole[2], whole[0])):
+        upper, lower = (epsilon_at(permuted, 1, up, F(1, 10**6), 1 << 10) for up in (True, False))
+        reference = epsilon_at(whole, 1, True, F(1, 10**6), 1 << 10)
+        assert lower < reference and abs(upper - reference) < reference / 200
+
+
+def test_a_mixed_schedule_is_bracketed_by_its_parts() -> None:
+    """More releases cost more; and a Gaussian release next to sampled ones costs what T11 says where they are few."""
+    few = Release("poisson", 50, "1e-6", 3)
+    alone = bracket((Release("full", 2, 1, 4),), "add-or-remove-one", "1e-6")
+    both = bracket((Release("full", 2, 1, 4), few), "add-or-remove-one", "1e-6")
+    assert alone.upper - alone.lower < F(1, 10**30) and alone.points == 0
+    assert both.lower <= alone.upper * F(10001, 10000) and alone.lower <= both.upper < alone.upper * F(1002, 1000)
+
+
+def test_further_releases_count_from_above_alone() -> None:
+    release = (Release("poisson", 1, "0.01", 100),)
+    plain = bracket(release, "add-or-remove-one", "1e-5", width="0.01")
+    more = bracket(release, "add-or-remove-one", "1e-5", width="0.01", extra="0.04")
+    same = bracket((*release, Release("full", 5)), "add-or-remove-one", "1e-5", width="0.01")
+    assert more.upper == same.upper > plain.upper and more.lower < same.lower
+
+
+def test_nothing_to_tell_apart() -> None:
+    for releases in ((), (Release("poisson", 1, 0, 100),), (Release("poisson", 1, "0.5", 0),)):
+        found = bracket(releases, "add-or-remove-one", "1e-5")
+        assert (found.lower, found.upper, found.points) == (0, 0, 0)
+        assert delta_bracket(releases, "add-or-remove-one", 1) == (0, 0)
+    assert bracket((Release("poisson", 1000, "1e-7", 100),), "add-or-remove-one", "1e-5").upper == 0
+
+
+def test_the_memory_cap_is_kept_and_said() -> None:
+    lines: list[str] = []
+    release = (Release("poisson", "0.6", "0.001", 50000),)
+    found = bracket(release, "add-or-remove-one", "1e-7", most_points=1 << 11, progress=lines.append)
+    assert not found.sharp and found.points == 1 << 11 and found.lower < F("5.866") < found.upper
+    assert lines[0] == "upper bound: 2048 points"
+
+
+@pytest.mark.parametrize(
+    ("release", "neighbours", "message"),
+    [
+        (Release("poisson", 0, "0.1"), "add-or-remove-one", "noise_multiplier: 0 gives no privacy"),
+        (Release("poisson", 1, 2), "add-or-remove-one", "sample_rate: 2 is no probability"),
+        (Release("poisson", 1, "0.1", -1), "add-or-remove-one", "steps: -1 must be a whole number"),
+        (Release("shuffled", 1, "0.1"), "add-or-remove-one", "sampling: got 'shuffled'"),
+        (Release("full", 1, "0.1"), "replace-one", "sample_rate: 1/10 with sampling"),
+        (Release("poisson", 1, "0.1"), "replace-one", "neighbours: replace-one with sampling = poisson"),
+        (Release("without-replacement", 1, "0.1"), "add-or-remove-one", "write replace-one"),
+    ],
+)
+def test_what_is_not_known_is_refused(release: Release, neighbours: str, message: str) -> None:
+    with pytest.raises(InvalidRelease, match=message):
+        bracket((release,), neighbours, "1e-5")
+
+
+def test_floats_and_senseless_targets_are_refused() -> None:
+    with pytest.raises(TypeError, match='write the decimal string "0'):
+        Release("poisson", 0.1)
+    with pytest.raises(TypeError, match="delta: a float"):
+        bracket((Release("poisson", 1, "0.1"),), "add-or-remove-one", 1e-5)
+    for delta in ("0", "1", "-1", "2"):
+        with pytest.raises(ValueError, match="not between 0 and 1"):
+            bracket((Release("poisson", 1, "0.1"),), "add-or-remove-one", delta)
+
+
+def test_profiles_hold_the_gaussian_one() -> None:
+    """δ(ε) of steps at q next to 1 lies under that at q = 1, and above that with a step less."""
+    for epsilon in ("0.5", "2", "8"):
+        lower, upper = delta_bracket(
+            (Release("poisson", 5, "0.999", 100),), "add-or-remove-one", epsilon, points=1 << 11
+        )
+        with mp.workdps(40):
+            assert big(lower) <= conversions.delta_gdp(epsilon, 2)
+            assert big(upper) >= conversions.delta_gdp(epsilon, mpf("0.998") * 2)
+            assert 0 < upper - lower < upper / 20
+
+
+def test_the_scale_follows_delta_and_steps() -> None:
+    made = (Part(F(1), F(1, 100), 1000, False),)
+    wide = scale_of(made, F(1, 10**30), 1 << 12)
+    assert scale_of(made, F(1, 10**5), 1 << 12) < wide and 2**wide > 10**30 * 1000 * 2**12 * 2**20
+    assert width(wide) < width(wide + 1)  # no room is left over
+
+
+# --- the same integers everywhere -------------------------------------------------------------------------------------
+
+
+def digest(m: Masses) -> str:
+    fields = f"{m.offset} {m.fineness} {m.count} {m.infinite} {m.bits} {m.upper} {m.packed:x}"
+    return hashlib.sha256(fields.encode()).hexdigest()[:16]
+
+
+GOLDEN = {
+    ("1", "1/100", 50, False, 1, True, 256): "8fd5c5e4092e03bf",
+    ("1", "1/100", 50, False, 1, False, 256): "ec096dd2a31f0c54",
+    ("4", "3/10", 7, False, -1, True, 200): "c5aa7d57baec17a3",
+    ("4", "3/10", 7, False, -1, False, 200): "22be81c99e3c350c",
+    ("1/4", "1/50", 1000, True, 1, True, 128): "b89872536b01cb1a",
+    ("1/4", "1/50", 1000, True, 1, False, 128): "7e4781f1c088b527",
+    ("1/400", "1", 300, False, 1, True, 128): "2c4ac50f4501af87",
+    ("1/400", "1", 300, False, 1, False, 128): "f19aae0bad3c8282",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", GOLDEN, ids=str)
+def test_golden_integers(key) -> None:
+    """Grids, cells and windows come from exact numbers, balls and IEEE sums and products: no machine differs."""
+    square, rate, steps, symmetric, sign, upper, points = key
+    made = (Part(F(square), F(rate), steps, symmetric),)
+    assert digest(composed(made, sign, upper, F(1, 10**6), points)) == GOLDEN[key]

@@ -1,0 +1,135 @@
+"""Records of other accountants, read as text and never evaluated."""
+
+import json
+from fractions import Fraction
+
+import pytest
+
+from accountant.scaled_sgd import Stage
+from certify.errors import UsageError
+from certify.peers import read_stages
+
+ONE = (Stage("1.1", "0.01", 1000),)
+
+
+def stages(tmp_path, text: str, written_by: str):
+    path = tmp_path / "record"
+    path.write_text(text)
+    return read_stages(path, written_by)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"history": [[1.1, 0.01, 1000]], "mechanism": "prv"}',
+        "[[1.1, 0.01, 1000]]",
+    ],
+)
+def test_opacus_history(tmp_path, text):
+    assert stages(tmp_path, text, "opacus") == (ONE, "poisson")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.1,0.01,1000\n",
+        "noise_multiplier, sample_rate, steps\n1.1, 0.01, 1000\n",
+        "# a remark\n\n1.1,1/100,1000\n",
+        "[[1.1, 0.01, 1000]]",
+    ],
+)
+def test_triples(tmp_path, text):
+    assert stages(tmp_path, text, "triples") == (ONE, "poisson")
+
+
+def test_triples_vary_along_the_run(tmp_path):
+    found, _ = stages(tmp_path, "1,0.01,10\n.5,0.02,20\n", "triples")
+    assert found == (Stage(1, "0.01", 10), Stage("0.5", "0.02", 20))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "sampling"),
+    [
+        (
+            "SelfComposedDpEvent(event=PoissonSampledDpEvent(sampling_probability=0.01, "
+            "event=GaussianDpEvent(noise_multiplier=1.1)), count=1000)",
+            ONE,
+            "poisson",
+        ),
+        (
+            "dp_accounting.SelfComposedDpEvent(dp_accounting.PoissonSampledDpEvent(0.01, "
+            "dp_accounting.GaussianDpEvent(1.1)), 1000)",
+            ONE,
+            "poisson",
+        ),
+        ("GaussianDpEvent(noise_multiplier=5)", (Stage(5, 1, 1),), "full"),
+        (
+            "ComposedDpEvent(events=[SelfComposedDpEvent(event=SampledWithoutReplacementDpEvent("
+            "source_dataset_size=1000, sample_size=10, event=GaussianDpEvent(noise_multiplier=1.1)), count=1000), "
+            "NoOpDpEvent()])",
+            ONE,
+            "without-replacement",
+        ),
+        (
+            "ComposedDpEvent([GaussianDpEvent(2), SelfComposedDpEvent(PoissonSampledDpEvent(0.01, "
+            "GaussianDpEvent(1.1)), 1000)])",
+            (Stage(2, 1, 1), *ONE),
+            "poisson",
+        ),
+        (
+            "SelfComposedDpEvent(event=SelfComposedDpEvent(event=GaussianDpEvent(3), count=2), count=5)",
+            (Stage(3, 1, 10),),
+            "full",
+        ),
+    ],
+)
+def test_events(tmp_path, text, expected, sampling):
+    assert stages(tmp_path, text, "dp-accounting") == (expected, sampling)
+
+
+def test_numbers_are_taken_as_written(tmp_path):
+    found, _ = stages(tmp_path, json.dumps({"history": [[0.1, 0.3, 7]]}), "opacus")
+    assert found == (Stage(Fraction(1, 10), Fraction(3, 10), 7),)
+    found, _ = stages(tmp_path, "PoissonSampledDpEvent(0.3, GaussianDpEvent(1e-1))", "dp-accounting")
+    assert found == (Stage(Fraction(1, 10), Fraction(3, 10), 1),)
+
+
+@pytest.mark.parametrize(
+    ("text", "written_by", "says"),
+    [
+        ("", "opacus", "is no opacus record"),
+        ("{}", "opacus", '"history"'),
+        ("[[1, 2]]", "opacus", "no triple"),
+        ("[[1, NaN, 3]]", "opacus", "NaN"),
+        ("[[-1, 0.1, 3]]", "opacus", "noise_multiplier"),
+        ("[[1, 1.5, 3]]", "opacus", "sample_rate"),
+        ("[[1, 0.5, 2.5]]", "opacus", "whole number"),
+        ("1,2\n", "triples", "no triple"),
+        ("z,q,steps\n", "triples", "no rows"),
+        ("1,0.5,1e400\n", "triples", "steps"),
+        ("__import__('os').system('true')", "dp-accounting", "not accounted for"),
+        ("LaplaceDpEvent(noise_multiplier=1)", "dp-accounting", "LaplaceDpEvent"),
+        ("GaussianDpEvent(noise_multiplier=f())", "dp-accounting", "no number"),
+        ("GaussianDpEvent()", "dp-accounting", "without noise_multiplier"),
+        ("PoissonSampledDpEvent(0.1, LaplaceDpEvent(1))", "dp-accounting", "LaplaceDpEvent"),
+        ("ComposedDpEvent(events=x)", "dp-accounting", "no list"),
+        ("NoOpDpEvent()", "dp-accounting", "no noisy step"),
+        (
+            "ComposedDpEvent([PoissonSampledDpEvent(0.1, GaussianDpEvent(1)), "
+            "SampledWithoutReplacementDpEvent(10, 1, GaussianDpEvent(1))])",
+            "dp-accounting",
+            "not composed",
+        ),
+        ("(" * 5000, "dp-accounting", "is no dp-accounting record"),
+    ],
+)
+def test_refusals_are_one_line(tmp_path, text, written_by, says):
+    with pytest.raises(UsageError) as refused:
+        stages(tmp_path, text, written_by)
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(UsageError, match="No such file"):
+        read_stages(tmp_path / "none", "opacus")
