@@ -29,6 +29,7 @@ from accountant.losses import (
     LeastSquaresLoss,
     LogisticLoss,
     PoissonLoss,
+    ScaledLoss,
     SmoothedHingeLoss,
     SoftmaxLoss,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "LogisticLoss",
     "NoisySGD",
     "PoissonLoss",
+    "ScaledLoss",
     "ScaledSGD",
     "SmoothedHingeLoss",
     "SoftmaxLoss",

@@ -15,10 +15,11 @@ from accountant.pld import Bracket, Grid, Orders, Release, bracket
 from accountant.pld.account import MOST
 from accountant.scaled import derive_sensitivity
 from accountant.scaled_sgd import ScaledSGD
-from accountant.theorems.gaussian_sums import full_batches, full_batches_witness
 
 WIDTH = Fraction(1, 1000)  # of the bracket, relative
-RENYI_ORDERS = tuple(Fraction(order) for order in ("1.5", *["2", "3", "4", "8", "16", "32", "64", "128", "256"]))
+WHOLE_ORDERS = (2, 3, 4, 8, 16, 32, 64, 128, 256)  # of T18, which certificates show
+FRACTIONAL_ORDERS = (Fraction(3, 2),)  # of T18f, by quadrature
+RENYI_ORDERS = (*FRACTIONAL_ORDERS, *map(Fraction, WHOLE_ORDERS))
 _DISJOINT = ("shuffled", "fixed")
 Progress = Callable[[str], None]
 
@@ -26,14 +27,15 @@ Progress = Callable[[str], None]
 @dataclass(frozen=True)
 class Training:
     """What is proved about a run. upper, lower: ε at δ; mu: where the guarantee is a Gaussian one; curve: Rényi, where
-    there is one; points: the grid's size, 0 where none was needed; least: below every bound that a finer grid could
-    give from the same pairs."""
+    there is one; fractional: its orders that are no integers, where they need a theorem of their own; points: the
+    grid's size, 0 where none was needed; least: below every bound that a finer grid could give from the same pairs."""
 
     sensitivity: Derivation
     upper: Derivation
     lower: Derivation
     mu: Derivation | None
     curve: Derivation | None
+    fractional: Derivation | None
     points: int
     least: Fraction
 
@@ -68,7 +70,7 @@ def derive_step(mechanism: ScaledSGD) -> Derivation:
     sensitivity = derive_sensitivity(mechanism.scaling, mechanism.gradient_norm_bound)
     moment = mechanism.momentum
     charged = {"iterates": "released", "charged": "every-aggregate"}
-    if moment.inner:
+    if moment.inner or moment.inner_history == "batch":  # which T15 refuses
         sensitivity = apply(
             theorems.momentum,
             sensitivity,
@@ -113,7 +115,8 @@ def derive_training(
         return _plain(mechanism, tuple(r for r in releases if r.sample_rate == 1), delta, sensitivity)
     neighbours = "replace-one" if mechanism.neighbours == "replace-one" else "add-or-remove-one"  # T17's pair for both
     upper, found = _upper(mechanism, releases, neighbours, delta, _Search(target, width, most_points, progress))
-    own = releases[: len(mechanism.stages)]  # of the others only an upper bound is known
+    # Of the others only an upper bound is known. Which records a cut drops is not said: here not the one that differs.
+    own = releases[: len(mechanism.stages)]
     lower = apply(
         theorems.loss_distribution_witness,
         releases=own,
@@ -121,7 +124,9 @@ def derive_training(
         grid=Grid(delta, found.points),
         direction="remove",
     )
-    return Training(sensitivity, upper, lower, None, _curve(releases, neighbours), found.points, found.pair_lower)
+    # Where a batch is cut a record more can push another one out: no sum's, and no divergence's bound is T18's then.
+    curve, fractional = (None, None) if mechanism.max_batch_size is not None else _curves(releases, neighbours)
+    return Training(sensitivity, upper, lower, None, curve, fractional, found.points, found.pair_lower)
 
 
 def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction, sensitivity: Derivation) -> Training:
@@ -139,11 +144,11 @@ def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction,
             for release in releases[:own]
         ]
         if releases[own:]:
-            parts.append(apply(full_batches, releases=releases[own:], neighbours=mechanism.neighbours))
+            parts.append(apply(theorems.full_batches, releases=releases[own:], neighbours=mechanism.neighbours))
         mu = apply(theorems.adaptive_composition, *parts)
     else:
-        mu = apply(full_batches, releases=releases, neighbours=mechanism.neighbours)
-    witness = apply(full_batches_witness, releases=releases[:own], neighbours=mechanism.neighbours)
+        mu = apply(theorems.full_batches, releases=releases, neighbours=mechanism.neighbours)
+    witness = apply(theorems.full_batches_witness, releases=releases[:own], neighbours=mechanism.neighbours)
     upper = apply(theorems.gaussian_profile, mu, delta=delta)
     return Training(
         sensitivity,
@@ -151,16 +156,20 @@ def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction,
         lower=apply(theorems.gaussian_profile, witness, delta=delta),
         mu=mu,
         curve=apply(theorems.renyi_curve, mu, orders=RENYI_ORDERS),
+        fractional=None,
         points=0,
         least=enclose(upper).lower,
     )
 
 
-def _curve(releases: tuple[Release, ...], neighbours: str) -> Derivation | None:
+def _curves(releases: tuple[Release, ...], neighbours: str) -> tuple[Derivation | None, Derivation | None]:
+    """T18 at the integer orders, T18f at the others; none without replacement."""
     if any(release.sampling == "without-replacement" for release in releases):
-        return None
-    return apply(
-        theorems.subsampled_renyi_quadrature, releases=releases, neighbours=neighbours, orders=Orders(RENYI_ORDERS)
+        return None, None
+    given = {"releases": releases, "neighbours": neighbours}
+    return (
+        apply(theorems.subsampled_renyi, **given, orders=WHOLE_ORDERS),
+        apply(theorems.subsampled_renyi_quadrature, **given, orders=Orders(FRACTIONAL_ORDERS)),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from accountant.exact import canonical, exact
+from accountant.exact import canonical, decimal, exact, round_decimal
 from accountant.losses import Loss, ScaledLoss
 from accountant.quantities import LossBounds
 
@@ -133,11 +133,13 @@ class NoisySGD:
         if not constants.convex:
             self._check_nonconvex_step(step, constants)
         elif self.radius is None and step * constants.smoothness > 2:
-            of = " (L of the scaled loss)" if isinstance(self.loss, ScaledLoss) else ""
+            scaled, most = isinstance(self.loss, ScaledLoss), 2 / constants.smoothness
+            # The L of a scaled loss has a square root in it, as a decimal of 18 digits: 2/L is long, and shown short.
+            shown = decimal(round_decimal(most, 12, up=False), 12) if scaled else canonical(most)
             raise InvalidMechanism(
                 "step_size",
-                f"{canonical(step)} > 2/L = {canonical(2 / constants.smoothness)}{of}: the step is no contraction; "
-                "take a smaller step or give a radius",
+                f"{canonical(step)} > 2/L = {shown}{' with the L of the scaled loss' * scaled}: the step is no "
+                "contraction; take a smaller step or give a radius",
             )
         return step
 

@@ -167,6 +167,19 @@ class ScaledSGD:
                     raise InvalidMechanism("sample_rate", "times samples must be a whole batch size")
             if self.sampling in ("shuffled", "fixed") and not stage.sample_rate:
                 raise InvalidMechanism("sample_rate", f'must be positive with sampling = "{self.sampling}"')
+        if self.sampling == "shuffled":
+            self._check_epochs()
+
+    def _check_epochs(self) -> None:
+        """A stage that begins within an epoch could meet a record once more than one that begins with it."""
+        for i, stage in enumerate(self.stages[:-1]):
+            epochs = stage.steps * stage.sample_rate
+            if (1 / stage.sample_rate).denominator != 1 or epochs.denominator != 1:
+                raise InvalidMechanism(
+                    "steps",
+                    f"stage {i + 1} of {len(self.stages)} does not end with an epoch, as it must with sampling = "
+                    '"shuffled": write a multiple of 1/sample_rate, which must be a whole number',
+                )
 
     def _check_truncation(self) -> None:
         if self.max_batch_size is None:

@@ -195,10 +195,14 @@ def _parameters(mechanism: NoisySGD) -> list[str]:
     if mechanism.initial_distance:
         own.append("initial_distance")
     given = [f.name for f in fields(mechanism.loss) if isinstance(getattr(mechanism.loss, f.name), Fraction)]
+    scaling = getattr(mechanism.loss, "scaling", None)
+    own += [] if scaling is None else [f"scaling.{f.name}" for f in fields(scaling)]
     return own + [f"loss.{name}" for name in given if name != "radius" and getattr(mechanism.loss, name)]
 
 
 def _value(name: str, mechanism: NoisySGD) -> Fraction:
+    if name.startswith("scaling."):
+        return getattr(mechanism.loss.scaling, name[8:])
     return getattr(mechanism.loss, name[5:]) if name.startswith("loss.") else getattr(mechanism, name)
 
 
@@ -211,6 +215,9 @@ def scaled(name: str, mechanism: NoisySGD, factor: Fraction) -> NoisySGD:
     value = factor * _value(name, mechanism)
     if name.startswith("loss."):
         return replace(mechanism, loss=replace(mechanism.loss, **{name[5:]: value}))
+    if name.startswith("scaling."):
+        scaling = replace(mechanism.loss.scaling, **{name[8:]: value})
+        return replace(mechanism, loss=replace(mechanism.loss, scaling=scaling))
     if name == "radius" and getattr(mechanism.loss, "radius", None) is not None:
         return replace(mechanism, radius=value, loss=replace(mechanism.loss, radius=value))
     return replace(mechanism, **{name: value})

@@ -29,7 +29,7 @@ from accountant.kernel import evaluate
 from certify import tuning
 from certify.claims import Verdict, make_claim, refusals
 from certify.errors import OutOfReach, UsageError
-from certify.outcome import Result
+from certify.outcome import Progress, Result
 from certify.result import summarise
 from certify.spec import Run, is_training, load_tables, read_run
 from certify.training_tuning import calibrate_training
@@ -110,11 +110,16 @@ PARAMETERS = {
 }
 
 
-def calibrate(source: str | Path | Mapping[str, Any], *, tune: str = "noise_std") -> Calibration:
+def calibrate(
+    source: str | Path | Mapping[str, Any], *, tune: str = "noise_std", progress: Progress | None = None
+) -> Calibration:
     """The value of one parameter that meets the target, everything else as in the run file (which may leave that key
     out).
 
-    The least noise_std, unlearning_epochs or batch_size; the largest epochs, radius or step_size.
+    The least noise_std, unlearning_epochs or batch_size; the largest epochs, radius or step_size. Of a training run:
+    the least noise_multiplier; the largest steps, epochs, sample_rate or batch_size.
+
+    progress: called as progress(what, 0, 0) before each long computation.
 
     Raises:
         UsageError: malformed, or a run that no theorem covers.
@@ -122,7 +127,7 @@ def calibrate(source: str | Path | Mapping[str, Any], *, tune: str = "noise_std"
     """
     tables = dict(source) if isinstance(source, Mapping) else load_tables(Path(source))
     if is_training(tables):
-        value, result = calibrate_training(tables, tune)
+        value, result = calibrate_training(tables, tune, progress)
         shown = value if isinstance(value, int) else canonical(value)
         return Calibration(tune, shown, result, {"chien2024": None})
     if tune not in PARAMETERS:

@@ -83,7 +83,7 @@ def _exactly(value: Fraction | bool | None) -> str | bool | None:
 
 def _conclusion(node: Derivation) -> dict[str, Any]:
     match node.theorem.id:
-        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7":
+        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7" | "T16" | "L1u" | "L2u" | "L3u" | "L4u" | "L5u":
             return {f.name: _exactly(getattr(node.glance, f.name)) for f in fields(node.glance)}
         case "C1" | "T22":
             return {"contraction": canonical(node.glance.factor)}
@@ -140,6 +140,9 @@ def make_statement(result: Result, *, created: datetime | None = None) -> dict[s
     shown = result.as_json()
     for absent in ("published", "fallback", "digest"):  # comparisons are not claims; the digest is the subject's
         del shown[absent]
+    if result.fractional is not None:  # is no claim either: a quadrature, which the checker does not repeat
+        del shown["renyi"][: len(enclose_all(result.fractional))]
+        shown["theorems"] = sorted({step["theorem"] for step in proof.steps})
     shown["requests"] = [
         {"size": str(r["size"]), "epochs": str(r["epochs"]), "epsilon": r["epsilon"]} for r in shown["requests"]
     ]

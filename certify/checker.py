@@ -4,8 +4,9 @@
 
 A certificate (format: docs/certificate.md) carries a run, a claim about it, and a proof. This file believes none of it:
 it restates the theorems, derives from the run what each step of the proof must say, and computes every bound again in
-integer arithmetic that rounds outward. Nothing here uses floating point; an undecided comparison is a refusal. What it
-cannot check, it prints: the assumptions under which the claim holds. It never says that a deployed system is private.
+integer arithmetic that rounds outward. Floating point chooses grids and orders, of which any would do, and decides
+nothing; an undecided comparison is a refusal. What it cannot check, it prints: the assumptions under which the claim
+holds, and a lower bound that it could not confirm. It never says that a deployed system is private.
 
     verify(data: bytes, digest: str | None = None) -> Report          raises Malformed, Mismatch, DoesNotFollow
 
@@ -19,16 +20,19 @@ cannot check, it prints: the assumptions under which the claim holds. It never s
 The eight steps of `verify`, as numbered in docs/certificate.md:
     1 size   2 envelope   3 types   4 subject   5 side conditions   6 recomputation   7 target   8 expiry
 
-Contents: limits and errors; closed tables; intervals; exp, log, π, the normal tail; powers; the theorems; the canonical
-run and what it implies; reading JSON; verification; command line.
+Contents: limits and errors; closed tables; intervals; exp, log, π, the normal tail; powers; the theorems about noisy
+gradient descent (T1 to T11, T16, T22 to T24), about sensitivity (T14, T15), and about sampled batches (T17 to T20); the
+canonical run and what it implies; reading JSON; verification; command line.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import decimal
 import hashlib
 import json
+import math
 import os
 import re
 import sys
@@ -56,6 +60,14 @@ MAX_STEPS = 2**128
 LOSS_DIGITS = 18  # significant digits to which an irrational constant of a loss is rounded up
 MAX_LOG_GROWTH = 100  # of e^(X·R), Poisson regression
 MAX_RANGE_STEPS = 20_000  # steps of T24
+MAX_NODES = 2**18  # T19: of the grid of one step
+MAX_SAMPLED = 10**7  # sampled steps
+MAX_GROUPS = 16  # different sampled releases
+MAX_ORDER = 512  # T18
+MAX_ORDERS = 32
+MAX_REACH = 60  # losses of one step beyond ±60 are given away
+MAX_EPSILON = 100
+MAX_DIGITS = 60  # of 1/delta
 
 
 class CheckError(Exception):
@@ -126,6 +138,12 @@ NAMES = {
     "L5": "poisson_constants",
     "L6": "softmax_constants",
     "L7": "clipped_constants",
+    "L1u": "logistic_model",
+    "L2u": "least_squares_model",
+    "L3u": "huber_model",
+    "L4u": "smoothed_hinge_model",
+    "L5u": "poisson_model",
+    "T16": "scaled_linear_constants",
     "C1": "contraction",
     "C2": "gradient_shift",
     "T22": "nonconvex_step",
@@ -143,6 +161,16 @@ NAMES = {
     "T6m": "secret_witness",
     "T11": "gaussian_profile",
     "T24": "range_before_noise",
+    "T14": "scaled_sensitivity",
+    "T14g": "bounded_sensitivity",
+    "T15": "momentum",
+    "T18": "subsampled_renyi",
+    "T19": "loss_distribution",
+    "T19l": "loss_distribution_witness",
+    "T20": "truncated_poisson",
+    "T20d": "disjoint_batches",
+    "T20f": "full_batches",
+    "T20l": "full_batches_witness",
 }
 
 ASSUMPTIONS = {
@@ -177,6 +205,16 @@ ASSUMPTIONS = {
     "batches, without the erased records.",
     "reference:stationary": "Unlearning is compared with the stationary distribution of training with the same "
     "batches, without the erased records.",
+    # of training runs
+    "batches:disjoint": "Every record is in exactly one batch of each epoch; the order does not depend on the data.",
+    "neighbours:add-or-remove-one": "Neighbouring datasets differ by one record that only one of them has.",
+    "noisy_sums": "Every step releases a sum with one term for each record of its batch, of norm at most the "
+    "sensitivity, plus exact Gaussian noise that the observer does not know; whatever it is divided by is public.",
+    "other_releases": "Every other release in the budget is Gaussian-DP with its stated mu, about the same records and "
+    "neighbours; it may depend on what was released before.",
+    "release:sums": "The observer may see every noisy sum, and with it every iterate.",
+    "sampling": "The batches are drawn anew at every step as the schedule says, independently of the data, and the "
+    "observer does not see who is in them.",
 }
 
 LOSSES = {  # kind -> (theorem, what it takes for granted)
@@ -187,6 +225,15 @@ LOSSES = {  # kind -> (theorem, what it takes for granted)
     "poisson": ("L5", ("features", "counts", "domain")),
     "softmax": ("L6", ("features", "classes")),
     "clipped": ("L7", ()),
+}
+MAPS = {"clip": (), "auto-s": ("r",), "psac": ("r",), "psasc": ("r", "s")}  # scaling map -> what it needs besides C
+TRAINING = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its map
+BATCHES = {  # how the batches of a training run are drawn -> the neighbours that a theorem is about
+    "poisson": ("add-or-remove-one", "remove-one"),
+    "without-replacement": ("replace-one",),
+    "full": ("add-or-remove-one", "remove-one", "replace-one"),
+    "shuffled": ("replace-one", "remove-one"),
+    "fixed": ("replace-one", "remove-one"),
 }
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -601,6 +648,19 @@ def least_decimal(value: Fraction) -> Fraction:
     return -(-value // unit) * unit
 
 
+def root_rounded_up(square: Fraction) -> Fraction:
+    """The least such decimal that is not below sqrt(square), exactly; square > 0."""
+    size = 0
+    while square >= Fraction(10) ** (2 * size):
+        size += 1
+    while square < Fraction(10) ** (2 * size - 2):
+        size -= 1
+    unit = Fraction(10) ** (size - LOSS_DIGITS)
+    units = square / unit**2
+    root = isqrt(units.numerator // units.denominator)
+    return (root + (root * root != units)) * unit
+
+
 def rounded_up(enclosed: Callable[[int], Interval], what: str) -> Fraction:
     """A positive irrational number as that decimal: both ends of a narrow enough enclosure agree on it."""
     for bits in PRECISIONS:
@@ -614,6 +674,40 @@ def rounded_up(enclosed: Callable[[int], Interval], what: str) -> Fraction:
 Constants = dict[str, Any]  # smoothness (None if unknown), strong_convexity, gradient_bound; convex is a bool
 
 
+def read_exact(args: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if value is None else Fraction(value) for key, value in args.items()}
+
+
+def linear_model(theorem: str, args: dict[str, Any], name: str) -> Constants:
+    """L1u to L5u. A data loss a(⟨x,θ⟩), |x| ≤ X, with a convex: its gradient a'·x has norm at most `gradient_bound`
+    and slope a''·|x|² at most `curvature`, and at most growth·|a'·x| + floor (None: no such bound).
+    """
+    values = read_exact(args)
+    x, radius, growth, floor = values["feature_norm"], values.get("radius"), None, Fraction(0)
+    require(x > 0, f"{name}: needs feature_norm > 0")
+    require(radius is None or radius > 0, f"{name}: needs radius > 0")
+    match theorem:
+        case "L1u":  # |a'| < 1, a'' = |a'|·(1 - |a'|) ≤ 1/4
+            curvature, bound, growth = x**2 / 4, x, x
+        case "L2u":  # a' = z - y, |z| ≤ X·R, |y| ≤ Y; a'' = 1
+            curvature = x**2
+            bound = None if radius is None else x * (x * radius + values["target_bound"])
+        case "L3u":  # a' = z - y cut off at the threshold; a'' is 1 or 0
+            require(values["threshold"] > 0, f"{name}: needs threshold > 0")
+            curvature, bound = x**2, values["threshold"] * x
+        case "L4u":  # a' rises from -1 to 0 over an interval of length γ
+            require(values["smoothing"] > 0, f"{name}: needs smoothing > 0")
+            curvature, bound = x**2 / values["smoothing"], x
+        case "L5u":  # a' = e^z - y, 0 ≤ y ≤ Y, a'' = e^z: at most y + |a'| anywhere, at most e^(X·R) in the ball
+            curvature, bound, growth, floor = None, None, x, x**2 * values["target_bound"]
+            if radius is not None:
+                require(x * radius <= MAX_LOG_GROWTH, f"{name}: needs feature_norm * radius <= {MAX_LOG_GROWTH}")
+                most = rounded_up(lambda bits: exp(Interval.of(x * radius, bits)), name)
+                curvature, bound = x**2 * most, x * max(most, values["target_bound"] - 1 / most)
+    constants = {"curvature": curvature, "gradient_bound": bound, "growth": growth, "floor": floor}
+    return {"regularization": values["regularization"]} | constants
+
+
 def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
     """L1 to L7. L, m, M of the data loss of a record plus (m/2)|θ|², its gradient clipped to norm C before that.
 
@@ -621,46 +715,88 @@ def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
     of [-C/|x|, C/|x|]: still not decreasing, so convex, with slopes no larger than a'' is where |a'| ≤ C/|x|.
     In general clipping is 1-Lipschitz, so the gradient stays as Lipschitz as it was, but need not be monotone.
     """
-    values = {key: None if value is None else Fraction(value) for key, value in args.items()}
+    values = read_exact(args)
     name, m, clip = NAMES[theorem], values["regularization"], values["clip"]
     require(clip is None or clip > 0, f"{name}: needs clip > 0")
     if theorem == "L7":  # any loss at all
         return {"smoothness": None, "strong_convexity": m, "gradient_bound": clip, "convex": False}
-    x, radius, convex = values["feature_norm"], values.get("radius"), True
-    require(x > 0, f"{name}: needs feature_norm > 0")
-    require(radius is None or radius > 0, f"{name}: needs radius > 0")
-    bounds = [] if clip is None else [clip]  # of the data gradient; the least of them counts
-    match theorem:
-        case "L1":  # |a'| < 1, a'' ≤ 1/4
-            curvature = x**2 / 4
-            bounds.append(x)
-        case "L2":  # a' = z - y, |z| ≤ X·R, |y| ≤ Y; a'' = 1
-            curvature = x**2
-            bounds += [] if radius is None else [x * (x * radius + values["target_bound"])]
-            require(bool(bounds), f"{name}: needs a clip or a radius")
-        case "L3":  # a' = z - y cut off at the threshold; a'' is 1 or 0
-            require(values["threshold"] > 0, f"{name}: needs threshold > 0")
-            curvature = x**2
-            bounds.append(values["threshold"] * x)
-        case "L4":  # a' rises from -1 to 0 over an interval of length γ
-            require(values["smoothing"] > 0, f"{name}: needs smoothing > 0")
-            curvature = x**2 / values["smoothing"]
-            bounds.append(x)
-        case "L5":  # a' = e^z - y, 0 ≤ y ≤ Y, a'' = e^z: at most e^(X·R) in the ball, at most y + C/|x| where unclipped
-            slopes = [] if clip is None else [x**2 * values["target_bound"] + x * clip]
-            if radius is not None:
-                require(x * radius <= MAX_LOG_GROWTH, f"{name}: needs feature_norm * radius <= {MAX_LOG_GROWTH}")
-                growth = rounded_up(lambda bits: exp(Interval.of(x * radius, bits)), name)
-                slopes.append(x**2 * growth)
-                bounds.append(x * max(growth, values["target_bound"] - 1 / growth))
-            require(bool(bounds), f"{name}: needs a clip or a radius")
-            curvature = min(slopes)
-        case "L6":  # gradient (p - e_y) ⊗ x, |p - e_y|² ≤ 2(1 - p_y)²; v'(diag p - pp')v = Var_p(v) ≤ |v|²/2
-            require(values["classes"] >= 2, f"{name}: needs two classes")
-            convex = clip is None or clip**2 >= 2 * x**2  # else the clip can be active
-            curvature = x**2 / 2
-            bounds.append(rounded_up(lambda bits: Interval.of(2 * x**2, bits).sqrt(), name))
-    return {"smoothness": m + curvature, "strong_convexity": m, "gradient_bound": min(bounds), "convex": convex}
+    if theorem == "L6":  # gradient (p - e_y) ⊗ x, |p - e_y|² ≤ 2(1 - p_y)²; v'(diag p - pp')v = Var_p(v) ≤ |v|²/2
+        x = values["feature_norm"]
+        require(x > 0, f"{name}: needs feature_norm > 0")
+        require(values["classes"] >= 2, f"{name}: needs two classes")
+        convex = clip is None or clip**2 >= 2 * x**2  # else the clip can be active
+        bound = root_rounded_up(2 * x**2)
+        curvature, bound = x**2 / 2, bound if clip is None else min(bound, clip)
+        return {"smoothness": m + curvature, "strong_convexity": m, "gradient_bound": bound, "convex": convex}
+    model = linear_model(theorem + "u", args, name)
+    bounds = [bound for bound in (clip, model["gradient_bound"]) if bound is not None]  # the least of them counts
+    slopes = [] if model["curvature"] is None else [model["curvature"]]
+    if theorem == "L5" and clip is not None:  # where unclipped
+        slopes.append(model["growth"] * clip + model["floor"])
+    require(bool(bounds), f"{name}: needs a clip or a radius")
+    return {"smoothness": m + min(slopes), "strong_convexity": m, "gradient_bound": min(bounds), "convex": True}
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """φ(x) = x·w(x), what scaling makes of a gradient of norm x: min(x, C), C·x/(x + r), or C/(s + r/(x(x + r))).
+
+    φ increases, to Δ = C or C/s. (psac is psasc with s = 1.)
+    """
+
+    kind: str
+    c: Fraction
+    r: Fraction
+    s: Fraction
+
+    @property
+    def limit(self) -> Fraction:
+        return self.c / self.s
+
+    def of(self, x: Fraction) -> Fraction:
+        """φ(x)"""
+        if self.kind == "clip":
+            return min(x, self.c)
+        if self.kind == "auto-s":
+            return self.c * x / (x + self.r)
+        return self.c * x * (x + self.r) / (self.s * x * (x + self.r) + self.r)
+
+    @property
+    def slope(self) -> Fraction:
+        """At least sup φ'. psasc: with u = x(x+r), φ' = C·r·sqrt(r² + 4u)/(su + r)², largest at u = r(1-rs)/(3s), where
+        it is C·sqrt(27/(v(4-v)³)), v = rs; from v = 1 on at u = 0, where it is C."""
+        if self.kind == "clip":
+            return Fraction(1)
+        if self.kind == "auto-s":
+            return self.c / self.r
+        v = min(self.r * self.s, Fraction(1))
+        return self.c * root_rounded_up(27 / (v * (4 - v) ** 3))
+
+    @property
+    def steepness(self) -> Fraction:
+        """At least sup x·φ'(x). auto-s: C·r·x/(x+r)² ≤ C/4; psasc: C·r·(2x² + rx)/(su + r)² ≤ 2C·ru/(4s·ur)."""
+        return {"clip": self.c, "auto-s": self.c / 4}.get(self.kind, self.c / (2 * self.s))
+
+
+def read_scaling(args: dict[str, Any], name: str) -> Scaling:
+    """The map of a run's table, or of a step (where the keys that it does not have are null)."""
+    kind, c = args["kind"], Fraction(args["max_grad_norm"])
+    require(c > 0, f"{name}: needs max_grad_norm > 0")
+    for key in ("r", "s"):
+        require((args.get(key) is not None) == (key in MAPS[kind]), f"{name}: {kind} and {key} do not go together")
+        require(args.get(key) is None or Fraction(args[key]) > 0, f"{name}: needs {key} > 0")
+    return Scaling(kind, c, Fraction(args.get("r") or 1), Fraction(args.get("s") or 1))
+
+
+def scaled_constants(model: Constants, scaling: Scaling) -> Constants:
+    """T16. The scaled gradient sign(a')·φ(|a'||x|)·x/|x| of L1u to L5u rises with ⟨x,θ⟩, with slope φ'(t)·(slope of the
+    data gradient), t = |a'·x|: it is the gradient of a convex loss. Norms are at most φ(M)."""
+    bounds = [] if model["curvature"] is None else [scaling.slope * model["curvature"]]
+    if model["growth"] is not None:
+        bounds.append(model["growth"] * scaling.steepness + scaling.slope * model["floor"])
+    m, bound = model["regularization"], model["gradient_bound"]
+    bound = scaling.limit if bound is None else scaling.of(bound)
+    return {"smoothness": m + min(bounds), "strong_convexity": m, "gradient_bound": bound, "convex": True}
 
 
 def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fraction:
@@ -1139,6 +1275,839 @@ def curved_witness(
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Training runs: sensitivity and schedule
+# ---------------------------------------------------------------------------------------------------------------------
+
+Sensitivity = tuple[Fraction, bool]  # Δ, and whether a gradient attains it
+
+
+def sensitivity(scaling: Scaling, gradient_bound: Fraction | None) -> Sensitivity:
+    """T14, T14g. The largest norm of a scaled gradient: sup φ, or φ(G) where all gradients are known to be within G."""
+    if gradient_bound is None:
+        return scaling.limit, scaling.kind == "clip"
+    require(gradient_bound > 0, "bounded_sensitivity: needs gradient_norm_bound > 0")
+    return scaling.of(gradient_bound), True
+
+
+def check_momentum(args: dict[str, Any]) -> None:
+    """T15. Every noisy sum is charged, so that what is done with them (outer) is post-processing; and the average of a
+    record's own gradients at released iterates (inner) is scaled after it is taken. The sensitivity stays."""
+    require(0 <= Fraction(args["beta"]) < 1, "momentum: needs 0 <= beta < 1")
+    require(
+        (args["window"] is None) == (args["placement"] == "outer"), "momentum: inner needs a window, outer has none"
+    )
+    require(args["window"] is None or int(args["window"]) >= 1, "momentum: needs window >= 1")
+
+
+SHIFTS = {  # T17: how far the neighbours' sums are apart, in units of the add-or-remove sensitivity
+    ("poisson", "add-or-remove-one"): 1,
+    ("poisson", "remove-one"): 1,  # a term that is zero is a record that is not there
+    ("without-replacement", "replace-one"): 2,
+    ("full", "add-or-remove-one"): 1,
+    ("full", "remove-one"): 1,
+    ("full", "replace-one"): 2,
+}
+
+
+@dataclass(frozen=True)
+class Release:
+    """`steps` equal releases: with probability `rate` the neighbours' sums differ by `shift` standard deviations."""
+
+    rate: Fraction
+    shift: Fraction
+    steps: int
+    symmetrised: bool  # without replacement: compose the symmetrised pair (T17)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What was released: sampled releases, the μ² of all releases without sampling, the truncation of batches (T20)."""
+
+    sampled: tuple[Release, ...]
+    mu_squared: Fraction
+    truncations: tuple[tuple[int, Fraction, int, int], ...] = ()  # (n⁺, rate, cap, steps)
+
+
+def read_schedule(releases: list[dict[str, str]], neighbours: str, cut: tuple[int, int] | None = None) -> Schedule:
+    """The releases of a run; equal ones are put together. `cut`: (samples, max_batch_size) of the Poisson batches."""
+    groups: dict[tuple[Fraction, Fraction, bool], int] = {}
+    truncations, mu_squared = [], Fraction(0)
+    for release in releases:
+        kind, steps = release["sampling"], int(release["steps"])
+        known = (kind, neighbours) in SHIFTS
+        require(known, f"subsampled_gaussian: no statement about {kind} batches and {neighbours} neighbours")
+        noise, rate = Fraction(release["noise_multiplier"]), Fraction(release["sample_rate"])
+        require(noise > 0, "subsampled_gaussian: needs noise_multiplier > 0")
+        require(0 <= rate <= 1, "subsampled_gaussian: needs 0 <= sample_rate <= 1")
+        require(kind != "full" or rate == 1, "subsampled_gaussian: full batches need sample_rate = 1")
+        require(steps >= 0, "subsampled_gaussian: needs steps >= 0")
+        shift = SHIFTS[kind, neighbours] / noise
+        if cut is not None and kind == "poisson":
+            samples, cap = cut
+            require(cap >= 0 and samples >= 0, "truncated_poisson: needs samples, max_batch_size >= 0")
+            truncations.append((samples + 1, rate, cap, steps))
+        if rate == 1:
+            mu_squared += steps * shift**2
+        elif rate and steps:
+            key = rate, shift, kind == "without-replacement"
+            groups[key] = groups.get(key, 0) + steps
+    sampled = tuple(Release(rate, shift, steps, sym) for (rate, shift, sym), steps in sorted(groups.items()))
+    return Schedule(sampled, mu_squared, tuple(truncations))
+
+
+def one_sided(schedule: Schedule) -> Schedule:
+    """From below one pair of neighbours is enough. Without replacement: all other terms as far as they go to one side,
+    the differing one to that side or the other; so N(0,1) against the mixture, at every step (T17 gives both orders).
+    """
+    return replace(schedule, sampled=tuple(replace(release, symmetrised=False) for release in schedule.sampled))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# T11, T18, T20
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def e_to(x: Fraction, bits: int) -> Interval:
+    """e^x"""
+    return exp(Interval.of(x, bits)) if x >= 0 else exp_minus(Interval.of(-x, bits))
+
+
+def larger(x: Interval, y: Interval) -> Interval:
+    """The maximum; never undecided."""
+    return -smaller(-x, -y)
+
+
+def to_the(x: Interval, n: int) -> Interval:
+    """x^n by repeated squaring, n ≥ 0."""
+    result = Interval.of(1, x.bits)
+    for digit in bin(n)[2:]:
+        result = result * result
+        if digit == "1":
+            result = result * x
+    return result
+
+
+def binomial_tail(n: int, rate: Fraction, cap: int, bits: int) -> Interval:
+    """An upper bound of P[Bin(n, rate) > cap], 0 < rate < 1, within about 1/(12·cap) of it where the tail is small.
+
+    With k = cap + 1 and Robbins' form of Stirling's formula, sqrt(2πm)·(m/e)^m·e^(1/(12m+1)) < m! < the same with
+    e^(1/(12m)): P[Bin = k] < sqrt(n/(2πk(n-k)))·(nq/k)^k·(n(1-q)/(n-k))^(n-k) for 0 < k < n, as 12n ≥ 12k + 1.
+    Each further term is the one before times (n-k)q/((k+1)(1-q)), which falls: the rest is at most a geometric series.
+    """
+    k, one = cap + 1, Interval.of(1, bits)
+    if k > n:
+        return one - one
+    q, p = rate, 1 - rate
+    if k == n:
+        return to_the(Interval.of(q, bits), n)
+    if (n - k) * q >= (k + 1) * p:
+        return one
+    first = to_the(Interval.of(n * q / k, bits), k) * to_the(Interval.of(n * p / (n - k), bits), n - k)
+    term = first * (Interval.of(Fraction(n, 2 * k * (n - k)), bits) / pi(bits)).sqrt()
+    total = one - one
+    for i in range(k, min(n, k + 4000)):
+        ratio = Fraction(n - i) * q / ((i + 1) * p)
+        rest = total + term / (1 - ratio)
+        if ratio * 2 < 1 or i == min(n, k + 4000) - 1:
+            break
+        total, term = total + term, term * ratio
+    return smaller(rest, one)
+
+
+def truncation_charge(schedule: Schedule, epsilon: Fraction, bits: int) -> Interval:
+    """T20. Batches of more than `cap` records, cut off: each step adds (1 + e^ε)·P[Bin(n⁺, q) > cap] to δ."""
+    total = Interval.of(0, bits)
+    for n, rate, cap, steps in schedule.truncations:
+        if rate == 1:
+            tail = Interval.of(int(n > cap), bits)
+        else:
+            tail = binomial_tail(n, rate, cap, bits) if rate else Interval.of(0, bits)
+        total = total + tail * steps * (1 + e_to(epsilon, bits))
+    return total
+
+
+def check_gaussian(schedule: Schedule, epsilon: Fraction, delta: Fraction, below: bool = True) -> None:
+    """T11. Gaussian releases compose to μ² = Σ steps·(shift)², and δ(ε) is exact. `below=False`: δ(ε) >= delta."""
+    require(not schedule.sampled, "gaussian_profile: needs releases without sampling")
+
+    def holds(bits: int) -> bool:
+        value = profile(epsilon, Interval.of(schedule.mu_squared, bits).sqrt())
+        charge = truncation_charge(schedule, epsilon, bits)
+        return value + charge <= delta if below else value - charge >= delta
+
+    require(decide(holds, "gaussian_profile"), "gaussian_profile: delta(epsilon) is on the other side of delta")
+
+
+def renyi_moment(schedule: Schedule, order: int, bits: int) -> Interval:
+    """T18. e^((α-1)·D_α) of all releases, Poisson sampling, integer α ≥ 2:
+
+    Π_steps Σ_k binom(α,k)·(1-q)^(α-k)·q^k·e^(s²·k(k-1)/2), times e^(α(α-1)μ²/2) of those without sampling. It bounds
+    both directions (Mironov, Talwar, Zhang 2019).
+    """
+    require(
+        isinstance(order, int) and 2 <= order <= MAX_ORDER,
+        f"subsampled_renyi: needs an integer order from 2 to {MAX_ORDER}",
+    )
+    total = e_to(order * (order - 1) * schedule.mu_squared / 2, bits)
+    for release in schedule.sampled:
+        require(not release.symmetrised, "subsampled_renyi: needs Poisson sampling")
+        q, growth = release.rate, e_to(release.shift**2, bits)
+        odds, factor = Interval.of(q / (1 - q), bits), Interval.of(1, bits)  # factor = e^(s²·k)
+        term = step = to_the(Interval.of(1 - q, bits), order)
+        for k in range(order):
+            term = term * odds * factor * Fraction(order - k, k + 1)
+            factor, step = factor * growth, step + term
+        total = total * to_the(step, release.steps)
+    return total
+
+
+def renyi_is_below(schedule: Schedule, order: int, value: Fraction) -> bool:
+    """T18. D_order ≤ value, both directions."""
+
+    def holds(bits: int) -> bool:
+        return renyi_moment(schedule, order, bits) <= e_to((order - 1) * value, bits)
+
+    return decide(holds, "subsampled_renyi")
+
+
+def check_renyi(schedule: Schedule, order: int, epsilon: Fraction, delta: Fraction) -> None:
+    """T18 and T12, exponentiated: α·(δ - truncation)·e^((α-1)ε) ≥ e^((α-1)D_α)·((α-1)/α)^(α-1)."""
+
+    def holds(bits: int) -> bool:
+        left = (delta - truncation_charge(schedule, epsilon, bits)) * order * e_to((order - 1) * epsilon, bits)
+        return (
+            renyi_moment(schedule, order, bits) * to_the(Interval.of(Fraction(order - 1, order), bits), order - 1)
+            <= left
+        )
+
+    require(decide(holds, "subsampled_renyi"), f"subsampled_renyi: order {order} does not give (epsilon, delta)")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Fixed point: log and Φ, to within two units 2^-bits
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def fixed(x: Interval, bits: int) -> int:
+    """A number of a narrow interval, in units of 2^-bits, rounded down: off by less than 2."""
+
+    def floor(number: tuple[int, int]) -> int:
+        shift = number[1] + bits
+        return number[0] << shift if shift >= 0 else number[0] >> -shift
+
+    low = floor(x.low)
+    if floor(x.high) > low + 1:
+        raise Undecided
+    return low
+
+
+def fixed_ratio(value: Fraction, bits: int) -> int:
+    """A rational in units of 2^-bits, rounded down."""
+    return (value.numerator << bits) // value.denominator
+
+
+@lru_cache(maxsize=2**12)
+def log_of_step(i: int, k: int, bits: int) -> int:
+    """log(1 + i/2^k) = 2·artanh(i/(2^(k+1) + i)), 0 ≤ i ≤ 2^k, in units of 2^-bits: off by less than 2."""
+    return fixed(2 * artanh(i, (2 << k) + i, bits + 32), bits)
+
+
+def fixed_log(u: int, bits: int) -> int:
+    """log of u > 0, both in units of 2^-bits; u is taken to be exact, the result is off by less than one unit.
+
+    u = m·2^e with 1 ≤ m < 2; m is divided by 1 + i/2^k for k = 8, 16, 24, and the rest is summed as a series. With 32
+    guard bits all roundings together (tables: below 2 each, ln 2 times |e| < 2^15) stay below 2^27 of 2^32.
+    """
+    work = bits + 32
+    exponent = u.bit_length() - 1
+    m = u << (work - exponent) if work >= exponent else u >> (exponent - work)
+    total = (exponent - bits) * log_of_step(1, 0, work)
+    for k in (8, 16, 24):
+        i = (m - (1 << work)) >> (work - k)
+        if i:
+            m = (m << k) // ((1 << k) + i)
+            total += log_of_step(i, k, work)
+    rest = m - (1 << work)  # below 2^-23
+    power, n = rest, 1
+    while power:
+        total += power // n if n % 2 else -(power // n)
+        power, n = power * rest >> work, n + 1
+    return total >> 32
+
+
+@lru_cache(maxsize=2**12)
+def normal_series(g: int, bits: int) -> list[int]:
+    """The Taylor coefficients of Φ at -g/32, highest first, in units of 2^-bits.
+
+    φ^(k)(x)/k! = b_k: (k+1)·b_(k+1) = -(x·b_k + b_(k-1)). Cramér: |φ^(k)| ≤ 0.44·sqrt(k!), so what is left out after
+    d^n is below |d|^(n+1)·sqrt(n!)/(n+1)! < 2^-bits for |d| ≤ 1/64.
+    """
+    x, work = Fraction(-g, 32), bits + 64
+    before, b = 0, fixed(density(Interval.of(-x, work + 32)), work)
+    coefficients, n, size = [fixed(at_most(Interval.of(x, work + 32)), work)], 0, 0
+    while size < 2 * bits:  # size ≤ 2·log2((n+1)!/(sqrt(n!)·|d|^(n+1))), rounded down
+        coefficients.append(b // (n + 1))
+        before, b = b, -((-g * b // 32) + before) // (n + 1)
+        n += 1
+        size += 12 + n.bit_length() - 1
+    return [c >> 64 for c in reversed(coefficients)]
+
+
+def fixed_normal(x: int, bits: int) -> int:
+    """Φ(x), both in units of 2^-bits, off by less than two units (x is exact)."""
+    if x > 0:
+        return (1 << bits) - fixed_normal(-x, bits)
+    work = bits + 16
+    g = (-x + (1 << (bits - 6))) >> (bits - 5)  # nearest multiple of 1/32
+    if g * g > 2048 * work:  # |x| > sqrt(2·work) - 1/64: Φ(x) < 2^-work
+        return 0
+    d = (x << 16) + (g << (work - 5))
+    total = 0
+    for coefficient in normal_series(g, work):
+        total = coefficient + (total * d >> work)
+    return total >> 16
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# T19: privacy-loss distributions in integers
+# ---------------------------------------------------------------------------------------------------------------------
+
+# H(t) = sup_S P(S) - t·Q(S), t = e^ε > 0, is convex and falling; δ(ε) of (P,Q) is H(e^ε). For finite measures, H of a
+# product is ∫ P(dx)·H'(t·dQ/dP(x)) (plus the P-mass where Q vanishes), and likewise with the factors exchanged: it
+# rises with either factor's H, and with every mass. So any two positive measures whose H lies above (below) at *every*
+# t > 0 may replace a step, and every mass may be rounded up (down). Where P and Q both have mass 1, H of (Q,P) is
+# t·H(1/t) + 1 - t, so this holds for both directions, and one array of masses serves both.
+#
+# Above: interpolate H linearly in t at the knots t_j = e^(x_j), continued by the line from (0, 1) to the first and by a
+# constant after the last. That is the H of atoms at x_j with P-mass p_j = t_j·(rise of slope at t_j) and Q-mass
+# p_j·e^(-x_j), an atom +∞ of P-mass H(t_N) and an atom -∞ of Q-mass 1 - (1 - H(t_0))/t_0. An atom cut from the array is
+# split into ±∞. `lost` bounds what lies at +∞ under P, and at -∞ under Q.
+# Below: see `from_below`.
+
+
+@dataclass(frozen=True)
+class Losses:
+    """P-masses at (first + j)·2^level·h in units of 10^-digits, rounded up (down), and the mass that was given away."""
+
+    first: int
+    masses: list[int]
+    lost: int
+    level: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Step h of level 0, decimal digits, the mass that a cut may take (in units of 10^-digits), which way to round."""
+
+    step: Fraction
+    digits: int
+    allowance: int
+    upward: bool
+    reach: Fraction = Fraction(1000)  # losses spread wider than this are given up
+
+    @property
+    def unit(self) -> int:
+        return 10**self.digits
+
+    def at(self, level: int) -> Fraction:
+        return self.step * 2**level
+
+
+def exponentials(nodes: range, step: Fraction, bits: int) -> list[int]:
+    """e^(i·step) for i in `nodes`, in units of 2^-bits: each is off by less than 2·max(1, e^(i·step)).
+
+    One multiplication a node, upwards and downwards from e^0 = 1. Each adds a relative error of 4 units upwards, an
+    absolute one of 4 units downwards; there are 32 guard bits, and at most 2^26 nodes.
+    """
+    work = bits + 32
+    values = {}
+    for sign, count in ((1, max(nodes.stop, 1)), (-1, max(1 - nodes.start, 1))):
+        factor, t = fixed(e_to(sign * step, work + 64), work), 1 << work
+        for i in range(count):
+            values[sign * i] = t >> 32
+            t = t * factor >> work
+    return [values[i] for i in nodes]
+
+
+def hockey_stick(release: Release, t: int, bits: int) -> int:
+    """H at e^ε = t for P = (1-q)·N(0,1) + q·N(s,1), Q = N(0,1); in units of 2^-bits, off as `divergence_curve` says.
+
+    For t ≤ 1-q it is 1 - t. Else, with u = (t - (1-q))/q, H = q·sup_a [Φ(s/2-a) - u·Φ(-s/2-a)], attained at
+    a = log(u)/s. Off by η in a costs at most 0.41·q·η.
+    """
+    one, q, s = 1 << bits, release.rate, release.shift
+    u = (t - fixed_ratio(1 - q, bits)) * q.denominator // q.numerator
+    if u <= 0:
+        return one - t
+    a = fixed_log(u, bits) * s.denominator // s.numerator
+    half = fixed_ratio(s / 2, bits)
+    inner = fixed_normal(half - a, bits) - (u * fixed_normal(-half - a, bits) >> bits)
+    return inner * q.numerator // q.denominator
+
+
+def divergence_curve(release: Release, nodes: range, step: Fraction, bits: int) -> tuple[list[int], int]:
+    """H at ε = i·step for i in `nodes`, in units of 2^-bits; and a bound of the errors, in these units.
+
+    The symmetrised pair (T17) has H = max(H of (P,Q), H of (Q,P)). For ε ≥ 0 that is the first: with g(a,b) =
+    sup_S a·Q(S) - b·R(S), R = N(s,1), b = e^ε-1+q and d = (e^ε-1)(1-q), they are g(q,b) and g(q-d,b-d); the latter is
+    attained where R/Q ≤ 1, so with Q(S) ≥ R(S). For ε < 0 it is 1 - e^ε + e^ε·H(-ε).
+
+    Errors with τ = max(1, e^ε): e^ε 2τ, so q·u at most 2τ + 2, which H inherits (its slope in t is at most 1); Φ 2
+    each, times q and q·u ≤ e^ε; a and the rounding of s/2 at most 2 + 1/s, times 0.41, and 0.8; others 3. In all below
+    4τ + 9 + 1/s; symmetrised, at most 4 more.
+    """
+    start = 0 if release.symmetrised else nodes.start
+    last = max(-nodes.start, nodes.stop - 1) if release.symmetrised else nodes.stop - 1
+    exponents = exponentials(range(start, last + 1), step, bits)
+    error = 4 * max(1, -(-exponents[-1] >> bits)) + math.ceil(1 / release.shift) + 16
+    values = [hockey_stick(release, t, bits) for t in exponents]
+    if not release.symmetrised:
+        return values, error
+    small = exponentials(range(-last, 1), step, bits)
+    one = 1 << bits
+    return [values[i] if i >= 0 else one - small[i - 1] + (small[i - 1] * values[-i] >> bits) for i in nodes], error
+
+
+def grid_bits(release: Release, nodes: range, grid: Grid, level: int) -> int:
+    """Enough bits for one step on these nodes; refuses what would take too long."""
+    step = grid.at(level)
+    reach = max(-nodes.start, nodes.stop) * step
+    require(nodes.start <= 0 <= nodes.stop - 2 and reach <= 2 * MAX_REACH, "loss_distribution: the grid is too wide")
+    require(len(nodes) <= 2 * MAX_NODES, "loss_distribution: the grid is too fine")
+    return grid.unit.bit_length() + 4 * math.ceil(reach) + math.ceil((1 + 1 / release.shift) / step).bit_length() + 16
+
+
+def from_above(release: Release, nodes: range, grid: Grid, level: int) -> Losses:
+    """One step of a release on at least two nodes of a level, from above."""
+    step, unit, bits = grid.at(level), grid.unit, grid_bits(release, nodes, grid, level)
+    one = 1 << bits
+    h, error = divergence_curve(release, nodes, step, bits)
+    # p_j = α·(h_(j-1) - 2·h_j + h_(j+1)) + h_j - h_(j+1) with α = 1/(1 - e^-step); α is off by less than 2 units
+    alpha = fixed(1 / (1 - e_to(-step, bits + 64)), bits)
+    slack = (4 * (alpha >> bits) + 8) * error + 8
+    left, right = h[:-1], h[1:]
+    inner = [(alpha * (a - 2 * b + c) >> bits) + b - c for a, b, c in zip(left, right, right[1:], strict=False)]
+    lowest = one - h[0] - ((alpha - one) * (h[0] - h[1]) >> bits)
+    highest = alpha * (h[-2] - h[-1]) >> bits
+    masses = [max(0, -(-(p + slack) * unit >> bits)) for p in (lowest, *inner, highest)]
+    below = 1 - Interval.of(Fraction(one - h[0] - error, one), bits + 64) / e_to(nodes.start * step, bits + 64)
+    lost = max(h[-1] + error, fixed(below, bits) + 2)
+    return Losses(nodes.start, masses, -(-lost * unit >> bits), level)
+
+
+def from_below(release: Release, nodes: range, grid: Grid) -> Losses:
+    """One step, from below: the H of these atoms is at most that of the release.
+
+    Every set S gives a line P(S) - t·Q(S) below H. Take for each cell between two nodes that of S = {x > threshold},
+    or 1 - t where that is higher at the lower node; after the last cell 0; y_j = the smaller of the two lines at t_j.
+    Between two nodes the interpolation of the y_j is at most the line of that cell. A node where it is not convex is
+    left out: it lay above its neighbours' chord.
+
+    The atoms have P-mass 1 and Q-mass 1 + γ, where γ is an effect of rounding, as y_j ≥ 1 - t_j up to that: far below
+    one unit. So H of (Q,P) comes out too large by at most γ, and after T steps by (1 + γ)^T - 1: `lost` is taken off.
+    """
+    require(not release.symmetrised, "loss_distribution: no lower bound without replacement")
+    require(nodes.start <= -2, "loss_distribution: needs two nodes below 0")  # so that all y_j ≥ 0
+    step, bits = grid.step, grid_bits(release, nodes, grid, 0)
+    t, one = exponentials(nodes, step, bits), 1 << bits
+    half, error = fixed_ratio(release.shift / 2, bits), 4 * ((t[-1] >> bits) + 4)
+    y = [one - t[0] - error]
+    right = one - t[1] - error  # the line 1 - t serves the first cell
+    for j, x in enumerate(thresholds(release, nodes, step), start=1):
+        a = fixed_ratio(Fraction(x), bits) - half  # any threshold gives a true line
+        q_mass = fixed_normal(-half - a, bits)
+        p_mass = q_mass + (fixed_normal(half - a, bits) - q_mass) * release.rate.numerator // release.rate.denominator
+        if p_mass - (t[j] * q_mass >> bits) < one - t[j]:
+            p_mass = q_mass = one
+        left, following = (p_mass - (t[k] * q_mass >> bits) - error for k in (j, j + 1))
+        if following <= 0:
+            require(t[j] >= one, "loss_distribution: the grid is too coarse")
+            break
+        y.append(min(left, right))
+        right = following
+    require(right >= 0, "loss_distribution: the grid is too coarse")
+    y += [0, 0]
+    require(5 * error * grid.unit < t[0], "loss_distribution: the grid is too wide")
+    return Losses(nodes.start, convex_masses(y, step, grid, bits), 1, 0)
+
+
+def convex_masses(y: list[int], step: Fraction, grid: Grid, bits: int) -> list[int]:
+    """The P-masses, rounded down, of the largest convex function below the points (e^(j·step), y_j); y_j exact."""
+    one, scale = 1 << bits, bits + 64
+
+    @cache
+    def slopes(gap: int) -> tuple[int, int]:  # 1/(1 - e^-(gap·step)), rounded down and up
+        low = fixed(1 / (1 - e_to(-gap * step, scale + 64)), scale)
+        return low, low + 2
+
+    def mass(i: int, j: int, k: int) -> tuple[int, int]:
+        """At node j between its neighbours i and k: (y_i - y_j)·α(j-i) - (y_j - y_k)·(α(k-j) - 1), enclosed."""
+        ends = []
+        for side in (0, 1):
+            a = y[i] - y[j] if i >= 0 else 0
+            b = y[j] - y[k]
+            before = a * slopes(j - i)[side if a >= 0 else 1 - side] if i >= 0 else (one - y[j]) << scale
+            ends.append(before - b * (slopes(k - j)[1 - side if b >= 0 else side] - (1 << scale)))
+        return ends[0], ends[1]
+
+    kept = [-1]  # the point (0, 1)
+    for k in range(len(y)):
+        while len(kept) > 1:
+            low, high = mass(kept[-2], kept[-1], k)
+            if low >= 0:
+                break
+            if high > 0:
+                raise Undecided
+            kept.pop()
+        kept.append(k)
+    masses = [0] * len(y)
+    for i, j, k in zip(kept, kept[1:], kept[2:], strict=False):
+        masses[j] = mass(i, j, k)[0] * grid.unit >> (bits + scale)
+    return masses
+
+
+def coarser(x: Losses, grid: Grid) -> Losses:
+    """On every other node. A mass p between two of them is split 1 : e^-step, which keeps its Q-mass p·e^-x too."""
+    bits = grid.unit.bit_length() + 8
+    share = 1 / (1 + e_to(-grid.at(x.level), bits + 64))  # goes up
+    up, down = fixed(share, bits) + 2, fixed(1 - share, bits) + 2
+    masses = [0] * (x.first % 2) + x.masses
+    masses += [0] * (1 - len(masses) % 2)  # from an even node to an even node
+    even, odd = masses[::2], masses[1::2]
+    rising, falling = [0] + [-(-p * up >> bits) for p in odd], [-(-p * down >> bits) for p in odd] + [0]
+    return Losses(x.first // 2, [sum(three) for three in zip(even, rising, falling, strict=True)], x.lost, x.level + 1)
+
+
+def raised(x: Losses, level: int, grid: Grid) -> Losses:
+    """On the nodes of a coarser level."""
+    while x.level < level:
+        x = coarser(x, grid)
+    return x
+
+
+def polynomial_product(x: list[int], y: list[int]) -> list[int]:
+    """The product of two polynomials with coefficients ≥ 0: one product of two long decimal numbers (Kronecker)."""
+    width = len(str(sum(x) * sum(y)))  # no coefficient is larger than this
+    context = decimal.Context(
+        prec=width * (len(x) + len(y)), Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact]
+    )
+    first, second = (decimal.Decimal("".join([f"{c:0{width}d}" for c in z])) for z in (x, y))
+    digits = str(context.multiply(first, second)).zfill(width * (len(x) + len(y) - 1))
+    return [int(digits[i : i + width]) for i in range(0, len(digits), width)]
+
+
+def composed(x: Losses, y: Losses, grid: Grid, allowance: int) -> Losses:
+    """The convolution. What is cut off at either end has at most mass `allowance` under P and under Q.
+
+    Where the loss is ≥ 0, Q has less mass than P; where it is ≤ 0, P has less than Q, which has p·e^-loss.
+    """
+    require(x.level == y.level, "loss_distribution: two grids")
+    masses, first, unit = polynomial_product(x.masses, y.masses), x.first + y.first, grid.unit
+    budget, end = allowance * unit, len(masses)
+    while end > 1 and first + end - 1 >= 0 and masses[end - 1] <= budget:
+        end -= 1
+        budget -= masses[end]
+    lost = allowance * unit - budget
+    budget, begin, step = allowance * unit, 0, grid.at(x.level)
+    weight, down = fixed(e_to(-first * step, 400), 64) + 2, fixed(e_to(-step, 400), 64) + 2
+    while begin < end - 1 and first + begin <= 0 and (charge := (masses[begin] * weight >> 64) + 1) <= budget:
+        budget -= charge
+        begin += 1
+        weight = (weight * down >> 64) + 1
+    lost += allowance * unit - budget
+    require((end - begin) * step <= 2 * grid.reach, "loss_distribution: the losses are far larger than epsilon")
+    given = x.lost + y.lost
+    if grid.upward:
+        return Losses(first + begin, [-(-c // unit) for c in masses[begin:end]], given - (-lost // unit), x.level)
+    return Losses(first + begin, [c // unit for c in masses[begin:end]], given, x.level)
+
+
+def repeated_losses(base: Losses, steps: int, grid: Grid) -> Losses:
+    """`steps` equal steps, by squaring. A grid of step h costs about h²/8 a step, so it may be coarser where fewer
+    steps are still to be multiplied: after the first squarings the nodes are halved again and again."""
+    result, start = base, base.level
+    left = steps.bit_length() - 1
+    for digit in bin(steps)[3:]:
+        left -= 1
+        allowance = max(1, grid.allowance >> left)
+        result = composed(result, result, grid, allowance)
+        if digit == "1":
+            result = composed(result, base, grid, allowance)
+        while grid.upward and 8 << left << 2 * (result.level + 1 - start) <= steps:
+            result, base = coarser(result, grid), coarser(base, grid)
+    return result
+
+
+def excess(x: Losses, epsilon: Fraction, grid: Grid, bits: int = 192) -> tuple[Interval, Interval]:
+    """δ(ε) of (P,Q) and of (Q,P): lost + Σ p·(1 - e^(ε-x)) over x > ε, lost + Σ p·(e^-x - e^ε) over x < -ε.
+
+    The upper (lower) end is the bound; from below, `lost` is taken off.
+    """
+    step, unit = grid.at(x.level), grid.unit
+    forward = backward = Interval.of(0, bits)
+    begin = max(0, epsilon // step + 1 - x.first)
+    weight, down = e_to(epsilon - (x.first + begin) * step, bits), e_to(-step, bits)
+    for p in x.masses[begin:]:
+        forward = forward + p * (1 - weight)
+        weight = weight * down
+    end = min(len(x.masses), max(0, -(epsilon // step) - x.first))
+    weight, growth = e_to(-x.first * step, bits), e_to(epsilon, bits)
+    for p in x.masses[:end]:
+        backward = backward + p * (weight - growth)
+        weight = weight * down
+    lost = x.lost if grid.upward else -x.lost
+    return (forward + lost) / unit, (backward + lost) / unit
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Choosing a grid, and the checks. Floats occur in this section alone, and nothing is believed of them: any nodes,
+# thresholds, digits and orders give true bounds; poor ones give bounds that are too weak for the claim.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+BIASES = tuple(Fraction(share, 100_000) for share in (500, 30, 8, 2))  # that are tried, relative to ε; a guess
+
+
+def upper_tail(x: float) -> float:
+    """Φ(-x)"""
+    return math.erfc(x / math.sqrt(2)) / 2
+
+
+def log_of(value: Fraction) -> float:
+    """log of a positive rational, however small."""
+    return math.log(value.numerator) - math.log(value.denominator)
+
+
+def loss_window(release: Release, allowance: float) -> tuple[float, float]:
+    """Losses of one step beyond which P, or Q, has at most that mass."""
+    q, s = float(release.rate), float(release.shift)
+
+    def point(loss: float) -> float:
+        ratio = (math.expm1(loss) + q) / q
+        return math.log(ratio) / s + s / 2 if ratio > 0 else -math.inf
+
+    def crossing(mass: Callable[[float], float]) -> float:
+        low, high = 0.0, float(MAX_REACH)
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if mass(middle) > allowance else (low, middle)
+        return high
+
+    high = crossing(lambda x: q * upper_tail(point(x) - s) + (1 - q) * upper_tail(point(x)))
+    low = -high if release.symmetrised else -crossing(lambda x: upper_tail(-point(-x)))
+    return low, high
+
+
+def thresholds(release: Release, nodes: range, step: Fraction) -> list[float]:
+    """Of all cells but the first, such that the lines of two neighbouring cells meet at their common node.
+
+    That fixes each threshold from its neighbour. An error shrinks in the direction in which the curvature of H rises,
+    so go down to some way below its peak, which is at x = -s, and up to there. Near the bottom the line must not be
+    below 1 - t at the lower node of its cell.
+    """
+    q, s, h = float(release.rate), float(release.shift), float(step)
+
+    def point(loss: float) -> float:
+        ratio = (math.expm1(loss) + q) / q
+        return math.log(ratio) / s + s / 2 if ratio > 0 else -40.0
+
+    def beyond(x: float, j: int) -> float:  # P - t·Q of all that is above x (below x, negated, where x_j < 0)
+        offset = -q - math.expm1((nodes.start + j) * h)
+        return q * upper_tail(x - s) + offset * upper_tail(x) if knots[j] > 0 else -below(x, j)
+
+    def below(x: float, j: int) -> float:
+        return q * upper_tail(s - x) - (q + math.expm1((nodes.start + j) * h)) * upper_tail(-x)
+
+    def root(rises: Callable[[float], bool], low: float, high: float) -> float:
+        for _ in range(32):
+            middle = (low + high) / 2
+            low, high = (middle, high) if rises(middle) else (low, middle)
+        return low
+
+    knots = [point(i * h) for i in nodes]
+    last = len(knots) - 2
+    peak = next((j for j in range(1, last) if knots[j] > -s - 3), last)
+    found = [-40.0] * last + [point((nodes.stop - 1.5) * h)]
+    for j in range(last, peak - 1, -1):
+        if below(found[j], j) > 0:
+            found[j] = root(lambda x, j=j: below(x, j) < 0, knots[j], found[j])
+            found[j] -= 1e-4 * (found[j] - knots[j])
+            break
+        if j > peak:
+            wanted = beyond(found[j], j)
+            found[j - 1] = root(lambda x, j=j, wanted=wanted: beyond(x, j) < wanted, knots[j - 1], knots[j])
+    for j in range(1, peak):
+        wanted = beyond(found[j - 1], j)
+        found[j] = root(lambda x, j=j, wanted=wanted: beyond(x, j) > wanted, knots[j], knots[j + 1])
+    return found[1:]
+
+
+def all_releases(schedule: Schedule, upward: bool = True) -> list[Release]:
+    """The sampled releases, and one Gaussian release with μ rounded up (or down) for all the others (T11)."""
+    releases = sorted(schedule.sampled, key=lambda release: -release.steps)
+    mu = Fraction(math.isqrt(math.floor(schedule.mu_squared * 2**128)) + (upward and schedule.mu_squared > 0), 2**64)
+    if mu:
+        releases.append(Release(Fraction(1), mu, 1, False))
+    return releases
+
+
+def level_of(release: Release, most: int) -> int:
+    """The grid of a release with fewer steps may be coarser."""
+    return (most // release.steps).bit_length() - 1 >> 1
+
+
+def loss_distribution(
+    releases: list[Release], epsilon: Fraction, delta: Fraction, bias: Fraction, upward: bool
+) -> tuple[Losses, Grid]:
+    """The composed distribution, on grids chosen so that ε comes out too large (too small) by about `bias`·ε.
+
+    Each step on a grid of step h adds about h²/6 to the variance V of the loss, and V/2 to its mean; at ε that moves δ
+    like a shift by (1+λ)V/2, with λ about 2·log(1/δ)/ε.
+    """
+    size, log_delta = max(float(epsilon), 0.05), -log_of(delta)
+    variance = float(bias) * size / (0.12 * (1 + 2 * log_delta / size)) / len(releases)
+    most = max(release.steps for release in releases)
+    given = log_delta + math.log(1000)  # a thousandth of δ may be given away
+    ends = [loss_window(release, math.exp(-given) / release.steps) for release in releases]
+    step = math.sqrt(variance / most)
+    if not upward:  # lines need several cells where the losses crowd, just above log(1 - q)
+        step = min([step, *(float(release.rate) / 4 for release in releases)])
+    levels = [level_of(release, most) if upward else 0 for release in releases]
+    widest = max((high - low) / 2**level for level, (low, high) in zip(levels, ends, strict=True))
+    step = max(step, widest / MAX_NODES)
+    h = Fraction(math.ceil(step * 2**40), 2**40)
+    lowest = max(max(-low for low, _ in ends), 1.4 * float(epsilon) + 3)
+    digits = math.ceil((given + math.log(most * widest / step) + lowest) / math.log(10)) + 6
+    allowance = math.floor(delta * 10**digits / 10**6)
+    grid = Grid(h, digits, allowance, upward, 3 * epsilon + 60)
+    total = None
+    for release, level, (low, high) in zip(releases, levels, ends, strict=True):
+        at = float(grid.at(level))
+        nodes = range(math.floor(low / at) - 1, math.ceil(high / at) + 2)
+        one = from_above(release, nodes, grid, level) if upward else from_below(release, nodes, grid)
+        part = repeated_losses(one, release.steps, grid)
+        if total is None:
+            total = part
+        else:
+            common = max(total.level, part.level)
+            total = composed(raised(total, common, grid), raised(part, common, grid), grid, allowance)
+    return total, grid
+
+
+def surely(x: Interval | Fraction, y: Interval | Fraction) -> bool:
+    """x <= y for all members; undecided is no."""
+    try:
+        return x <= y if isinstance(x, Interval) else y >= x
+    except Undecided:
+        return False
+
+
+def grid_margin(epsilon: Fraction, bias: Fraction) -> Fraction:
+    """Far more than what a grid is expected to add to ε."""
+    return (epsilon + Fraction(1, 20)) * 30 * bias
+
+
+def attempted(*arguments: Any) -> tuple[Losses, Grid]:
+    """`loss_distribution`; what is too large for the precision chosen, is refused."""
+    try:
+        return loss_distribution(*arguments)
+    except (Undecided, ValueError, OverflowError):  # the latter where the floats of a choice give out
+        raise DoesNotFollow("loss_distribution: not decided at this precision") from None
+
+
+def check_pld(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> Interval:
+    """T19, T20. δ(ε) <= delta by privacy-loss distributions; returns an enclosure of the upper bound found."""
+    within_reach(schedule, epsilon, delta)
+    charge, releases, before = truncation_charge(schedule, epsilon, 192), all_releases(schedule), None
+    for bias in BIASES:
+        losses, grid = attempted(releases, epsilon, delta, bias, True)
+        now = larger(*excess(losses, epsilon, grid)) + charge
+        if surely(now, delta):
+            return now
+        # a finer grid makes up for some bias; where that cannot be enough, it is not tried
+        near = larger(*excess(losses, epsilon + grid_margin(epsilon, bias), grid)) + charge
+        if surely(delta, near) or (before is not None and surely(delta, now * 2 - before)):
+            break
+        before = now
+    raise DoesNotFollow("loss_distribution: delta(epsilon) is not shown to be at most delta")
+
+
+def check_lower(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None:
+    """T11, T19. δ(ε) >= delta for the worst records: no smaller ε is true at delta."""
+    schedule = one_sided(schedule)
+    if not schedule.sampled:
+        check_gaussian(schedule, epsilon, delta, False)
+        return
+    within_reach(schedule, epsilon, delta)
+    charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, False)
+    for bias in BIASES:
+        losses, grid = attempted(releases, epsilon, delta, bias, False)
+        now = larger(*excess(losses, epsilon, grid)) - charge
+        if surely(delta, now):
+            return
+        near = larger(*excess(losses, max(Fraction(0), epsilon - grid_margin(epsilon, bias)), grid)) - charge
+        if surely(near, delta):
+            break
+    raise DoesNotFollow("loss_distribution: delta(epsilon) is not shown to be at least delta")
+
+
+def within_reach(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None:
+    """The range of the statement, and what a checker is ready to compute."""
+    require(epsilon >= 0 and 0 < delta < 1, "loss_distribution: needs epsilon >= 0 and 0 < delta < 1")
+    require(delta >= Fraction(1, 10**MAX_DIGITS), f"loss_distribution: needs delta >= 1e-{MAX_DIGITS}")
+    require(epsilon <= MAX_EPSILON, f"loss_distribution: needs epsilon <= {MAX_EPSILON}")
+    require(sum(release.steps for release in schedule.sampled) <= MAX_SAMPLED, "loss_distribution: too many steps")
+    require(len(schedule.sampled) <= MAX_GROUPS, "loss_distribution: too many different releases")
+    require(schedule.mu_squared <= MAX_EPSILON**2, "loss_distribution: too little noise")
+    small = Fraction(1, 10**9)
+    for release in schedule.sampled:
+        require(small <= release.rate <= 1 - small, "loss_distribution: sample_rate out of range")
+        require(Fraction(1, 10**4) <= release.shift <= 20, "loss_distribution: noise_multiplier out of range")
+
+
+def best_orders(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> list[int]:
+    """Integer orders of which one may settle the claim by T18, best first; none for other kinds of sampling."""
+    if any(release.symmetrised for release in schedule.sampled):
+        return []
+
+    def conversion(order: int) -> float:
+        total = order * (order - 1) * float(schedule.mu_squared) / 2
+        for release in schedule.sampled:
+            q, s = float(release.rate), float(release.shift)
+            terms = [
+                math.lgamma(order + 1)
+                - math.lgamma(k + 1)
+                - math.lgamma(order - k + 1)
+                + (order - k) * math.log1p(-q)
+                + k * math.log(q)
+                + s * s * k * (k - 1) / 2
+                for k in range(order + 1)
+            ]
+            top = max(terms)
+            total += release.steps * (top + math.log(sum(math.exp(term - top) for term in terms)))
+        return (total - log_of(delta) - math.log(order)) / (order - 1) + math.log1p(-1 / order)
+
+    best = min([*range(2, 33), *range(36, 129, 4), *range(144, MAX_ORDER + 1, 16)], key=conversion)
+    return [best] if conversion(best) <= float(epsilon) * 1.000001 else []
+
+
+def check_subsampled(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> str:
+    """δ(ε) <= delta, by the cheapest theorem that shows it; returns its id."""
+    if not schedule.sampled:
+        check_gaussian(schedule, epsilon, delta)
+        return "T11"
+    within_reach(schedule, epsilon, delta)
+    for order in best_orders(schedule, epsilon, delta):
+        try:
+            check_renyi(schedule, order, epsilon, delta)
+        except DoesNotFollow:
+            continue
+        return "T18"
+    check_pld(schedule, epsilon, delta)
+    return "T19"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The canonical run, and what it implies
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -1173,6 +2142,7 @@ class Run:
     radius: Fraction | None
     initial_distance: str
     loss: dict[str, Any]
+    scaling: dict[str, Any] | None
     m: Fraction
     smoothness: Fraction | None
     gradient_bound: Fraction
@@ -1198,22 +2168,39 @@ class Run:
         return any(self.unlearning_epochs[: request + 1])
 
 
-def loss_arguments(loss: dict[str, Any], radius: str | None) -> dict[str, Any]:
+def loss_theorem(loss: dict[str, Any], scaling: dict[str, Any] | None) -> str:
+    """L1 to L7, or L1u to L5u where the gradients are scaled."""
+    return LOSSES[loss["kind"]][0] + ("" if scaling is None else "u")
+
+
+def loss_arguments(loss: dict[str, Any], scaling: dict[str, Any] | None, radius: str | None) -> dict[str, Any]:
     """What the theorem about this loss is told."""
-    keys = THEOREMS[LOSSES[loss["kind"]][0]][0]
+    keys = THEOREMS[loss_theorem(loss, scaling)][0]
     return {key: radius if key == "radius" else loss[key] for key in keys}
+
+
+def map_arguments(scaling: dict[str, Any]) -> dict[str, Any]:
+    """What T14 and T16 are told about the map."""
+    return {key: scaling.get(key) for key in ("kind", "max_grad_norm", "r", "s")}
 
 
 def read_run(run: dict[str, Any]) -> Run:
     """The run's numbers, and the side conditions on them. No number of the format has a sign."""
-    mechanism, loss = run["mechanism"], run["loss"]
+    mechanism, loss, scaling = run["mechanism"], run["loss"], run["scaling"]
     samples, batch_size, epochs = (int(mechanism[key]) for key in ("samples", "batch_size", "epochs"))
     require(1 <= batch_size <= samples, "run: needs 1 <= batch_size <= samples")
     batches = samples // batch_size
     divides = samples % batch_size == 0
     require(divides or mechanism["remainder"] == "drop", "run: batch_size does not divide samples, remainder = error")
-    if loss["kind"] in LOSSES:
-        constants = loss_constants(LOSSES[loss["kind"]][0], loss_arguments(loss, mechanism["radius"]))
+    if scaling is not None:
+        linear = loss["kind"] in LOSSES and LOSSES[loss["kind"]][0] + "u" in THEOREMS
+        require(linear and loss["clip"] is None, "run: scaling needs a loss of a linear model with one output, no clip")
+        theorem = loss_theorem(loss, scaling)
+        model = linear_model(theorem, loss_arguments(loss, scaling, mechanism["radius"]), NAMES[theorem])
+        constants = scaled_constants(model, read_scaling(scaling, NAMES["T16"]))
+    elif loss["kind"] in LOSSES:
+        told = loss_arguments(loss, None, mechanism["radius"])
+        constants = loss_constants(loss_theorem(loss, None), told)
     else:
         constants = {key: Fraction(loss[key]) for key in ("smoothness", "strong_convexity", "gradient_bound")}
         constants["convex"] = loss["convex"]
@@ -1240,8 +2227,8 @@ def read_run(run: dict[str, Any]) -> Run:
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
     return Run(
         samples, batch_size, batches, epochs, tuple(int(k) for k in mechanism["unlearning_epochs"]), sizes, step_size,
-        mechanism["noise_std"], radius, mechanism["initial_distance"], loss, m, smoothness, constants["gradient_bound"],
-        constants["convex"], threat["neighbours"], threat["reference"], threat["release"],
+        mechanism["noise_std"], radius, mechanism["initial_distance"], loss, scaling, m, smoothness,
+        constants["gradient_bound"], constants["convex"], threat["neighbours"], threat["reference"], threat["release"],
         mechanism["batch_order"] == "secret", Fraction(target["epsilon"]), delta,
     )  # fmt: skip
 
@@ -1324,6 +2311,124 @@ def implied_assumptions(of: Run, run: dict[str, Any], theorems: set[str]) -> lis
     chosen |= {f"reference:{threat['reference']}"} if any(int(k) for k in mechanism["unlearning_epochs"]) else set()
     listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
     return [{"id": name, "status": status.get(name, "attested"), "text": ASSUMPTIONS[name]} for name in listed]
+
+
+@dataclass(frozen=True)
+class Training:
+    """The canonical run of DP-SGD or a relative: what was released, as the proof writes it."""
+
+    own: tuple[dict[str, str], ...]  # the noisy sums; of disjoint batches, those that a record is in
+    others: tuple[dict[str, str], ...]  # other releases about the same records
+    others_stated: bool  # though all may have mu = 0
+    gaussian: bool  # nothing is sampled
+    disjoint: bool
+    sums: int
+    sampling: str
+    neighbours: str
+    cut: tuple[int, int] | None  # (samples, max_batch_size)
+    scaling: dict[str, Any]
+    momentum: dict[str, Any]
+    target: Fraction
+    delta: Fraction
+
+    @property
+    def pair(self) -> str:
+        """The neighbours that T18 and T19 are told: a record that is zero is one that is not there."""
+        return self.neighbours if self.neighbours == "replace-one" else "add-or-remove-one"
+
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether a batch can be larger than is allowed, in the larger of the two datasets."""
+        return self.cut is not None and self.cut[1] <= self.cut[0]
+
+
+def described(sampling: str, noise_multiplier: Fraction, rate: Fraction, steps: int) -> dict[str, str]:
+    """Equal releases as the proof writes them."""
+    numbers = {"noise_multiplier": canonical(noise_multiplier), "sample_rate": canonical(rate), "steps": str(steps)}
+    return {"sampling": sampling, **numbers}
+
+
+def read_training(run: dict[str, Any]) -> Training:
+    """What a training run releases, and the side conditions on it. What a stage leaves out is taken from mechanism."""
+    mechanism, neighbours, target = run["mechanism"], run["threat"]["neighbours"], run["target"]
+    sampling, disjoint = mechanism["sampling"], mechanism["sampling"] in ("shuffled", "fixed")
+    fits = TRAINING[mechanism["kind"]] == run["scaling"]["kind"]
+    require(fits, f"run: {run['scaling']['kind']} is not the map of {mechanism['kind']}")
+    fits = neighbours in BATCHES[sampling]
+    require(fits, f"run: no statement about {sampling} batches and {neighbours} neighbours")
+    samples, cap = (mechanism[key] and int(mechanism[key]) for key in ("samples", "max_batch_size"))
+    require(samples is None or samples >= 1, "run: needs samples >= 1")
+    if cap is not None:
+        require(sampling == "poisson" and samples is not None, "run: max_batch_size needs Poisson batches, and samples")
+        require(cap >= 1, "run: needs max_batch_size >= 1")
+    for value in (mechanism["normaliser"], run["scaling"]["gradient_norm_bound"]):
+        require(value is None or Fraction(value) > 0, "run: needs normaliser > 0 and gradient_norm_bound > 0")
+
+    def sums(stage: dict[str, Any]) -> tuple[Fraction, Fraction, int]:  # noise multiplier, rate, steps
+        rated = stage if stage["sample_rate"] is not None or stage["batch_size"] is not None else mechanism
+        timed = stage if stage["steps"] is not None or stage["epochs"] is not None else mechanism
+        if rated["batch_size"] is not None:
+            require(rated["sample_rate"] is None, "run: sample_rate and batch_size, which one?")
+            fits = samples is not None and 1 <= int(rated["batch_size"]) <= samples
+            require(fits, "run: needs 1 <= batch_size <= samples")
+            rate = Fraction(int(rated["batch_size"]), samples)
+        else:
+            require(rated["sample_rate"] is not None or sampling == "full", "run: needs sample_rate or batch_size")
+            rate = Fraction(rated["sample_rate"] or 1)
+        require(0 <= rate <= 1, "run: needs 0 <= sample_rate <= 1")
+        require(sampling != "full" or rate == 1, "run: full batches need sample_rate = 1")
+        require(not disjoint or rate > 0, "run: disjoint batches need sample_rate > 0")
+        if sampling == "without-replacement":
+            whole = samples is not None and (rate * samples).denominator == 1
+            require(whole, "run: without-replacement needs samples, and a whole batch size")
+        require((timed["steps"] is None) != (timed["epochs"] is None), "run: needs steps or epochs, and not both")
+        if timed["steps"] is None:
+            require(rate > 0, "run: epochs need sample_rate > 0")
+            steps = int(timed["epochs"]) * (math.floor(1 / rate) if disjoint else math.ceil(1 / rate))
+        else:
+            steps = int(timed["steps"])
+        require(1 <= steps <= MAX_STEPS, f"run: needs from 1 to {MAX_STEPS} steps")
+        z = stage["noise_multiplier"] if stage["noise_multiplier"] is not None else mechanism["noise_multiplier"]
+        require(Fraction(z) > 0, "run: needs noise_multiplier > 0")
+        return Fraction(z), rate, steps
+
+    stages = [sums(stage) for stage in (mechanism, *run["stages"])]
+    gaussian = disjoint or all(rate in (0, 1) for _, rate, _ in stages)
+    if disjoint:  # a record is in one batch of each epoch, of which the last may be cut short
+        participations = [(z, -(-steps // math.floor(1 / rate))) for z, rate, steps in stages]
+        own = [described("full", z, Fraction(1), steps) for z, steps in participations]
+    else:
+        own = [described(sampling, *stage) for stage in stages if stage[1] or not gaussian]
+    mus = [Fraction(release["mu"]) for release in run["releases"]]
+    shift = SHIFTS["full", neighbours]
+    others = [described("full", shift / mu, Fraction(1), 1) for mu in mus if mu > 0]
+    momentum = run["momentum"]
+    require(0 <= Fraction(momentum["outer"]) < 1, "run: needs 0 <= momentum.outer < 1")
+    require(0 <= Fraction(momentum["inner_beta"]) < 1, "run: needs 0 <= momentum.inner_beta < 1")
+    window = int(momentum["inner_window"])
+    require(window >= 1, "run: needs momentum.inner_window >= 1")
+    require(window == 1 or Fraction(momentum["inner_beta"]) > 0, "run: inner momentum needs inner_beta > 0")
+    require(window == 1 or momentum["inner_history"] == "own", "run: no statement about the momentum of other records")
+    require(target["delta"] != "1/n" or samples is not None, "run: delta = 1/n needs samples")
+    delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
+    require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
+    made = Training(
+        tuple(own), tuple(others), bool(mus), gaussian, disjoint, sum(steps for _, _, steps in stages), sampling,
+        neighbours, None if cap is None else (samples, cap), run["scaling"], momentum, Fraction(target["epsilon"]),
+        delta,
+    )  # fmt: skip
+    require(not (gaussian and own and made.can_be_cut), "run: max_batch_size cuts every batch")
+    return made
+
+
+def training_assumptions(run: Training, theorems: set[str]) -> list[dict[str, str]]:
+    """What the claim about a training run takes for granted, in the order of docs/certificate.md."""
+    chosen = {"noisy_sums", "release:sums", f"neighbours:{run.neighbours}"}
+    chosen |= {"sampling"} if theorems & {"T18", "T19", "T20"} else set()
+    chosen |= {"batches:disjoint"} if run.disjoint else set()
+    chosen |= {"gradient_bound"} if run.scaling["gradient_norm_bound"] is not None else set()
+    listed = sorted(chosen) + (["other_releases"] if run.others_stated else [])
+    return [{"id": name, "status": "attested", "text": ASSUMPTIONS[name]} for name in listed]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1454,6 +2559,18 @@ def loss_shape(value: Any, where: str) -> None:
     check_shape(value, {"kind": anything} | shape, where)
 
 
+def scaling_shape(value: Any, where: str, **more: Any) -> None:
+    kind = value.get("kind") if isinstance(value, dict) else None
+    keys = MAPS.get(kind, ()) if isinstance(kind, str) else ()
+    check_shape(value, {"kind": one_of(*MAPS), "max_grad_norm": exact} | dict.fromkeys(keys, exact) | more, where)
+
+
+def run_shape(value: Any, where: str) -> None:
+    mechanism = value.get("mechanism") if isinstance(value, dict) else None
+    kind = mechanism.get("kind") if isinstance(mechanism, dict) else None
+    check_shape(value, TRAINING_RUN if isinstance(kind, str) and kind in TRAINING else RUN, where)
+
+
 def named_or_exact(*names: str) -> Callable[[Any, str], None]:
     return lambda value, where: None if value in names else exact(value, where)
 
@@ -1463,22 +2580,48 @@ FEATURES = {"regularization": exact, "feature_norm": exact, "clip": optional(exa
 NEIGHBOURS = one_of("replace-one", "remove-one")
 RUN = {
     "mechanism": {
-        "kind": one_of("pnsgd"), "samples": integer, "batch_size": integer, "epochs": integer,
+        "kind": one_of("pnsgd", *TRAINING), "samples": integer, "batch_size": integer, "epochs": integer,
         "unlearning_epochs": [integer], "noise_std": exact, "step_size": named_or_exact("1/L", "2/(L+m)"),
         "radius": optional(exact), "initial_distance": exact, "batch_order": one_of("fixed", "secret"),
         "remainder": one_of("error", "drop"),
     },
     "loss": loss_shape,
+    "scaling": optional(scaling_shape),
     "requests": {"sizes": [integer]},
     "target": {"epsilon": exact, "delta": named_or_exact("1/n")},
     "threat": {"neighbours": NEIGHBOURS, "reference": one_of("retrain", "retrain-T", "stationary"),
                "release": one_of("final", "all")},
     "attest": lambda value, where: None if value is None else check_shape(value, attestation, where),
 }  # fmt: skip
+STAGE = {"sample_rate": optional(exact), "batch_size": optional(integer), "steps": optional(integer)}
+STAGE |= {"epochs": optional(integer)}
+TRAINING_RUN = {
+    "mechanism": {
+        "kind": one_of(*TRAINING), "noise_multiplier": exact, **STAGE, "samples": optional(integer),
+        "sampling": one_of(*BATCHES), "max_batch_size": optional(integer), "normaliser": optional(exact),
+    },
+    "scaling": lambda value, where: scaling_shape(value, where, gradient_norm_bound=optional(exact)),
+    "momentum": {"outer": exact, "inner_beta": exact, "inner_window": integer, "inner_history": one_of("own", "batch")},
+    "stages": [{"noise_multiplier": optional(exact), **STAGE}],
+    "releases": [{"mu": exact, "text": optional(text)}],
+    "target": {"epsilon": exact, "delta": named_or_exact("1/n")},
+    "threat": {"neighbours": one_of(*BATCHES["full"])},
+    "attest": RUN["attest"],
+}  # fmt: skip
 PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
 CORNERS = [{"block": integer, "position": integer, "first": integer, "last": integer}]
 WITNESS = {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
 WITNESS |= {"phases": [PHASE | {"batch_size": integer}]}
+MODEL = {"regularization": exact, "feature_norm": exact}
+MODELLED = dict.fromkeys(("curvature", "gradient_bound", "growth", "floor"), optional(exact)) | {
+    "regularization": exact
+}
+MAP = {"kind": one_of(*MAPS), "max_grad_norm": exact, "r": optional(exact), "s": optional(exact)}
+SENSITIVITY = {"sensitivity": exact, "attained": one_of(True, False)}
+SUMS = [{"sampling": one_of("poisson", "without-replacement", "full"), "noise_multiplier": exact, "sample_rate": exact,
+         "steps": integer}]  # fmt: skip
+SAMPLED = {"releases": SUMS, "neighbours": one_of(*BATCHES["full"])}
+GRID = {"delta": exact, "points": integer, "reverse_points": integer, "further": ()}
 THEOREMS = {  # id -> (shape of args, shape of concludes)
     "L1": (FEATURES, CONSTANTS),
     "L2": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
@@ -1516,7 +2659,29 @@ THEOREMS = {  # id -> (shape of args, shape of concludes)
     ),
     "T11": ({"delta": exact}, {"epsilon": rounded}),
     "T24": ({"delta": exact, "diameter": exact, "phase": PHASE}, {"epsilon": rounded}),
-}
+    "L1u": (MODEL, MODELLED),
+    "L2u": (MODEL | {"target_bound": exact, "radius": optional(exact)}, MODELLED),
+    "L3u": (MODEL | {"threshold": exact}, MODELLED),
+    "L4u": (MODEL | {"smoothing": exact}, MODELLED),
+    "L5u": (MODEL | {"target_bound": exact, "radius": optional(exact)}, MODELLED),
+    "T16": (MAP, CONSTANTS),
+    "T14": (MAP, SENSITIVITY),
+    "T14g": (MAP | {"gradient_norm_bound": exact}, SENSITIVITY),
+    "T15": (
+        {"placement": one_of("inner", "outer"), "beta": exact, "window": optional(integer),
+         "iterates": one_of("released"), "history": one_of("own"), "charged": one_of("every-aggregate")},
+        SENSITIVITY,
+    ),
+    "T18": (SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}),
+    "T19": (SAMPLED | {"grid": GRID}, {"epsilon": rounded}),
+    "T19l": (SAMPLED | {"grid": GRID, "direction": one_of("remove", "add")}, {"epsilon": rounded}),
+    "T20": (
+        {"budget": exact, "releases": SUMS, "samples": integer, "max_batch_size": integer}, {"epsilon": rounded}
+    ),
+    "T20d": ({"noise_multiplier": exact, "epochs": integer, "neighbours": NEIGHBOURS}, {"mu": rounded}),
+    "T20f": (SAMPLED, {"mu": rounded}),
+    "T20l": (SAMPLED, {"mu": rounded}),
+}  # fmt: skip
 
 
 def step_shape(value: Any, where: str) -> None:
@@ -1529,6 +2694,9 @@ def step_shape(value: Any, where: str) -> None:
 
 
 def claim_shape(value: Any, where: str) -> None:
+    if isinstance(value, dict) and "sensitivity" in value:
+        optionally = dict.fromkeys(("lower", "renyi"), optional(integer))
+        return check_shape(value, {"bound": integer, "sensitivity": integer} | optionally, where)
     worst = isinstance(value, dict) and "renyi" in value
     more = dict.fromkeys(("renyi", "learned", "released", *(["mu"] if "mu" in value else [])), integer) if worst else {}
     check_shape(value, {"bound": integer, "lower": optional(integer)} | more, where)
@@ -1544,13 +2712,13 @@ STATEMENT = {
             "version": pattern(r"[0-9]+([.][0-9A-Za-z+-]{1,32}){0,7}", "a version"),
         },
         "created": date,
-        "run": RUN,
+        "run": run_shape,
         "verdict": one_of("CERTIFIED", "NOT_CERTIFIED", "INDETERMINATE"),
         "out_of_reach": one_of(True, False),
         "epsilon": {"lower": optional(rounded), "upper": rounded, "target": exact},
         "delta": rounded,
-        "mu": {"lower": optional(rounded), "upper": rounded},
-        "wasserstein": {"learned": rounded, "released": rounded},
+        "mu": {"lower": optional(rounded), "upper": optional(rounded)},
+        "wasserstein": {"learned": optional(rounded), "released": optional(rounded)},
         "renyi": [{"order": exact, "upper": rounded}],
         "requests": [{"size": integer, "epochs": integer, "epsilon": rounded}],
         "theorems": [one_of(*THEOREMS)],
@@ -1575,42 +2743,67 @@ def check_signatures(envelope: dict[str, Any], payload: bytes) -> bool:
     return False
 
 
+@dataclass(frozen=True)
+class Proof:
+    """The steps of a proof, and which of them something refers to."""
+
+    steps: list[dict[str, Any]]
+    used: set[int]
+
+    def theorem_of(self, index: str) -> str:
+        require(int(index) < len(self.steps), f"there is no step {index}")
+        return self.steps[int(index)]["theorem"]
+
+    def premises(self, index: str, theorem: str, count: int, **arguments: Any) -> list[str]:
+        """The premises of a step that must be this theorem, with these arguments."""
+
+        def agree(found: Any, implied: Any) -> bool:  # a generator is compared entry by entry, as far as they agree
+            if not isinstance(implied, Iterator):
+                return found == implied
+            return all(entry == next(implied, None) for entry in found) and next(implied, None) is None
+
+        found, name = self.theorem_of(index), f"step {index} ({NAMES[theorem]})"
+        require(found == theorem, f"step {index}: {theorem} is needed here, got {found}")
+        step = self.steps[int(index)]
+        for key, value in arguments.items():
+            require(agree(step["args"][key], value), f"{name}: {key} is not what the run implies")
+        require(len(step["premises"]) == count, f"{name}: needs {count} premises")
+        self.used.add(int(index))
+        return step["premises"]
+
+    def check_order(self) -> None:
+        """Every premise is an earlier step."""
+        for i, step in enumerate(self.steps):
+            require(
+                all(int(premise) < i for premise in step["premises"]), f"step {i}: a premise is not an earlier step"
+            )
+
+    def check_use(self) -> None:
+        """Something refers to every step."""
+        unused = sorted(set(range(len(self.steps))) - self.used)
+        require(not unused, f"step {unused[0] if unused else ''}: nothing refers to it")
+
+
 def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], worst: int) -> None:
     """Every step has the arguments and premises that the run implies.
 
     Free are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they rest on), the schedule
     (restart, corners), orders, positions and rule, the epochs left to T24, and what a witness chooses.
     """
-    used: set[int] = set()
+    proof = Proof(steps, set())
+    premises, theorem_of = proof.premises, proof.theorem_of
     step_size, delta, m = canonical(run.step_size), canonical(run.delta), canonical(run.m)
     smoothness = None if run.smoothness is None else canonical(run.smoothness)
     diameter = None if run.radius is None else canonical(2 * run.radius)
     one_record = {"gradient_bound": canonical(run.gradient_bound), "neighbours": run.neighbours}
     of_steps = {"step_size": step_size, "strong_convexity": m, "smoothness": smoothness} | one_record
 
-    def agree(found: Any, implied: Any) -> bool:  # a generator is compared entry by entry, as far as they agree
-        if not isinstance(implied, Iterator):
-            return found == implied
-        return all(entry == next(implied, None) for entry in found) and next(implied, None) is None
-
-    def premises(index: str, theorem: str, count: int, **arguments: Any) -> list[str]:
-        found, name = theorem_of(index), f"step {index} ({NAMES[theorem]})"
-        require(found == theorem, f"step {index}: {theorem} is needed here, got {found}")
-        step = steps[int(index)]
-        for key, value in arguments.items():
-            require(agree(step["args"][key], value), f"{name}: {key} is not what the run implies")
-        require(len(step["premises"]) == count, f"{name}: needs {count} premises")
-        used.add(int(index))
-        return step["premises"]
-
     def with_constants(index: str, theorem: str, **arguments: Any) -> None:
         for premise in premises(index, theorem, int(run.derived), **arguments):
             radius = None if run.radius is None else canonical(run.radius)
-            premises(premise, LOSSES[run.loss["kind"]][0], 0, **loss_arguments(run.loss, radius))
-
-    def theorem_of(index: str) -> str:
-        require(int(index) < len(steps), f"there is no step {index}")
-        return steps[int(index)]["theorem"]
+            if run.scaling is not None:
+                (premise,) = premises(premise, "T16", 1, **map_arguments(run.scaling))
+            premises(premise, loss_theorem(run.loss, run.scaling), 0, **loss_arguments(run.loss, run.scaling, radius))
 
     def check_rate(index: str) -> bool:  # of one noiseless step; whether it may be an expansion
         kind = theorem_of(index) if theorem_of(index) in ("T22", "T23") else "C1"
@@ -1667,8 +2860,7 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             (witness,) = premises(index, "T11", 1, delta=delta)
             with_constants(witness, "T6", **of)
 
-    for i, step in enumerate(steps):
-        require(all(int(premise) < i for premise in step["premises"]), f"step {i}: a premise is not an earlier step")
+    proof.check_order()
     for request, claim in enumerate(claims):
         epochs, every = phase_epochs(run, request), range(request + 2)
         start, string, bound = implied_start(run, request), None, claim["bound"]
@@ -1715,8 +2907,102 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             for key, leading in (("learned", int(epochs[0] > 0)), ("released", sum(map(bool, epochs)))):
                 (timeline,) = premises(claim[key], "T1", 1, phases=str(leading))
                 check_timeline(timeline, start, request, every)
-    unused = sorted(set(range(len(steps))) - used)
-    require(not unused, f"step {unused[0] if unused else ''}: nothing refers to it")
+    proof.check_use()
+
+
+def check_training_arguments(run: Training, steps: list[dict[str, Any]], claim: dict[str, Any]) -> None:
+    """Every step has the arguments and premises that a training run implies. Free are orders, T20's share of δ, and
+    what the producer's grid was (any grid will do)."""
+    proof, delta = Proof(steps, set()), canonical(run.delta)
+    premises = proof.premises
+    proof.check_order()
+    own, every = list(run.own), [*run.own, *run.others]
+    bound, lower, renyi = claim["bound"], claim["lower"], claim["renyi"]
+
+    def check_delta(index: str, share: Fraction) -> None:
+        found = Fraction(steps[int(index)]["args"]["grid"]["delta"])
+        require(found == share, f"step {index} (loss_distribution): delta is not what the run implies")
+
+    if run.gaussian:
+        (composed,) = premises(bound, "T11", 1, delta=delta)
+        if run.disjoint:
+            parts = premises(composed, "T7", len(own) + bool(run.others))
+            for part, stage in zip(parts, own, strict=False):
+                of = {"noise_multiplier": stage["noise_multiplier"], "epochs": stage["steps"]}
+                premises(part, "T20d", 0, **of, neighbours=run.neighbours)
+            for part in parts[len(own) :]:
+                premises(part, "T20f", 0, releases=list(run.others), neighbours=run.neighbours)
+        else:
+            premises(composed, "T20f", 0, releases=every, neighbours=run.neighbours)
+        if lower is not None:
+            (witness,) = premises(lower, "T11", 1, delta=delta)
+            premises(witness, "T20l", 0, releases=own, neighbours=run.neighbours)
+        if renyi is not None:
+            require(premises(renyi, "T2", 1) == [composed], "renyi_curve: not of the releases that are bounded")
+    else:
+        distribution, share = bound, run.delta
+        if run.cut is not None:
+            samples, cap = map(str, run.cut)
+            (distribution,) = premises(bound, "T20", 1, releases=own, samples=samples, max_batch_size=cap)
+            share -= Fraction(steps[int(bound)]["args"]["budget"])
+        premises(distribution, "T19", 0, releases=every, neighbours=run.pair)
+        check_delta(distribution, share)
+        if lower is not None:
+            premises(lower, "T19l", 0, releases=own, neighbours=run.pair)
+            check_delta(lower, run.delta)
+        if renyi is not None:
+            require(not run.can_be_cut, "subsampled_renyi: no statement about batches that are cut")
+            premises(renyi, "T18", 0, releases=every, neighbours=run.pair)
+    at, momentum = claim["sensitivity"], run.momentum
+    placed = [("inner", momentum["inner_beta"], momentum["inner_window"])] * (momentum["inner_window"] != "1")
+    placed += [("outer", momentum["outer"], None)] * (momentum["outer"] != "0")
+    for placement, beta, window in reversed(placed):
+        (at,) = premises(at, "T15", 1, placement=placement, beta=beta, window=window)
+    limit = run.scaling["gradient_norm_bound"]
+    known = {} if limit is None else {"gradient_norm_bound": limit}
+    premises(at, "T14" if limit is None else "T14g", 0, **map_arguments(run.scaling), **known)
+    proof.check_use()
+
+
+def conclude_sampled(step: dict[str, Any], given: list[Any], name: str, cut: tuple[int, int] | None) -> Any:
+    """`conclude` for T18 to T20: returns the stated ε, or (of T19l) whether it was confirmed to be a lower bound."""
+    args, concludes = step["args"], step["concludes"]
+    if step["theorem"] == "T18":
+        orders, uppers = [int(x) for x in args["orders"]], [Fraction(x) for x in concludes["renyi"]]
+        require(all(x < y for x, y in pairwise(orders)), f"{name}: orders must ascend")
+        require(len(orders) == len(uppers), f"{name}: needs one bound for each order")
+        require(len(orders) <= MAX_ORDERS, f"{name}: more than {MAX_ORDERS} orders")
+        schedule = read_schedule(args["releases"], args["neighbours"])
+        for order, upper in zip(orders, uppers, strict=True):
+            require(renyi_is_below(schedule, order, upper), f"{name}: the stated renyi does not follow")
+        return None
+    stated = Fraction(concludes["epsilon"])
+    if step["theorem"] == "T20":
+        budget = Fraction(args["budget"])
+        samples, cap = int(args["samples"]), int(args["max_batch_size"])
+        require(0 <= budget < 1, f"{name}: needs a budget from 0 to 1")
+        require(stated >= given[0], f"{name}: the stated epsilon does not follow")  # a larger ε needs no more of δ
+        schedule = read_schedule(args["releases"], "add-or-remove-one", (samples, cap))
+        fits = decide(lambda bits: truncation_charge(schedule, stated, bits) <= budget, name)
+        require(fits, f"{name}: what is cut costs more than the budget")
+        return stated
+    delta = Fraction(args["grid"]["delta"])
+    require(0 < delta < 1, f"{name}: needs delta strictly between 0 and 1")
+    if step["theorem"] == "T19":
+        check_subsampled(read_schedule(args["releases"], args["neighbours"]), stated, delta)
+        return stated
+    schedule = read_schedule(args["releases"], args["neighbours"], cut)
+    if stated == 0:
+        return True
+    try:
+        check_lower(schedule, stated, delta)
+    except DoesNotFollow:
+        try:
+            check_subsampled(schedule, stated, delta)
+        except DoesNotFollow:  # neither shown nor refuted
+            return False
+        raise DoesNotFollow(f"{name}: the stated epsilon does not follow") from None
+    return True
 
 
 def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> Any:
@@ -1743,6 +3029,30 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
     match step["theorem"]:
         case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7" as theorem:
             return equal(loss_constants(theorem, args))
+        case "L1u" | "L2u" | "L3u" | "L4u" | "L5u" as theorem:
+            return equal(linear_model(theorem, args, NAMES[theorem]))
+        case "T16":
+            return equal(scaled_constants(given[0], read_scaling(args, NAMES["T16"])))
+        case "T14" | "T14g":
+            known = args.get("gradient_norm_bound")
+            found = sensitivity(read_scaling(args, NAMES[step["theorem"]]), known and Fraction(known))
+            equal({"sensitivity": found[0], "attained": found[1]})
+            return found
+        case "T15":
+            check_momentum(args)
+            equal({"sensitivity": given[0][0], "attained": given[0][1]})
+            return given[0]
+        case "T20d" | "T20f" | "T20l" as theorem:
+            if theorem == "T20d":
+                releases = [described("full", value_of("noise_multiplier"), Fraction(1), int(args["epochs"]))]
+                schedule = read_schedule(releases, args["neighbours"])
+            else:
+                schedule = read_schedule(args["releases"], args["neighbours"])
+            require(not schedule.sampled, f"{name}: needs releases of all records")
+            total, stated = schedule.mu_squared, Fraction(concludes["mu"])
+            fits = stated**2 <= total if theorem == "T20l" else total <= stated**2
+            require(fits, f"{name}: the stated mu does not follow")
+            return lambda bits: number(total, bits)
         case "C1":
             c = contraction(value_of("step_size"), value_of("strong_convexity"), value_of("smoothness"))
             return equal({"contraction": c})["contraction"]
@@ -1831,13 +3141,17 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
     return None
 
 
-def recompute(steps: list[dict[str, Any]]) -> list[Any]:
-    """Every conclusion, again, in order; returns what the steps stand for."""
+def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -> list[Any]:
+    """Every conclusion, again, in order; returns what the steps stand for. `cut`: of a training run's batches."""
     values: list[Any] = []
     for i, step in enumerate(steps):
         before = [int(premise) for premise in step["premises"]]
-        below = any(steps[j]["theorem"] == "T6" for j in before)
-        values.append(conclude(step, [values[j] for j in before], f"step {i} ({NAMES[step['theorem']]})", below))
+        given, name = [values[j] for j in before], f"step {i} ({NAMES[step['theorem']]})"
+        if step["theorem"] in ("T18", "T19", "T19l", "T20"):
+            values.append(conclude_sampled(step, given, name, cut))
+        else:
+            below = any(steps[j]["theorem"] in ("T6", "T20l") for j in before)
+            values.append(conclude(step, given, name, below))
     return values
 
 
@@ -1871,10 +3185,44 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
         "theorems": sorted({step["theorem"] for step in steps}),
         "assumptions": implied_assumptions(run, predicate["run"], {step["theorem"] for step in steps}),
     }
+    compare_displayed(predicate, expected, run.delta)
+
+
+def check_training_displayed(predicate: dict[str, Any], run: Training) -> None:
+    """The numbers on the front page of a training run are those of the proof."""
+    steps, (claim,) = predicate["proof"]["steps"], predicate["proof"]["claims"]
+
+    def concluded(index: str | None, key: str) -> Any:
+        return None if index is None else steps[int(index)]["concludes"][key]
+
+    def under(index: str | None) -> str | None:  # the one premise of a T11
+        return steps[int(index)]["premises"][0] if run.gaussian and index is not None else None
+
+    theorems = {step["theorem"] for step in steps}
+    curve = None if claim["renyi"] is None else steps[int(claim["renyi"])]
+    pairs = [] if curve is None else zip(curve["args"]["orders"], curve["concludes"]["renyi"], strict=False)
+    expected = {
+        "epsilon": {
+            "lower": concluded(claim["lower"], "epsilon"),
+            "upper": concluded(claim["bound"], "epsilon"),
+            "target": predicate["run"]["target"]["epsilon"],
+        },
+        "mu": {"lower": concluded(under(claim["lower"]), "mu"), "upper": concluded(under(claim["bound"]), "mu")},
+        "wasserstein": {"learned": None, "released": None},
+        "renyi": [{"order": order, "upper": upper} for order, upper in pairs],
+        "requests": [],
+        "theorems": sorted(theorems),
+        "assumptions": training_assumptions(run, theorems),
+    }
+    compare_displayed(predicate, expected, run.delta)
+
+
+def compare_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta: Fraction) -> None:
+    """The front page says this, and δ rounded up; no lower bound is above its upper bound."""
     for key, value in expected.items():
         require(predicate[key] == value, f"{key}: not what the proof and the run say")
     shown = Fraction(predicate["delta"])
-    require(run.delta <= shown <= run.delta * (1 + Fraction(1, 10**11)), "delta: not rounded up to twelve digits")
+    require(delta <= shown <= delta * (1 + Fraction(1, 10**11)), "delta: not rounded up to twelve digits")
     for key in ("epsilon", "mu"):
         low, high = predicate[key]["lower"], predicate[key]["upper"]
         require(low is None or Fraction(low) <= Fraction(high), f"{key}: the lower bound exceeds the upper bound")
@@ -1899,6 +3247,30 @@ def check_verdict(predicate: dict[str, Any], run: Run, values: list[Any]) -> Non
     require(predicate["verdict"] == implied, f"the verdict is {implied}, not {predicate['verdict']}")
     beyond = any(claim["lower"] is not None and epsilon(claim["lower"]) > run.target for claim in claims)
     require(predicate["out_of_reach"] is beyond, f"out_of_reach is {str(beyond).lower()}")
+
+
+def check_training_verdict(predicate: dict[str, Any], run: Training) -> None:
+    """CERTIFIED where the bound meets the target, and only there. How much of a miss is the bound's fault is not
+    looked into: NOT_CERTIFIED and INDETERMINATE are both accepted."""
+    epsilon, verdict = predicate["epsilon"], predicate["verdict"]
+    met = Fraction(epsilon["upper"]) <= run.target
+    implied = "CERTIFIED" if met else "NOT_CERTIFIED or INDETERMINATE"
+    require((verdict == "CERTIFIED") == met, f"the verdict is {implied}, not {verdict}")
+    beyond = epsilon["lower"] is not None and Fraction(epsilon["lower"]) > run.target
+    require(predicate["out_of_reach"] is beyond, f"out_of_reach is {str(beyond).lower()}")
+
+
+def training_sentence(predicate: dict[str, Any], run: Training, confirmed: bool) -> str:
+    """The claim about a training run in words."""
+    epsilon, mu = predicate["epsilon"], predicate["mu"]["upper"]
+    low = "" if epsilon["lower"] is None else f" (no bound below {epsilon['lower']} holds for every such run)"
+    low = low if confirmed else f" (the lower bound, {epsilon['lower']}, was not verified)"
+    what = f"After training, all {run.sums} noisy sums together" if run.sums > 1 else "After training, the noisy sum"
+    what += f" ({run.sampling} batches)" + f" and {len(run.others)} other releases" * bool(run.others)
+    shown = f"epsilon <= {epsilon['upper']}{low} at delta = {predicate['delta']}" + f", and {mu}-GDP" * bool(mu)
+    reach = " The target is out of reach: not certifiable for this schedule." * bool(predicate["out_of_reach"])
+    verdict = f"{predicate['verdict']}: {what}, compared with data that differ in one record ({run.neighbours}),"
+    return f"{verdict} have {shown}; the target is epsilon = {epsilon['target']}.{reach * confirmed}"
 
 
 def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
@@ -1932,6 +3304,17 @@ def numbered(log: list[str], index: int, name: str) -> Iterator[None]:
     log.append(f"{index} {name:<16} ok")
 
 
+def worst_claim(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]]) -> int:
+    """The request with the largest bound, the first of equals."""
+    require(len(claims) == len(run.sizes), "proof.claims: needs one entry for each request")
+    for claim in claims:
+        index = int(claim["bound"])
+        bounds_epsilon = index < len(steps) and steps[index]["theorem"] in ("T11", "T9", "T24")
+        require(bounds_epsilon, "proof.claims: bound must be a T11, T9 or T24 step")
+    bounds = [Fraction(steps[int(claim["bound"])]["concludes"]["epsilon"]) for claim in claims]
+    return bounds.index(max(bounds))
+
+
 def verify(data: bytes, digest: str | None = None) -> Report:
     """Verify the bytes of a certificate; `digest` is the SHA-256 that its run must have, if known beforehand."""
     log: list[str] = []
@@ -1957,9 +3340,13 @@ def verify(data: bytes, digest: str | None = None) -> Report:
         check_shape(statement, STATEMENT, "payload")
         predicate = statement["predicate"]
         canonical_run, steps, claims = predicate["run"], predicate["proof"]["steps"], predicate["proof"]["claims"]
-        lengths = {len(canonical_run["requests"]["sizes"]), len(canonical_run["mechanism"]["unlearning_epochs"])}
-        if len(lengths) != 1 or 0 in lengths:
-            raise Malformed("run: unlearning_epochs needs one entry for each entry of requests.sizes")
+        training = canonical_run["mechanism"]["kind"] in TRAINING
+        if any(("sensitivity" in claim) != training for claim in claims):
+            raise Malformed("proof.claims: sensitivity belongs to training runs")
+        if not training:
+            lengths = {len(canonical_run["requests"]["sizes"]), len(canonical_run["mechanism"]["unlearning_epochs"])}
+            if len(lengths) != 1 or 0 in lengths:
+                raise Malformed("run: unlearning_epochs needs one entry for each entry of requests.sizes")
     with numbered(log, 4, "subject"):
         text = json.dumps(canonical_run, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         subject = hashlib.sha256(text.encode()).hexdigest()
@@ -1968,27 +3355,35 @@ def verify(data: bytes, digest: str | None = None) -> Report:
         if digest not in (None, subject):
             raise Mismatch("the run does not have the digest given with --digest")
     with numbered(log, 5, "side conditions"):
-        run = read_run(canonical_run)
-        require(len(claims) == len(run.sizes), "proof.claims: needs one entry for each request")
-        for claim in claims:
-            index = int(claim["bound"])
-            bounds_epsilon = index < len(steps) and steps[index]["theorem"] in ("T11", "T9", "T24")
-            require(bounds_epsilon, "proof.claims: bound must be a T11, T9 or T24 step")
-        bounds = [Fraction(steps[int(claim["bound"])]["concludes"]["epsilon"]) for claim in claims]
-        worst = bounds.index(max(bounds))
-        check_arguments(run, steps, claims, worst)
+        if training:
+            run = read_training(canonical_run)
+            require(len(claims) == 1, "proof.claims: needs one entry")
+            check_training_arguments(run, steps, claims[0])
+        else:
+            run = read_run(canonical_run)
+            worst = worst_claim(run, steps, claims)
+            check_arguments(run, steps, claims, worst)
     with numbered(log, 6, "recomputation"):
-        check_displayed(predicate, run, worst)
-        values = recompute(steps)
+        if training:
+            check_training_displayed(predicate, run)
+        else:
+            check_displayed(predicate, run, worst)
+        values = recompute(steps, run.cut if training else None)
+    confirmed = not any(step["theorem"] == "T19l" and values[i] is False for i, step in enumerate(steps))
+    log[-1] += "" if confirmed else " (lower bound not verified)"
     with numbered(log, 7, "target"):
-        check_verdict(predicate, run, values)
+        if training:
+            check_training_verdict(predicate, run)
+        else:
+            check_verdict(predicate, run, values)
     with numbered(log, 8, "expiry"):
         pass  # the format has no expiry date yet
     log[-1] += " (no expiry date)"
     verdict = predicate["verdict"]
     exit_code = {"CERTIFIED": 0, "NOT_CERTIFIED": 1, "INDETERMINATE": 3}[verdict]
     assumptions = tuple((a["id"], a["status"], a["text"]) for a in predicate["assumptions"])
-    return Report(exit_code, verdict, subject, signed, tuple(log), claim_sentence(predicate, run), assumptions)
+    claim = training_sentence(predicate, run, confirmed) if training else claim_sentence(predicate, run)
+    return Report(exit_code, verdict, subject, signed, tuple(log), claim, assumptions)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -9,12 +9,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import Any, NoReturn
 
 from certify.errors import Exit, OutOfReach, UsageError
 from certify.files import output_directory
 
 MOST_CHARACTERS = 500  # of a line on stderr
+PATIENCE = 2  # seconds before a progress bar shows
 RUN_HELP = "run file (TOML); its keys are in docs/run-file.md"
 EXIT_CODES = """exit codes:
   0  certified, verified
@@ -53,14 +55,32 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
-    made = command("certify", _certify, "decide whether a run meets its target, and bound what it does meet")
-    made.add_argument("file", metavar="RUN.toml", help=RUN_HELP)
+    made = command(
+        "certify",
+        _certify,
+        "decide whether a run meets its target, and bound what it does meet",
+        "With --from: what ε has a run that another accountant recorded, and is the ε that it printed above the truth?",
+    )
+    made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; with --from that record")
     made.add_argument("-o", "--output", metavar="DIR", help="write DIR/certificate.json (whatever the verdict)")
     made.add_argument("--format", choices=("text", "json", "junit"), default="text", help="what stdout gets")
+    # The choices are those of certify.peers.FORMATS, which is loaded only when asked for.
+    made.add_argument(
+        "--from",
+        dest="written_by",
+        choices=("opacus", "dp-accounting", "triples"),
+        help="who wrote FILE: opacus (JSON of state_dict(), or its history), dp-accounting (the text of a DpEvent), "
+        "triples (rows of noise multiplier, sample rate, steps)",
+    )
+    made.add_argument("--delta", metavar="D", type=_exact, help="δ, a decimal or p/q; goes with --from")
+    made.add_argument("--epsilon", metavar="E", type=_exact, help="the ε that was printed, to be judged; with --from")
 
     made = command("calibrate", _calibrate, "find the value that meets the target, rounded to the safe side")
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; the tuned key may be absent")
-    tunable = "noise_std (the default), unlearning_epochs, epochs, batch_size, radius or step_size"
+    tunable = (
+        "noise_std (the default), unlearning_epochs, epochs, batch_size, radius or step_size; of a training run "
+        "noise_multiplier, steps, epochs, sample_rate or batch_size"
+    )
     made.add_argument("--tune", metavar="PARAMETER", default="noise_std", help=tunable)
     made.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")
 
@@ -91,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--lower", action="store_true", help="explain the lower bound instead (its derivation alone)")
     made.add_argument("--brief", action="store_true", help="the derivation alone: no limits, sensitivities, shares")
     made.add_argument("--request", type=int, metavar="R", help="the request, counted from 1 (default: the worst)")
+    pictures = "write DIR/scaling.png, of a run that scales gradients; of another, its taut string: DIR/string.png"
+    made.add_argument("-o", "--output", metavar="DIR", help=pictures)
 
     made = command(
         "verify",
@@ -113,6 +135,15 @@ def _wholes(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"got {text!r}; write whole numbers with commas in between") from None
 
 
+def _exact(text: str) -> Fraction:
+    from accountant.exact import exact
+
+    try:
+        return exact(text, "value")
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem).removeprefix("value: ")) from None
+
+
 def _print(text: str) -> None:
     """Text to stdout; the verdict in colour where the terminal has it (rich respects NO_COLOR)."""
     from rich.console import Console
@@ -132,24 +163,30 @@ def _print_json(value: Any) -> None:
 
 
 @contextmanager
-def _progress(label: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on stderr for work that takes more than two seconds; none when stderr is no terminal."""
+def _progress(label: str) -> Iterator[Callable[[str, int, int], None] | None]:
+    """A bar on stderr for work that takes longer than PATIENCE; none when stderr is no terminal. It is told what is
+    being done, how much of it is done, and of how much (0: unknown, and the bar only moves)."""
     if not sys.stderr.isatty():
         yield None
         return
-    import time
+    from threading import Timer
 
     from rich.console import Console
     from rich.progress import Progress
 
-    started = time.monotonic()
-    with Progress(console=Console(stderr=True), transient=True, disable=False) as bar:
-        task = bar.add_task(label, visible=False)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, visible=False, total=None)
+        timer = Timer(PATIENCE, bar.update, (task,), {"visible": True})
+        timer.daemon = True
+        timer.start()
 
-        def advance(done: int, of: int) -> None:
-            bar.update(task, completed=done, total=of, visible=time.monotonic() - started > 2)
+        def advance(what: str, done: int, of: int) -> None:
+            bar.update(task, description=what, completed=done, total=of or None)
 
-        yield advance
+        try:
+            yield advance
+        finally:
+            timer.cancel()
 
 
 def _certify(arguments: argparse.Namespace) -> int:
@@ -158,6 +195,10 @@ def _certify(arguments: argparse.Namespace) -> int:
     from certify.result import certify
     from certify.text import result_text
 
+    if arguments.written_by is not None:
+        return _crosscheck(arguments)
+    if arguments.delta is not None or arguments.epsilon is not None:
+        raise UsageError("--delta, --epsilon: go with --from; a run file has them in [target]")
     output = output_directory(arguments.output)
     with _progress("certify") as progress:
         result = certify(arguments.file, progress=progress)
@@ -173,11 +214,36 @@ def _certify(arguments: argparse.Namespace) -> int:
     return result.exit_code
 
 
+def _crosscheck(arguments: argparse.Namespace) -> int:
+    from certify.crosscheck import crosscheck
+
+    if arguments.delta is None:
+        raise UsageError("--delta: is missing; --from needs it")
+    if arguments.output is not None:
+        raise UsageError("-o: makes no certificate with --from; write a run file for one")
+    if arguments.format == "junit":
+        raise UsageError("--format: junit does not go with --from; write text or json")
+    with _progress("certify") as progress:
+        found = crosscheck(
+            arguments.file,
+            written_by=arguments.written_by,
+            delta=arguments.delta,
+            printed=arguments.epsilon,
+            progress=progress,
+        )
+    if arguments.format == "json":
+        _print_json(found.as_json())
+    else:
+        _print(found.text())
+    return found.exit_code
+
+
 def _calibrate(arguments: argparse.Namespace) -> int:
     from certify.calibration import calibrate
     from certify.text import calibration_text
 
-    found = calibrate(arguments.file, tune=arguments.tune)
+    with _progress("calibrate") as progress:
+        found = calibrate(arguments.file, tune=arguments.tune, progress=progress)
     if arguments.format == "json":
         _print_json(found.as_json())
     else:
@@ -189,7 +255,8 @@ def _compare(arguments: argparse.Namespace) -> int:
     from certify.comparison import compare
     from certify.text import comparison_text
 
-    found = compare(arguments.file)
+    with _progress("compare") as progress:
+        found = compare(arguments.file, progress=progress)
     if arguments.format == "json":
         _print_json(found.as_json())
     else:
@@ -207,7 +274,7 @@ def _plan(arguments: argparse.Namespace) -> int:
             arguments.file,
             batch_sizes=arguments.batch_sizes,
             unlearning_epochs=arguments.unlearning_epochs,
-            progress=progress,
+            progress=progress and (lambda done, of: progress("plan", done, of)),
         )
     written = write_plan(found, output) if output else ()
     if arguments.format == "json":
@@ -224,8 +291,11 @@ def _explain(arguments: argparse.Namespace) -> int:
     from accountant.explain import explain
     from certify.explanation import analyse
     from certify.result import certify
+    from certify.scaling_section import ScalingSection, draw, scaling_of
 
-    result = certify(arguments.file)
+    output = output_directory(arguments.output)
+    with _progress("explain") as progress:
+        result = certify(arguments.file, progress=progress)
     claim = result.worst
     if arguments.request is not None:
         if not 1 <= arguments.request <= len(result.claims):
@@ -234,16 +304,22 @@ def _explain(arguments: argparse.Namespace) -> int:
     derivation = claim.lower if arguments.lower else claim.upper
     if derivation is None:
         raise UsageError("--lower: there is no lower bound with an active projection")
-    explanation, more = explain(derivation), None
-    if not (arguments.brief or arguments.lower) and isinstance(result.run.mechanism, NoisySGD):
+    written = draw(result, claim, output) if output else None
+    parts: list[Any] = [explain(derivation)]
+    in_full = not (arguments.brief or arguments.lower)
+    if in_full and (scaling := scaling_of(result.run.mechanism)):
+        parts.append(ScalingSection(scaling))
+    if in_full and isinstance(result.run.mechanism, NoisySGD):
         request = result.claims.index(claim)
-        more = analyse(result.run.mechanism, result.run.target_delta, request, claim.upper, claim.bound)
+        parts.append(analyse(result.run.mechanism, result.run.target_delta, request, claim.upper, claim.bound))
     if arguments.format == "json":
-        _print_json(explanation.as_json() | (more.as_json() if more else {}))
+        _print_json({key: value for part in parts for key, value in part.as_json().items()})
     elif arguments.format == "latex":
-        print("\n\n".join(filter(None, (explanation.latex(), more and more.latex()))))
+        print("\n\n".join(filter(None, (part.latex() for part in parts))))
     else:
-        print("\n\n".join(filter(None, (explanation.text(), more and more.text()))))
+        print("\n\n".join(part.text() for part in parts))
+    if written:
+        print(f"wrote {written}", file=sys.stderr)
     return Exit.OK
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from accountant import Derivation, NoisySGD, derive_epsilon, derive_from_distance, derive_published, enclose
+from accountant import Derivation, NoisySGD, ScaledSGD, derive_epsilon, derive_from_distance, derive_published, enclose
 from accountant.baselines import (
     derive_descent_to_delete,
     derive_langevin,
@@ -20,9 +20,10 @@ from accountant.exact import canonical
 from certify import tuning
 from certify.calibration import check_doubles, distance_noise, published_noise, witness_noise
 from certify.errors import OutOfReach
-from certify.outcome import Result
+from certify.outcome import Progress, Result
 from certify.result import certify
 from certify.spec import Run, read_run
+from certify.training_comparison import TrainingComparison, compare_training
 
 LABELS = {
     "lower_bound": "lower bound (straight witness, T6)",
@@ -91,7 +92,9 @@ class Comparison:
         }
 
 
-def compare(source: str | Path | Mapping[str, Any]) -> Comparison:
+def compare(
+    source: str | Path | Mapping[str, Any], *, progress: Progress | None = None
+) -> Comparison | TrainingComparison:
     """Every bound that speaks about this run, on its worst request.
 
     The ε are rounded outward; the σ are doubles (`calibrate` gives a certified one).
@@ -100,8 +103,10 @@ def compare(source: str | Path | Mapping[str, Any]) -> Comparison:
         UsageError: malformed, or a run that no theorem covers.
     """
     run = source if isinstance(source, Run) else read_run(source)
+    if isinstance(run.mechanism, ScaledSGD):
+        return compare_training(run, progress)
     check_doubles(run)
-    result = certify(run)
+    result = certify(run, progress=progress)
     request = result.claims.index(result.worst)
     alone = derive_from_distance(run.mechanism, request)
     published = derive_published(run.mechanism, run.target_delta)

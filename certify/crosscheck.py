@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -18,6 +17,7 @@ from accountant.scaled_sgd import NEIGHBOURS, ScaledSGD, Stage
 from accountant.scaling import Clip
 from certify.claims import refusals
 from certify.errors import Exit, UsageError
+from certify.outcome import Progress
 from certify.peers import read_stages
 
 FINEST = Fraction(1, 100_000)
@@ -61,10 +61,10 @@ class CrossCheck:
     @property
     def looseness(self) -> tuple[float, float] | None:
         """By which factor, at least and at most, the printed ε exceeds the truth."""
-        if self.printed is None or not float(self.upper):
+        if self.printed is None or not float(self.lower):
             return None
-        most = float(self.printed) / float(self.lower) if float(self.lower) else float("inf")
-        return float(self.printed) / float(self.upper), most
+        printed = float(Fraction(self.printed))
+        return max(1.0, printed / float(self.upper)), printed / float(self.lower)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -84,16 +84,21 @@ class CrossCheck:
             "judgement": str(self.judgement),
         }
 
+    def _loose(self) -> str:
+        if self.looseness is None:
+            return ""
+        least, most = (f"{100 * (factor - 1):.3g}" for factor in self.looseness)
+        return f", by {least} to {most} %" if least != most else f", by {most} %"
+
     def text(self) -> str:
         steps = sum(stage.steps for stage in self.stages)
         lines = [
-            f"{steps} step{'s' * (steps != 1)}, {self.sampling} batches, {self.neighbours}; read from {self.written_by}",
+            f"{steps} step{'s' * (steps != 1)}, {self.sampling} batches, {self.neighbours}; "
+            f"read from {self.written_by}",
             f"the least ε that holds at δ = {self.delta} lies in [{self.lower}, {self.upper}]",
         ]
         if self.judgement is Judgement.HOLDS:
-            least, most = self.looseness or (1.0, 1.0)
-            loose = f"{100 * (least - 1):.3g} to {100 * (most - 1):.3g} %" if least > 1 else f"{100 * (most - 1):.3g} %"
-            lines.append(f"HOLDS: the printed ε = {self.printed} is above the truth, by {loose}")
+            lines.append(f"HOLDS: the printed ε = {self.printed} is above the truth{self._loose()}")
         elif self.judgement is Judgement.BELOW_THE_TRUTH:
             lines.append(f"BELOW THE TRUTH: no bound ε = {self.printed} holds; it is at least {self.lower}")
         elif self.judgement is Judgement.UNDECIDED:
@@ -107,13 +112,14 @@ def crosscheck(
     written_by: str,
     delta: Fraction,
     printed: Fraction | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> CrossCheck:
     """Bracket ε of the run in another accountant's record, and judge the ε that it printed.
 
     Args:
         written_by: "opacus", "dp-accounting" or "triples".
-        printed: that ε; the bracket is made finer until it lies outside, or memory ends.
+        printed: that ε; the bracket is made finer until it lies outside, down to a width of 1e-5, or memory ends.
+        progress: called as progress(what, 0, 0) before each long computation.
 
     Raises:
         UsageError: unreadable, or a δ or ε out of range.
@@ -130,10 +136,11 @@ def crosscheck(
         mechanism = ScaledSGD(Clip(1), stages, sampling=sampling, samples=samples)
     except InvalidMechanism as problem:
         raise UsageError(f"{path}: {problem}") from None
+    told = None if progress is None else lambda what: progress(what, 0, 0)
     width = WIDTH
     while True:
         with refusals():
-            found = derive_training(mechanism, delta, target=None, width=width, progress=progress)
+            found = derive_training(mechanism, delta, width=width, progress=told)
             lower, upper = enclose(found.lower), enclose(found.upper)
         judgement = _judge(printed, lower.lower, upper.upper)
         if judgement is not Judgement.UNDECIDED or width <= FINEST or not found.points:

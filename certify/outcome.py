@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,8 @@ from accountant import Derivation
 from certify.claims import Claim, Verdict
 from certify.errors import Exit
 from certify.spec import Run
+
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, of how much (0: unknown)
 
 EXIT_OF = {
     Verdict.CERTIFIED: Exit.OK,
@@ -23,7 +25,8 @@ class Result:
     """What `certify` found. Numbers are decimal strings rounded outward; None where there is none.
 
     The fields are those of `--format json`; `run`, `claims` and the derivations behind them are for `explain` and the
-    certificate.
+    certificate. fractional: Rényi orders of a training run that need a theorem of their own; certificates leave them
+    out.
     """
 
     verdict: Verdict
@@ -43,6 +46,7 @@ class Result:
     claims: tuple[Claim, ...] = field(repr=False)
     worst: Claim = field(repr=False)
     curve: Derivation | None = field(repr=False)
+    fractional: Derivation | None = field(repr=False, default=None)
     learned: Derivation | None = field(repr=False, default=None)
     released: Derivation | None = field(repr=False, default=None)
     sensitivity: Derivation | None = field(repr=False, default=None)
@@ -55,7 +59,7 @@ class Result:
     def roots(self) -> tuple[Derivation, ...]:
         """Every derivation that the result rests on."""
         ends = [d for claim in self.claims for d in (claim.upper, claim.lower)]
-        found = (*ends, self.curve, self.learned, self.released, self.sensitivity)
+        found = (*ends, self.curve, self.fractional, self.learned, self.released, self.sensitivity)
         return tuple(derivation for derivation in found if derivation is not None)
 
     def as_json(self) -> dict[str, Any]:

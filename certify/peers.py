@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import ast
 import csv
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from accountant.exact import canonical
+from accountant.exact import canonical, exact
 from accountant.mechanisms import InvalidMechanism
 from accountant.scaled_sgd import Stage
 from certify.errors import UsageError
@@ -45,7 +46,7 @@ def read_stages(path: str | Path, written_by: str) -> tuple[tuple[Stage, ...], s
         if written_by == "dp-accounting":
             return _events(text)
         rows = _opacus(text) if written_by == "opacus" else _triples(text)
-        return tuple(_stage(row) for row in rows), "poisson"
+        return _merged(_stage(row) for row in rows), "poisson"
     except InvalidMechanism as problem:
         raise UsageError(f"{path}: {problem}") from None
     except (ValueError, TypeError, RecursionError, SyntaxError, ArithmeticError) as problem:
@@ -55,10 +56,20 @@ def read_stages(path: str | Path, written_by: str) -> tuple[tuple[Stage, ...], s
 def _stage(row: Sequence[Any]) -> Stage:
     if not isinstance(row, Sequence) or isinstance(row, str) or len(row) != 3:
         raise ValueError(f"{row!r} is no triple of noise multiplier, sample rate and steps")
-    z, q, steps = (Fraction(str(value).strip()) for value in row)
-    if steps.denominator != 1:
-        raise InvalidMechanism("steps", f"{canonical(steps)} must be a whole number")
-    return Stage(z, q, int(steps))
+    z, q, steps = (exact(str(value)) for value in row)
+    return Stage(z, q, _whole(steps, "steps"))
+
+
+def _whole(value: Fraction, name: str) -> int:
+    if value.denominator != 1:
+        raise InvalidMechanism(name, f"{canonical(value)} must be a whole number")
+    return int(value)
+
+
+def _merged(stages: Iterable[Stage]) -> tuple[Stage, ...]:
+    """Equal stages next to each other as one."""
+    equal = itertools.groupby(stages, key=lambda stage: (stage.noise_multiplier, stage.sample_rate))
+    return tuple(Stage(z, q, sum(stage.steps for stage in group)) for (z, q), group in equal)
 
 
 def _json(text: str) -> Any:
@@ -91,16 +102,17 @@ def _triples(text: str) -> Sequence[Any]:
 
 def _events(text: str) -> tuple[tuple[Stage, ...], str]:
     """The repr of a DpEvent: calls with literal arguments, parsed and never evaluated."""
-    found = list(_walk(ast.parse(text.strip(), mode="eval").body, 1, text))
+    source = " ".join(text.split())  # one line, so that a number's place in it is its column
+    found = list(_walk(ast.parse(source, mode="eval").body, 1, source.encode()))
     ways = {way for way, _ in found if way != "full"}
     if len(ways) > 1:
         raise ValueError("Poisson sampling and sampling without replacement in one run are not composed here")
     if not found:
         raise ValueError("no noisy step in it")
-    return tuple(stage for _, stage in found), ways.pop() if ways else "full"
+    return _merged(stage for _, stage in found), ways.pop() if ways else "full"
 
 
-def _walk(node: ast.expr, count: int, text: str) -> Iterator[tuple[str, Stage]]:
+def _walk(node: ast.expr, count: int, source: bytes) -> Iterator[tuple[str, Stage]]:
     name, given = _call(node)
     match name:
         case "ComposedDpEvent":
@@ -108,17 +120,17 @@ def _walk(node: ast.expr, count: int, text: str) -> Iterator[tuple[str, Stage]]:
             if not isinstance(events, ast.List | ast.Tuple):
                 raise ValueError("the events of a ComposedDpEvent are no list")
             for event in events.elts:
-                yield from _walk(event, count, text)
+                yield from _walk(event, count, source)
         case "SelfComposedDpEvent":
-            yield from _walk(given["event"], count * int(_literal(given["count"], text)), text)
+            yield from _walk(given["event"], count * _whole(_literal(given["count"], source), "count"), source)
         case "PoissonSampledDpEvent":
-            rate = _literal(given["sampling_probability"], text)
-            yield "poisson", Stage(_gaussian(given["event"], text), rate, count)
+            rate = _literal(given["sampling_probability"], source)
+            yield "poisson", Stage(_gaussian(given["event"], source), rate, count)
         case "SampledWithoutReplacementDpEvent":
-            size, of = (int(_literal(given[key], text)) for key in ("sample_size", "source_dataset_size"))
-            yield "without-replacement", Stage(_gaussian(given["event"], text), Fraction(size, of), count)
+            size, of = (_whole(_literal(given[key], source), key) for key in ("sample_size", "source_dataset_size"))
+            yield "without-replacement", Stage(_gaussian(given["event"], source), Fraction(size, of), count)
         case "GaussianDpEvent":
-            yield "full", Stage(_gaussian(node, text), Fraction(1), count)
+            yield "full", Stage(_gaussian(node, source), Fraction(1), count)
         case "NoOpDpEvent":
             return
         case _:
@@ -147,15 +159,17 @@ def _call(node: ast.expr) -> tuple[str, dict[str, ast.expr]]:
     return name, given
 
 
-def _gaussian(node: ast.expr, text: str) -> Fraction:
+def _gaussian(node: ast.expr, source: bytes) -> Fraction:
     name, given = _call(node)
     if name != "GaussianDpEvent":
         raise ValueError(f"{name} inside a sampled event; only GaussianDpEvent is accounted for here")
-    return _literal(given["noise_multiplier"], text)
+    return _literal(given["noise_multiplier"], source)
 
 
-def _literal(node: ast.expr, text: str) -> Fraction:
-    """The number as it is written, not its double."""
+def _literal(node: ast.expr, source: bytes) -> Fraction:
+    """The number as it is written, not its double; one of numpy's too."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("float64", "int64")) and len(node.args) == 1:
+        return _literal(node.args[0], source)
     if not isinstance(node, ast.Constant) or isinstance(node.value, bool) or not isinstance(node.value, int | float):
         raise ValueError("an argument is no number")
-    return Fraction(ast.get_source_segment(text.strip(), node).replace("_", ""))
+    return exact(source[node.col_offset : node.end_col_offset].decode().replace("_", ""))

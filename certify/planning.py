@@ -19,7 +19,7 @@ from certify import tuning
 from certify.calibration import DIGITS, LEAST_NOISE, MOST_NOISE, check_doubles, least_noise
 from certify.claims import Claim, Verdict, refusals
 from certify.errors import OutOfReach, UsageError
-from certify.spec import Run, load_tables, read_run
+from certify.spec import Run, is_training, load_tables, read_run
 
 MOST_CHOICES = 6  # of batch sizes, and of epochs, unless they are given
 MOST_BATCHES = 1000  # of an epoch, unless the batch sizes are given: with more, no noise worth the name is needed
@@ -114,6 +114,11 @@ def plan(
         OutOfReach: no row can be certified.
     """
     tables = dict(source) if isinstance(source, Mapping) else load_tables(Path(source))
+    if is_training(tables):
+        raise UsageError(
+            f'mechanism.kind: "{tables["mechanism"]["kind"]}" has no unlearning to plan; '
+            "`plumbline calibrate RUN.toml --tune noise_multiplier` finds what a training run needs"
+        )
     given = False
     if isinstance(tables.get("mechanism"), Mapping):
         given = "batch_size" in tables["mechanism"]

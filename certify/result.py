@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +24,18 @@ from accountant.secret import derive_secret_renyi
 from accountant.timeline import history
 from certify.claims import DIGITS, Claim, Verdict, make_claim, worst
 from certify.fallback import describe_fallback
-from certify.outcome import Result
+from certify.outcome import Progress, Result
 from certify.spec import Run, read_run
 from certify.training_result import certify_training
 
 
-def certify(
-    source: str | Path | Mapping[str, Any] | Run, *, progress: Callable[[int, int], None] | None = None
-) -> Result:
+def certify(source: str | Path | Mapping[str, Any] | Run, *, progress: Progress | None = None) -> Result:
     """Decide whether a run meets its target, and bound what it does meet.
 
     Args:
         source: a run file, its tables as a mapping, or a `Run`.
-        progress: called as progress(done, of) after each request.
+        progress: called as progress(what, done, of) after each request, or in a training run before each long
+            computation, where `of` is 0.
 
     Raises:
         UsageError: malformed, or a run that no theorem covers.
@@ -44,12 +43,12 @@ def certify(
     """
     run = source if isinstance(source, Run) else read_run(source)
     if isinstance(run.mechanism, ScaledSGD):
-        return certify_training(run)
+        return certify_training(run, progress=progress)
     claims = []
     for request in range(len(run.mechanism.requests)):
         claims.append(make_claim(run, request))
         if progress:
-            progress(request + 1, len(run.mechanism.requests))
+            progress("certify", request + 1, len(run.mechanism.requests))
     return summarise(run, tuple(claims))
 
 

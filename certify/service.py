@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from accountant import NoisySGD
 from certify.certificate import write_certificate
 from certify.claims import Verdict
 from certify.errors import UsageError
@@ -72,6 +73,9 @@ def execute(
 
     output = output_directory(output)
     run = source if isinstance(source, Run) else read_run(source)
+    if not isinstance(run.mechanism, NoisySGD):
+        kind = run.canonical["mechanism"]["kind"]
+        raise UsageError(f'mechanism.kind: "{kind}" is certified, and not run by any learner here; run "pnsgd"')
     result = certify(run)
     if result.verdict is not Verdict.CERTIFIED:
         raise NotCertified(f"{result.verdict}: ε ≤ {result.epsilon['upper']} against ε = {result.epsilon['target']}")

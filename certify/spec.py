@@ -17,10 +17,12 @@ from pydantic import BaseModel, ValidationError
 
 from accountant import InvalidLoss, InvalidMechanism, NoisySGD, ScaledSGD
 from accountant.exact import canonical, exact
+from accountant.losses import SCALED_MODELS, Loss, ScaledLoss
+from accountant.scaling import InvalidScaling
 from certify.errors import UsageError
-from certify.tables import IN_A_BALL, LOSSES, TABLES, RunTable, TargetTable
+from certify.tables import IN_A_BALL, LOSSES, MAPS, TABLES, RunTable, TargetTable
 from certify.training_spec import make_training
-from certify.training_tables import KINDS, MAPS, TRAINING_TABLES, TrainingTable
+from certify.training_tables import KINDS, TRAINING_TABLES, TrainingTable
 
 MAX_BYTES = 1 << 20
 
@@ -67,6 +69,12 @@ def read_run(source: str | Path | Mapping[str, Any]) -> Run:
     tables = source if isinstance(source, Mapping) else load_tables(Path(source))
     _refuse_floats(tables, "")
     about_training = is_training(tables)
+    if not about_training and tables.get("momentum") is not None:
+        raise UsageError(
+            "momentum: a pnsgd run has none, for a step of position and velocity together is no contraction and "
+            "nothing bounds its hidden iterates; leave the table out, or take mechanism.kind = "
+            f"{' or '.join(map(repr, KINDS))}, which charges every step"
+        )
     try:
         table = (TrainingTable if about_training else RunTable).model_validate(_without_nulls(tables))
     except ValidationError as invalid:
@@ -165,17 +173,14 @@ def _known_keys(where: list[str], tables: Mapping[str, Any]) -> list[str]:
 
 
 def _run(table: RunTable) -> Run:
-    m, loss = table.mechanism, table.loss
+    m = table.mechanism
     try:
-        make = LOSSES[loss.kind][1]
-        domain = {"radius": m.radius} if make in IN_A_BALL else {}
-        made = make(**loss.model_dump(exclude={"kind"}), **domain)
         mechanism = NoisySGD(
             samples=m.samples,
             batch_size=m.batch_size,
             epochs=m.epochs,
             noise_std=m.noise_std,
-            loss=made,
+            loss=_loss(table),
             unlearning_epochs=tuple(m.unlearning_epochs),
             step_size=m.step_size,
             radius=m.radius,
@@ -189,9 +194,32 @@ def _run(table: RunTable) -> Run:
         )
     except InvalidMechanism as problem:
         raise UsageError(key_and_problem(problem)) from None
+    except InvalidScaling as problem:
+        raise UsageError(f"scaling.{problem}") from None
     except InvalidLoss as problem:
         raise UsageError(f"{'mechanism' if problem.key == 'radius' else 'loss'}.{problem}") from None
     return Run(mechanism, *_target(table.target, mechanism.samples), _canonical(table, mechanism))
+
+
+def _loss(table: RunTable) -> Loss:
+    """The loss, in its ball, and with its gradients scaled where [scaling] says so."""
+    loss, scaling = table.loss, table.scaling
+    make = LOSSES[loss.kind][1]
+    domain = {"radius": table.mechanism.radius} if make in IN_A_BALL else {}
+    if scaling is None:
+        return make(**loss.model_dump(exclude={"kind"}), **domain)
+    if loss.kind not in SCALED_MODELS:
+        raise UsageError(
+            f'scaling: keeps convexity for scalar linear models alone, and loss.kind = "{loss.kind}" is none; leave '
+            f"[scaling] out, or write loss.kind = {' or '.join(map(repr, SCALED_MODELS))}"
+        )
+    if loss.clip is not None:
+        raise UsageError(
+            f"loss.clip: {canonical(loss.clip)} together with [scaling]; a gradient is clipped or scaled, not both: "
+            "leave one of them out"
+        )
+    scale = MAPS[scaling.kind][1](**scaling.model_dump(exclude={"kind"}))
+    return ScaledLoss(loss.kind, scaling=scale, **loss.model_dump(exclude={"kind", "clip"}), **domain)
 
 
 def _training_run(table: TrainingTable) -> Run:

@@ -18,6 +18,7 @@ from accountant import (
     SoftmaxLoss,
 )
 from accountant.exact import MAX_CHARACTERS, canonical, exact
+from accountant.scaling import AutoS, Clip, Psac, Psasc
 
 
 def _number(value: Any) -> Fraction:
@@ -90,7 +91,8 @@ class LogisticTable(Table):
 
 class LeastSquaresTable(Table):
     kind: Literal["least-squares"] = Field(
-        description="least squares (⟨x,θ⟩ − y)²/2; the constants are derived; needs a clip, or mechanism.radius"
+        description="least squares (⟨x,θ⟩ − y)²/2; the constants are derived; needs a clip, [scaling] or "
+        "mechanism.radius"
     )
     regularization: Number = _M
     feature_norm: Number = _X
@@ -120,7 +122,8 @@ class SmoothedHingeTable(Table):
 
 class PoissonTable(Table):
     kind: Literal["poisson"] = Field(
-        description="Poisson regression exp⟨x,θ⟩ − y⟨x,θ⟩; the constants are derived; needs a clip, or mechanism.radius"
+        description="Poisson regression exp⟨x,θ⟩ − y⟨x,θ⟩; the constants are derived; needs a clip, [scaling] or "
+        "mechanism.radius"
     )
     regularization: Number = _M
     feature_norm: Number = _X
@@ -153,6 +156,33 @@ class ClippedTable(Table):
     )
     regularization: Number = _M
     clip: Number = Field(description="norm to which each record's data gradient is clipped")
+
+
+_C = Field(description="C: the norm that clipping allows; for the other maps the constant in their weight")
+
+
+class ClipTable(Table):
+    kind: Literal["clip"] = Field(description="w(x) = min(1, C/x)")
+    max_grad_norm: Number = _C
+
+
+class AutoSTable(Table):
+    kind: Literal["auto-s"] = Field(description="w(x) = C/(x + r)")
+    max_grad_norm: Number = _C
+    r: Number = Field(description="r > 0")
+
+
+class PsacTable(Table):
+    kind: Literal["psac"] = Field(description="w(x) = C/(x + r/(x + r))")
+    max_grad_norm: Number = _C
+    r: Number = Field(description="r > 0; the weight is non-monotone where r < 1")
+
+
+class PsascTable(Table):
+    kind: Literal["psasc"] = Field(description="w(x) = C/(s·x + r/(x + r))")
+    max_grad_norm: Number = _C
+    r: Number = Field(description="r > 0")
+    s: Number = Field(description="s > 0; the weight is non-monotone where r·s < 1")
 
 
 class RequestsTable(Table):
@@ -197,6 +227,7 @@ class RunTable(Table):
         | ClippedTable,
         Field(discriminator="kind"),
     ]
+    scaling: Annotated[ClipTable | AutoSTable | PsacTable | PsascTable, Field(discriminator="kind")] | None = None
     requests: RequestsTable = RequestsTable()
     target: TargetTable
     threat: ThreatTable = ThreatTable()
@@ -214,10 +245,17 @@ LOSSES = {
     "clipped": (ClippedTable, ClippedLoss),
 }
 IN_A_BALL = (LeastSquaresLoss, PoissonLoss)  # the losses whose constants depend on the mechanism's radius
+MAPS = {
+    "clip": (ClipTable, Clip),
+    "auto-s": (AutoSTable, AutoS),
+    "psac": (PsacTable, Psac),
+    "psasc": (PsascTable, Psasc),
+}
 
 TABLES: dict[str, tuple[type[Table], ...]] = {
     "mechanism": (MechanismTable,),
     "loss": tuple(table for table, _ in LOSSES.values()),
+    "scaling": tuple(table for table, _ in MAPS.values()),
     "requests": (RequestsTable,),
     "target": (TargetTable,),
     "threat": (ThreatTable,),

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from accountant import ScaledSGD
-from accountant.exact import decimal
+from accountant.exact import decimal, round_decimal
 from certify.calibration import Calibration
-from certify.claims import Verdict
+from certify.claims import DIGITS, Verdict
 from certify.comparison import Comparison
 from certify.outcome import Result
 from certify.planning import Plan
+from certify.training_comparison import TrainingComparison
 
 MEANING = {
     Verdict.CERTIFIED: "the bound is proved to meet the target",
@@ -64,11 +65,16 @@ def _training(result: Result) -> Iterator[tuple[str, str]]:
     """What the learner needs to know: Δ, and the noise on the sum."""
     mechanism, sensitivity = result.run.mechanism, result.sensitivity.glance
     norm = Fraction(sensitivity.norm)
-    yield "sensitivity Δ", f"{'' if sensitivity.attained else 'below '}{decimal(norm)} (one record more or less)"
-    noises = dict.fromkeys(decimal(stage.noise_multiplier * norm) for stage in mechanism.stages)
+    yield "sensitivity Δ", f"{'' if sensitivity.attained else 'below '}{_above(norm)} (one record more or less)"
+    noises = dict.fromkeys(_above(stage.noise_multiplier * norm) for stage in mechanism.stages)
     yield "noise std of the sum", ", then ".join(noises)
     if not mechanism.scaling.monotone:
         yield "scaling", "non-monotone (r·s < 1): reported; the bound does not need it"
+
+
+def _above(value: Fraction) -> str:
+    """Twelve digits, rounded up where there are more: too much noise is safe."""
+    return decimal(round_decimal(value, DIGITS, up=True))
 
 
 def _subject(result: Result) -> str:
@@ -154,8 +160,10 @@ def _needed(needed: str | list[int] | None, ours: str | int | list[int]) -> str:
     return f"needs {needed} ({float(needed) / float(ours):.4g} times as much)"
 
 
-def comparison_text(comparison: Comparison) -> str:
+def comparison_text(comparison: Comparison | TrainingComparison) -> str:
     """One line for each bound: its ε here, and the noise that it needs for the target."""
+    if isinstance(comparison, TrainingComparison):
+        return _training_comparison(comparison)
     result = comparison.result
     target = result.epsilon["target"]
     head = ("bound", "ε at this σ", f"σ for ε = {target}", "times ours")
@@ -170,13 +178,29 @@ def comparison_text(comparison: Comparison) -> str:
                 "–" if ratio is None else f"{ratio:.4g}",
             )
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines.insert(1, "  ".join("─" * width for width in widths))
+    lines = _columns(rows)
     note = "ε rounded outward; σ in floats (calibrate certifies one)."
     if not all(row.same_noise for row in comparison.rows):
         note += "\nDescent-to-delete's σ is noise added once, to the output: no multiple of ours."
     return "\n".join([f"δ = {result.delta}, worst request and batch position", "", *lines, "", note])
+
+
+def _training_comparison(comparison: TrainingComparison) -> str:
+    result = comparison.result
+    head = ("bound", "ε at this z", f"z for ε = {result.epsilon['target']}", "times ours")
+    lines = _columns([head, *comparison.table()])
+    notes = ["ε rounded outward; z in doubles (calibrate certifies one)."]
+    if len(result.run.mechanism.stages) > 1:
+        notes.append("z is that of the first stage; the others' are taken in proportion.")
+    return "\n".join([f"δ = {result.delta}, {_subject(result)}", "", *lines, "", *notes])
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """A table whose first row is its heading."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines.insert(1, "  ".join("─" * width for width in widths))
+    return lines
 
 
 def plan_text(plan: Plan) -> str:

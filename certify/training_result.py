@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 
 from accountant import ASSUMPTIONS, Derivation, enclose, enclose_all
@@ -11,26 +10,26 @@ from accountant.exact import canonical, decimal, round_decimal
 from accountant.quantities import GaussianWitness
 from accountant.scaled_sgd import ScaledSGD
 from certify.claims import DIGITS, Claim, refusals
-from certify.outcome import Result
+from certify.outcome import Progress, Result
 from certify.spec import Run
-
-Progress = Callable[[str], None]
 
 
 def certify_training(run: Run, *, width: Fraction | None = None, progress: Progress | None = None) -> Result:
     """Decide whether a run meets its target, and bound what it does meet.
 
     Args:
-        width: of the bracket, relative; default 1e-3, finer where the target lies in it.
-        progress: called with a line before each long computation.
+        width: of the bracket, relative; by default 1e-3, and finer where the target lies in it.
+        progress: called as progress(what, 0, 0) before each long computation.
 
     Raises:
         UsageError: a run that no theorem covers.
         Indeterminate: a side condition cannot be decided.
     """
     with refusals():
-        more = {} if width is None else {"width": width}
-        found = derive_training(run.mechanism, run.target_delta, target=run.target_epsilon, progress=progress, **more)
+        more = {"target": run.target_epsilon} if width is None else {"width": width}
+        if progress is not None:
+            more["progress"] = lambda what: progress(what, 0, 0)
+        found = derive_training(run.mechanism, run.target_delta, **more)
         claim = Claim(
             size=1,
             epochs=0,
@@ -46,7 +45,7 @@ def certify_training(run: Run, *, width: Fraction | None = None, progress: Progr
 
 def _summarise(run: Run, claim: Claim, found: Training) -> Result:
     target = run.target_epsilon
-    roots = [found.sensitivity, found.upper, found.lower, *([found.curve] if found.curve else [])]
+    roots = [d for d in (found.sensitivity, found.upper, found.lower, found.curve, found.fractional) if d is not None]
     return Result(
         verdict=claim.verdict(target),
         out_of_reach=claim.out_of_reach(target),
@@ -58,12 +57,7 @@ def _summarise(run: Run, claim: Claim, found: Training) -> Result:
         delta=decimal(round_decimal(run.target_delta, DIGITS, up=True), DIGITS),
         mu=_mu(found),
         wasserstein={"learned": None, "released": None},
-        renyi=()
-        if found.curve is None
-        else tuple(
-            {"order": canonical(order), "upper": value.above()}
-            for order, value in zip(RENYI_ORDERS, enclose_all(found.curve), strict=True)
-        ),
+        renyi=_renyi(found),
         requests=(),
         theorems=tuple(sorted({node.theorem.id for root in roots for node in root.nodes()})),
         assumptions=tuple(assumptions(run.mechanism, roots)),
@@ -74,8 +68,17 @@ def _summarise(run: Run, claim: Claim, found: Training) -> Result:
         claims=(claim,),
         worst=claim,
         curve=found.curve,
+        fractional=found.fractional,
         sensitivity=found.sensitivity,
     )
+
+
+def _renyi(found: Training) -> tuple[dict[str, str], ...]:
+    """Every order, ascending; none where there is no curve."""
+    curves = [curve for curve in (found.fractional, found.curve) if curve is not None]
+    values = [value.above() for curve in curves for value in enclose_all(curve)]
+    orders = RENYI_ORDERS if values else ()
+    return tuple({"order": canonical(order), "upper": value} for order, value in zip(orders, values, strict=True))
 
 
 def _mu(found: Training) -> dict[str, str | None]:
@@ -87,7 +90,8 @@ def _mu(found: Training) -> dict[str, str | None]:
 
 def assumptions(mechanism: ScaledSGD, roots: list[Derivation]) -> list[dict[str, str]]:
     """What the bound rests on; nobody but the user can answer for it."""
-    ids = sorted({name for root in roots for name in root.assumptions} | {f"neighbours:{mechanism.neighbours}"})
+    ids = {name for root in roots for name in root.assumptions} | {f"neighbours:{mechanism.neighbours}"}
+    ids = sorted(ids - {"release:all"})  # T7's: who sees every sum sees every model
     if mechanism.others:
         ids.append("other_releases")
     return [{"id": name, "status": "attested", "text": ASSUMPTIONS[name]} for name in ids]

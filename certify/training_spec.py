@@ -8,11 +8,10 @@ from fractions import Fraction
 from accountant.exact import canonical
 from accountant.mechanisms import InvalidMechanism
 from accountant.scaled_sgd import Momentum, ScaledSGD, Stage
-from accountant.scaling import AutoS, Clip, InvalidScaling, Psac, Psasc
+from accountant.scaling import InvalidScaling
 from certify.errors import UsageError
+from certify.tables import MAPS
 from certify.training_tables import KINDS, StageTable, TrainingMechanismTable, TrainingTable
-
-_MAPS = {"clip": Clip, "auto-s": AutoS, "psac": Psac, "psasc": Psasc}
 
 
 def make_training(table: TrainingTable) -> ScaledSGD:
@@ -28,7 +27,7 @@ def make_training(table: TrainingTable) -> ScaledSGD:
             f'write "{KINDS[m.kind]}", or change mechanism.kind'
         )
     try:
-        scaling = _MAPS[table.scaling.kind](**table.scaling.model_dump(exclude={"kind", "gradient_norm_bound"}))
+        scaling = MAPS[table.scaling.kind][1](**table.scaling.model_dump(exclude={"kind", "gradient_norm_bound"}))
         stages = [_stage(m, m, "mechanism")]
         stages += [_stage(entry, m, f"stages[{i + 1}]") for i, entry in enumerate(table.stages)]
         return ScaledSGD(
@@ -59,7 +58,11 @@ def _stage(entry: TrainingMechanismTable | StageTable, base: TrainingMechanismTa
     """One stage; what it leaves out is taken from [mechanism]."""
     rate = _rate(entry, base, where)
     steps = _steps(entry, base, rate, where)
-    return Stage(entry.noise_multiplier if entry.noise_multiplier is not None else base.noise_multiplier, rate, steps)
+    noise = entry.noise_multiplier if entry.noise_multiplier is not None else base.noise_multiplier
+    try:
+        return Stage(noise, rate, steps)
+    except InvalidMechanism as problem:
+        raise UsageError(f"{where}.{problem}") from None
 
 
 def _rate(entry: TrainingMechanismTable | StageTable, base: TrainingMechanismTable, where: str) -> Fraction:

@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from certify.tables import AttestTable, Number, Table, TargetTable, Whole
+from certify.tables import (
+    AttestTable,
+    AutoSTable,
+    ClipTable,
+    Number,
+    PsacTable,
+    PsascTable,
+    Table,
+    TargetTable,
+    Whole,
+)
 
 KINDS = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its scaling map
 
@@ -31,7 +41,9 @@ class TrainingMechanismTable(Table):
     sample_rate: Number | None = Field(None, description="q, probability that a record is in the batch; or batch_size")
     batch_size: Whole | None = Field(None, description="(expected) batch size; with samples it gives q = b/n")
     steps: Whole | None = Field(None, description="number of steps; or epochs")
-    epochs: Whole | None = Field(None, description="epochs of ⌈n/b⌉ steps")
+    epochs: Whole | None = Field(
+        None, description="epochs of ⌈1/q⌉ steps; of ⌊1/q⌋ with disjoint batches, whose remainder is dropped"
+    )
     samples: Whole | None = Field(
         None, description='n, number of records; needed by batch_size, max_batch_size, "without-replacement", δ = "1/n"'
     )
@@ -46,35 +58,22 @@ class TrainingMechanismTable(Table):
     )
 
 
-_C = Field(description="C: the norm that clipping allows; for the other maps the constant in their weight")
 _G = Field(None, description="G, a known bound on every per-sample gradient's norm; makes Δ = G·w(G) smaller")
 
 
-class ClipTable(Table):
-    kind: Literal["clip"] = Field(description="w(x) = min(1, C/x)")
-    max_grad_norm: Number = _C
+class TrainingClipTable(ClipTable):
     gradient_norm_bound: Number | None = _G
 
 
-class AutoSTable(Table):
-    kind: Literal["auto-s"] = Field(description="w(x) = C/(x + r)")
-    max_grad_norm: Number = _C
-    r: Number = Field(description="r > 0")
+class TrainingAutoSTable(AutoSTable):
     gradient_norm_bound: Number | None = _G
 
 
-class PsacTable(Table):
-    kind: Literal["psac"] = Field(description="w(x) = C/(x + r/(x + r))")
-    max_grad_norm: Number = _C
-    r: Number = Field(description="r > 0; the weight is non-monotone where r < 1")
+class TrainingPsacTable(PsacTable):
     gradient_norm_bound: Number | None = _G
 
 
-class PsascTable(Table):
-    kind: Literal["psasc"] = Field(description="w(x) = C/(s·x + r/(x + r))")
-    max_grad_norm: Number = _C
-    r: Number = Field(description="r > 0")
-    s: Number = Field(description="s > 0; the weight is non-monotone where r·s < 1")
+class TrainingPsascTable(PsascTable):
     gradient_norm_bound: Number | None = _G
 
 
@@ -112,8 +111,9 @@ class TrainingThreatTable(Table):
     )
 
 
-MAPS = tuple(KINDS.values())
-ScalingTable = Annotated[ClipTable | AutoSTable | PsacTable | PsascTable, Field(discriminator="kind")]
+ScalingTable = Annotated[
+    TrainingClipTable | TrainingAutoSTable | TrainingPsacTable | TrainingPsascTable, Field(discriminator="kind")
+]
 
 
 class TrainingTable(Table):
@@ -131,7 +131,7 @@ class TrainingTable(Table):
 
 TRAINING_TABLES: dict[str, tuple[type[Table], ...]] = {
     "mechanism": (TrainingMechanismTable,),
-    "scaling": (ClipTable, AutoSTable, PsacTable, PsascTable),
+    "scaling": (TrainingClipTable, TrainingAutoSTable, TrainingPsacTable, TrainingPsascTable),
     "momentum": (MomentumTable,),
     "stages": (StageTable,),
     "releases": (ReleaseTable,),

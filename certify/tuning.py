@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -164,7 +165,10 @@ def _largest(run: Run, name: str, grid: np.ndarray, end: float | None = None) ->
     """The largest value on the grid that meets the target, then bisection up to the next, which does not."""
 
     def good(value: float) -> bool:
-        return all_meet(replace(run.mechanism, **{name: Fraction(value)}), run)
+        changed: dict[str, Any] = {name: Fraction(value)}
+        if name == "radius" and getattr(run.mechanism.loss, "radius", None) is not None:
+            changed["loss"] = replace(run.mechanism.loss, radius=Fraction(value))
+        return all_meet(replace(run.mechanism, **changed), run)
 
     points = [float(x) for x in grid]
     at = next((i for i in range(len(points) - 1, -1, -1) if good(points[i])), None)

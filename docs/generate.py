@@ -17,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -25,10 +26,20 @@ sys.path.insert(0, str(ROOT))
 
 from accountant.exact import canonical  # noqa: E402
 from accountant.kernel import ASSUMPTIONS, THEOREMS, Theorem  # noqa: E402
-from certify.tables import TABLES  # noqa: E402
+from accountant.losses import SCALED_MODELS  # noqa: E402
+from certify.tables import TABLES, RunTable  # noqa: E402
+from certify.training_tables import KINDS, TRAINING_TABLES, TrainingTable  # noqa: E402
 
 NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code, then run `python docs/generate.py`. -->"
 VECTORS = Path("tests/vectors/reject/theorems")
+RELATIVES = "DP-SGD and its relatives"
+INTRODUCTIONS = {
+    "scaling": "Optional: a map that scales each record's data gradient by w of its norm x, before the batch's mean is "
+    "taken; the regulariser is added afterwards. It keeps a scalar linear model convex, so it goes with "
+    f"{', '.join(f'`{kind}`' for kind in SCALED_MODELS)} (without `clip`). L and M are those of the scaled loss, in "
+    '`"1/L"` too.'
+}
+Tables = dict[str, tuple[type[BaseModel], ...]]
 
 FAMILIES = {
     "Losses and steps": ("L1", "L2", "L3", "L4", "L5", "L6", "L7", "C1", "C2", "T22", "T23"),
@@ -36,7 +47,7 @@ FAMILIES = {
     "Timelines and distances": ("T10", "T1", "T1a"),
     "From distance and noise to μ": ("T3", "T5", "T4", "T4a", "T7", "T8"),
     "From μ to Rényi divergences and ε": ("T2", "T11", "T12", "T9", "T9r", "T24"),
-    "Sampled batches": ("T18", "T18f", "T19", "T20", "T20d", "T19l"),
+    "Sampled batches": ("T18", "T18f", "T19", "T20", "T20d", "T20f", "T19l", "T20l"),
     "Lower bounds": ("T6", "T6c", "T6m"),
     "Published bounds": ("P1", "P1f", "P1s", "P2", "P3", "P3s", "T23p"),
 }
@@ -199,6 +210,7 @@ def default_of(field: FieldInfo) -> str:
 
 
 def run_file_page() -> str:
+    kinds = " or ".join(f'`"{kind}"`' for kind in KINDS)
     lines = [
         "# The run file",
         "",
@@ -208,30 +220,46 @@ def run_file_page() -> str:
         "and nothing else is evaluated. An unknown key, NaN, infinity or a value out of range is refused in one line "
         "that names the key, the value and the fix (exit 2).",
         "",
-    ]
-    required = [name for name, field in _run_table().model_fields.items() if field.is_required()]
-    lines += [
-        "Tables: " + ", ".join(f"[`[{n}]`](#{n})" + ("" if n in required else " (optional)") for n in TABLES) + ".",
+        f'`mechanism.kind` decides which tables there are: those of `"pnsgd"` come first, then those of {kinds}.',
         "",
+        *contents(TABLES, RunTable, ""),
     ]
     for name, choices in TABLES.items():
-        lines += [f"## {name}", ""]
-        for choice in choices:
-            if len(choices) > 1:
-                (tag,) = typing.get_args(choice.model_fields["kind"].annotation)
-                lines += [f'### kind = "{tag}"', ""]
-            rows = (
-                (f"`{key}`", kind_of(field.rebuild_annotation()), default_of(field), field.description or "")
-                for key, field in choice.model_fields.items()
-            )
-            lines += [*table(("key", "type", "default", "meaning"), rows), ""]
+        lines += keys(name, choices, "##", "")
+    lines += [f"## {RELATIVES}", "", f"`mechanism.kind` = {kinds}; each with its own scaling map.", ""]
+    lines += contents(TRAINING_TABLES, TrainingTable, f" ({RELATIVES})")
+    for name, choices in TRAINING_TABLES.items():
+        lines += keys(name, choices, "###", f" ({RELATIVES})")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _run_table() -> Any:
-    from certify.tables import RunTable
+def contents(tables: Tables, whole: type[BaseModel], part: str) -> list[str]:
+    """One line that names a run file's tables; `part` ends their headings."""
+    links = []
+    for name in tables:
+        shown = f"[[{name}]]" if typing.get_origin(whole.model_fields[name].annotation) is list else f"[{name}]"
+        optional = "" if whole.model_fields[name].is_required() else " (optional)"
+        links.append(f"[`{shown}`](#{anchor(name + part)}){optional}")
+    return ["Tables: " + ", ".join(links) + ".", ""]
 
-    return RunTable
+
+def keys(name: str, choices: tuple[type[BaseModel], ...], level: str, part: str) -> list[str]:
+    """The section on one table: its keys, for each kind that it comes in."""
+    lines = [f"{level} {name}{part}", ""]
+    if not part and name in INTRODUCTIONS:
+        lines += [INTRODUCTIONS[name], ""]
+    if part and choices == TABLES.get(name):
+        return [*lines, f"As [above](#{anchor(name)}).", ""]
+    for choice in choices:
+        if len(choices) > 1:
+            (tag,) = typing.get_args(choice.model_fields["kind"].annotation)
+            lines += [f'{level}# kind = "{tag}"', ""]
+        rows = (
+            (f"`{key}`", kind_of(field.rebuild_annotation()), default_of(field), field.description or "")
+            for key, field in choice.model_fields.items()
+        )
+        lines += [*table(("key", "type", "default", "meaning"), rows), ""]
+    return lines
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from accountant.exact import canonical
-from accountant.losses import DerivedLoss, LogisticLoss
+from accountant.losses import DerivedLoss, LogisticLoss, ScaledLoss
 from accountant.mechanisms import NoisySGD
 from learners.data import Dataset, check_norms, permutation
 from learners.stepping import below
@@ -30,6 +30,11 @@ def vouch(mechanism: NoisySGD, dataset: Dataset) -> None:
     if not isinstance(mechanism, NoisySGD):
         raise LearnerRefused(
             f"mechanism: {type(mechanism).__name__} is none that this learner executes; give a NoisySGD"
+        )
+    if isinstance(mechanism.loss, ScaledLoss):
+        raise LearnerRefused(
+            f'scaling: kind = "{mechanism.loss.scaling.kind}" is certified, but no learner executes it yet; '
+            "leave [scaling] out"
         )
     if isinstance(mechanism.loss, DerivedLoss) and not isinstance(mechanism.loss, LogisticLoss):
         raise LearnerRefused(

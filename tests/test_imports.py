@@ -21,11 +21,18 @@ ACCOUNTANT_MAY_USE = {
     "accountant/doubles.py": {"numpy"},  # searches in doubles; nothing certified
     "accountant/enclose.py": {"flint"},  # sets the precision
     "accountant/estimate.py": {"numpy"},  # sweeps in doubles; nothing certified
-    "accountant/explain.py": {"sympy"},  # prints
+    "accountant/estimate_training.py": {"numpy", "scipy"},  # searches in doubles; nothing certified
     "accountant/restart.py": {"numpy"},  # searches in doubles; T5 checks what it finds
+    "accountant/scaling_facts.py": {"sympy"},  # prints
+    "accountant/sensitivity.py": {"flint"},  # derivatives in balls, to be shown
     "accountant/sweep.py": {"numpy", "scipy"},  # sweeps in doubles; nothing certified
     "accountant/witness.py": {"numpy", "scipy"},  # searches in doubles; T6c, T6m and T9 check what it finds
 }
+# Printed in symbols; and the integers and balls that T18 to T20 are computed by.
+_PRINTS = ("evaluate", "formula", "formulas", "limits", "names", "steps", "strings", "witnesses")
+_DISTRIBUTIONS = ("masses", "merge", "normal", "pair", "profile", "renyi", "spread")
+ACCOUNTANT_MAY_USE |= {f"accountant/explain/{name}.py": {"sympy"} for name in _PRINTS}
+ACCOUNTANT_MAY_USE |= {f"accountant/pld/{name}.py": {"flint"} for name in _DISTRIBUTIONS}
 
 # What a learner may know of the accountant: what is described, not what is true of it.
 LEARNERS_MAY_USE = {"accountant", "accountant.exact", "accountant.losses", "accountant.mechanisms"}

@@ -19,8 +19,10 @@ from accountant.quantities import (
     Contraction,
     GaussianDP,
     GaussianWitness,
+    LinearLoss,
     LossBounds,
     RenyiCurve,
+    Sensitivity,
     Shift,
     Timeline,
     Wasserstein,
@@ -180,7 +182,11 @@ def _conclusion(node: Derivation) -> str:
     match node.glance:
         case LossBounds(smoothness, strong_convexity, gradient_bound):
             pairs = {"L": smoothness, "m": strong_convexity, "M": gradient_bound}
-            return ", ".join(f"{name} = {canonical(value)}" for name, value in pairs.items() if value is not None)
+            return ", ".join(f"{name} = {_short(value)}" for name, value in pairs.items() if value is not None)
+        case LinearLoss():
+            return _linear(node.glance)
+        case Sensitivity(norm, attained):
+            return f"Δ {'=' if attained else '<'} {_short(norm)}"
         case Contraction(factor):
             return f"c = {_short(factor)}"
         case Shift(distance):
@@ -203,6 +209,19 @@ def _conclusion(node: Derivation) -> str:
             )
             return f"ε ≥ {enclose(node).below()}" if lower else f"ε ≤ {enclose(node).above()}"
     return ""
+
+
+def _linear(loss: LinearLoss) -> str:
+    """The data loss's slope, flat and by the gradient's norm a, and G; what is unbounded is left out."""
+    parts = [f"m = {_short(loss.regularization)}"]
+    if loss.curvature is not None:
+        parts.append(f"slope ≤ {_short(loss.curvature)}")
+    if loss.growth is not None:
+        floor = f" + {_short(loss.floor)}" if loss.floor else ""
+        parts.append(f"slope ≤ {_short(loss.growth)}·a{floor}")
+    if loss.gradient_bound is not None:
+        parts.append(f"a ≤ {_short(loss.gradient_bound)}")
+    return ", ".join(parts)
 
 
 def _short(value: Fraction) -> str:

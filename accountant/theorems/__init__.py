@@ -16,6 +16,7 @@ from accountant.theorems.baselines import (
     langevin_unlearning,
 )
 from accountant.theorems.bounded import bounded_domain
+from accountant.theorems.gaussian_sums import full_batches, full_batches_witness
 from accountant.theorems.linear_models import (
     huber_model,
     least_squares_model,
@@ -67,6 +68,8 @@ __all__ = [
     "descent_to_delete",
     "descent_to_delete_sequential",
     "disjoint_batches",
+    "full_batches",
+    "full_batches_witness",
     "gaussian_profile",
     "gradient_shift",
     "huber_constants",

@@ -42,6 +42,8 @@ def test_defaults() -> None:
         ({"sampling": "without-replacement", "samples": 150}, "sample_rate", "whole batch"),
         ({"sampling": "full"}, "sample_rate", "must be 1"),
         ({"sampling": "shuffled", "stages": (Stage(1, 0, 1),)}, "sample_rate", "positive"),
+        ({"sampling": "shuffled", "stages": (Stage(1, "0.01", 150), STAGE)}, "steps", "end with an epoch"),
+        ({"sampling": "shuffled", "stages": (Stage(1, "0.03", 99), STAGE)}, "steps", "end with an epoch"),
         ({"max_batch_size": 10}, "samples", "missing"),
         ({"max_batch_size": 0, "samples": 100}, "max_batch_size", "from 1"),
         ({"max_batch_size": 5, "samples": 100, "sampling": "shuffled"}, "max_batch_size", "poisson"),
@@ -88,6 +90,14 @@ def test_disjoint_batches_meet_a_record_once_an_epoch() -> None:
     assert schedule(run) == (Release("full", 2, 1, 3),)
     uneven = ScaledSGD(Clip(1), (Stage(2, Fraction(4, 10), 10),), sampling="fixed")  # two batches, two records dropped
     assert schedule(uneven) == (Release("full", 2, 1, 5),)
+
+
+def test_stages_of_shuffled_batches_begin_with_an_epoch() -> None:
+    """Else a record could be the last of one epoch's and the first of the next one's, both within the later stage."""
+    whole = ScaledSGD(Clip(1), (Stage(2, "1/4", 8), Stage(3, "1/3", 5)), sampling="shuffled")
+    assert schedule(whole) == (Release("full", 2, 1, 2), Release("full", 3, 1, 2))
+    fixed = ScaledSGD(Clip(1), (Stage(2, "1/4", 7), Stage(3, "1/4", 7)), sampling="fixed")  # every fourth, whatever
+    assert schedule(fixed) == (Release("full", 2, 1, 2), Release("full", 3, 1, 2))
 
 
 def test_other_releases_count_as_one_sum_of_their_mu() -> None:

@@ -263,7 +263,7 @@ def test_further_gaussian_releases_are_premises() -> None:
         upper(poisson(1, "0.01", 100), "1e-5", further=[F(1, 5) - F(1, 10**6)], premises=(pair,))
     with pytest.raises(TheoremError, match="an upper end for each further μ"):
         upper(poisson(1, "0.01", 100), "1e-5", premises=(pair,))
-    assert with_it.assumptions == {"noisy_sums", "sampling", "release:all", "batches:disjoint"}
+    assert with_it.assumptions == {"noisy_sums", "sampling", "release:sums", "batches:disjoint"}
 
 
 def test_the_same_number_in_every_arithmetic() -> None:

@@ -14,7 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from certify import Run, calibrate, certify, checker, read_run
 from certify.calibration import published_noise
 from certify.certificate import make_envelope, make_statement
 from certify.tuning import least_noise
+from tests.benchmarks.rows import Row, shown
+from tests.benchmarks.training import brackets, calibrations, plain_gaussians
 from tests.oracles import published
 
 SAMPLES = 11264
@@ -38,18 +40,6 @@ DELTA = Fraction(1, SAMPLES)
 LOSS = ConstantLoss("0.261264", "0.011264", 1)  # MNIST, from the authors' code
 EPOCHS = {128: 100, 512: 200, SAMPLES: 3000}  # T of their runs
 EPSILONS = ("0.05", "0.1", "0.5", "1", "2", "5")
-
-
-@dataclass(frozen=True)
-class Row:
-    """met: None where there is no aim."""
-
-    what: str
-    ours: str
-    against: str
-    ratio: str
-    aim: str
-    met: bool | None
 
 
 def run(**changes: Any) -> Run:
@@ -77,11 +67,6 @@ def seconds(work: Callable[[], Any], times: int) -> float:
         work()
         found.append(time.perf_counter() - start)
     return statistics.median(found)
-
-
-def shown(duration: float) -> str:
-    factor, unit = next(((f, u) for f, u in ((1, "s"), (1e3, "ms")) if duration * f >= 1), (1e6, "µs"))
-    return f"{duration * factor:.3g} {unit}"
 
 
 def noise(quick: bool) -> Iterator[Row]:
@@ -218,7 +203,9 @@ def requests(quick: bool) -> Iterator[Row]:
         )  # fmt: skip
 
 
-BENCHMARKS = (noise, sharpness, long_runs, sweeps, certificates, requests)
+BENCHMARKS = (
+    noise, sharpness, long_runs, sweeps, certificates, requests, brackets, calibrations, plain_gaussians
+)  # fmt: skip
 
 
 def table(rows: list[Row]) -> Table:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from accountant.exact import canonical
 from certify.cli import main
+from certify.tables import LOSSES
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -39,6 +40,17 @@ def tables(loss: Mapping[str, Any] | None = None, **changes: Mapping[str, Any]) 
     for name, keys in changes.items():
         made[name] = {**made.get(name, {}), **keys}
     return made
+
+
+def training(mechanism: Mapping[str, Any] | None = None, **tables: Any) -> dict[str, Any]:
+    """A short DP-SGD run as tables; `mechanism` changes keys of that table (None: left out), a keyword a whole one."""
+    keys = {"kind": "dp-sgd", "noise_multiplier": 1, "sample_rate": "0.01", "steps": 100, **(mechanism or {})}
+    return {
+        "mechanism": {key: value for key, value in keys.items() if value is not None},
+        "scaling": {"kind": "clip", "max_grad_norm": 1},
+        "target": {"epsilon": 2, "delta": "1e-5"},
+        **tables,
+    }
 
 
 def constants(smoothness: Any, strong_convexity: Any, gradient_bound: Any = 1) -> dict[str, Any]:
@@ -119,21 +131,35 @@ positive = st.fractions(F(1, 8), 4, max_denominator=16)
 
 @st.composite
 def losses(draw: st.DrawFn) -> dict[str, Any]:
-    """Constants (m from 0 to L) or logistic (with and without clip and regularisation)."""
-    if draw(st.booleans()):
+    """Constants (m from 0 to L), or one of the losses whose constants are derived, clipped or not."""
+    kind = draw(st.sampled_from(["constants", "constants", *DERIVED]))
+    if kind == "constants":
         smoothness = draw(positive)
         convexity = draw(st.one_of(st.just(F(0)), st.just(smoothness), st.fractions(0, smoothness, max_denominator=16)))
         return constants(smoothness, convexity, draw(st.one_of(st.just(F(0)), positive, positive)))
-    clip = draw(st.one_of(st.none(), positive))
-    made = {"kind": "logistic", "regularization": draw(st.fractions(0, 1, max_denominator=16))}
-    made["feature_norm"] = draw(positive)
-    return made if clip is None else made | {"clip": clip}
+    made = {"kind": kind, "regularization": draw(st.fractions(0, 1, max_denominator=16))}
+    made |= {"feature_norm": draw(positive)} | {key: draw(positive) for key in DERIVED[kind]}
+    if kind == "softmax":
+        made["classes"] = 3
+    elif kind in ("least-squares", "poisson") or draw(st.booleans()):  # these two need a clip, where there is no ball
+        made["clip"] = draw(positive)
+    return made
+
+
+DERIVED = {  # what each needs besides
+    "logistic": (),
+    "least-squares": ("target_bound",),
+    "huber": ("threshold",),
+    "smoothed-hinge": ("smoothing",),
+    "poisson": ("target_bound",),
+    "softmax": (),
+}
 
 
 def smoothness_of(loss: Mapping[str, Any]) -> Fraction:
-    if loss["kind"] == "constants":
-        return loss["smoothness"]
-    return loss["regularization"] + loss["feature_norm"] ** 2 / 4
+    """L. In a ball that of Poisson regression may be smaller still."""
+    made = {key: value for key, value in loss.items() if key != "kind"}
+    return LOSSES[loss["kind"]][1](**made).constants().smoothness
 
 
 @st.composite

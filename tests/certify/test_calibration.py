@@ -206,3 +206,12 @@ def test_epochs_of_a_sequence_beside_the_authors() -> None:
     assert isinstance(found.value, list)
     assert all(ours <= other for ours, other in zip(found.value, theirs["official_code_k"][1:13], strict=True))
     assert found.as_json()["published"]["chien2024"] == {"value": None}
+
+
+def test_the_ball_of_a_loss_whose_constants_depend_on_it() -> None:
+    loss = {"kind": "least-squares", "regularization": "0.1", "feature_norm": 1, "target_bound": 1}
+    run = tables(loss=loss, mechanism={"noise_std": 1, "epochs": 5, "step_size": "1/L", "radius": 4})
+    found = calibrate(run, tune="radius")
+    assert found.result.verdict is Verdict.CERTIFIED
+    wider = {**run["mechanism"], "radius": Fraction(found.value) * Fraction(101, 100)}
+    assert certify({**run, "mechanism": wider}).verdict is Verdict.NOT_CERTIFIED

@@ -42,6 +42,11 @@ def test_triples(tmp_path, text):
     assert stages(tmp_path, text, "triples") == (ONE, "poisson")
 
 
+def test_equal_stages_in_a_row_are_one(tmp_path):
+    found, _ = stages(tmp_path, "1,0.01,10\n1.0,1/100,5\n2,0.01,1\n1,0.01,1\n", "triples")
+    assert found == (Stage(1, "0.01", 15), Stage(2, "0.01", 1), Stage(1, "0.01", 1))
+
+
 def test_triples_vary_along_the_run(tmp_path):
     found, _ = stages(tmp_path, "1,0.01,10\n.5,0.02,20\n", "triples")
     assert found == (Stage(1, "0.01", 10), Stage("0.5", "0.02", 20))
@@ -63,6 +68,8 @@ def test_triples_vary_along_the_run(tmp_path):
             "poisson",
         ),
         ("GaussianDpEvent(noise_multiplier=5)", (Stage(5, 1, 1),), "full"),
+        ("GaussianDpEvent(noise_multiplier=np.float64(1_0.5))", (Stage("10.5", 1, 1),), "full"),
+        ("ComposedDpEvent(events=[\n    GaussianDpEvent(\n  5),\n\tGaussianDpEvent(5)])", (Stage(5, 1, 2),), "full"),
         (
             "ComposedDpEvent(events=[SelfComposedDpEvent(event=SampledWithoutReplacementDpEvent("
             "source_dataset_size=1000, sample_size=10, event=GaussianDpEvent(noise_multiplier=1.1)), count=1000), "
@@ -111,6 +118,18 @@ def test_numbers_are_taken_as_written(tmp_path):
         ("LaplaceDpEvent(noise_multiplier=1)", "dp-accounting", "LaplaceDpEvent"),
         ("GaussianDpEvent(noise_multiplier=f())", "dp-accounting", "no number"),
         ("GaussianDpEvent()", "dp-accounting", "without noise_multiplier"),
+        ("SelfComposedDpEvent(GaussianDpEvent(1), 2.5)", "dp-accounting", "count: 2.5 must be a whole number"),
+        ("SelfComposedDpEvent(GaussianDpEvent(1), 0)", "dp-accounting", "steps"),
+        ("SampledWithoutReplacementDpEvent(10, 1.5, GaussianDpEvent(1))", "dp-accounting", "whole number"),
+        ("SampledWithoutReplacementDpEvent(0, 1, GaussianDpEvent(1))", "dp-accounting", "is no dp-accounting"),
+        ("GaussianDpEvent(1e999999999)", "dp-accounting", "no finite number"),
+        ("GaussianDpEvent(-1)", "dp-accounting", "no number"),
+        ("GaussianDpEvent(True)", "dp-accounting", "no number"),
+        ("GaussianDpEvent('1')", "dp-accounting", "no number"),
+        ("GaussianDpEvent(0x10)", "dp-accounting", "no finite number"),
+        ("GaussianDpEvent(1j)", "dp-accounting", "no number"),
+        ("[[1, 0.5, true]]", "opacus", "no finite number"),
+        ("[[1, 0.5, 1e9], [1, 0.5, 1]]", "opacus", "steps"),
         ("PoissonSampledDpEvent(0.1, LaplaceDpEvent(1))", "dp-accounting", "LaplaceDpEvent"),
         ("ComposedDpEvent(events=x)", "dp-accounting", "no list"),
         ("NoOpDpEvent()", "dp-accounting", "no noisy step"),

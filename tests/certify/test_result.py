@@ -286,9 +286,9 @@ def test_long_histories_are_as_quick(epochs: int) -> None:
 
 
 def test_progress_is_told_after_each_request() -> None:
-    told: list[tuple[int, int]] = []
-    certify(EXAMPLES / "breast_cancer.toml", progress=lambda done, of: told.append((done, of)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    told: list[tuple[str, int, int]] = []
+    certify(EXAMPLES / "breast_cancer.toml", progress=lambda *step: told.append(step))
+    assert told == [("certify", 1, 3), ("certify", 2, 3), ("certify", 3, 3)]
 
 
 def test_takes_a_run_that_was_read() -> None:

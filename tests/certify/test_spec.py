@@ -23,7 +23,7 @@ from certify.tables import TABLES
 from tests.certify.runs import EXAMPLES, REJECT, constants, mnist, plumbline, refused, tables, to_toml, valid_runs
 
 EXPECTED: dict[str, list[str]] = json.loads((REJECT / "expected.json").read_text("utf-8"))
-MNIST_DIGEST = "98b07aba517c963d45b21a1b31a8f7d7eeee4bf611d30a6235aa5033f304b1cb"
+MNIST_DIGEST = "61728fcaef6381d191d1ee3860136dc21df46cecbfefe4d762c8b09396240552"
 
 # --- what is refused -------------------------------------------------------------------------------------------------
 
@@ -194,6 +194,7 @@ FULL = tables(
     attest={"text": "the DPO", "date": "2026-01-01", "evidence": "0" * 64},
 )
 WORDS = {
+    None: None,
     "fixed": None,
     "error": "drop",
     "remove-one": "replace-one",

@@ -260,13 +260,14 @@ def run_file(**changes: Json) -> Json:
         },
         "loss": {"kind": "constants", "smoothness": "0.261264", "strong_convexity": "0.011264", "gradient_bound": "1",
                  "convex": True},
+        "scaling": None,
         "requests": {"sizes": ["1"]},
         "target": {"epsilon": "1", "delta": "1/n"},
         "threat": {"neighbours": "replace-one", "reference": "retrain", "release": "final"},
         "attest": None,
     }
     for table, keys in changes.items():
-        run[table] = {**run[table], **keys} if table not in ("attest", "loss") else keys
+        run[table] = {**run[table], **keys} if table not in ("attest", "loss", "scaling") else keys
     return run
 
 
@@ -286,6 +287,45 @@ def eighteen(value: mp.mpf) -> Fraction:
     """The least decimal of eighteen significant digits that is not below an irrational number."""
     places = 17 - int(mp.floor(mp.log10(value)))
     return Fraction(int(mp.ceil(value * mp.mpf(10) ** places))) / Fraction(10) ** places
+
+
+def model_of(loss: Json, radius: str | None) -> Json:
+    """What L1u to L5u conclude: bounds of slope and norm of an unscaled data gradient."""
+    known = {key: Fraction(value) for key, value in loss.items() if key not in ("kind", "clip")}
+    x, y, ball = known["feature_norm"], known.get("target_bound", Fraction(0)), radius and Fraction(radius)
+    growth = eighteen(mp.exp(real(x * ball))) if ball and loss["kind"] == "poisson" else None
+    curvature, bound = {
+        "logistic": lambda: (x**2 / 4, x),
+        "least-squares": lambda: (x**2, ball and x * (x * ball + y)),
+        "huber": lambda: (x**2, x * known["threshold"]),
+        "smoothed-hinge": lambda: (x**2 / known["smoothing"], x),
+        "poisson": lambda: (growth and x**2 * growth, growth and x * max(growth, y - 1 / growth)),
+    }[loss["kind"]]()
+    grows = loss["kind"] in ("logistic", "poisson")
+    return {"regularization": known["regularization"], "curvature": curvature, "gradient_bound": bound,
+            "growth": x if grows else None, "floor": x**2 * y if loss["kind"] == "poisson" else Fraction(0)}
+
+
+def scaled_norm(scaling: Json, x: Fraction | None) -> Fraction:
+    """φ(x), or its limit."""
+    c, r, s = (Fraction(scaling.get(key, 1)) for key in ("max_grad_norm", "r", "s"))
+    if x is None:
+        return c / s
+    return {"clip": lambda: min(x, c), "auto-s": lambda: c * x / (x + r)}.get(
+        scaling["kind"], lambda: c / (s + r / (x * (x + r)))
+    )()
+
+
+def scaled_constants(model: Json, scaling: Json) -> tuple[Fraction, Fraction, Fraction, bool]:
+    """m, L, M by T16."""
+    c, r, s = (Fraction(scaling.get(key, 1)) for key in ("max_grad_norm", "r", "s"))
+    v = min(r * s, Fraction(1))
+    bend = c if v == 1 else c * eighteen(3 * mp.sqrt(3) / (mp.sqrt(real(v)) * real(4 - v) ** mp.mpf("1.5")))
+    slope, steep = {"clip": (Fraction(1), c), "auto-s": (c / r, c / 4)}.get(scaling["kind"], (bend, c / (2 * s)))
+    smooth = [] if model["curvature"] is None else [slope * model["curvature"]]
+    smooth += [] if model["growth"] is None else [model["growth"] * steep + slope * model["floor"]]
+    m = model["regularization"]
+    return m, m + min(smooth), scaled_norm(scaling, model["gradient_bound"]), True
 
 
 def constants_of(loss: Json, radius: str | None) -> tuple[Fraction, Fraction | None, Fraction, bool]:
@@ -327,8 +367,11 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     samples, batch, learning = (int(mechanism[key]) for key in ("samples", "batch_size", "epochs"))
     unlearning = [int(k) for k in mechanism["unlearning_epochs"]]
     sizes = [int(size) for size in run["requests"]["sizes"]]
-    derived = loss["kind"] != "constants"
-    m, smooth, bound, convex = constants_of(loss, mechanism["radius"])
+    derived, scaling = loss["kind"] != "constants", run["scaling"]
+    if scaling is None:
+        m, smooth, bound, convex = constants_of(loss, mechanism["radius"])
+    else:
+        m, smooth, bound, convex = scaled_constants(model_of(loss, mechanism["radius"]), scaling)
     eta = {"1/L": lambda: 1 / smooth, "2/(L+m)": lambda: 2 / (smooth + m)}.get(
         mechanism["step_size"], lambda: Fraction(mechanism["step_size"])
     )()
@@ -353,7 +396,14 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     if derived:
         told = {key: value for key, value in loss.items() if key != "kind"}
         told |= {"radius": mechanism["radius"]} if loss["kind"] in ("least-squares", "poisson") else {}
-        used = [step(LOSS_THEOREMS[loss["kind"]], told, [], constants)]
+        if scaling is None:
+            used = [step(LOSS_THEOREMS[loss["kind"]], told, [], constants)]
+        else:
+            del told["clip"]
+            model = {key: value if value is None else exact(value)
+                     for key, value in model_of(loss, mechanism["radius"]).items()}
+            of = {key: scaling.get(key) for key in ("kind", "max_grad_norm", "r", "s")}
+            used = [step("T16", of, [step(LOSS_THEOREMS[loss["kind"]] + "u", told, [], model)], constants)]
     record = {"gradient_bound": exact(bound), "neighbours": neighbours}
     each = {"step_size": exact(eta)}
 
@@ -517,7 +567,8 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
         absent |= {f"{key}:{kind}": kind != threat[key] for kind in kinds}
     if not any(unlearning):
         absent |= {name: True for name in absent if name.startswith("reference:")}
-    table = [(name.strip(" `"), stated.strip(), text.strip()) for name, _, stated, text in ASSUMPTIONS]
+    table = [(name.strip(" `"), stated.strip(), text.strip()) for name, when, stated, text in ASSUMPTIONS
+             if not when.startswith(" training:")]
     assumptions = [
         {"id": name, "status": status if stated.startswith("proved") else stated, "text": text}
         for name, stated, text in table if not absent.get(name)
@@ -572,6 +623,158 @@ def seal(stated: Json, subject: bool = True) -> bytes:
         stated = copy.deepcopy(stated)
         stated["subject"][0]["digest"]["sha256"] = subject_digest(stated["predicate"]["run"])
     return envelope(json.dumps(stated, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+# --- training runs ---------------------------------------------------------------------------------------------------
+
+
+def training_run(**changes: Json) -> Json:
+    """A hundred steps of DP-SGD with Poisson batches, with changes as for `run_file`."""
+    run = {
+        "mechanism": {"kind": "dp-sgd", "noise_multiplier": "1", "sample_rate": "0.01", "batch_size": None,
+                      "steps": "100", "epochs": None, "samples": None, "sampling": "poisson", "max_batch_size": None,
+                      "normaliser": None},
+        "scaling": {"kind": "clip", "max_grad_norm": "1", "gradient_norm_bound": None},
+        "momentum": {"outer": "0", "inner_beta": "0", "inner_window": "1", "inner_history": "own"},
+        "stages": [], "releases": [], "target": {"epsilon": "1", "delta": "0.00001"},
+        "threat": {"neighbours": "add-or-remove-one"}, "attest": None,
+    }
+    for table, keys in changes.items():
+        run[table] = {**run[table], **keys} if table in ("mechanism", "momentum", "target") else keys
+    return run
+
+
+def sums_of(run: Json) -> list[tuple[Fraction, Fraction, int]]:
+    """(noise multiplier, rate, steps) of each stage; of disjoint batches the epochs."""
+    mechanism, found = run["mechanism"], []
+    for stage in (mechanism, *run["stages"]):
+        def told(*keys: str, stage: Json = stage) -> Json:
+            return next(({key: of[key] for key in keys} for of in (stage, mechanism) if any(of[key] for key in keys)),
+                        dict.fromkeys(keys))
+
+        part, time = told("sample_rate", "batch_size"), told("steps", "epochs")
+        rate = Fraction(part["sample_rate"] or 1)
+        if part["batch_size"]:
+            rate = Fraction(int(part["batch_size"]), int(mechanism["samples"]))
+        disjoint = mechanism["sampling"] in ("shuffled", "fixed")
+        epoch = int(1 / rate) if disjoint else -int(-1 / rate // 1)
+        steps = int(time["steps"] or 0) or int(time["epochs"]) * epoch
+        found.append((Fraction(stage["noise_multiplier"] or mechanism["noise_multiplier"]), rate,
+                      -(-steps // epoch) if disjoint else steps))
+    return found
+
+
+def renyi_of(sums: list[tuple[Fraction, Fraction, int]], order: int) -> mp.mpf:
+    """D_α by T18."""
+    total = mp.mpf(0)
+    for z, rate, steps in sums:
+        q, s = real(rate), 1 / real(z)
+        total += steps * mp.log(mp.fsum(mp.binomial(order, k) * (1 - q) ** (order - k) * q**k
+                                        * mp.exp(s**2 * k * (k - 1) / 2) for k in range(order + 1)))
+    return total / (order - 1)
+
+
+def training_statement(run: Json, between: tuple[str, str] = ("", ""), budget: str = "0") -> Json:
+    """The in-toto statement about a training run. Where batches are sampled, the bounds are given, true or not."""
+    mechanism, neighbours, scaling = run["mechanism"], run["threat"]["neighbours"], run["scaling"]
+    sampling, disjoint = mechanism["sampling"], mechanism["sampling"] in ("shuffled", "fixed")
+    sums, shift = sums_of(run), 2 if neighbours == "replace-one" else 1
+    delta = Fraction(1, int(mechanism["samples"])) if run["target"]["delta"] == "1/n" else Fraction(
+        run["target"]["delta"])
+    gaussian = disjoint or all(rate == 1 for _, rate, _ in sums)
+    own = [{"sampling": "full" if disjoint else sampling, "noise_multiplier": exact(z),
+            "sample_rate": "1" if disjoint else exact(rate), "steps": str(steps)} for z, rate, steps in sums]
+    others = [{"sampling": "full", "noise_multiplier": exact(shift / Fraction(release["mu"])), "sample_rate": "1",
+               "steps": "1"} for release in run["releases"]]
+    steps: list[Json] = []
+
+    def step(theorem: str, args: Json, premises: list[int], concludes: Json) -> int:
+        steps.append({"theorem": theorem, "args": args, "premises": [str(i) for i in premises],
+                      "concludes": concludes})
+        return len(steps) - 1
+
+    def mu_of(releases: list[Json]) -> mp.mpf:
+        return shift * mp.sqrt(mp.fsum(int(r["steps"]) / real(Fraction(r["noise_multiplier"])) ** 2 for r in releases))
+
+    mu: Json = {"lower": None, "upper": None}
+    renyi, curve, orders = None, [], []
+    pair = neighbours if gaussian or neighbours == "replace-one" else "add-or-remove-one"
+    if gaussian:
+        above, below = mu_of(own + others), mu_of(own)
+        mu = {"lower": outward(below, False), "upper": outward(above, True)}
+        if disjoint:
+            parts = [step("T20d", {"noise_multiplier": r["noise_multiplier"], "epochs": r["steps"],
+                                   "neighbours": neighbours}, [], {"mu": outward(mu_of([r]), True)}) for r in own]
+            if others:
+                parts.append(step("T20f", {"releases": others, "neighbours": neighbours}, [],
+                                  {"mu": outward(mu_of(others), True)}))
+            total = step("T7", {}, parts, {"mu": mu["upper"]})
+        else:
+            total = step("T20f", {"releases": own + others, "neighbours": neighbours}, [], {"mu": mu["upper"]})
+        upper, lower = (outward(epsilon_of(real(delta), m), up) for m, up in ((above, True), (below, False)))
+        bound = step("T11", {"delta": exact(delta)}, [total], {"epsilon": upper})
+        witness = step("T20l", {"releases": own, "neighbours": neighbours}, [], {"mu": mu["lower"]})
+        low = step("T11", {"delta": exact(delta)}, [witness], {"epsilon": lower})
+        orders, curve = list(ORDERS), [outward(real(Fraction(order)) * above**2 / 2, True) for order in ORDERS]
+        renyi = step("T2", {"orders": orders}, [total], {"renyi": curve})
+    else:
+        lower, upper = between
+        grid = {"delta": exact(delta - Fraction(budget)), "points": "2048", "reverse_points": "256", "further": []}
+        bound = step("T19", {"releases": own + others, "neighbours": pair, "grid": grid}, [], {"epsilon": upper})
+        if mechanism["max_batch_size"]:
+            cut = {key: mechanism[key] for key in ("samples", "max_batch_size")}
+            bound = step("T20", cut | {"budget": budget, "releases": own}, [bound], {"epsilon": upper})
+        grid = grid | {"delta": exact(delta)}
+        low = step("T19l", {"releases": own, "neighbours": pair, "grid": grid, "direction": "remove"}, [],
+                   {"epsilon": lower})
+        if sampling == "poisson" and not mechanism["max_batch_size"]:
+            orders = ["2", "3", "8", "32"]
+            every = sums + [(Fraction(r["noise_multiplier"]), Fraction(1), 1) for r in others]
+            curve = [outward(renyi_of(every, int(order)), True) for order in orders]
+            renyi = step("T18", {"releases": own + others, "neighbours": pair, "orders": orders}, [],
+                         {"renyi": curve})
+    limit = scaling["gradient_norm_bound"]
+    told = {key: scaling.get(key) for key in ("kind", "max_grad_norm", "r", "s")}
+    told |= {} if limit is None else {"gradient_norm_bound": limit}
+    norm = {"sensitivity": exact(scaled_norm(scaling, limit and Fraction(limit))),
+            "attained": scaling["kind"] == "clip" or limit is not None}
+    at = step("T14" if limit is None else "T14g", told, [], norm)
+    momentum = run["momentum"]
+    for placement, beta, window in (("inner", momentum["inner_beta"], momentum["inner_window"]),
+                                    ("outer", momentum["outer"], None)):
+        if window not in (None, "1") or (window is None and beta != "0"):
+            args = {"placement": placement, "beta": beta, "window": window, "iterates": "released", "history": "own",
+                    "charged": "every-aggregate"}
+            at = step("T15", args, [at], norm)
+    chosen = {f"neighbours:{neighbours}", "noisy_sums", "release:sums"} | ({"batches:disjoint"} if disjoint else set())
+    chosen |= (set() if gaussian else {"sampling"}) | (set() if limit is None else {"gradient_bound"})
+    texts = {name.strip(" `"): text.strip() for name, _, _, text in ASSUMPTIONS}
+    listed = sorted(chosen) + ["other_releases"] * bool(others)
+    target = Fraction(run["target"]["epsilon"])
+    shown = Context(prec=12, rounding=ROUND_CEILING).divide(Decimal(delta.numerator), Decimal(delta.denominator))
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "run", "digest": {"sha256": subject_digest(run)}}],
+        "predicateType": "urn:plumbline-dp:certificate:v1",
+        "predicate": {
+            "producer": {"name": "plumbline-dp", "version": "0.1.0"},
+            "created": "2026-11-21T22:00:00Z",
+            "run": run,
+            "verdict": "CERTIFIED" if Fraction(upper) <= target else "NOT_CERTIFIED",
+            "out_of_reach": Fraction(lower) > target,
+            "epsilon": {"lower": lower, "upper": upper, "target": run["target"]["epsilon"]},
+            "delta": str(shown).replace("E", "e"),
+            "mu": mu,
+            "wasserstein": {"learned": None, "released": None},
+            "renyi": [{"order": order, "upper": value} for order, value in zip(orders, curve, strict=True)],
+            "requests": [],
+            "theorems": sorted({s["theorem"] for s in steps}),
+            "assumptions": [{"id": name, "status": "attested", "text": texts[name]} for name in listed],
+            "proof": {"steps": steps, "claims": [{
+                "bound": str(bound), "lower": str(low), "renyi": None if renyi is None else str(renyi),
+                "sensitivity": str(at)}]},
+        },
+    }
 
 
 # --- valid certificates ----------------------------------------------------------------------------------------------
@@ -761,6 +964,86 @@ ACCEPT: dict[str, Callable[[], Json]] = {
         threat={"neighbours": "remove-one"}, loss=LOGISTIC, target={"epsilon": "10"},
     ),
     "curved_flat": lambda: small(mechanism={"unlearning_epochs": ["0"]}, target={"epsilon": "5"}),
+    # T16
+    "scaled_logistic": lambda: small(
+        mechanism={"epochs": "2", "noise_std": "1"}, loss=LOGISTIC | {"clip": None, "feature_norm": "1.5"},
+        scaling={"kind": "psasc", "max_grad_norm": "1", "r": "0.1", "s": "0.5"}, target={"epsilon": "5"},
+    ),
+    "scaled_logistic_flat": lambda: small(
+        mechanism={"epochs": "2", "noise_std": "1", "unlearning_epochs": ["0"]}, loss=LOGISTIC | {"clip": None},
+        scaling={"kind": "clip", "max_grad_norm": "0.2"},
+    ),
+    "scaled_least_squares": lambda: small(
+        mechanism={"noise_std": "1"}, target={"epsilon": "9"},
+        loss={"kind": "least-squares", "regularization": "0.1", "feature_norm": "1", "target_bound": "2", "clip": None},
+        scaling={"kind": "auto-s", "max_grad_norm": "1", "r": "0.25"},
+    ),
+    "scaled_least_squares_ball": lambda: small(
+        mechanism={"noise_std": "2", "radius": "0.5"}, target={"epsilon": "9"},
+        loss={"kind": "least-squares", "regularization": "0.1", "feature_norm": "1", "target_bound": "2", "clip": None},
+        scaling={"kind": "psac", "max_grad_norm": "1", "r": "3"},
+    ),
+    "scaled_huber": lambda: small(
+        mechanism={"noise_std": "2", "step_size": "0.5"}, target={"epsilon": "9"},
+        loss={"kind": "huber", "regularization": "0.1", "feature_norm": "1", "threshold": "0.5", "clip": None},
+        scaling={"kind": "psac", "max_grad_norm": "1", "r": "0.3"},
+    ),
+    "scaled_hinge": lambda: small(
+        mechanism={"noise_std": "2", "batch_order": "secret"}, target={"epsilon": "9"},
+        loss={"kind": "smoothed-hinge", "regularization": "0.1", "feature_norm": "1", "smoothing": "0.5", "clip": None},
+        scaling={"kind": "psasc", "max_grad_norm": "1", "r": "2", "s": "0.75"},
+    ),
+    "scaled_poisson": lambda: small(
+        mechanism={"noise_std": "2"}, target={"epsilon": "9"}, scaling={"kind": "clip", "max_grad_norm": "0.5"},
+        loss={"kind": "poisson", "regularization": "0.1", "feature_norm": "1", "target_bound": "3", "clip": None},
+    ),
+    "scaled_poisson_ball": lambda: small(
+        mechanism={"noise_std": "2", "radius": "0.25"}, target={"epsilon": "9"},
+        loss={"kind": "poisson", "regularization": "0.1", "feature_norm": "1", "target_bound": "3", "clip": None},
+        scaling={"kind": "psasc", "max_grad_norm": "1", "r": "0.1", "s": "1"},
+    ),
+    # T14 to T20. Where batches are sampled, the bounds are claims, true with a little room
+    "training_poisson": lambda: training_statement(training_run(), ("0.717", "0.719")),
+    "training_stages": lambda: training_statement(training_run(
+        mechanism={"kind": "dp-psasc", "noise_multiplier": "1.5", "sample_rate": None, "batch_size": "300",
+                   "samples": "30000", "steps": None, "epochs": "1", "normaliser": "300"},
+        stages=[{"noise_multiplier": "1", "sample_rate": None, "batch_size": None, "steps": "50", "epochs": None},
+                {"noise_multiplier": "30", "sample_rate": "1", "batch_size": None, "steps": "3", "epochs": None}],
+        scaling={"kind": "psasc", "max_grad_norm": "1", "r": "0.1", "s": "0.3", "gradient_norm_bound": None},
+        momentum={"outer": "0.9", "inner_beta": "0.5", "inner_window": "4"}, target={"delta": "1/n", "epsilon": "1.5"},
+        releases=[{"mu": "0.1", "text": "a histogram"}], threat={"neighbours": "remove-one"},
+    ), ("0.5", "0.92")),
+    "training_truncated": lambda: training_statement(training_run(
+        mechanism={"sample_rate": None, "batch_size": "20", "samples": "2000", "max_batch_size": "70"},
+    ), ("0.717", "0.72"), "0.00000001"),
+    "training_without_replacement": lambda: training_statement(training_run(
+        mechanism={"kind": "dp-psac", "sampling": "without-replacement", "samples": "1000", "steps": "10",
+                   "noise_multiplier": "2"},
+        threat={"neighbours": "replace-one"},
+        scaling={"kind": "psac", "max_grad_norm": "2", "r": "0.1", "gradient_norm_bound": "1.5"},
+    ), ("0.378", "0.388")),
+    "training_poisson_of_all": lambda: training_statement(training_run(
+        mechanism={"sample_rate": "1", "noise_multiplier": "20", "samples": "50", "max_batch_size": "51"},
+        target={"epsilon": "2"},
+    )),
+    "training_full": lambda: training_statement(training_run(
+        mechanism={"kind": "auto-s", "sampling": "full", "sample_rate": None, "noise_multiplier": "30"},
+        scaling={"kind": "auto-s", "max_grad_norm": "0.5", "r": "0.01", "gradient_norm_bound": "7"},
+        stages=[{"noise_multiplier": "20", "sample_rate": None, "batch_size": None, "steps": "10", "epochs": None}],
+        releases=[{"mu": "0.1", "text": None}], target={"epsilon": "4"}, threat={"neighbours": "replace-one"},
+    )),
+    "training_shuffled": lambda: training_statement(training_run(
+        mechanism={"kind": "dp-psac", "sampling": "shuffled", "sample_rate": None, "batch_size": "30",
+                   "samples": "100", "steps": None, "epochs": "5", "noise_multiplier": "6"},
+        scaling={"kind": "psac", "max_grad_norm": "2", "r": "0.1", "gradient_norm_bound": None},
+        stages=[{"noise_multiplier": "9", "sample_rate": None, "batch_size": None, "steps": "7", "epochs": None}],
+        releases=[{"mu": "0.25", "text": None}], momentum={"outer": "0.9"}, target={"epsilon": "4"},
+        threat={"neighbours": "replace-one"},
+    )),
+    "training_fixed": lambda: training_statement(training_run(
+        mechanism={"sampling": "fixed", "sample_rate": "0.3", "steps": "11", "noise_multiplier": "4"},
+        target={"epsilon": "2", "delta": "0.001"}, threat={"neighbours": "remove-one"},
+    )),
 }
 
 CHOICES: dict[str, Json] = {
@@ -789,7 +1072,8 @@ CHOICES: dict[str, Json] = {
 @cache
 def accepted(name: str) -> Json:
     """The statement of an accepted vector."""
-    return statement(ACCEPT[name](), **CHOICES.get(name, {}))
+    made = ACCEPT[name]()
+    return made if "predicate" in made else statement(made, **CHOICES.get(name, {}))
 
 
 # --- invalid certificates --------------------------------------------------------------------------------------------
@@ -872,7 +1156,7 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     edited("unknown_theorem_id", 2, "unknown theorem id", put("proof", "steps", 0, "theorem", "T99"))
     edited("unknown_key", 2, "unknown key", put("comment", "trust me"))
     edited("unknown_argument", 2, "unknown key", at("T3", "args", "slack", "1"))
-    edited("unknown_mechanism", 2, "needs one of", put("run", "mechanism", "kind", "dp-sgd"))
+    edited("unknown_mechanism", 2, "needs one of", put("run", "mechanism", "kind", "sgd"))
     edited("batch_order_unknown", 2, "needs one of", put("run", "mechanism", "batch_order", "shuffled"))
     edited("release_unknown", 2, "needs one of", put("run", "threat", "release", "some"))
     edited("reference_unknown", 2, "needs one of", put("run", "threat", "reference", "none"))
@@ -1360,7 +1644,277 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
         p["verdict"] = "INDETERMINATE"
 
     edited("indeterminate", 3, "INDETERMINATE: After", weaken)
+    rejected_scaled(edited, lied, put, at, find)
+    rejected_training(raw, edited, lied, put, at, find)
     return cases
+
+
+def rejected_scaled(edited: Callable, lied: Callable, put: Callable, at: Callable, find: Callable) -> None:
+    """Noisy gradient descent whose gradients are scaled."""
+    of, flat = accepted("scaled_logistic"), accepted("scaled_least_squares")
+    scaling = ("run", "scaling")
+
+    def concludes(theorem: str, key: str, of: Json) -> Fraction:
+        return Fraction(of["predicate"]["proof"]["steps"][find(theorem, of)]["concludes"][key])
+
+    hair = Fraction(1, 10**18)
+    for name, message, theorem, key, value, made in (
+        ("smoothness_understated", "smoothness is", "T16", "smoothness", None, of),
+        ("gradient_bound_understated", "gradient_bound is", "T16", "gradient_bound", None, of),
+        ("curvature_understated", "curvature is", "L1u", "curvature", None, of),
+        ("growth_understated", "growth is", "L1u", "growth", None, of),
+        ("floor_overstated", "floor is", "L1u", "floor", "1", of),
+        ("growth_invented", "growth is", "L2u", "growth", "1", flat),
+        ("norm_invented", "gradient_bound is", "L2u", "gradient_bound", "1", flat),
+    ):
+        value = value or exact(concludes(theorem, key, made) - hair)
+        edited(f"scaled_{name}", 1, message, at(theorem, "concludes", key, value, made), made)
+    for name, code, message, edit in (
+        ("of_another_map", 1, "kind is not what", at("T16", "args", "kind", "psac", of)),
+        ("by_another_constant", 1, "max_grad_norm is not", at("T16", "args", "max_grad_norm", "2", of)),
+        ("by_another_r", 1, "is not what the run", put(*scaling, "r", "0.2")),
+        ("by_another_s", 1, "is not what the run", put(*scaling, "s", "0.6")),
+        ("not_at_all", 1, "needs a clip",
+         lambda p: p["run"].update(scaling=None, loss=flat["predicate"]["run"]["loss"])),
+                ("with_a_clip", 1, "no clip", put("run", "loss", "clip", "1")),
+        ("softmax", 1, "one output", put("run", "loss", {
+            "kind": "softmax", "regularization": "0.1", "feature_norm": "1", "classes": "3", "clip": None})),
+        ("constants", 1, "one output", put("run", "loss", CONVEX)),
+        ("r_zero", 1, "r > 0", put(*scaling, "r", "0")),
+        ("s_zero", 1, "s > 0", put(*scaling, "s", "0")),
+        ("max_grad_norm_zero", 1, "max_grad_norm > 0", put(*scaling, "max_grad_norm", "0")),
+        ("r_missing", 2, "missing key", lambda p: p["run"]["scaling"].pop("r")),
+        ("map_unknown", 2, "one of", put(*scaling, {"kind": "sign", "max_grad_norm": "1"})),
+        ("gradient_norm_bound", 2, "unknown key", put(*scaling, "gradient_norm_bound", None)),
+        ("key_missing", 2, "missing key", lambda p: p["run"].pop("scaling")),
+        ("model_alone", 1, "T16 is needed here", lambda p: [
+            step.update(premises=[str(find("L1u", of))]) for step in p["proof"]["steps"] if step["theorem"] == "C1"]),
+        ("model_of_another_loss", 1, "feature_norm is not", at("L1u", "args", "feature_norm", "1", of)),
+    ):
+        edited(f"scaled_{name}", code, message, edit, of)
+    steady = accepted("scaled_huber")
+    edited("scaled_though_the_run_is_not", 1, "is not what the run", put(*scaling, None), steady)
+    lied("scaled_mu_understated", "mu does not follow", "mu", "upper", of=of)
+
+
+def rejected_training(
+    raw: Callable, edited: Callable, lied: Callable, put: Callable, at: Callable, find: Callable
+) -> None:
+    """DP-SGD and its relatives."""
+    plain, stages, cut = (accepted(f"training_{name}") for name in ("poisson", "stages", "truncated"))
+    full, shuffled = (accepted(f"training_{name}") for name in ("full", "shuffled"))
+    drawn, whole, fixed = (accepted(f"training_{name}") for name in ("without_replacement", "poisson_of_all", "fixed"))
+    mechanism, scaling, momentum, threat = (("run", key) for key in ("mechanism", "scaling", "momentum", "threat"))
+
+    def both(*edits: Callable[[Json], Any]) -> Callable[[Json], None]:
+        def edit(p: Json) -> None:
+            for one in edits:
+                one(p)
+
+        return edit
+
+    def sums(theorem: str, key: str, value: str, of: Json = plain) -> Callable:
+        return put("proof", "steps", find(theorem, of), "args", "releases", 0, key, value)
+
+    def share(theorem: str, value: str, of: Json) -> Callable:
+        return put("proof", "steps", find(theorem, of), "args", "grid", "delta", value)
+
+    # 3 types
+    for name, message, edit in (
+        ("kind_unknown", "missing key", put(*mechanism, "kind", "adam")),
+        ("kind_of_descent", "key", put(*mechanism, "kind", "pnsgd")),
+        ("sampling_unknown", "one of", put(*mechanism, "sampling", "cyclic")),
+        ("further_grids", "needs a list of 0",
+         put("proof", "steps", find("T19", plain), "args", "grid", "further", ["1"])),
+        ("release_of_no_kind", "one of", sums("T19", "sampling", "shuffled")),
+        ("fractional_order", "an integer", put("proof", "steps", find("T18", plain), "args", "orders", 0, "2.5")),
+        ("claim_without_sensitivity", "missing key", lambda p: p["proof"]["claims"][0].pop("sensitivity")),
+        ("r_of_a_clip", "unknown key", put(*scaling, "r", "1")),
+        ("momentum_of_hidden_iterates", "one of", at("T15", "args", "iterates", "hidden", stages)),
+        ("momentum_of_the_batch_in_the_proof", "one of", at("T15", "args", "history", "batch", stages)),
+    ):
+        edited(f"training_{name}", 2, message, edit, stages if "momentum" in name else plain)
+    base = statement(small(mechanism={"noise_std": "1"}, loss=LOGISTIC))
+    edited("descent_with_sensitivity", 2, "sensitivity belongs",
+           lambda p: p["proof"]["claims"].__setitem__(0, {"bound": "0", "lower": None, "renyi": None,
+                                                          "sensitivity": "0"}), base)
+    # 5 side conditions: of the run
+    for name, message, edit, of in (
+        ("noise_zero", "noise_multiplier > 0", put(*mechanism, "noise_multiplier", "0"), plain),
+        ("rate_above_one", "sample_rate <= 1", put(*mechanism, "sample_rate", "1.5"), plain),
+        ("steps_zero", "from 1 to", put(*mechanism, "steps", "0"), plain),
+        ("steps_and_epochs", "not both", put(*mechanism, "epochs", "1"), plain),
+        ("neither_steps_nor_epochs", "not both", put(*mechanism, "steps", None), plain),
+        ("rate_and_batch_size", "which one",
+         both(put(*mechanism, "batch_size", "10"), put(*mechanism, "samples", "1000")), plain),
+        ("no_rate", "needs sample_rate or", put(*mechanism, "sample_rate", None), plain),
+        ("batch_size_without_samples", "batch_size <= samples",
+         both(put(*mechanism, "batch_size", "10"), put(*mechanism, "sample_rate", None)), plain),
+        ("epochs_of_nothing", "epochs need sample_rate > 0", both(
+            put(*mechanism, "epochs", "1"), put(*mechanism, "steps", None), put(*mechanism, "sample_rate", "0")),
+         plain),
+        ("normaliser_zero", "normaliser > 0", put(*mechanism, "normaliser", "0"), plain),
+        ("samples_zero", "samples >= 1", put(*mechanism, "samples", "0"), plain),
+        ("delta_of_unknown_samples", "needs samples", put("run", "target", "delta", "1/n"), plain),
+        ("delta_one", "strictly between", put("run", "target", "delta", "1"), plain),
+        ("max_batch_size_without_samples", "max_batch_size needs", put(*mechanism, "max_batch_size", "50"), plain),
+        ("max_batch_size_zero", "max_batch_size >= 1", put(*mechanism, "max_batch_size", "0"), cut),
+        ("max_batch_size_of_fixed_batches", "max_batch_size needs", put(*mechanism, "max_batch_size", "500"), drawn),
+        ("max_batch_size_cuts_all", "cuts every batch", put(*mechanism, "max_batch_size", "50"), whole),
+        ("gradient_norm_bound_zero", "gradient_norm_bound > 0", put(*scaling, "gradient_norm_bound", "0"), full),
+        ("map_of_another_kind", "is not the map", put(*mechanism, "kind", "auto-s"), plain),
+        ("poisson_replace_one", "no statement about poisson", put(*threat, "neighbours", "replace-one"), plain),
+        ("shuffled_add_or_remove", "no statement about shuffled", put(*threat, "neighbours", "add-or-remove-one"),
+         shuffled),
+        ("without_replacement_remove_one", "no statement about without", put(*threat, "neighbours", "remove-one"),
+         drawn),
+        ("part_of_a_record", "a whole batch size", put(*mechanism, "sample_rate", "0.0101"), drawn),
+        ("full_of_a_part", "full batches need", put(*mechanism, "sample_rate", "0.5"), full),
+        ("disjoint_of_nothing", "disjoint batches need", put(*mechanism, "sample_rate", "0"), fixed),
+        ("momentum_of_the_batch", "momentum of other records", put(*momentum, "inner_history", "batch"), stages),
+        ("momentum_outer_one", "momentum.outer < 1", put(*momentum, "outer", "1"), stages),
+        ("momentum_inner_one", "inner_beta < 1", put(*momentum, "inner_beta", "1"), stages),
+        ("momentum_inner_zero", "needs inner_beta > 0", put(*momentum, "inner_beta", "0"), stages),
+        ("momentum_window_zero", "inner_window >= 1", put(*momentum, "inner_window", "0"), stages),
+    ):
+        edited(f"training_{name}", 1, message, edit, of)
+    # 5 side conditions: of the proof
+    tighter = put("proof", "steps", find("T20", cut), "args", "budget", "0.00000002")
+    last = len(shuffled["predicate"]["proof"]["steps"]) - 1
+    for name, message, edit, of in (
+        ("of_fewer_steps", "releases is not what", put(*mechanism, "steps", "101"), plain),
+        ("of_a_smaller_rate", "releases is not what", put(*mechanism, "sample_rate", "0.0101"), plain),
+        ("of_a_smaller_rate_in_the_proof", "releases is not what", sums("T19", "sample_rate", "0.0099"), plain),
+        ("of_more_noise", "releases is not what", sums("T19", "noise_multiplier", "1.01"), plain),
+        ("of_another_sampling", "releases is not what", sums("T19", "sampling", "full"), plain),
+        ("of_a_later_stage", "releases is not what", put("run", "stages", 0, "steps", "51"), stages),
+        ("epochs_of_larger_batches", "releases is not what", put(*mechanism, "batch_size", "200"), stages),
+        ("other_release_left_out", "releases is not what", lambda p: p["proof"]["steps"][find("T19", stages)]["args"][
+            "releases"].pop(), stages),
+        ("other_release_is_worse", "releases is not what", put("run", "releases", 0, "mu", "0.2"), stages),
+        ("other_release_as_witness", "releases is not what",
+         lambda p: p["proof"]["steps"][find("T19l", stages)]["args"].update(
+             releases=p["proof"]["steps"][find("T19", stages)]["args"]["releases"]), stages),
+        ("poisson_claimed_for_shuffled", "T11 is needed here", both(
+            put(*mechanism, "sampling", "shuffled"), put(*threat, "neighbours", "remove-one")), plain),
+        ("poisson_claimed_without_replacement", "releases is not what", both(
+            put(*mechanism, "sampling", "without-replacement"), put(*threat, "neighbours", "replace-one"),
+            put(*mechanism, "samples", "1000")), plain),
+        ("neighbours_of_another_run", "neighbours is not what", at("T19", "args", "neighbours", "replace-one", plain),
+         plain),
+        ("delta_of_another_run", "delta is not what", share("T19", "0.0001", plain), plain),
+        ("witness_for_another_delta", "delta is not what", share("T19l", "0.000001", plain), plain),
+        ("budget_overstated", "delta is not what", tighter, cut),
+        ("budget_forgotten", "T20 is needed here", put("proof", "claims", 0, "bound", str(find("T19", cut))), cut),
+        ("batches_not_cut", "T19 is needed here", put(*mechanism, "max_batch_size", None), cut),
+        ("cut_more_often", "max_batch_size is not what", put(*mechanism, "max_batch_size", "60"), cut),
+        ("of_more_records", "samples is not what", at("T20", "args", "samples", "1999", cut), cut),
+        ("profile_of_another_delta", "delta is not what", at("T11", "args", "delta", "0.001", full), full),
+        ("full_release_left_out", "releases is not what", lambda p: p["proof"]["steps"][find("T20f", full)]["args"][
+            "releases"].pop(), full),
+        ("full_witness_of_more", "releases is not what", lambda p: at(
+            "T20l", "args", "releases", p["proof"]["steps"][find("T20f", full)]["args"]["releases"], full)(p), full),
+        ("full_removed_only", "neighbours is not what", at("T20f", "args", "neighbours", "remove-one", full), full),
+        ("epoch_left_out", "epochs is not what", at("T20d", "args", "epochs", "4", shuffled), shuffled),
+        ("disjoint_of_more_noise", "noise_multiplier is not", at("T20d", "args", "noise_multiplier", "7", shuffled),
+         shuffled),
+        ("stage_left_out", "needs 3 premises", lambda p: p["proof"]["steps"][find("T7", shuffled)]["premises"].pop(0),
+         shuffled),
+        ("last_epoch_dropped", "epochs is not what", at("T20d", "args", "epochs", "3", fixed), fixed),
+        ("momentum_left_out", "T15 is needed here", put("proof", "claims", 0, "sensitivity", str(find("T14", stages))),
+         stages),
+        ("momentum_in_another_order", "placement is not what", both(
+            at("T15", "args", "placement", "outer", stages),
+            at("T15", "args", "placement", "inner", stages, last=True)), stages),
+        ("momentum_of_another_window", "window is not what", at("T15", "args", "window", "3", stages), stages),
+        ("momentum_invented", "T14 is needed here", put(*momentum, "outer", "0"), shuffled),
+        ("sensitivity_of_another_map", "kind is not what", at("T14", "args", "kind", "psac", plain), plain),
+        ("sensitivity_of_another_norm", "max_grad_norm is not", at("T14", "args", "max_grad_norm", "0.5", plain),
+         plain),
+        ("gradients_of_another_bound", "gradient_norm_bound is", at("T14g", "args", "gradient_norm_bound", "6", full),
+         full),
+        ("gradients_bounded_by_nobody", "T14 is needed here", put(*scaling, "gradient_norm_bound", None), full),
+        ("curve_of_another_bound", "not of the releases", lambda p: p["proof"]["steps"][find("T2", full)].update(
+            premises=[str(find("T20l", full))]), full),
+        ("bound_after_the_last_step", "there is no step", put("proof", "claims", 0, "bound", str(last + 1)), shuffled),
+        ("two_claims", "needs one entry", lambda p: p["proof"]["claims"].append(p["proof"]["claims"][0]), plain),
+        ("no_claim", "needs one entry", put("proof", "claims", []), plain),
+        ("step_without_use", "nothing refers to it", put("proof", "claims", 0, "renyi", None), plain),
+    ):
+        edited(f"training_{name}", 1, message, edit, of)
+
+    def curve(of: Json, releases: Json, neighbours: str) -> Callable:
+        def edit(p: Json) -> None:
+            p["proof"]["claims"][0]["renyi"] = str(len(p["proof"]["steps"]))
+            p["proof"]["steps"].append({
+                "theorem": "T18", "premises": [], "concludes": {"renyi": ["99"]},
+                "args": {"releases": releases, "neighbours": neighbours, "orders": ["2"]}})
+            p["renyi"], p["theorems"] = [{"order": "2", "upper": "99"}], sorted([*p["theorems"], "T18"])
+
+        return edit
+
+    made = cut["predicate"]["proof"]["steps"][find("T19", cut)]["args"]["releases"]
+    edited("training_curve_of_cut_batches", 1, "batches that are cut", curve(cut, made, "add-or-remove-one"), cut)
+    made = drawn["predicate"]["proof"]["steps"][find("T19", drawn)]["args"]["releases"]
+    edited("training_curve_without_replacement", 1, "needs Poisson sampling", curve(drawn, made, "replace-one"), drawn)
+    # 6 recomputation
+    half = [exact(Fraction("0.71802") * share) for share in (Fraction("0.995"), Fraction("1.005"))]
+    lied("training_epsilon_understated", "is not shown to be at most delta", "epsilon", "upper", half[0],
+         json.loads(json.dumps(plain).replace('"0.717"', '"0.5"')))
+    lied("training_witness_overstated", "epsilon does not follow", "epsilon", "lower", half[1],
+         json.loads(json.dumps(plain).replace('"0.719"', '"0.73"')))
+    for i, order in enumerate(("2", "32")):
+        low = lower_by_a_digit(plain["predicate"]["renyi"][{"2": 0, "32": 3}[order]]["upper"])
+        edited(f"training_renyi_understated_{i}", 1, "renyi does not follow", both(
+            put("renyi", 3 * i, "upper", low),
+            put("proof", "steps", find("T18", plain), "concludes", "renyi", 3 * i, low)), plain)
+    for name, message, orders in (
+        ("order_of_one", "from 2 to 512", ["1", "3", "8", "32"]),
+        ("order_too_large", "from 2 to 512", ["2", "3", "8", "513"]),
+        ("orders_repeated", "must ascend", ["2", "2", "8", "32"]),
+    ):
+        edited(f"training_{name}", 1, message, both(
+            at("T18", "args", "orders", orders, plain),
+            *(put("renyi", i, "order", order) for i, order in enumerate(orders))), plain)
+    edited("training_order_without_bound", 1, "one bound for each",
+           at("T18", "args", "orders", ["2", "3", "8", "32", "64"], plain), plain)
+    edited("training_budget_of_nothing", 1, "costs more than the budget", both(
+        share("T19", "0.00001", cut), put("proof", "steps", find("T20", cut), "args", "budget", "0")), cut)
+    edited("training_cut_of_more_than_claimed", 1, "epsilon does not follow",
+           at("T19", "concludes", "epsilon", "0.73", cut), cut)
+    sensed = find("T14", plain)
+    edited("training_sensitivity_understated", 1, "sensitivity is",
+           at("T14", "concludes", "sensitivity", "0.99", plain), plain)
+    edited("training_bounded_sensitivity_understated", 1, "sensitivity is",
+           at("T14g", "concludes", "sensitivity", "0.49", full), full)
+    edited("training_attained_denied", 1, "attained is True",
+           put("proof", "steps", sensed, "concludes", "attained", False), plain)
+    edited("training_momentum_sensitivity_understated", 1, "sensitivity is",
+           at("T15", "concludes", "sensitivity", "1", stages), stages)
+    for of, name in ((full, "full"), (shuffled, "shuffled")):
+        lied(f"training_{name}_mu_understated", "mu does not follow", "mu", "upper", of=of)
+        lied(f"training_{name}_epsilon_understated", "epsilon does not follow", "epsilon", "upper", of=of)
+        shown = of["predicate"]["mu"]["lower"]
+        lied(f"training_{name}_witness_overstated", "mu does not follow", "mu", "lower",
+             str(Context(prec=12).next_plus(Context(prec=12).next_plus(Decimal(shown)))), of)
+    edited("training_stage_understated", 1, "mu does not follow", at("T20d", "concludes", "mu", "0.7", shuffled),
+           shuffled)
+    edited("training_mu_invented", 1, "mu: not what", put("mu", "upper", "0.1"), plain)
+    edited("training_distance_invented", 1, "wasserstein: not what", put("wasserstein", "released", "0.1"), plain)
+    edited("training_request_invented", 1, "requests: not what",
+           put("requests", [{"size": "1", "epochs": "1", "epsilon": "0.1"}]), plain)
+    for name, of in (("sampling", plain), ("other_releases", full), ("batches:disjoint", shuffled),
+                     ("gradient_bound", full), ("noisy_sums", shuffled)):
+        edited(f"training_{name.replace(':', '_')}_not_assumed", 1, "assumptions: not what",
+               lambda p, name=name: p.update(assumptions=[a for a in p["assumptions"] if a["id"] != name]), of)
+    # 7 target
+    strict = training_statement(training_run(target={"epsilon": "0.71"}), ("0.717", "0.719"))
+    raw("training_not_certified", seal(strict), 1, "NOT_CERTIFIED: After")
+    edited("training_indeterminate", 3, "INDETERMINATE: After", put("verdict", "INDETERMINATE"), strict)
+    edited("training_certified_above_target", 1, "the verdict is NOT_CERTIFIED", put("verdict", "CERTIFIED"), strict)
+    edited("training_not_certified_below_target", 1, "the verdict is CERTIFIED", put("verdict", "NOT_CERTIFIED"), plain)
+    edited("training_out_of_reach_hidden", 1, "out_of_reach", put("out_of_reach", False), strict)
+    edited("training_out_of_reach_invented", 1, "out_of_reach", put("out_of_reach", True), plain)
 
 
 def lower_by_a_digit(text: str) -> str:
