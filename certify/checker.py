@@ -1971,7 +1971,8 @@ def loss_distribution(
     ends = [loss_window(release, math.exp(-given) / release.steps) for release in releases]
     step = math.sqrt(variance / most)
     if not upward:  # lines need several cells where the losses crowd, just above log(1 - q)
-        step = min([step, *(float(release.rate) / 4 for release in releases)])
+        finer = max(math.sqrt(float(bias / BIASES[0])), 0.125)
+        step = min([step, *(float(release.rate) / 4 * finer for release in releases)])
     levels = [level_of(release, most) if upward else 0 for release in releases]
     widest = max((high - low) / 2**level for level, (low, high) in zip(levels, ends, strict=True))
     step = max(step, widest / MAX_NODES)

@@ -11,10 +11,13 @@ from accountant.arithmetic.balls import Ball, ends
 from accountant.enclose import precision
 from accountant.exact import exact
 from accountant.pld import profile
-from accountant.pld.compose import composed, epsilon_at
+from accountant.pld.compose import composed, epsilon_at, fineness_of, tail_of
 from accountant.pld.release import Part, Release, parts
+from accountant.pld.tilt import tilt
 
-FEWEST = 1 << 11
+LEAST_REVERSED, LEAST, FEWEST, DOUBTED = 1 << 6, 1 << 9, 1 << 11, 1 << 15
+BIAS = 0.42  # what both bounds together add to the variance of a step's loss, in h²
+LEAST_EPSILON = 1e-3  # estimates below are not trusted
 MOST = 1 << 18
 LEAST_DELTA = Fraction(1, 2**1200)  # a smaller δ(ε) is printed as a bound, and no longer refined
 Progress = Callable[[str], None]
@@ -70,7 +73,7 @@ def bracket(
     """ε at δ within a relative `width`.
 
     extra: an upper bound on μ² of further Gaussian-DP releases; they count from above alone. most_points: the memory
-    cap, about 500 bytes a point (some 130 MB unless changed). progress: called with a line before each computation.
+    cap, about 500 bytes a point (some 130 MB unless changed); the first grid is the one that an estimate asks for. progress: called with a line before each computation.
 
     Raises:
         TypeError: a float.
@@ -90,7 +93,7 @@ def bracket(
         if progress:
             progress(f"{what}: {points} points")
 
-    points, sharp = FEWEST, False
+    points, sharp = min(most_points, _predicted(above, delta, width)), False
     while True:
         tell(points, "upper bound")
         upper = epsilon_at(above, 1, True, delta, points)
@@ -101,14 +104,14 @@ def bracket(
             break
         if points >= most_points:
             break
-        points = min(most_points, points << _doublings(upper, pair_lower, width))
+        points = min(most_points, _more(points, upper, pair_lower, width))
     lower = pair_lower
     if attained != above:
         tell(points, "attained")
         lower = epsilon_at(attained, 1, False, delta, points) if attained else Fraction(0)
     reverse_points = 0
     if any(part.rate != 1 and not part.symmetric for part in above):
-        reverse_points, other = points >> 3, None
+        reverse_points, other = max(LEAST_REVERSED, points >> 4), None
         while reverse_points <= points:
             tell(reverse_points, "reversed pairs")
             other = epsilon_at(above, -1, True, delta, reverse_points)
@@ -124,15 +127,35 @@ def bracket(
     return Bracket(lower, upper, pair_lower, points, reverse_points, sharp)
 
 
-def _doublings(upper: Fraction | None, lower: Fraction, width: Fraction) -> int:
+def _predicted(made: tuple[Part, ...], delta: Fraction, width: Fraction) -> int:
+    """How many points should do. Where a grid adds v to the variance of the whole loss, and keeps the mean of e^{−x}, ε
+    grows by about v(θ + 1)/2, θ the slope of −log δ(ε)."""
+    lean = tilt(made, 1, delta)
+    if lean.epsilon < LEAST_EPSILON:
+        return FEWEST
+    tail = tail_of(made, delta)
+    square = sum(part.steps * 4.0 ** -fineness_of(part, 1, tail, FEWEST) for part in made)
+    excess = BIAS * square * (lean.slope + 1) / 2 / (lean.epsilon * float(width))
+    points = _rounded(FEWEST * math.sqrt(excess))
+    if points <= DOUBTED:
+        return max(points, LEAST)
+    found = epsilon_at(made, 1, True, delta, FEWEST)  # a look at what is so hard: rare large losses are not
+    far = found is None or float(found) > lean.epsilon * (1 + excess * float(width) / 16)
+    return points if far else FEWEST
+
+
+def _rounded(points: float) -> int:
+    """Two digits of it, upwards."""
+    scale = max(0, math.frexp(points)[1] - 5)
+    return math.ceil(points / 2**scale) << scale
+
+
+def _more(points: int, upper: Fraction | None, lower: Fraction, width: Fraction) -> int:
     """The width shrinks with the square of the number of points."""
     if upper is None:
-        return 1
-    excess = (upper - lower) / (width * upper)
-    count = 1
-    while count < 4 and excess > 4**count:
-        count += 1
-    return count
+        return 2 * points
+    excess = float((upper - lower) / (width * upper))
+    return _rounded(points * min(16.0, max(1.1, 1.05 * math.sqrt(excess))))
 
 
 def upper_epsilon(

@@ -12,30 +12,45 @@ from accountant.pld.merge import merge
 from accountant.pld.pair import Pair, ball
 from accountant.pld.release import Part
 from accountant.pld.spread import loss_range, spread
+from accountant.pld.tilt import tilt
 
-CUT = 18  # one cut may take δ·2^−CUT, divided by the number of copies that are made of what it cuts
-ROUNDING = 22  # so many bits below δ/(steps·points) is the scale
+# One cut may take δ·2^−CUT above, divided by the number of copies that are made of what it cuts; below, 2^−CUT: what lies
+# there comes to count only together with a tail of the rest, which is itself about as small as δ.
+CUT = 18
+ROUNDING = 18  # so many bits below δ/(steps·points) is the scale; with less, rounding alone would keep windows long
+WINDOW = 2  # the longest window, over one step's
 COARSE = 160  # the precision at which ranges are measured; they only choose the grid
 
 
 def scale_of(parts: tuple[Part, ...], delta: Fraction, points: int) -> int:
-    """Bits of the masses: each of the roundings, at most 2·steps·points of them, is a unit 2^−bits."""
+    """Bits of the masses: each of the roundings, about 2·steps·points of them, is a unit 2^−bits."""
     steps = sum(part.steps for part in parts)
     bits = (steps * points * delta.denominator // delta.numerator).bit_length() + ROUNDING
     return (width(bits) - 3) // 2  # the slots have that much room
 
 
+def tail_of(parts: tuple[Part, ...], delta: Fraction) -> Fraction:
+    """What one step may lose at either end of its grid."""
+    return delta / 2**CUT / sum(part.steps for part in parts)
+
+
+def unit_of(points: int) -> Fraction:
+    """The mantissa of every spacing, in (1/2, 1]: so that a few points more make a slightly finer grid."""
+    return Fraction(32, (points << 5) >> (points.bit_length() - 1))
+
+
 def fineness_of(part: Part, sign: int, tail: Fraction, points: int) -> int:
-    """The finest grid, spacing 2^−fineness, on which one step has at most `points` cells."""
+    """The finest grid, spacing unit·2^−fineness, on which one step has at most `points` cells."""
     with precision(COARSE):
         pair = Pair(part.square, part.rate)
-        low, high = loss_range(pair, sign, 0, Fraction(0), ball(tail), fine=COARSE // 2)
+        low, high = loss_range(pair, sign, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail))
         if part.symmetric:
             low = -high
+    cells = Fraction(max(1, high - low), 2 ** (COARSE // 2)) / unit_of(points)
     fineness = points.bit_length() - 1
-    while (high - low) * Fraction(2) ** (fineness - COARSE // 2) > points:
+    while cells * Fraction(2) ** fineness > points:
         fineness -= 1
-    while (high - low) * Fraction(2) ** (fineness + 1 - COARSE // 2) <= points:
+    while cells * Fraction(2) ** (fineness + 1) <= points:
         fineness += 1
     return fineness
 
@@ -45,16 +60,21 @@ def composed(parts: tuple[Part, ...], sign: int, upper: bool, delta: Fraction, p
     """All steps together, where δ's of about `delta` matter. sign: +1 for the pairs (mixture, normal), −1 for the
     reversed ones.
 
-    Parts in their order; each by repeated squaring; a window of more than `points` masses is coarsened.
+    Parts in their order; each by repeated squaring, on coarser grids as it goes on; a window of more than
+    WINDOW·points masses is coarsened at once.
     """
     bits = scale_of(parts, delta, points)
-    budget = int(delta * 2**bits) >> CUT
-    tail = delta / 2**CUT / sum(part.steps for part in parts)
+    budget, bottom = int(delta * 2**bits) >> CUT, 2**bits >> CUT
+    lean = tilt(parts, sign, delta)
+    tail = tail_of(parts, delta)
     result = None
     for part in parts:
-        one = (spread if upper else merge)(part, sign, fineness_of(part, sign, tail, points), bits, tail)
-        many = power(one, part.steps, budget, points)
-        result = many if result is None else compose(result, many, budget, points)
+        with precision(COARSE):
+            bulk = Pair(part.square, part.rate).bulk()
+        fineness = fineness_of(part, sign, tail, points)
+        one = (spread if upper else merge)(part, sign, fineness, bits, tail, lean, unit_of(points))
+        many = power(one, part.steps, budget, WINDOW * points, bottom, bulk)
+        result = many if result is None else compose(result, many, budget, WINDOW * points, bottom)
     return result
 
 

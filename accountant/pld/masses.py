@@ -13,6 +13,7 @@ Nothing else is done here. Masses are integers at scale 2^bits: rounding up adds
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -21,10 +22,17 @@ from flint import arb, fmpz
 
 from accountant.enclose import precision
 
+# A coarsening from h to 2h adds (or takes) about h²/2 to the variance of each copy, the first grid h²/6 (h²/12) to each
+# step's. After 4, 7, 10 … squarings that is 1/5 and then always half as much of it, and every level costs less.
+# Not so where the mass sits on single points still.
+LEVELS = 4
+WIDE = 4  # spacings that the bulk must have
+FEW = 64  # masses that are never worth coarsening
+
 
 @dataclass(frozen=True)
 class Masses:
-    """masses[i] at offset + i·2^−fineness, packed: mass i in the bits from i·width on.
+    """masses[i] at offset + i·unit·2^−fineness, packed: mass i in the bits from i·width on.
 
     infinite: the atom at +∞; total: no less than the finite masses together (upper bounds alone use both).
     """
@@ -37,20 +45,25 @@ class Masses:
     total: int
     bits: int
     upper: bool
+    unit: Fraction = Fraction(1)
 
     @property
     def spacing(self) -> Fraction:
-        return Fraction(2) ** -self.fineness
+        return self.unit * Fraction(2) ** -self.fineness
 
     def values(self) -> list[int]:
-        size = width(self.bits) // 8
-        raw = self.packed.to_bytes(self.count * size, "little")
-        return [int.from_bytes(raw[i : i + size], "little") for i in range(0, len(raw), size)]
+        return _values(self.packed, self.count, self.bits)
 
 
 def width(bits: int) -> int:
     """Bits for one mass: room for a product of two, whose masses add up to less than 2^{2·bits+2}."""
-    return -(-(2 * bits + 3) // 64) * 64
+    return -(-(2 * bits + 3) // 8) * 8
+
+
+def _values(packed: int, count: int, bits: int) -> list[int]:
+    size = width(bits) // 8
+    raw = packed.to_bytes(count * size, "little")
+    return [int.from_bytes(raw[i : i + size], "little") for i in range(0, len(raw), size)]
 
 
 def pack(values: list[int], bits: int) -> int:
@@ -58,22 +71,30 @@ def pack(values: list[int], bits: int) -> int:
     return int.from_bytes(b"".join(v.to_bytes(size, "little") for v in values), "little")
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=8)
 def _repeated(value: int, count: int, bits: int) -> int:
     """The same value in every slot."""
     return int.from_bytes(value.to_bytes(width(bits) // 8, "little") * count, "little")
 
 
-def from_values(offset: Fraction, fineness: int, values: list[int], infinite: int, bits: int, upper: bool) -> Masses:
+def from_values(
+    offset: Fraction,
+    fineness: int,
+    values: list[int],
+    infinite: int,
+    bits: int,
+    upper: bool,
+    unit: Fraction = Fraction(1),
+) -> Masses:
     total = sum(values)
-    if (total + infinite) >> (bits + 1):
+    if total + infinite >= 2 << bits or (total > 1 << bits and not upper):
         raise ArithmeticError("more mass than a distribution has")
-    return Masses(offset, fineness, len(values), pack(values, bits), infinite, total, bits, upper)
+    return Masses(offset, fineness, len(values), pack(values, bits), infinite, total, bits, upper, unit)
 
 
 def convolve(one: Masses, other: Masses) -> Masses:
     """The composition of both, rounded outward; the spacings must agree."""
-    if (one.fineness, one.bits, one.upper) != (other.fineness, other.bits, other.upper):
+    if (one.spacing, one.bits, one.upper) != (other.spacing, other.bits, other.upper):
         raise ValueError("grids, scales and directions must agree")
     bits, count = one.bits, one.count + other.count - 1
     left = fmpz(one.packed)
@@ -87,29 +108,19 @@ def convolve(one: Masses, other: Masses) -> Masses:
     total = ((one.total * other.total + unit) >> bits) + count
     if (total + infinite) >> (bits + 1):
         raise ArithmeticError("more mass than a distribution has: the scale is too coarse")
-    return Masses(one.offset + other.offset, one.fineness, count, product, infinite, total, bits, one.upper)
+    return replace(one, offset=one.offset + other.offset, count=count, packed=product, infinite=infinite, total=total)
 
 
-def trim(m: Masses, budget: int) -> Masses:
-    """Without the ends that hold at most `budget` each.
+def trim(m: Masses, budget: int, bottom: int | None = None) -> Masses:
+    """Without the ends that hold at most `budget` (at the lower one `bottom`, unless it is None) each.
 
     Upper: what is cut above goes to +∞, what is cut below moves up to the lowest point that is kept. Lower: what is
     cut above moves down to the highest point that is kept, what is cut below is dropped.
     """
     size = width(m.bits) // 8
     raw = m.packed.to_bytes(m.count * size, "little")
-    low, below = 0, 0
-    while low < m.count - 1:
-        mass = int.from_bytes(raw[low * size : (low + 1) * size], "little")
-        if below + mass > budget:
-            break
-        low, below = low + 1, below + mass
-    high, above = m.count, 0
-    while high > low + 1:
-        mass = int.from_bytes(raw[(high - 1) * size : high * size], "little")
-        if above + mass > budget:
-            break
-        high, above = high - 1, above + mass
+    low, below = _end(raw, size, 0, m.count - 1, budget if bottom is None else bottom, 1)
+    high, above = _end(raw, size, m.count, low + 1, budget, -1)
     packed = int.from_bytes(raw[low * size : high * size], "little")
     infinite = m.infinite
     if m.upper:
@@ -119,29 +130,56 @@ def trim(m: Masses, budget: int) -> Masses:
     return replace(m, offset=m.offset + low * m.spacing, count=high - low, packed=packed, infinite=infinite)
 
 
+def _end(raw: bytes, size: int, start: int, stop: int, budget: int, way: int) -> tuple[int, int]:
+    """As far from `start` towards `stop` as the masses on the way come to `budget` at most, and what they come to.
+
+    In strides that double and halve; slots add up to the remainder modulo 2^width − 1, which no sum here reaches.
+    """
+    modulus, total, stride = (1 << 8 * size) - 1, 0, 1
+    while stride and start != stop:
+        stride = min(stride, abs(stop - start))
+        ahead = start + way * stride
+        first, last = min(start, ahead), max(start, ahead)
+        mass = int.from_bytes(raw[first * size : last * size], "little") % modulus
+        if total + mass <= budget:
+            start, total, stride = ahead, total + mass, 2 * stride
+        else:
+            stride //= 2
+    return start, total
+
+
 def coarsen(m: Masses) -> Masses:
-    """The same on every second point."""
-    return (_spread_odd if m.upper else _merge_odd)(m)
+    """The same on every second point: on those that hold more, as where nearly all of the mass is at one point."""
+    even, odd = (int.from_bytes(half, "little") for half in _halves(m))
+    modulus = (1 << width(m.bits)) - 1  # slots add up to the remainder
+    if odd % modulus > even % modulus:
+        even, odd = odd << width(m.bits), even
+        m = replace(m, offset=m.offset - m.spacing, count=m.count + 1)
+    return (_spread_odd if m.upper else _merge_odd)(m, even, odd)
 
 
-def _spread_odd(m: Masses) -> Masses:
-    """Each odd point's mass to both neighbours, 1/(1 + e^{−h}) of it up: the mean of e^{−x} is kept."""
-    shift = m.bits + 8
-    with precision(shift + 32):
-        share = _integer((arb(2) ** shift / (1 + (-_ball(m.spacing)).exp())).upper(), up=True)
-    values = m.values()
-    made, odd = values[0::2], values[1::2]
-    if len(made) == len(odd):
-        made.append(0)
-    for i, mass in enumerate(odd):
-        up = -(-mass * share >> shift)
-        made[i] += mass - up
-        made[i + 1] += up
-    packed = pack(made, m.bits)
-    return replace(m, fineness=m.fineness - 1, count=len(made), packed=packed)
+def _halves(m: Masses) -> tuple[bytes, bytes]:
+    """The slots of the even points, and those of the odd ones."""
+    size = width(m.bits) // 8
+    raw = m.packed.to_bytes(m.count * size, "little")
+    return tuple(b"".join(raw[i : i + size] for i in range(first, len(raw), 2 * size)) for first in (0, size))
 
 
-def _merge_odd(m: Masses) -> Masses:
+def _spread_odd(m: Masses, made: int, odd: int) -> Masses:
+    """Each odd point's mass to both neighbours, 1/(1 + e^{−h}) of it up: the mean of e^{−x} is kept.
+
+    All at once: a slot has room for a mass times the share.
+    """
+    with precision(m.bits + 32):
+        share = _integer((arb(2) ** m.bits / (1 + (-_ball(m.spacing)).exp())).upper(), up=True)
+    size = width(m.bits)
+    pairs = m.count // 2
+    up = odd * share + _repeated((1 << m.bits) - 1, pairs, m.bits)
+    up = (up >> m.bits) & _repeated((1 << (size - m.bits)) - 1, pairs, m.bits)
+    return replace(m, fineness=m.fineness - 1, count=pairs + 1, packed=made + (odd - up) + (up << size))
+
+
+def _merge_odd(m: Masses, even: int, odd: int) -> Masses:
     """Each odd point's mass goes in part down, in part up, so that the mean of e^{−x} at an even point is its own.
 
     From the top: what comes up to an even point from below, u, costs u(e^h − 1); what comes down from above, d, pays
@@ -150,8 +188,7 @@ def _merge_odd(m: Masses) -> Masses:
     shift = m.bits + 8
     with precision(shift + 32):
         share = _integer((arb(2) ** shift * (-_ball(m.spacing)).exp()).lower(), up=False)
-    values = m.values()
-    made, odd = values[0::2], values[1::2]
+    made, odd = _values(even, m.count - m.count // 2, m.bits), _values(odd, m.count // 2, m.bits)
     down = 0
     for i in range(len(odd) - 1, -1, -1):
         mass = odd[i]
@@ -163,34 +200,41 @@ def _merge_odd(m: Masses) -> Masses:
     return replace(m, fineness=m.fineness - 1, count=len(made), packed=pack(made, m.bits))
 
 
-def power(base: Masses, steps: int, budget: int, points: int) -> Masses:
-    """`base` composed `steps` ≥ 1 times with itself, by repeated squaring.
+def power(
+    base: Masses, steps: int, budget: int, points: int, bottom: int | None = None, bulk: float = math.inf
+) -> Masses:
+    """`base` composed `steps` ≥ 1 times with itself, by repeated squaring, on grids that grow coarser.
 
-    budget: all that may be cut at one end of one level, times the number of copies made of it. points: a longer window
-    is coarsened until it has no more.
+    budget, bottom: all that may be cut at the upper and at the lower end of one level, times the number of copies made
+    of it. points: a longer window is coarsened until it has no more. bulk: how wide most of the mass is after one step.
     """
-    square, result, uses = base, None, steps
-    square = fit(square, budget // uses, points)
+    bottom = budget if bottom is None else bottom
+    square, result, uses, level, due = base, None, steps, 0, LEVELS
+    square = fit(square, budget // uses, points, bottom // uses)
     while uses:
         if uses & 1:
-            result = square if result is None else compose(result, square, budget, points)
+            result = square if result is None else compose(result, square, budget, points, bottom)
         uses >>= 1
         if uses:
-            square = fit(convolve(square, square), budget // uses, points)
+            level += 1
+            square = fit(convolve(square, square), budget // uses, points, bottom // uses)
+            wide = bulk * 2.0 ** (level // 2) > WIDE * float(square.spacing)
+            if level >= due and wide and square.count > FEW:
+                square, due = coarsen(square), level + 3
     return result
 
 
-def compose(one: Masses, other: Masses, budget: int, points: int) -> Masses:
+def compose(one: Masses, other: Masses, budget: int, points: int, bottom: int | None = None) -> Masses:
     """The composition of two grids: the finer one is coarsened first."""
     while one.fineness > other.fineness:
         one = coarsen(one)
     while other.fineness > one.fineness:
         other = coarsen(other)
-    return fit(convolve(one, other), budget, points)
+    return fit(convolve(one, other), budget, points, bottom)
 
 
-def fit(m: Masses, budget: int, points: int) -> Masses:
-    m = trim(m, budget)
+def fit(m: Masses, budget: int, points: int, bottom: int | None = None) -> Masses:
+    m = trim(m, budget, bottom)
     while m.count > points:
         m = coarsen(m)
     return m

@@ -6,6 +6,7 @@ end is decided in doubles. With the grid point in the middle of the cell's masse
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
@@ -16,21 +17,27 @@ from accountant.pld.masses import Masses, from_values
 from accountant.pld.pair import Pair, Point, ball, integer, rounded
 from accountant.pld.release import Part
 from accountant.pld.spread import SLACK, guard
+from accountant.pld.tilt import FLAT, Tilt
 
+_FARTHEST = 1 << 10
+_FILL = 4  # times the central two standard deviations
 _NARROW = 0.25  # cells for which the series below is good to 1e-10
 ROUGH = 40  # bits of the masses where cells are chosen
 _LOOK = 40  # cells after which a start is judged
+_TRIES, _CALM = 12, 2.0**-7
 _AIM = 2.0**-20  # how far beyond the grid point a cell's mean is aimed, in cells
 
 
-def merge(part: Part, sign: int, fineness: int, bits: int, tail: Fraction) -> Masses:
+def merge(
+    part: Part, sign: int, fineness: int, bits: int, tail: Fraction, lean: Tilt = FLAT, unit: Fraction = Fraction(1)
+) -> Masses:
     """One step's masses from below, the loss of (mixture, normal) for sign +1, of (normal, mixture) for −1.
 
-    At most `tail` of the mass is dropped at the bottom; what lies beyond the top cell's beginning stays there.
+    `lean` says where cells of several units will do. At most `tail` of the mass is dropped at the bottom; what lies beyond the top cell's beginning stays there.
     """
-    h, signs = Fraction(2) ** -fineness, (1, -1) if part.symmetric else (sign,)
+    h, signs = unit * Fraction(2) ** -fineness, (1, -1) if part.symmetric else (sign,)
     with precision(guard(part, fineness, ROUGH)):
-        search = _Ends(Pair(part.square, part.rate), fineness)
+        search = _Ends(Pair(part.square, part.rate), fineness, lean, h)
         pair, tail = search.pair, ball(tail)
         lasts = [float(pair.quantile(tail, mixed=way > 0, above=True).mid()) for way in signs]
         least = pair.quantile(tail, mixed=sign > 0, above=False)
@@ -38,11 +45,13 @@ def merge(part: Part, sign: int, fineness: int, bits: int, tail: Fraction) -> Ma
         loss = first(start)
         ends = [search.until(way, start, loss, last) for way, last in zip(signs, lasts, strict=True)]
     with precision(guard(part, fineness, bits)):
-        cells = _Cells(Pair(part.square, part.rate), fineness, bits)
+        cells = _Cells(Pair(part.square, part.rate), fineness, bits, unit)
         for way, found in zip(signs, ends, strict=True):
             cells.fill(way, start, loss, found)
         begin = cells.pair.at(arb(start))
         if part.symmetric:  # the cell in the middle is alike under P and Q
+            if not cells.pair.ratio(arb(start)) >= 1:
+                raise ArithmeticError("the cell in the middle does not hold the loss 0")
             cells.add(0, 1 - sum(cells.pair.masses(begin, cells.pair.top)))
             return cells.collect(Fraction(0))
         cells.place(sign, cells.pair.bottom, begin, loss - h, 0)
@@ -62,7 +71,7 @@ def _choose_start(search: _Ends, symmetric: bool, sign: int, least: arb) -> tupl
         return rounded((mixed / base).log(), fineness + SLACK, up=sign < 0) - slack + h
 
     if symmetric:
-        return search.calm(1, pair.inverse(ball(h / 2).exp()), lambda u: h), lambda u: h
+        return search.calm(1, pair.inverse(ball(h / 2).exp()), lambda u: h, reach=3 * h / 8), lambda u: h
     guess = _start(pair, h, least)
     first = half_a_step if guess is None else above_the_mean
     return search.calm(sign, least if guess is None else guess, first), first
@@ -95,69 +104,99 @@ def _start(pair: Pair, h: Fraction, least: arb) -> arb | None:
 class _Ends:
     """Where the cells end, in doubles: any choice is valid, a good one puts each cell's mean on its grid point."""
 
-    def __init__(self, pair: Pair, fineness: int):
-        self.pair, self.fineness = pair, fineness
-        self.h = Fraction(2) ** -fineness
+    def __init__(self, pair: Pair, fineness: int, lean: Tilt, h: Fraction):
+        self.pair, self.fineness, self.lean, self.h = pair, fineness, lean, h
         self.mu = float(pair.mu.mid())
 
     def until(self, sign: int, start: float, loss: Fraction, last: float) -> list[tuple[int, float]]:
-        """(index, end) of the cells from u = start to `last`, for the points loss, loss + h …, index 1, 2 …"""
+        """(index, end) of the cells from u = start to `last`, for some of the points loss, loss + h …, index 1, 2 …"""
         found = []
-        for index, high in self._ends(sign, start, loss):
+        for index, high in self._ends(sign, start, loss, longest=self._filled()):
             if high >= last:
                 break
             found.append((index, high))
         return found
 
-    def calm(self, sign: int, guess: arb, first: Callable[[float], Fraction]) -> float:
-        """A start near the guess from which wide and narrow cells do not alternate: by secants."""
-        step = self.h * Fraction(1, 8)
+    def calm(self, sign: int, guess: arb, first: Callable[[float], Fraction], reach: Fraction | None = None) -> float:
+        """A start near the guess (within `reach`, in loss) from which wide and narrow cells do not alternate: by false
+        position."""
         level = self.pair.ratio(guess)
-        tried: list[tuple[Fraction, float, float]] = []  # (offset in loss, alternation, start)
+        tried: list[tuple[float, float]] = []  # (|alternation|, start)
+        known: dict[bool, tuple[Fraction, float]] = {}  # alternation > 0 -> (offset in loss, alternation)
         offset = Fraction(0)
-        for _ in range(8):
+        for _ in range(_TRIES):
             u = self.pair.inverse(level * ball(offset).exp())
             if u is None:
                 break
             start = float(u.mid())
             alternation = self._alternation(sign, start, first(start))
-            tried.append((offset, alternation, start))
-            if len(tried) == 1:
-                offset = step
-                continue
-            (x0, y0, _), (x1, y1, _) = tried[-2:]
-            if abs(y1) < 2.0**-8 or y1 == y0:
+            tried.append((abs(alternation), start))
+            if abs(alternation) < _CALM:
                 break
-            move = Fraction(round(y1 / (y0 - y1) * 2**20), 2**20) * (x1 - x0)
-            offset = x1 + max(-2 * step, min(2 * step, move))
-        return min(tried, key=lambda t: abs(t[1]))[2]
+            known[alternation > 0] = offset, alternation
+            if len(known) == 2:
+                (x0, y0), (x1, y1) = known[False], known[True]
+                offset = x0 + Fraction(round(y0 / (y0 - y1) * 2**20), 2**20) * (x1 - x0)
+            else:
+                offset -= self.h * Fraction(round(alternation * 2**20), 2**20)
+            if reach is not None:
+                offset = max(-reach, min(reach, offset))
+        return min(tried)[1]
 
     def _alternation(self, sign: int, start: float, loss: Fraction) -> float:
-        """By how much of h the cells' ends, in the loss, miss their neighbours' mean some way from the start."""
-        ends = []
-        for _, high in self._ends(sign, start, loss):
-            ends.append(high)
-            if len(ends) == _LOOK:
-                break
-        if len(ends) < 4:
-            return 1.0
-        x = [self.pair.ratio(arb(u)).log() * arb(2) ** self.fineness for u in ends[-4:]]
-        return float((3 * (x[2] - x[1]) - (x[3] - x[0])).mid()) / 8
+        """By how much of h grid points miss the middles of cells some way from the start, of odd ones below and of even
+        ones above, less what they all miss it by; ±1/2 where cells are left out."""
+        low, before, missed = start, 0, []
+        for index, high in self._ends(sign, start, loss):
+            if index != before + 1:
+                return -0.5 if before % 2 else 0.5
+            if index >= _LOOK:
+                x = (ball(loss + (index - 1) * self.h) - self.pair.ratio(arb(low)).log()) / ball(self.h)
+                missed.append(float(x.mid()) - 0.5)
+                if len(missed) == 2:
+                    return (missed[0] - missed[1]) / 2 if index % 2 else (missed[1] - missed[0]) / 2
+            low, before = high, index
+        return 1.0
 
-    def _ends(self, sign: int, low: float, loss: Fraction) -> Iterator[tuple[int, float]]:
-        """(index, upper end in u) of the cells, until one takes all of the rest."""
-        grow, index, ratio = ball(self.h).exp(), 1, ball(loss).exp()
+    def _ends(self, sign: int, low: float, loss: Fraction, longest: int = 1) -> Iterator[tuple[int, float]]:
+        """(index, upper end in u) of the cells, until one takes all of the rest.
+
+        Where little mass is, cells are 3, 9, … units long, and their points as far apart as their middles.
+        """
+        index, length, following = 0, 1, 1  # of the cell before, its length, and the next one's
         while True:
-            if not index % 64:
-                ratio = ball(loss + (index - 1) * self.h).exp()
-            target = _float(ratio, self.pair)
+            while True:
+                at = index + (length + following) // 2
+                ratio = ball(loss + (at - 1) * self.h).exp()
+                target = _float(ratio, self.pair)
+                allowed = min(longest, self._longest(sign, low, target, following, loss + (at - 1) * self.h))
+                if following <= allowed or following == 1:
+                    break
+                following //= 3
             if target > low:
                 high = self._end(sign, low, target, ratio)
                 if high is None or not high > low:
                     return
-                yield index, high
+                yield at, high
                 low = high
-            ratio, index = ratio * grow, index + 1
+            index, length = at, following
+            following = 3 * length if 3 * length <= allowed else min(length, allowed)
+
+    def _filled(self) -> int:
+        """So long may cells be that the bulk of a few steps' loss fills the gaps between their points, without which a
+        coarsening would take every second point's mass down."""
+        room, length = _FILL * self.pair.bulk() / float(self.h), 1
+        while 3 * length <= room:
+            length *= 3
+        return length
+
+    def _longest(self, sign: int, low: float, target: float, length: int, loss: Fraction) -> int:
+        """How many units a cell around `target` may have: the logarithm of the density is no more than a square."""
+        wide = 2 * max(target - low, 2.0**-60)
+        x = float(loss)
+        log_density = (x if sign > 0 else 0.0) - target * target / 2
+        log2_mass = math.frexp(wide / length)[1] + log_density * 1.4427
+        return self.lean.longest(log2_mass, sign * x)
 
     def _end(self, sign: int, low: float, target: float, ratio: arb) -> float | None:
         """The b for which [low, b] has mean ratio r(target) under N(0,1), in doubles; None where there is none.
@@ -178,7 +217,7 @@ class _Ends:
 
     def _end_in_balls(self, sign: int, low: float, target: float, ratio: arb) -> float | None:
         """The same for wide cells: the false position, with Illinois' halving."""
-        pair, start, scale = self.pair, self.pair.at(arb(low)), arb(2) ** self.fineness
+        pair, start, scale = self.pair, self.pair.at(arb(low)), 1 / ball(self.h)
 
         def excess(point: Point) -> float:
             """The mean's distance from where it is aimed, in h."""
@@ -211,9 +250,9 @@ class _Ends:
 class _Cells:
     """Collects integers by grid index."""
 
-    def __init__(self, pair: Pair, fineness: int, bits: int):
-        self.pair, self.fineness, self.bits = pair, fineness, bits
-        self.h = Fraction(2) ** -fineness
+    def __init__(self, pair: Pair, fineness: int, bits: int, unit: Fraction):
+        self.pair, self.fineness, self.bits, self.unit = pair, fineness, bits, unit
+        self.h = unit * Fraction(2) ** -fineness
         self.scale = arb(2) ** bits
         self.shrink = ball(-self.h).exp()
         self.masses: dict[int, int] = {}
@@ -242,13 +281,15 @@ class _Cells:
                 return
             ratio *= self.shrink
         if p > 0 and q > 0:
-            steps = ((p / q).log() - ball(sign * loss)) * arb(2) ** self.fineness
-            self.add(sign * index + integer(steps, up=False), p)
+            steps = ((p / q).log() - ball(sign * loss)) / ball(self.h)
+            down = integer(steps, up=False)
+            if -down < _FARTHEST + 4 * abs(index):  # or else it is dropped: the grid would become too long
+                self.add(sign * index + down, p)
 
     def collect(self, offset: Fraction) -> Masses:
         low, high = min(self.masses), max(self.masses)
         values = [self.masses.get(i, 0) for i in range(low, high + 1)]
-        return from_values(offset + low * self.h, self.fineness, values, 0, self.bits, False)
+        return from_values(offset + low * self.h, self.fineness, values, 0, self.bits, False, self.unit)
 
 
 def _tilted(g: float, width: float) -> float:

@@ -82,6 +82,10 @@ class Pair:
     def ratio(self, u: arb) -> arb:
         return self.rest + self.rate * (self.mu * (u - self.half)).exp()
 
+    def bulk(self) -> float:
+        """How far apart the losses at u = 1 and −1 are: where most of the mass is. No bound."""
+        return float((self.ratio(arb(1)) / self.ratio(arb(-1))).log().mid())
+
     def inverse(self, ratio: arb) -> arb | None:
         """The u with r(u) = ratio; None for a ratio of 1 − q or less, below every r."""
         excess = ratio - self.rest

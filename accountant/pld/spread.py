@@ -10,6 +10,7 @@ from accountant.enclose import precision
 from accountant.pld.masses import Masses, from_values
 from accountant.pld.pair import Pair, Point, ball, integer, rounded
 from accountant.pld.release import Part
+from accountant.pld.tilt import FLAT, Tilt
 
 SLACK = 40  # offsets are multiples of h·2^−SLACK
 
@@ -26,19 +27,22 @@ def _log2(value: Fraction) -> int:
     return value.numerator.bit_length() - value.denominator.bit_length()
 
 
-def spread(part: Part, sign: int, fineness: int, bits: int, tail: Fraction) -> Masses:
+def spread(
+    part: Part, sign: int, fineness: int, bits: int, tail: Fraction, lean: Tilt = FLAT, unit: Fraction = Fraction(1)
+) -> Masses:
     """One step's masses from above, the loss of (mixture, normal) for sign +1, of (normal, mixture) for −1.
 
-    A cell (x, x + h] with masses p, p' under P, Q gives v = (p − p'e^x)/(1 − e^{−h}) to x + h and p − v to x. At most
+    A cell (x, x + h] with masses p, p' under P, Q gives v = (p − p'e^x)/(1 − e^{−h}) to x + h and p − v to x; so do
+    cells of several units, where `lean` says that little mass is. At most
     `tail` of the mass lies below the grid and moves up to its first point, at most as much above and goes to +∞.
     """
     with precision(guard(part, fineness, bits)):
         pair, tail = Pair(part.square, part.rate), ball(tail)
+        values = _Spread(pair, fineness, bits, lean, unit)
         if part.symmetric:
-            return _symmetric(pair, fineness, bits, tail)
+            return _symmetric(pair, values, tail)
         anchor = _anchor(part, pair, sign, fineness)
-        low, high = loss_range(pair, sign, fineness, anchor, tail)
-        values = _Spread(pair, fineness, bits)
+        low, high = loss_range(pair, sign, values.h, anchor, tail)
         values.cells(sign, anchor, low, high)
         start, end = values.ends
         if sign > 0:
@@ -50,14 +54,13 @@ def spread(part: Part, sign: int, fineness: int, bits: int, tail: Fraction) -> M
         return values.collect(anchor, infinite)
 
 
-def _symmetric(pair: Pair, fineness: int, bits: int, tail: arb) -> Masses:
+def _symmetric(pair: Pair, values: _Spread, tail: arb) -> Masses:
     """C_q: losses above 0 as of (mixture, normal), those below as of (normal, mixture), the rest at 0."""
-    values = _Spread(pair, fineness, bits)
-    _, high = loss_range(pair, 1, fineness, Fraction(0), tail)
+    _, high = loss_range(pair, 1, values.h, Fraction(0), tail)
     values.cells(1, Fraction(0), 0, max(high, 1))
     middle, end = values.ends
     infinite = values.units(pair.masses(end, pair.top)[0])
-    low, _ = loss_range(pair, -1, fineness, Fraction(0), tail)
+    low, _ = loss_range(pair, -1, values.h, Fraction(0), tail)
     low = min(low, -1)
     values.cells(-1, Fraction(0), low, 0)
     values.add(low, pair.masses(values.ends[0], pair.top)[1])
@@ -75,13 +78,13 @@ def _anchor(part: Part, pair: Pair, sign: int, fineness: int) -> Fraction:
     return sign * beyond
 
 
-def loss_range(pair: Pair, sign: int, fineness: int, anchor: Fraction, tail: arb, *, fine: int = 0) -> tuple[int, int]:
-    """First and last index of the grid anchor + ih that has all but the tails; with `fine`, in units of h·2^−fine."""
+def loss_range(pair: Pair, sign: int, h: Fraction, anchor: Fraction, tail: arb) -> tuple[int, int]:
+    """First and last index of the grid anchor + ih that has all but the tails."""
     mixed = sign > 0
     ends = [pair.ratio(pair.quantile(tail, mixed=mixed, above=above)).log() for above in (False, True)]
     if sign < 0:
         ends = [-ends[1], -ends[0]]
-    scale = arb(2) ** (fineness + fine)
+    scale = 1 / ball(h)
     low = integer((ends[0] - ball(anchor)) * scale, up=False)
     return low, max(low + 1, integer((ends[1] - ball(anchor)) * scale, up=True))
 
@@ -89,11 +92,11 @@ def loss_range(pair: Pair, sign: int, fineness: int, anchor: Fraction, tail: arb
 class _Spread:
     """Collects integers by grid index."""
 
-    def __init__(self, pair: Pair, fineness: int, bits: int):
-        self.pair, self.fineness, self.bits = pair, fineness, bits
-        self.h = Fraction(2) ** -fineness
+    def __init__(self, pair: Pair, fineness: int, bits: int, lean: Tilt, unit: Fraction):
+        self.pair, self.fineness, self.bits, self.lean, self.unit = pair, fineness, bits, lean, unit
+        self.h = unit * Fraction(2) ** -fineness
         self.scale = arb(2) ** bits
-        self.widen = self.scale / (1 - (-ball(self.h)).exp())
+        self.widen: dict[int, arb] = {}
         self.masses: dict[int, int] = {}
         self.ends: tuple[Point, Point] = (pair.bottom, pair.top)
 
@@ -104,28 +107,45 @@ class _Spread:
         self.masses[index] = self.masses.get(index, 0) + self.units(mass)
 
     def cells(self, sign: int, anchor: Fraction, low: int, high: int) -> None:
-        """Spread the cells between the grid's indices low and high; `ends` become their outermost boundaries."""
-        pair, masses = self.pair, self.masses
-        ratio = ball(anchor + low * self.h).exp()
-        grow = ball(self.h).exp()
-        before = first = pair.point(ratio if sign > 0 else 1 / ratio)
-        for i in range(low, high):
-            if not i % 64:
-                ratio = ball(anchor + i * self.h).exp()  # afresh, so that the balls stay small
-            following = ratio * grow
-            point = pair.point(following if sign > 0 else 1 / following)
-            if sign > 0:
-                p, q = pair.masses(before, point)
-            else:
-                q, p = pair.masses(point, before)
+        """Spread the cells between the grid's indices low and high; `ends` become their outermost boundaries.
+
+        A cell may be 3, 9, … units long where that matters little.
+        """
+        masses, i, length = self.masses, low, 1
+        ratio, before = self._boundary(sign, anchor + low * self.h)
+        first = before
+        while i < high:
+            length = min(length, high - i)
+            following, point = self._boundary(sign, anchor + (i + length) * self.h)
+            p, q = self.pair.masses(before, point) if sign > 0 else self.pair.masses(point, before)[::-1]
             whole = self.units(p)
-            up = min(whole, max(0, integer((p - q * ratio) * self.widen, up=True)))
+            longest = self._longest(anchor, i, length, whole)
+            if longest < length:
+                length = max(1, min(length - 1, longest))
+                continue
+            up = min(whole, max(0, integer((p - q * ratio) * self._widen(length), up=True)))
             masses[i] = masses.get(i, 0) + whole - up
-            masses[i + 1] = masses.get(i + 1, 0) + up
+            i += length
+            masses[i] = masses.get(i, 0) + up
             ratio, before = following, point
+            length = min(longest, 3 * length)
         self.ends = (first, before)
+
+    def _boundary(self, sign: int, loss: Fraction) -> tuple[arb, Point]:
+        ratio = ball(loss).exp()
+        return ratio, self.pair.point(ratio if sign > 0 else 1 / ratio)
+
+    def _longest(self, anchor: Fraction, index: int, length: int, whole: int) -> int:
+        x = float(anchor) + (index + length) * float(self.h)
+        return self.lean.longest(float(whole.bit_length() - self.bits - length.bit_length() + 1), x)
+
+    def _widen(self, length: int) -> arb:
+        """2^bits/(1 − e^{−length·h})."""
+        if length not in self.widen:
+            self.widen[length] = self.scale / (1 - ball(-length * self.h).exp())
+        return self.widen[length]
 
     def collect(self, anchor: Fraction, infinite: int) -> Masses:
         low, high = min(self.masses), max(self.masses)
         values = [self.masses.get(i, 0) for i in range(low, high + 1)]
-        return from_values(anchor + low * self.h, self.fineness, values, infinite, self.bits, True)
+        return from_values(anchor + low * self.h, self.fineness, values, infinite, self.bits, True, self.unit)

@@ -1,0 +1,110 @@
+"""Where the tail that δ asks for lies: a saddle point. It chooses cells and grids, and no bound rests on it.
+
+δ(ε) is about e^{K(θ) − θε} at the best θ, K the cumulant of the whole loss. Mass at x then counts about e^{θx} as much
+as mass at 0: far cells may be coarse where p·e^{θx} is small.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from flint import arb
+
+from accountant.enclose import precision
+from accountant.pld.pair import Pair, ball
+from accountant.pld.release import Part
+
+BITS = 64
+_QUARTERS = range(-24, 57)  # θ is 2^{k/4} for one of these k: from 1/64 to 2^14
+_REACH = 11  # nodes as far from either end of the integrand's peaks, half a unit apart
+_THIRDS = 8  # cells are at most 3^8 units long
+_FINE = 12  # w·m³ ≤ 2^−12 for the tilted mass w of one of the m units of a cell: +10 % or less of the whole bias
+
+
+@dataclass(frozen=True)
+class Tilt:
+    """slope: θ; epsilon: about the ε of δ, 0 where the estimate makes no sense."""
+
+    slope: float
+    epsilon: float
+
+    def longest(self, log2_mass: float, x: float) -> int:
+        """How many units a cell at loss x may have, a power of 3, where one unit has the mass 2^log2_mass.
+
+        Sums and products alone: the same on every machine.
+        """
+        room = -_FINE - log2_mass - max(0.0, self.slope * x) * _LOG2_E
+        return 3 ** max(0, min(_THIRDS, int(room / _LOG2_27)))
+
+
+_LOG2_E, _LOG2_27 = 1.4426950408889634, 4.754887502163468
+FLAT = Tilt(0.0, 0.0)
+
+
+@lru_cache(maxsize=256)
+def tilt(parts: tuple[Part, ...], sign: int, delta: Fraction) -> Tilt:
+    """On a ladder: below the least θ at which Chernoff's bound on the tail is δ or less, where the saddle point's own
+    estimate is least."""
+    with precision(BITS):
+        target = float(ball(delta).log().mid())
+        low, high = _QUARTERS[0] - 1, _QUARTERS[-1]
+        while high - low > 1:
+            middle = (low + high) // 2
+            cumulant, mean, _ = _cumulants(parts, sign, middle)
+            low, high = (middle, high) if cumulant - _slope(middle) * mean > target else (low, middle)
+        found = [(_estimate(parts, sign, quarter, target), _slope(quarter)) for quarter in range(high - 5, high + 1)]
+    epsilon, slope = min(found)
+    return Tilt(slope, max(0.0, epsilon))
+
+
+def _estimate(parts: tuple[Part, ...], sign: int, quarter: int, target: float) -> float:
+    """The ε with δ(ε) = e^{K − θε}/(θ(θ + 1)√(2πK″)); Chernoff's where that factor is no help."""
+    theta = _slope(quarter)
+    cumulant, _, variance = _cumulants(parts, sign, quarter)
+    factor = theta * (theta + 1) * math.sqrt(2 * math.pi * max(variance, 0.0))
+    return (cumulant - target - math.log(max(1.0, factor))) / theta
+
+
+def _slope(quarter: int) -> float:
+    """2^{quarter/4}, by products."""
+    whole, rest = divmod(quarter, 4)
+    return (1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429)[rest] * 2.0**whole
+
+
+def _cumulants(parts: tuple[Part, ...], sign: int, quarter: int) -> tuple[float, float, float]:
+    """K, K′ and K″ at θ, by the trapezoidal rule."""
+    theta = arb(_slope(quarter))
+    totals = [arb(0), arb(0), arb(0)]
+    for part in parts:
+        if part.rate == 1:
+            square = ball(part.square)
+            one = (theta * (theta + 1) * square / 2, (2 * theta + 1) * square / 2, square)
+        else:
+            one = _step(Pair(part.square, part.rate), sign, theta)
+        totals = [total + part.steps * value for total, value in zip(totals, one, strict=True)]
+    return tuple(float(total.mid()) for total in totals)
+
+
+def _step(pair: Pair, sign: int, theta: arb) -> tuple[arb, arb, arb]:
+    power = theta + 1 if sign > 0 else -theta
+    first, last = -_REACH, _REACH
+    if sign > 0:
+        last += int(float((power * pair.mu).mid()))
+    losses, exponents = [], []
+    for k in range(2 * first, 2 * last + 1):
+        u = arb(k) / 2
+        loss = pair.ratio(u).log()
+        losses.append(loss)
+        exponents.append(power * loss - u * u / 2)
+    peak = max(float(e.mid()) for e in exponents)
+    total = mean = square = arb(0)
+    for loss, exponent in zip(losses, exponents, strict=True):
+        if float(exponent.mid()) < peak - 40:
+            continue
+        weight = (exponent - arb(peak)).exp()
+        total, mean, square = total + weight, mean + weight * loss, square + weight * loss * loss
+    mean, square = mean / total, square / total
+    return (total / (8 * arb.pi()).sqrt()).log() + arb(peak), sign * mean, square - mean * mean
