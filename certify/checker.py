@@ -63,6 +63,7 @@ MAX_RANGE_STEPS = 20_000  # steps of T24
 MAX_NODES = 2**18  # T19: of the grid of one step
 MAX_SAMPLED = 10**7  # sampled steps
 MAX_GROUPS = 16  # different sampled releases
+FEW_STEPS = 2000  # up to which the finest grids are tried for a lower bound
 MAX_ORDER = 512  # T18
 MAX_ORDERS = 32
 MAX_REACH = 60  # losses of one step beyond ±60 are given away
@@ -1971,7 +1972,7 @@ def loss_distribution(
     ends = [loss_window(release, math.exp(-given) / release.steps) for release in releases]
     step = math.sqrt(variance / most)
     if not upward:  # lines need several cells where the losses crowd, just above log(1 - q)
-        finer = max(math.sqrt(float(bias / BIASES[0])), 0.125)
+        finer = max(math.sqrt(float(bias / BIASES[0])), 0.125) if most <= FEW_STEPS else 1
         step = min([step, *(float(release.rate) / 4 * finer for release in releases)])
     levels = [level_of(release, most) if upward else 0 for release in releases]
     widest = max((high - low) / 2**level for level, (low, high) in zip(levels, ends, strict=True))
@@ -2041,7 +2042,8 @@ def check_lower(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None:
         return
     within_reach(schedule, epsilon, delta)
     charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, False)
-    for bias in BIASES:
+    few = all(release.steps <= FEW_STEPS for release in releases)
+    for bias in BIASES if few else BIASES[:-1]:
         losses, grid = attempted(releases, epsilon, delta, bias, False)
         now = larger(*excess(losses, epsilon, grid)) - charge
         if surely(delta, now):

@@ -72,8 +72,10 @@ def bracket(
 ) -> Bracket:
     """ε at δ within a relative `width`.
 
+    The first grid is the one that an estimate asks for.
+
     extra: an upper bound on μ² of further Gaussian-DP releases; they count from above alone. most_points: the memory
-    cap, about 500 bytes a point (some 130 MB unless changed); the first grid is the one that an estimate asks for. progress: called with a line before each computation.
+    cap, about 500 bytes a point (some 130 MB unless changed). progress: called with a line before each computation.
 
     Raises:
         TypeError: a float.

@@ -14,8 +14,8 @@ from accountant.pld.release import Part
 from accountant.pld.spread import loss_range, spread
 from accountant.pld.tilt import tilt
 
-# One cut may take δ·2^−CUT above, divided by the number of copies that are made of what it cuts; below, 2^−CUT: what lies
-# there comes to count only together with a tail of the rest, which is itself about as small as δ.
+# One cut may take δ·2^−CUT above, divided by the number of copies that are made of what it cuts; below, 2^−CUT: what
+# lies there comes to count only together with a tail of the rest, which is itself about as small as δ.
 CUT = 18
 ROUNDING = 18  # so many bits below δ/(steps·points) is the scale; with less, rounding alone would keep windows long
 WINDOW = 2  # the longest window, over one step's
@@ -45,6 +45,7 @@ def fineness_of(part: Part, sign: int, tail: Fraction, points: int) -> int:
         pair = Pair(part.square, part.rate)
         low, high = loss_range(pair, sign, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail))
         if part.symmetric:
+            high = max(high, -low)
             low = -high
     cells = Fraction(max(1, high - low), 2 ** (COARSE // 2)) / unit_of(points)
     fineness = points.bit_length() - 1

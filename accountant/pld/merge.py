@@ -19,7 +19,7 @@ from accountant.pld.release import Part
 from accountant.pld.spread import SLACK, guard
 from accountant.pld.tilt import FLAT, Tilt
 
-_FARTHEST = 1 << 10
+_FARTHEST = 1 << 10  # points without a cell after which the search ends
 _FILL = 4  # times the central two standard deviations
 _NARROW = 0.25  # cells for which the series below is good to 1e-10
 ROUGH = 40  # bits of the masses where cells are chosen
@@ -33,7 +33,8 @@ def merge(
 ) -> Masses:
     """One step's masses from below, the loss of (mixture, normal) for sign +1, of (normal, mixture) for −1.
 
-    `lean` says where cells of several units will do. At most `tail` of the mass is dropped at the bottom; what lies beyond the top cell's beginning stays there.
+    `lean` says where cells of several units will do. At most `tail` of the mass is dropped at the bottom; what lies
+    beyond the top cell's beginning stays there.
     """
     h, signs = unit * Fraction(2) ** -fineness, (1, -1) if part.symmetric else (sign,)
     with precision(guard(part, fineness, ROUGH)):
@@ -164,6 +165,7 @@ class _Ends:
         Where little mass is, cells are 3, 9, … units long, and their points as far apart as their middles.
         """
         index, length, following = 0, 1, 1  # of the cell before, its length, and the next one's
+        yielded = 0
         while True:
             while True:
                 at = index + (length + following) // 2
@@ -173,12 +175,14 @@ class _Ends:
                 if following <= allowed or following == 1:
                     break
                 following //= 3
+            if at - yielded > _FARTHEST:  # the doubles do not tell the points apart
+                return
             if target > low:
                 high = self._end(sign, low, target, ratio)
                 if high is None or not high > low:
                     return
                 yield at, high
-                low = high
+                low, yielded = high, at
             index, length = at, following
             following = 3 * length if 3 * length <= allowed else min(length, allowed)
 

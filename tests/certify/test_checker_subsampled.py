@@ -222,6 +222,7 @@ def test_full_batches_enclose_the_gaussian_profile(z: str, steps: int, delta: st
         assert max(above) < min(below) * F(110, 100)
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(
     st.integers(10, 60), st.integers(1, 40), st.integers(1, 20), st.integers(0, 30), st.integers(2, 9), st.booleans()

@@ -279,6 +279,7 @@ def test_every_kind_of_run_is_explained(changes: Any, threat: Any) -> None:
         assert not shown["phases"] or sum(p[share] for p in shown["phases"]) == pytest.approx(1)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(valid_runs(requests=2))
 def test_random_runs_are_analysed(run: Any) -> None:

@@ -22,7 +22,7 @@ def test_the_curves_are_the_maps(scaling) -> None:
     assert norms == pytest.approx(weights * x, rel=1e-15)
 
 
-@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
+@pytest.mark.parametrize("suffix", ["svg", *(pytest.param(other, marks=pytest.mark.slow) for other in ("png", "pdf"))])
 def test_the_same_maps_give_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     first, second = (draw_scaling(tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
     assert first == second and len(first) > 10_000
