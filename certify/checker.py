@@ -2397,6 +2397,10 @@ def read_training(run: dict[str, Any]) -> Training:
 
     stages = [sums(stage) for stage in (mechanism, *run["stages"])]
     gaussian = disjoint or all(rate in (0, 1) for _, rate, _ in stages)
+    if sampling == "shuffled":  # a stage that begins within an epoch could meet a record once more
+        for _, rate, steps in stages[:-1]:
+            whole = (1 / rate).denominator == 1 and (steps * rate).denominator == 1
+            require(whole, "run: a stage of shuffled batches must end with an epoch, where another follows")
     if disjoint:  # a record is in one batch of each epoch, of which the last may be cut short
         participations = [(z, -(-steps // math.floor(1 / rate))) for z, rate, steps in stages]
         own = [described("full", z, Fraction(1), steps) for z, steps in participations]

@@ -109,6 +109,7 @@ def test_limits_without_convexity(erased: int, start: int) -> None:
             assert abs(ratios[1]) < abs(ratios[0]) / 3 and abs(ratios[1]) < mpf("0.2")
 
 
+@pytest.mark.slow
 def test_the_published_limit_of_the_mnist_setting() -> None:
     """T4, T → ∞: μ = (Z/τ)·c^(Kl)·√(1−c²), Z = s/(1−c^l)."""
     made = run(3, unlearning_epochs=2)

@@ -290,6 +290,7 @@ def test_one_step_from_far_apart_is_sharp() -> None:
     assert start * density.gdp_delta(tilt, float(ratio)) == pytest.approx(float(delta), rel=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     st.sampled_from(["1/10", "1/2", "1", "3"]),

@@ -447,6 +447,7 @@ def test_monotone_in_every_parameter(sampling: str) -> None:
         assert ends_of(**better)[1] < middle[0], better
 
 
+@pytest.mark.slow
 def test_order_and_splitting_of_a_schedule_do_not_matter() -> None:
     a, b, c = Release("poisson", 1, "0.01", 300), Release("poisson", "1.5", "0.02", 200), Release("full", 40, 1, 7)
     whole = parts((a, b, c), "add-or-remove-one")
@@ -462,6 +463,7 @@ def test_order_and_splitting_of_a_schedule_do_not_matter() -> None:
         assert lower < reference and abs(upper - reference) < reference / 200
 
 
+@pytest.mark.slow
 def test_a_mixed_schedule_is_bracketed_by_its_parts() -> None:
     """More releases cost more; and a Gaussian release next to sampled ones costs what T11 says where they are few."""
     few = Release("poisson", 50, "1e-6", 3)

@@ -406,6 +406,7 @@ def test_a_curve_of_fewer_batches_is_never_less(c, batches, erased, noise, data)
     assert all(coarse.upper >= one.lower for coarse, one in zip(fewer, exact, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", [3, 201, 3_000])
 @pytest.mark.parametrize("noise", ["0.002", "0.05", "3"])
 def test_the_curve_converts_to_no_less_than_the_profile(batches: int, noise: str) -> None:

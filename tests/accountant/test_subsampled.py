@@ -212,6 +212,7 @@ def test_peers_epsilons(row) -> None:
     assert found.lower - tolerance <= F(row["epsilon"]) <= found.upper + tolerance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", PEERS["delta_at_epsilon"], ids=lambda row: row["noise_multiplier"])
 def test_peers_deltas(row) -> None:
     releases = poisson(row["noise_multiplier"], row["sample_rate"], row["steps"])
@@ -247,6 +248,7 @@ def test_replacing_a_record_doubles_the_sensitivity() -> None:
     assert found.upper == bracket((Release("full", "2.5", 1, 100),), ADD, "1e-5").upper
 
 
+@pytest.mark.slow
 def test_the_central_limit_is_no_bound() -> None:
     """The Gaussian limit μ = q√(T(e^{1/z²} − 1)) is below our lower bound on the fifth setting."""
     limit = mpf("0.001") * mp.sqrt(50000 * (mp.exp(1 / mpf("0.36")) - 1))

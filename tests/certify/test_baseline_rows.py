@@ -81,6 +81,7 @@ def test_the_noise_of_a_row_meets_the_target(changes: dict[str, Any]) -> None:
         assert float(rows(run | {"mechanism": again["mechanism"]})[name].epsilon) == pytest.approx(1, rel=1e-8), name
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(valid_runs())
 def test_ours_is_never_above_them(run: Any) -> None:

@@ -77,6 +77,7 @@ def test_the_safe_side(run: Any, epsilon: Fraction) -> None:
     assert Fraction(found.result.epsilon["upper"]) <= epsilon
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(valid_runs(), st.sampled_from(["1e-30", "1/7", "1000000"]))
 def test_the_noise_of_the_file_does_not_matter(run: Any, noise: str) -> None:

@@ -148,6 +148,7 @@ def test_product_is_exact(x: list[int], y: list[int]) -> None:
 # --- one step: discretisation against quadrature ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("z", "q", "epsilon"),
     [("1", "0.01", "0.5"), ("0.6", "0.001", "1"), ("2", "0.3", "0"), ("5", "0.9", "0.25"), ("0.5", "0.2", "4")],

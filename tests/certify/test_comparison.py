@@ -41,6 +41,7 @@ def test_lower_bound_ours_and_distance_alone_are_in_order(run: Any) -> None:
             assert Fraction(ours.epsilon) <= Fraction(found[name].epsilon or "0") * (1 + TIE)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(valid_runs())
 def test_ours_is_no_worse_than_distance_alone_with_a_radius_either(run: Any) -> None:
@@ -51,6 +52,7 @@ def test_ours_is_no_worse_than_distance_alone_with_a_radius_either(run: Any) -> 
     assert (found["lower_bound"].epsilon is None) == ("radius" in run["mechanism"])
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(valid_runs())
 def test_the_published_bound_speaks_only_where_it_may(run: Any) -> None:

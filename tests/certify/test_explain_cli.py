@@ -163,6 +163,7 @@ def test_no_lower_bound_with_a_projection(tmp_path: Path) -> None:
     assert "no lower bound" in refused(plumbline("explain", path, "--lower"))
 
 
+@pytest.mark.slow
 def test_requests() -> None:
     file = EXAMPLES / "breast_cancer.toml"
     found = certify(file)

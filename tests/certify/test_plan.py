@@ -55,6 +55,7 @@ def test_rows_are_certified_and_sharp() -> None:
     assert (first.gradients, first.steps, first.of_retraining) == (11264, 88, Fraction(1, 100))
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(valid_runs(), st.data())
 def test_any_run(run: Any, data: st.DataObject) -> None:

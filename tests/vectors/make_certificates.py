@@ -1034,7 +1034,7 @@ ACCEPT: dict[str, Callable[[], Json]] = {
     )),
     "training_shuffled": lambda: training_statement(training_run(
         mechanism={"kind": "dp-psac", "sampling": "shuffled", "sample_rate": None, "batch_size": "30",
-                   "samples": "100", "steps": None, "epochs": "5", "noise_multiplier": "6"},
+                   "samples": "90", "steps": None, "epochs": "5", "noise_multiplier": "6"},
         scaling={"kind": "psac", "max_grad_norm": "2", "r": "0.1", "gradient_norm_bound": None},
         stages=[{"noise_multiplier": "9", "sample_rate": None, "batch_size": None, "steps": "7", "epochs": None}],
         releases=[{"mu": "0.25", "text": None}], momentum={"outer": "0.9"}, target={"epsilon": "4"},
