@@ -65,6 +65,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_limits_against_the_brute_force_string_far_out(name: str) -> None:
     changes = dict(RUNS[name])

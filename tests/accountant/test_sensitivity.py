@@ -38,6 +38,7 @@ def inside(found, truth: mpf, slack: str = "1e-12") -> bool:
     return big(found.lower) - room <= truth <= big(found.upper) + room
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
