@@ -9,7 +9,7 @@ JOBS ?= 2
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: certify test test-slow bench lint docs clean help
+.PHONY: certify test test-slow bench lint docs browser clean help
 
 help:
 	@echo "make certify    certify, train, unlearn, verify, compare and draw, into out/"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench      the benchmarks, as ratios measured in one run"
 	@echo "make docs       write THEOREMS.md and docs/run-file.md from the code"
 	@echo "make lint       ruff"
+	@echo "make browser    Chromium from the system's packages, for the tests of the HTML report (needs root)"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Plumbline needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -45,6 +46,9 @@ lint: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
+
+browser:
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
 clean:
 	rm -rf .venv out build *.egg-info

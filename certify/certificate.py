@@ -120,8 +120,22 @@ def _epsilon(node: Derivation) -> str:
     return enclosure.below() if is_lower else enclosure.above()
 
 
-def make_statement(result: Result, *, created: datetime | None = None) -> dict[str, Any]:
-    """The in-toto statement about a result. `created` is UTC; now, unless given."""
+def make_statement(
+    result: Result,
+    *,
+    created: datetime | None = None,
+    figures: Mapping[str, Any] | None = None,
+    execution: Mapping[str, Any] | None = None,
+    subjects: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The in-toto statement about a result.
+
+    Args:
+        created: UTC; now, unless given.
+        figures: what pictures are drawn from (`certify.figures`); no part of the claim.
+        execution: what was run (`certify.execution`), where it was.
+        subjects: SHA-256 of further files that the statement is about, by name: "model", "run_record".
+    """
     target = result.run.target_epsilon
     known = {id(claim.upper): {"epsilon": claim.printed(target)} for claim in result.claims}
     # Where steps expand, what is displayed is W∞ of the farthest batch, which is no less than that of the proof's.
@@ -148,7 +162,10 @@ def make_statement(result: Result, *, created: datetime | None = None) -> dict[s
     ]
     return {
         "_type": STATEMENT_TYPE,
-        "subject": [{"name": "run", "digest": {"sha256": result.digest}}],
+        "subject": [
+            {"name": name, "digest": {"sha256": digest}}
+            for name, digest in {"run": result.digest, **(subjects or {})}.items()
+        ],
         "predicateType": PREDICATE_TYPE,
         "predicate": {
             "producer": {"name": "plumbline-dp", "version": version("plumbline-dp")},
@@ -156,6 +173,8 @@ def make_statement(result: Result, *, created: datetime | None = None) -> dict[s
             "run": result.run.canonical,
             **shown,
             "proof": {"steps": proof.steps, "claims": claims},
+            **({"figures": dict(figures)} if figures else {}),
+            **({"execution": dict(execution)} if execution else {}),
         },
     }
 
@@ -186,10 +205,14 @@ def make_envelope(statement: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_certificate(result: Result, directory: str | Path, *, created: datetime | None = None) -> Path:
-    """Write `directory/certificate.json`, whole or not at all; the directory is made. Returns its path."""
+def write_certificate(result: Result, directory: str | Path, **about: Any) -> Path:
+    """Write `directory/certificate.json`, whole or not at all; the directory is made. Returns its path.
+
+    Args:
+        about: as for `make_statement`.
+    """
     directory = Path(directory)
     make_directory(directory)
     path = directory / FILE_NAME
-    write_atomically(path, json.dumps(make_envelope(make_statement(result, created=created)), indent=1) + "\n")
+    write_atomically(path, json.dumps(make_envelope(make_statement(result, **about)), indent=1) + "\n")
     return path
