@@ -56,9 +56,9 @@ class Analysis:
         else:
             names = (("∂ε/∂σ", "by_noise_std"), ("∂ε/∂μ", "by_mu"), ("∂ε/∂δ", "by_delta"))
             known = [(name, getattr(self.derivatives, key)) for name, key in names]
-            lines += _columns([(name, "=", _nearest(value)) for name, value in known if value is not None])
+            lines += columns([(name, "=", _nearest(value)) for name, value in known if value is not None])
         rows = [(v.change, "ε ≤ " + v.epsilon.above() if v.epsilon else f"refused: {v.refused}") for v in self.variants]
-        return lines + _columns(rows)
+        return lines + columns(rows)
 
     def _dominance(self) -> list[str]:
         lines = ["What dominates"]
@@ -73,7 +73,7 @@ class Analysis:
             for name, phase in zip(names, shares.phases, strict=True):
                 rows.append((name, str(phase.steps), _percent(phase.energy * shares.weight), _percent(phase.distance)))
         if self.shares:
-            lines += [*_columns(rows), "", "  the string's straight pieces, by their share of μ²"]
+            lines += [*columns(rows), "", "  the string's straight pieces, by their share of μ²"]
             for shares, moments in zip(self.shares, self.moments, strict=True):
                 for segment, (start, end) in list(zip(shares.segments, moments, strict=True))[:MOST_SEGMENTS]:
                     more = f", and {segment.times - 1} more alike" if segment.times > 1 else ""
@@ -86,7 +86,7 @@ class Analysis:
         for e in self.elasticities:
             slope = "–" if e.elasticity is None else f"{e.elasticity:+.4f}"
             rows.append((e.parameter, _nearest_fraction(e.value), slope, _upper(e.halved), _upper(e.doubled)))
-        return lines + _columns(rows)
+        return lines + columns(rows)
 
     def latex(self) -> str:
         """The limits as a LaTeX align environment; empty without any."""
@@ -214,7 +214,8 @@ def _limit_json(limit: Limit) -> dict[str, Any]:
     }
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Rows as aligned, indented lines."""
     if not rows:
         return []
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]

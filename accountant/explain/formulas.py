@@ -10,6 +10,16 @@ import sympy
 from accountant.arithmetic.symbols import Symbol
 from accountant.explain.formula import MU, MU_J, Formula, formula, general, tidied
 from accountant.explain.names import Names
+from accountant.explain.sampled import (
+    charge,
+    diffusion,
+    drift,
+    loss_of_sampled,
+    renyi_of_sampled,
+    sensitivity,
+    square_of_disjoint,
+    square_of_full,
+)
 from accountant.explain.strings import by_batch, plain, readable, square
 from accountant.explain.witnesses import curved_witness, secret_witness, witness
 from accountant.kernel import THEOREMS, Derivation
@@ -106,7 +116,7 @@ def _mixture(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 
 _FORMULAS: dict[str, Callable[[Derivation, Names], tuple[Formula, ...]]] = {
-    **dict.fromkeys(("L1", "L2", "L3", "L4", "L5", "L6", "C1", "C2", "T4a"), _body),
+    **dict.fromkeys(("L1", "L2", "L3", "L4", "L5", "L6", "C1", "C2", "T4a", "T22"), _body),
     **dict.fromkeys(("T3", "T5", "T7"), _mu_square),
     **dict.fromkeys(("T9", "T9r"), _mixture),
     "T1": _tracked,
@@ -116,5 +126,13 @@ _FORMULAS: dict[str, Callable[[Derivation, Names], tuple[Formula, ...]]] = {
     "T6m": secret_witness,
     "T10": _noise,
     "T11": _profile,
+    **dict.fromkeys(("T14", "T14g"), sensitivity),
+    "T18": renyi_of_sampled,
+    **dict.fromkeys(("T19", "T19l"), loss_of_sampled),
+    "T20": charge,
+    "T20d": square_of_disjoint,
+    **dict.fromkeys(("T20f", "T20l"), square_of_full),
+    "T23": drift,
+    "T24": lambda node, names: diffusion(),
 }
 assert set(_FORMULAS) <= set(THEOREMS)

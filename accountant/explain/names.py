@@ -59,6 +59,15 @@ MEANING = {
     "K": "epochs of unlearning",
     "N": "epochs on equal data",
     "h": "curvature of the witness's other records",
+    "z": "noise_multiplier",
+    "q": "sample_rate",
+    "N_steps": "steps",
+    "E": "epochs",
+    "n": "samples",
+    "B": "max_batch_size",
+    "G": "gradient_norm_bound",
+    "r": "r of the scaling map",
+    "s_map": "s of the scaling map",
 }
 
 

@@ -1,0 +1,150 @@
+"""The formulas of theorems about sampled batches, clipped steps and a bounded range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import sympy
+
+from accountant.arithmetic.symbols import Count, Symbol
+from accountant.explain.formula import MOST_BLOCKS, MU, MU_LOW, Formula, formula, tidied
+from accountant.explain.names import Names
+from accountant.kernel import Derivation
+from accountant.pld.release import Release
+from accountant.quantities import GaussianWitness
+
+EPSILON, DELTA, ALPHA, X = sympy.symbols("epsilon delta alpha x", positive=True)
+LOSS = sympy.IndexedBase("L")
+STEP, ORDER = sympy.symbols("i k", integer=True)
+
+
+@dataclass(frozen=True)
+class _Called:
+    """A release whose numbers are symbols; where q is 1 it stays 1."""
+
+    noise_multiplier: sympy.Expr
+    sample_rate: sympy.Expr | int
+    steps: Count
+
+
+def _named(releases: tuple[Release, ...], names: Names) -> tuple[_Called, ...]:
+    return tuple(
+        _Called(
+            names.name("z", release.noise_multiplier),
+            1 if release.sample_rate == 1 else names.name("q", release.sample_rate),
+            names.count("N_steps", release.steps),
+        )
+        for release in releases
+    )
+
+
+def _shift(neighbours: str) -> int:
+    """How far a step's two means are apart, in sensitivities."""
+    return 2 if neighbours == "replace-one" else 1
+
+
+def square_of_full(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T20f, T20l: μ² of full batches, the body run on symbols."""
+    given = dict(node.arguments)
+    if len(given["releases"]) > MOST_BLOCKS:
+        return ()
+    found = node.theorem.body(Symbol(), releases=_named(given["releases"], names), neighbours=given["neighbours"]).mu
+    left = MU_LOW if node.theorem.concludes is GaussianWitness else MU
+    return (tidied(node.theorem.id, left**2, found**2, names),)
+
+
+def square_of_disjoint(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T20d: one full batch an epoch."""
+    given = dict(node.arguments)
+    arguments = {"noise_multiplier": names.name("z", given["noise_multiplier"]), "neighbours": given["neighbours"]}
+    found = node.theorem.body(Symbol(), epochs=names.count("E", given["epochs"]), **arguments)
+    return (tidied("T20d", MU**2, found.mu**2, names),)
+
+
+def renyi_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T18: the sum over k, for every integer order α."""
+    given = dict(node.arguments)
+    releases = given["releases"]
+    if len(releases) > MOST_BLOCKS:
+        return ()
+    total: sympy.Expr = sympy.Integer(0)
+    for release in _named(releases, names):
+        z, q, steps = release.noise_multiplier, release.sample_rate, release.steps.symbol
+        if q == 1:
+            total += steps * ALPHA * _shift(given["neighbours"]) ** 2 / (2 * z**2)
+            continue
+        term = (
+            sympy.binomial(ALPHA, ORDER)
+            * (1 - q) ** (ALPHA - ORDER)
+            * q**ORDER
+            * sympy.exp(ORDER * (ORDER - 1) / (2 * z**2))
+        )
+        total += steps * sympy.log(sympy.Sum(term, (ORDER, 0, ALPHA))) / (ALPHA - 1)
+    return (formula("T18", sympy.Symbol("D_alpha"), total, names),)
+
+
+def loss_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T19, T19l: the profile of the sum of the steps' losses, and each step's loss at noise x."""
+    given = dict(node.arguments)
+    releases = given["releases"]
+    if len(releases) > MOST_BLOCKS:
+        return ()
+    symmetrised = any(release.sampling == "without-replacement" for release in releases)
+    d = _shift(given["neighbours"])
+    total: sympy.Expr = sympy.Integer(0)
+    steps = []
+    for i, release in enumerate(_named(releases, names)):
+        z, q, count = release.noise_multiplier, release.sample_rate, release.steps.symbol
+        own = LOSS[STEP] if len(releases) == 1 else sympy.IndexedBase(f"L_{i + 1}")[STEP]
+        total += sympy.Sum(own, (STEP, 1, count))
+        loss = sympy.log(1 - q + q * sympy.exp((2 * d * X - d * d) / (2 * z**2)))
+        steps.append(formula(node.theorem.id, sympy.Function(str(own.base))(X), loss, names))
+    gap = sympy.Max(0, 1 - sympy.exp(EPSILON - total))
+    whole = formula(node.theorem.id, DELTA, sympy.Function("E")(gap), names)
+    # Without replacement the losses above 0 are those of the mixture, the ones below 0 those of the reverse: no formula
+    # in one line says it.
+    return (whole, *steps) if not symmetrised else (whole,)
+
+
+def charge(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T20: what cutting a batch adds to δ."""
+    given = dict(node.arguments)
+    releases = given["releases"]
+    if len(releases) > MOST_BLOCKS:
+        return ()
+    n, cap = names.name("n", given["samples"], integer=True), names.name("B", given["max_batch_size"], integer=True)
+    total: sympy.Expr = sympy.Integer(0)
+    for release in _named(releases, names):
+        q = release.sample_rate
+        chance = sympy.binomial(n + 1, ORDER) * q**ORDER * (1 - q) ** (n + 1 - ORDER)
+        total += release.steps.symbol * sympy.Sum(chance, (ORDER, cap + 1, n + 1))
+    return (formula("T20", sympy.Symbol("delta_cut"), (1 + sympy.exp(EPSILON)) * total, names),)
+
+
+def drift(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T23: contraction and shift of a clipped step with weight decay."""
+    found = node.theorem.body(Symbol(), **names.arguments(dict(node.arguments)))
+    pairs = (("c", found.factor), ("s", found.distance))
+    return tuple(tidied("T23", sympy.Symbol(left), right, names) for left, right in pairs)
+
+
+def sensitivity(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T14, T14g: Δ of the map, the body run on symbols."""
+    called: dict[str, Any] = {}
+    roles = {"max_grad_norm": "C", "r": "r", "s": "s_map", "gradient_norm_bound": "G"}
+    for key, value in dict(node.arguments).items():
+        called[key] = names.name(roles[key], value) if key in roles and value is not None else value
+    found = node.theorem.body(Symbol(), **called)
+    return (tidied(node.theorem.id, sympy.Symbol("Delta"), found.norm, names),)
+
+
+@cache
+def diffusion() -> tuple[Formula, ...]:
+    """T24: one step of the recursion at fixed ε."""
+    A = Symbol()
+    here, reach, tau = sympy.symbols("delta_before D tau", positive=True)
+    tilted = sympy.log(1 + (sympy.exp(EPSILON) - 1) / here)
+    later = here * A.gaussian_delta(reach / tau, tilted)
+    return (Formula("T24", sympy.Symbol("delta_after", positive=True), later, ()),)
