@@ -9,7 +9,7 @@ JOBS ?= 2
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: certify test test-slow bench lint docs browser clean help
+.PHONY: certify test test-slow bench lint docs notebooks browser clean help
 
 help:
 	@echo "make certify    certify, train, unlearn, verify, compare and draw, into out/"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-slow  those that take longer"
 	@echo "make bench      the benchmarks, as ratios measured in one run"
 	@echo "make docs       write THEOREMS.md and docs/run-file.md from the code"
+	@echo "make notebooks  execute notebooks/ in place"
 	@echo "make lint       ruff"
 	@echo "make browser    Chromium from the system's packages, for the tests of the HTML report (needs root)"
 
@@ -46,6 +47,9 @@ lint: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
+
+notebooks: $(READY)
+	$(BIN)/python notebooks/run.py
 
 browser:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }

@@ -110,8 +110,15 @@ PARAMETERS = {
 }
 
 
+def tables_of(source: str | Path | Mapping[str, Any] | Run) -> dict[str, Any]:
+    """The tables of a run file, a mapping or a run; some may be absent. Raises UsageError."""
+    if isinstance(source, Run):
+        return {name: table for name, table in source.canonical.items() if table is not None}
+    return dict(source) if isinstance(source, Mapping) else load_tables(Path(source))
+
+
 def calibrate(
-    source: str | Path | Mapping[str, Any], *, tune: str = "noise_std", progress: Progress | None = None
+    source: str | Path | Mapping[str, Any] | Run, *, tune: str = "noise_std", progress: Progress | None = None
 ) -> Calibration:
     """The value of one parameter that meets the target, everything else as in the run file (which may leave that key
     out).
@@ -125,7 +132,7 @@ def calibrate(
         UsageError: malformed, or a run that no theorem covers.
         OutOfReach: no value meets the target, or every value does.
     """
-    tables = dict(source) if isinstance(source, Mapping) else load_tables(Path(source))
+    tables = tables_of(source)
     if is_training(tables):
         value, result = calibrate_training(tables, tune, progress)
         shown = value if isinstance(value, int) else canonical(value)

@@ -93,7 +93,7 @@ class Comparison:
 
 
 def compare(
-    source: str | Path | Mapping[str, Any], *, progress: Progress | None = None
+    source: str | Path | Mapping[str, Any] | Run, *, progress: Progress | None = None
 ) -> Comparison | TrainingComparison:
     """Every bound that speaks about this run, on its worst request.
 

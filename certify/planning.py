@@ -16,10 +16,10 @@ from accountant.exact import canonical, decimal, round_decimal
 from accountant.late import covers
 from accountant.timeline import hides_position
 from certify import tuning
-from certify.calibration import DIGITS, LEAST_NOISE, MOST_NOISE, check_doubles, least_noise
+from certify.calibration import DIGITS, LEAST_NOISE, MOST_NOISE, check_doubles, least_noise, tables_of
 from certify.claims import Claim, Verdict, refusals
 from certify.errors import OutOfReach, UsageError
-from certify.spec import Run, is_training, load_tables, read_run
+from certify.spec import Run, is_training, read_run
 
 MOST_CHOICES = 6  # of batch sizes, and of epochs, unless they are given
 MOST_BATCHES = 1000  # of an epoch, unless the batch sizes are given: with more, no noise worth the name is needed
@@ -92,7 +92,7 @@ class Plan:
 
 
 def plan(
-    source: str | Path | Mapping[str, Any],
+    source: str | Path | Mapping[str, Any] | Run,
     *,
     batch_sizes: Sequence[int] | None = None,
     unlearning_epochs: Sequence[int] | None = None,
@@ -103,7 +103,7 @@ def plan(
     The file's own noise_std does not matter; it, batch_size and unlearning_epochs may be absent.
 
     Args:
-        source: a run file or its tables.
+        source: a run file, its tables, or a `Run`.
         batch_sizes: default: at most six divisors of the number of samples, evenly spread, and the run file's own.
         unlearning_epochs: the same for every request; default: 1, 2, 3, 5, 8 … below the epochs of learning, at most
             six.
@@ -113,7 +113,7 @@ def plan(
         UsageError: malformed, or a run that no theorem covers.
         OutOfReach: no row can be certified.
     """
-    tables = dict(source) if isinstance(source, Mapping) else load_tables(Path(source))
+    tables = tables_of(source)
     if is_training(tables):
         raise UsageError(
             f'mechanism.kind: "{tables["mechanism"]["kind"]}" has no unlearning to plan; '
