@@ -11,7 +11,7 @@ from accountant.enclose import enclose
 from accountant.exact import exact
 from accountant.kernel import Derivation, TheoremError, apply
 from accountant.mechanisms import InvalidMechanism
-from accountant.pld import Bracket, Grid, Orders, Release, bracket
+from accountant.pld import Bracket, Ends, Grid, Orders, Release, bracket
 from accountant.pld.account import MOST
 from accountant.scaled import derive_sensitivity
 from accountant.scaled_sgd import ScaledSGD
@@ -98,12 +98,12 @@ def derive_training(
     delta: Fraction | str,
     *,
     target: Fraction | None = None,
-    width: Fraction = WIDTH,
+    width: Fraction | Ends = WIDTH,
     most_points: int = MOST,
     progress: Progress | None = None,
 ) -> Training:
     """ε at δ from above and from below, within a relative `width` where memory allows; finer where a target lies
-    between.
+    between (no target goes with `Ends`).
 
     Raises:
         TheoremError: a side condition fails.
@@ -121,7 +121,7 @@ def derive_training(
         theorems.loss_distribution_witness,
         releases=own,
         neighbours=neighbours,
-        grid=Grid(delta, found.points),
+        grid=Grid(delta, found.lower_points),
         direction="remove",
     )
     # Where a batch is cut a record more can push another one out: no sum's, and no divergence's bound is T18's then.
@@ -178,7 +178,7 @@ class _Search:
     """How a grid is chosen."""
 
     target: Fraction | None
-    width: Fraction
+    width: Fraction | Ends
     most_points: int
     progress: Progress | None
 

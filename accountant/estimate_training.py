@@ -20,6 +20,7 @@ from accountant.pld.release import Release
 
 MOST_POINTS = 1 << 22
 _RESOLUTION = 0.04  # of the first grid, in standard deviations of a step's tilted loss
+_ROUGH = 0.25
 _HALVINGS = 4
 _AGREE = 0.01  # how close two grids come before their limit is extrapolated
 _WIDTH = 9.0  # of the window on either side, in standard deviations of the sum's tilted loss
@@ -173,10 +174,12 @@ class _Sum:
 
 def _epsilon(pairs: Sequence[_Pair], mu_squared: float, delta: float) -> float:
     """The limit of ever finer grids: the error is quadratic in the grid's step h."""
-    last, h_last = _epsilon_at(pairs, mu_squared, delta, _RESOLUTION)
+    last, h_last, capped = _epsilon_at(pairs, mu_squared, delta, _RESOLUTION)
     found = last
     for halving in range(1, _HALVINGS + 1):
-        finer, h = _epsilon_at(pairs, mu_squared, delta, _RESOLUTION / 2**halving)
+        if capped:
+            break
+        finer, h, capped = _epsilon_at(pairs, mu_squared, delta, _RESOLUTION / 2**halving)
         if h >= h_last:
             return finer
         found = finer + (finer - last) * h**2 / (h_last**2 - h**2)
@@ -186,8 +189,10 @@ def _epsilon(pairs: Sequence[_Pair], mu_squared: float, delta: float) -> float:
     return max(found, 0.0)
 
 
-def _epsilon_at(pairs: Sequence[_Pair], mu_squared: float, delta: float, resolution: float) -> tuple[float, float]:
-    """ε on a grid, and the grid's step."""
+def _epsilon_at(
+    pairs: Sequence[_Pair], mu_squared: float, delta: float, resolution: float, most: int = MOST_POINTS
+) -> tuple[float, float, bool]:
+    """ε on a grid, the grid's step, and whether only `most` points keep it from being finer."""
     total, log_delta = _Sum(pairs, mu_squared), math.log(delta)
     widest = max([pair.high - pair.low for pair in pairs], default=0.0)
     widest = max(widest, 1e-6)  # with little noise all losses of a direction can be one number
@@ -196,30 +201,40 @@ def _epsilon_at(pairs: Sequence[_Pair], mu_squared: float, delta: float, resolut
         total.refine(h)
         t = total.saddle(log_delta)
         needed = resolution * math.sqrt((t.variance - mu_squared) / total.steps if pairs else mu_squared)
-        needed = max(needed, widest / MOST_POINTS, 2 * _WIDTH * math.sqrt(t.variance) / MOST_POINTS)
+        least = max(widest, 2 * _WIDTH * math.sqrt(t.variance)) / most
+        capped, needed = least >= needed, max(needed, least)
         if h <= 1.2 * needed:
             break
         h = needed
-    from scipy.signal import lfilter  # slow to load
-
     x, mass = total.composed(t)
-    # log δ(ε) at grid points, from tails of m_i e^{−θ(x_i − mean)}: δ(ε) = Σ_{x > ε} m (1 − e^{ε − x})
+    # from tails of m_i e^{−θ(x_i − mean)}: δ(ε) = Σ_{x > ε} m (1 − e^{ε − x}), which decreases
     weight = mass * np.exp(np.clip(-t.theta * (x - t.mean), -700, 700))
-    above = np.cumsum(weight[::-1])[::-1]
-    decayed = lfilter([1.0], [1.0, -math.exp(-total.h)], weight[::-1])[::-1]  # Σ_{j≥i} m_j e^{x_i − x_j}
-    with np.errstate(divide="ignore"):
-        log_tail = np.log(np.maximum(above - decayed, 0))
-        log_tail += t.cumulant - t.theta * t.mean
-    below = np.nonzero(~(log_tail > log_delta))[0]
-    i = int(below[0]) if len(below) else len(x) - 1
-    if i == 0 or not np.isfinite(log_tail[i]):
-        return float(max(x[i], 0.0)), total.h
-    share = (log_tail[i - 1] - log_delta) / (log_tail[i - 1] - log_tail[i])
-    return float(max(x[i - 1] + share * total.h, 0.0)), total.h
+    share = -np.expm1(-total.h * np.arange(len(x)))
+    scale = t.cumulant - t.theta * t.mean
+
+    def log_tail(i: int) -> float:
+        found = float((weight[i:] * share[: len(x) - i]).sum())  # no BLAS, whose threads wait for each other
+        return math.log(found) + scale if found > 0 else -math.inf
+
+    before, i = -1, len(x) - 1
+    while i - before > 1:
+        middle = (before + i) // 2
+        before, i = (middle, i) if log_tail(middle) > log_delta else (before, middle)
+    last = log_tail(i)
+    if i == 0 or last == -math.inf:
+        return float(max(x[i], 0.0)), total.h, capped
+    first = log_tail(i - 1)
+    return float(max(x[i - 1] + (first - log_delta) / (first - last) * total.h, 0.0)), total.h, capped
 
 
 def estimate_training(
-    releases: Sequence[Release], neighbours: str, delta: float, *, mu_squared: float = 0.0, both: bool = True
+    releases: Sequence[Release],
+    neighbours: str,
+    delta: float,
+    *,
+    mu_squared: float = 0.0,
+    both: bool = True,
+    rough: bool = False,
 ) -> float:
     """ε at δ, in doubles.
 
@@ -227,6 +242,7 @@ def estimate_training(
         releases: the schedule.
         mu_squared: Σ μ² of further Gaussian releases.
         both: look at both directions of Poisson; the one of removal is nearly always the larger.
+        rough: on one coarse grid, within a few percent (mostly above), some ten times faster.
     """
     shift = 2.0 if neighbours == "replace-one" else 1.0
     sampled = [r for r in releases if 0 < r.sample_rate < 1 and r.steps]
@@ -248,8 +264,13 @@ def estimate_training(
             for r in sampled
         ]
 
+    def epsilon(made: list[_Pair]) -> float:
+        if rough:
+            return _epsilon_at(made, mu_squared, delta, _ROUGH, MOST_POINTS >> 3)[0]
+        return _epsilon(made, mu_squared, delta)
+
     return max(
-        _epsilon(pairs(direction), mu_squared, delta)
+        epsilon(pairs(direction))
         for direction in (("remove", "add") if both and poisson else ("remove",))
     )
 

@@ -4,8 +4,10 @@
     calibrate(path_or_mapping, tune="noise_std") -> Calibration
     compare(path_or_mapping) -> Comparison
     plan(path_or_mapping) -> Plan
-    verify(certificate) -> Verification
     write_certificate(result, directory) -> Path
+    verify(certificate, keys=…, threshold=…) -> Verification
+    keygen(name) -> KeyFiles;  sign(certificate, key=…) -> Signed
+    gate(policy, certificates) -> Gate
 
 Names are loaded when first asked for, so that `python -m certify.checker` needs the standard library alone.
 """
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
     from certify.claims import Verdict
     from certify.comparison import Comparison, compare
     from certify.errors import Exit, OutOfReach, UsageError
+    from certify.gating import Gate, gate
+    from certify.keys import KeyFiles, keygen
     from certify.outcome import Result
     from certify.planning import Plan, plan
     from certify.result import certify
+    from certify.signing import Signed, sign
     from certify.spec import Run, read_run
     from certify.verification import Verification, verify
 
@@ -31,18 +36,24 @@ _HOME = {
     "Calibration": "calibration",
     "Comparison": "comparison",
     "Exit": "errors",
+    "Gate": "gating",
+    "KeyFiles": "keys",
     "OutOfReach": "errors",
     "Plan": "planning",
     "Result": "outcome",
     "Run": "spec",
+    "Signed": "signing",
     "UsageError": "errors",
     "Verdict": "claims",
     "Verification": "verification",
     "calibrate": "calibration",
     "certify": "result",
     "compare": "comparison",
+    "gate": "gating",
+    "keygen": "keys",
     "plan": "planning",
     "read_run": "spec",
+    "sign": "signing",
     "verify": "verification",
     "write_certificate": "certificate",
 }
@@ -51,18 +62,24 @@ __all__ = [
     "Calibration",
     "Comparison",
     "Exit",
+    "Gate",
+    "KeyFiles",
     "OutOfReach",
     "Plan",
     "Result",
     "Run",
+    "Signed",
     "UsageError",
     "Verdict",
     "Verification",
     "calibrate",
     "certify",
     "compare",
+    "gate",
+    "keygen",
     "plan",
     "read_run",
+    "sign",
     "verify",
     "write_certificate",
 ]

@@ -1,20 +1,32 @@
 """Verify a Plumbline certificate with nothing but Python (3.11 or later).
 
-    python checker.py CERTIFICATE [--digest HEX]          this file may be copied alone to another machine
+    python checker.py CERTIFICATE [--digest HEX] [--key PUB.pem ...] [--threshold N] [--subject FILE ...] [--date DAY]
+
+This file may be copied alone to another machine. Checking signatures (--key), and only that, needs `cryptography` too.
+
+    --digest HEX     the SHA-256 that the canonical run must have
+    --key PUB.pem    an Ed25519 public key (PEM) whose signature is wanted; may be repeated
+    --threshold N    how many different keys among these must have signed; all of them, unless given
+    --subject FILE   a file that the certificate must be about (model.npy, run_record.json); may be repeated
+    --date DAY       YYYY-MM-DD: what has expired by the end of that day, UTC, has expired; now, unless given
 
 A certificate (format: docs/certificate.md) carries a run, a claim about it, and a proof. This file believes none of it:
 it restates the theorems, derives from the run what each step of the proof must say, and computes every bound again in
 integer arithmetic that rounds outward. Floating point chooses grids and orders, of which any would do, and decides
 nothing; an undecided comparison is a refusal. What it cannot check, it prints: the assumptions under which the claim
-holds, and a lower bound that it could not confirm. It never says that a deployed system is private.
+holds, and a lower bound that it could not confirm. It never says that a deployed system is private. What was run, and
+what pictures are drawn from, are the producer's word: of these it checks the shape, and that they agree with the run.
+An erasure record is verified too: shape, digests and signatures, for there is nothing to derive in it.
 
-    verify(data: bytes, digest: str | None = None) -> Report          raises Malformed, Mismatch, DoesNotFollow
+    verify(data: bytes, digest: str | None = None, *, keys: Sequence[bytes] = (), threshold: int | None = None,
+           subjects: Sequence[str] = (), now: datetime | None = None) -> Report
+                                                                      raises Malformed, Mismatch, DoesNotFollow
 
     exit 0   verified, and the claim is CERTIFIED
     exit 1   verified, but the claim is NOT_CERTIFIED; or the claim does not follow, or has expired   (DoesNotFollow)
     exit 2   malformed input, or wrong usage                                                          (Malformed)
     exit 3   verified, and the claim is INDETERMINATE
-    exit 4   the digest or the subject does not match                                                 (Mismatch)
+    exit 4   a digest, a subject or a signature does not match                                        (Mismatch)
     exit 70  internal error
 
 The eight steps of `verify`, as numbered in docs/certificate.md:
@@ -22,7 +34,7 @@ The eight steps of `verify`, as numbered in docs/certificate.md:
 
 Contents: limits and errors; closed tables; intervals; exp, log, π, the normal tail; powers; the theorems about noisy
 gradient descent (T1 to T11, T16, T22 to T24), about sensitivity (T14, T15), and about sampled batches (T17 to T20); the
-canonical run and what it implies; reading JSON; verification; command line.
+canonical run and what it implies; reading JSON; what was run; signatures; verification; command line.
 """
 
 from __future__ import annotations
@@ -40,7 +52,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cache, cmp_to_key, lru_cache
 from itertools import pairwise
@@ -69,6 +81,11 @@ MAX_ORDERS = 32
 MAX_REACH = 60  # losses of one step beyond ±60 are given away
 MAX_EPSILON = 100
 MAX_DIGITS = 60  # of 1/delta
+MAX_SIGNATURES = 32  # and keys
+MAX_KEY = 2**16  # bytes of a key file
+MAX_FIGURE = 200  # points of a picture
+CERTIFICATE = "urn:plumbline-dp:certificate:v1"
+ERASURE = "urn:plumbline-dp:erasure:v1"
 
 
 class CheckError(Exception):
@@ -85,7 +102,7 @@ class Malformed(CheckError):
 
 
 class Mismatch(CheckError):
-    """The bytes, or the run, are not those that the digest names."""
+    """The bytes, the run or a file are not those that a digest names, or not signed by those who should have."""
 
     exit_code = 4
 
@@ -102,23 +119,41 @@ class Undecided(Exception):
 
 @dataclass(frozen=True)
 class Report:
-    """What a certificate says, after it was verified."""
+    """What a certificate, or an erasure record, says, after it was verified."""
 
     exit_code: int
-    verdict: str
+    verdict: str  # CERTIFIED, NOT_CERTIFIED, INDETERMINATE; of an erasure record: ERASURE_RECORD
     digest: str  # SHA-256 of the canonical run
-    signed: bool
+    signed: bool  # by at least one of the keys that were given
     steps: tuple[str, ...]
     claim: str
     assumptions: tuple[tuple[str, str, str], ...]  # (id, status, text)
+    signatures: int = 0  # in the envelope, checked or not
+    signers: tuple[str, ...] = ()  # keyids of the given keys that signed
+    threshold: int | None = None  # how many keys had to; None: no key was given
+    expires: str | None = None
+    created: str = ""
+    notes: tuple[str, ...] = ()  # what was not checked, or must be known besides
+
+    def signed_by(self) -> str:
+        """Who vouches for it, in words."""
+        if not self.signatures:
+            return "UNSIGNED: nobody vouches for the run; the digest shows only that it is whole"
+        times = f"{self.signatures} time{'s' * (self.signatures > 1)}"
+        if self.threshold is None:
+            return f"SIGNED {times}, no key given: signatures not checked"
+        needed = f"{self.threshold} needed, {self.signatures} signature{'s' * (self.signatures > 1)} in all"
+        signers = "".join(f"\n  {keyid}" for keyid in self.signers)
+        return f"SIGNED by {len(self.signers)} of the given keys ({needed}):{signers}"
 
     def __str__(self) -> str:
-        notice = "" if self.signed else "UNSIGNED: nobody vouches for the run; the digest shows only that it is whole\n"
         lines = {name: f"\n  {status:<8}  {name}: {text}" for name, status, text in self.assumptions}
         without = "".join(lines.pop(name) for name, status, _ in self.assumptions if status == "violated")
         without = without and f"\nThe run does not have this, and no step of the proof rests on it:{without}"
-        assumed = f"\nThis holds under these assumptions:{''.join(lines.values())}"
-        return "\n".join(self.steps) + f"\n\n{notice}{self.claim}{assumed}{without}"
+        assumed = f"\nThis holds under these assumptions:{''.join(lines.values())}" if lines else ""
+        dates = f"\nCreated {self.created}" + f", expires {self.expires}" * bool(self.expires)
+        notes = "".join(f"\nNote: {note}" for note in self.notes)
+        return "\n".join(self.steps) + f"\n\n{self.signed_by()}\n{self.claim}{assumed}{without}{notes}{dates}"
 
 
 def require(condition: bool, message: str) -> None:
@@ -2495,16 +2530,20 @@ def optional(shape: Any) -> Callable[[Any, str], None]:
 
 
 def check_shape(value: Any, shape: Any, where: str) -> None:
-    """`shape`: an object with exactly these keys, [shape of every entry], (shape, …) of fixed length, or a function."""
+    """`shape`: an object with exactly these keys (but for `key?`, which may be absent), [shape of every entry],
+    (shape, …) of fixed length, or a function."""
     if callable(shape):
         shape(value, where)
     elif isinstance(shape, dict):
         if not isinstance(value, dict):
             raise Malformed(f"{where}: needs an object")
-        for key in sorted(value.keys() ^ shape.keys()):
-            raise Malformed(f"{where}: {'missing' if key in shape else 'unknown'} key {ascii(key)[:60]}")
-        for key, inner in shape.items():
-            check_shape(value[key], inner, f"{where}.{key}")
+        known = {key.removesuffix("?"): inner for key, inner in shape.items()}
+        for key in sorted(value.keys() ^ known.keys()):
+            if f"{key}?" not in shape:
+                raise Malformed(f"{where}: {'missing' if key in shape else 'unknown'} key {ascii(key)[:60]}")
+        for key, inner in known.items():
+            if key in value:
+                check_shape(value[key], inner, f"{where}.{key}")
     else:
         if not isinstance(value, list) or (isinstance(shape, tuple) and len(value) != len(shape)):
             raise Malformed(f"{where}: needs a list" + (f" of {len(shape)}" if isinstance(shape, tuple) else ""))
@@ -2536,6 +2575,22 @@ def date(value: Any, where: str) -> None:
         datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ")
     except ValueError:
         raise Malformed(f"{where}: no such time: {value}") from None
+
+
+def day(value: Any, where: str) -> None:
+    pattern(r"[0-9]{4}(-[0-9]{2}){2}", "a day like 2026-11-21")(value, where)
+    date(f"{value}T00:00:00Z", where)
+
+
+def moment(value: str) -> datetime:
+    """The time that a well-formed date stands for."""
+    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def end_of(value: str) -> datetime:
+    """The last second of a day, UTC."""
+    day(value, "--date")
+    return moment(f"{value}T23:59:59Z")
 
 
 def anything(value: Any, where: str) -> None:
@@ -2709,16 +2764,91 @@ def claim_shape(value: Any, where: str) -> None:
     check_shape(value, {"bound": integer, "lower": optional(integer)} | more, where)
 
 
+def named(name_of: Callable[[Any, str], None], inner: Any) -> Callable[[Any, str], None]:
+    """An object with any names of a form, and entries of one shape."""
+
+    def shape(value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise Malformed(f"{where}: needs an object")
+        for key, entry in value.items():
+            name_of(key, f"{where}: its key")
+            check_shape(entry, inner, f"{where}.{key}")
+
+    return shape
+
+
+def equally_long(value: dict[str, Any], keys: Sequence[str], where: str) -> None:
+    lengths = {len(value[key]) for key in keys}
+    if len(lengths) > 1 or not 1 <= max(lengths) <= MAX_FIGURE:
+        raise Malformed(f"{where}: {', '.join(keys)} need as many entries each, from 1 to {MAX_FIGURE}")
+
+
+def profile_shape(value: Any, where: str) -> None:
+    check_shape(value, {"epsilon": [exact], "upper": [rounded], "lower": [optional(rounded)]}, where)
+    equally_long(value, ("epsilon", "upper", "lower"), where)
+    epsilons = [Fraction(epsilon) for epsilon in value["epsilon"]]
+    if len(epsilons) < 2 or any(x >= y for x, y in pairwise(epsilons)):
+        raise Malformed(f"{where}.epsilon: needs at least two values, ascending")
+
+
+def sweep_shape(value: Any, where: str) -> None:
+    curves = {key: [optional(rounded)] for key in ("upper", "lower", "published")}
+    names = {"parameter": one_of("unlearning_epochs", "epochs", "steps"),
+             "published_name": one_of(None, "chien2024", "koloskova2025", "renyi")}  # fmt: skip
+    check_shape(value, names | {"values": [integer]} | curves, where)
+    equally_long(value, ("values", *curves), where)
+
+
+def subjects_shape(value: Any, where: str) -> None:
+    """The run, then files: each name at most once, in this order."""
+    check_shape(value, [{"name": text, "digest": {"sha256": hexadecimal}}], where)
+    names = tuple(entry["name"] for entry in value)
+    if names not in (("run",), ("run", "model"), ("run", "run_record"), ("run", "model", "run_record")):
+        raise Malformed(f"{where}: needs run, and then perhaps model and run_record, in this order")
+
+
+def recorded_shape(value: Any, where: str) -> None:
+    """Of an erasure record: certificate and run, and the model of the last request."""
+    check_shape(value, [{"name": text, "digest": {"sha256": hexadecimal}}], where)
+    if [entry["name"] for entry in value] not in (["certificate", "run"], ["certificate", "run", "model"]):
+        raise Malformed(f"{where}: needs certificate, run, and then perhaps model")
+
+
+FIGURES = {
+    "profile": optional(profile_shape),
+    "sweep": optional(sweep_shape),
+    "published": optional(named(pattern(r"[A-Za-z0-9_]{1,64}", "a name"), {"epsilon": optional(rounded)})),
+}
+MODEL_DIGEST = {"algorithm": one_of("SHA-256", "HMAC-SHA-256"), "value": hexadecimal}
+EXECUTED_PHASE = {
+    "kind": one_of("learn", "unlearn", "retrain"), "epochs": integer, "steps": integer, "erased": integer,
+    "device": text, "device_name": text, "versions": named(text, text), "started": date, "finished": date,
+}  # fmt: skip
+ERASED = {
+    "request": integer, "id": text, "received": optional(date), "started": date, "finished": date, "scope": text,
+    "records": integer, "commitment": {"algorithm": one_of("HMAC-SHA-256"), "value": hexadecimal},
+    "model_before": MODEL_DIGEST, "model_after": MODEL_DIGEST,
+    "guarantee": {"epsilon": rounded, "delta": rounded, "reference": RUN["threat"]["reference"],
+                  "neighbours": NEIGHBOURS},
+    "cumulative": integer, "cap": integer,
+    "sign_off": optional({"name": text, "role": text, "date": day, "text": text}),
+}  # fmt: skip
+EXECUTION = {
+    "dataset": text, "order": text, "noise": one_of("secret", "reproducible"), "phases": [EXECUTED_PHASE],
+    "erasures": [ERASED], "audits": (),
+}  # fmt: skip
+PRODUCER = {
+    "name": pattern(r"[A-Za-z0-9._-]{1,64}", "a name"),
+    "version": pattern(r"[0-9]+([.][0-9A-Za-z+-]{1,32}){0,7}", "a version"),
+}
 STATEMENT = {
     "_type": one_of("https://in-toto.io/Statement/v1"),
-    "subject": ({"name": one_of("run"), "digest": {"sha256": hexadecimal}},),
-    "predicateType": one_of("urn:plumbline-dp:certificate:v1"),
+    "predicateType": one_of(CERTIFICATE, ERASURE),
+    "subject": subjects_shape,
     "predicate": {
-        "producer": {
-            "name": pattern(r"[A-Za-z0-9._-]{1,64}", "a name"),
-            "version": pattern(r"[0-9]+([.][0-9A-Za-z+-]{1,32}){0,7}", "a version"),
-        },
+        "producer": PRODUCER,
         "created": date,
+        "expires?": date,
         "run": run_shape,
         "verdict": one_of("CERTIFIED", "NOT_CERTIFIED", "INDETERMINATE"),
         "out_of_reach": one_of(True, False),
@@ -2732,22 +2862,171 @@ STATEMENT = {
         "assumptions": [{"id": one_of(*ASSUMPTIONS), "status": one_of("proved", "checked", "attested", "violated"),
                          "text": one_of(*ASSUMPTIONS.values())}],
         "proof": {"steps": [step_shape], "claims": [claim_shape]},
+        "figures?": FIGURES,
+        "execution?": EXECUTION,
     },
 }  # fmt: skip
-ENVELOPE = {"payloadType": text, "payload": text, "signatures": [anything], "digest": {"sha256": hexadecimal}}
+RECORD = STATEMENT | {
+    "subject": recorded_shape,
+    "predicate": {"producer": PRODUCER, "created": date, "erasure": ERASED},
+}
+ENVELOPE = {
+    "payloadType": text,
+    "payload": text,
+    "signatures": [{"keyid": hexadecimal, "sig": pattern(r"[A-Za-z0-9+/]{85}[AQgw]==", "64 bytes in padded base64")}],
+    "digest": {"sha256": hexadecimal},
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What was run: it must agree with the run that the claim is about
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def check_erasure(entry: dict[str, Any], where: str) -> None:
+    """What an erasure says by itself."""
+    started, finished = moment(entry["started"]), moment(entry["finished"])
+    require(started <= finished, f"{where}: finished before it started")
+    require(int(entry["request"]) >= 1, f"{where}: requests are counted from 1")
+    require(1 <= int(entry["records"]) <= int(entry["cumulative"]), f"{where}: needs 1 <= records <= cumulative")
+    require(int(entry["cumulative"]) <= int(entry["cap"]), f"{where}: cumulative is above the cap")
+
+
+def check_phases(phases: list[dict[str, Any]], expected: list[tuple[str, int, int, int]]) -> None:
+    """`expected`: (kind, epochs, steps, erased) of each phase."""
+    for i, (phase, facts) in enumerate(zip(phases, expected, strict=False)):
+        for key, value in zip(("kind", "epochs", "steps", "erased"), facts, strict=True):
+            require(phase[key] == str(value), f"execution.phases[{i}].{key}: the run implies {value}")
+        require(moment(phase["started"]) <= moment(phase["finished"]), f"execution.phases[{i}]: ends before it starts")
+    require(len(phases) == len(expected), f"execution.phases: the run and the erasures imply {len(expected)}")
+
+
+def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: dict[str, str]) -> None:
+    """Phases, erasures and files are those of the run: learning, then one unlearning for each request so far.
+
+    A retraining may follow: the reference, run beside it. A model that is not released is named by a keyed digest:
+    a plain one would be a look at it.
+    """
+    execution = predicate.get("execution")
+    for name in ("model", "run_record"):
+        require((name in subjects) == (execution is not None), f"subject: {name} and execution need each other")
+    if execution is None:
+        return
+    phases, erasures = execution["phases"], execution["erasures"]
+    if isinstance(run, Training):
+        require(not erasures, "execution.erasures: a training run has no requests")
+        told = phases[0]["epochs"] if phases else 0  # the run may know them as steps alone
+        check_phases(phases, [("learn", int(told), run.sums, 0)])
+        return
+    require(len(erasures) <= len(run.sizes), f"execution.erasures: the run has {len(run.sizes)} requests")
+    public = run.secret and execution["noise"] == "secret" and execution["order"] != "secret"
+    require(not public, 'execution.order: the run has a secret batch order; needs "secret"')
+    done, expected = list(zip(run.unlearning_epochs, run.sizes, strict=True))[: len(erasures)], []
+    expected += [("learn", run.epochs, run.epochs * run.batches, 0)]
+    expected += [("unlearn", epochs, epochs * run.batches, size) for epochs, size in done]
+    if phases and phases[-1]["kind"] == "retrain":
+        require(run.reference != "stationary", "execution.phases: no run reaches the stationary distribution")
+        epochs = run.epochs + (sum(k for k, _ in done) if run.reference == "retrain" else 0)
+        expected += [("retrain", epochs, epochs * run.batches, sum(size for _, size in done))]
+    check_phases(phases, expected)
+    cumulative = 0
+    for i, entry in enumerate(erasures):
+        where = f"execution.erasures[{i}]"
+        check_erasure(entry, where)
+        records, cumulative = int(entry["records"]), cumulative + int(entry["records"])
+        require(records <= run.sizes[i], f"{where}.records: the run allows {run.sizes[i]}")
+        implied = {
+            "request": str(i + 1), "cumulative": str(cumulative), "cap": str(sum(run.sizes)),
+            "guarantee": {"epsilon": entry["guarantee"]["epsilon"], "delta": predicate["delta"],
+                          "reference": run.reference, "neighbours": run.neighbours},
+        }  # fmt: skip
+        for key, value in implied.items():
+            require(entry[key] == value, f"{where}.{key}: not what the claim and the run say")
+        bounds = (predicate["requests"][i]["epsilon"], predicate["epsilon"]["upper"])  # of this request, of the worst
+        require(entry["guarantee"]["epsilon"] in bounds, f"{where}.guarantee.epsilon: not what the claim says")
+        follows = i == 0 or entry["model_before"] == erasures[i - 1]["model_after"]
+        require(follows, f"{where}.model_before: not the model after the request before it")
+        released = {"model_before": run.release == "all", "model_after": run.release == "all" or entry is erasures[-1]}
+        for key, shown in released.items():
+            keyed = entry[key]["algorithm"] == "HMAC-SHA-256"
+            require(shown or keyed, f"{where}.{key}: a plain digest of a model that is not released")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Signatures: DSSE v1, Ed25519
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def check_options(keys: Sequence[bytes], threshold: int | None, now: datetime | None) -> None:
+    if len(keys) > MAX_SIGNATURES:
+        raise Malformed(f"--key: more than {MAX_SIGNATURES} keys")
+    if threshold is not None and not 1 <= threshold <= len(keys):
+        raise Malformed(f"--threshold: needs a number from 1 to that of the keys, {len(keys)}; got {threshold}")
+    if now is not None and now.tzinfo is None:
+        raise Malformed("now: a time without a time zone")
+
+
+def read_keys(keys: Sequence[bytes]) -> dict[str, Any]:
+    """keyid -> public key. A keyid is the SHA-256 of the SubjectPublicKeyInfo in DER."""
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # missing, or broken: its Rust part panics with what is no Exception
+        raise Malformed("checking signatures needs the package cryptography") from None
+    found = {}
+    for i, data in enumerate(keys, 1):
+        if data.count(b"-----BEGIN ") != 1:
+            raise Malformed(f"--key: key {i} of {len(keys)} is not one public key in PEM")
+        if b"PRIVATE KEY" in data:
+            raise Malformed(f"--key: key {i} of {len(keys)} is a private key; give the public one")
+        try:
+            key = load_pem_public_key(data)
+            if not isinstance(key, Ed25519PublicKey):
+                raise ValueError
+            der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        except Exception:
+            raise Malformed(f"--key: key {i} of {len(keys)} is no Ed25519 public key in PEM") from None
+        found[hashlib.sha256(der).hexdigest()] = key
+    return found
+
+
+def signed_bytes(payload_type: str, payload: bytes) -> bytes:
+    """The pre-authentication encoding: what is signed."""
+    name = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(name), name, len(payload), payload)
+
+
+def check_signatures(envelope: dict[str, Any], payload: bytes, keys: dict[str, Any], threshold: int) -> list[str]:
+    """The keyids of the given keys that signed; at least `threshold` of them. A keyid in the envelope is a hint, and
+    not believed; a key, or a signature, that is there twice counts once."""
+    message = signed_bytes(envelope["payloadType"], payload)
+    signatures = {base64.b64decode(entry["sig"]) for entry in envelope["signatures"]}
+
+    def signed(key: Any) -> bool:
+        for signature in signatures:
+            try:
+                key.verify(signature, message)
+                return True
+            except Exception:  # InvalidSignature, or whatever else is no success
+                continue
+        return False
+
+    signers = [keyid for keyid, key in keys.items() if signed(key)]
+    if not signatures:
+        raise Mismatch("unsigned, and a key was given")
+    if not signers and not keys.keys() & {entry["keyid"] for entry in envelope["signatures"]}:
+        raise Mismatch("wrong key: nothing here is signed by a given key")
+    if not signers:
+        raise Mismatch("a signature by a given key is not over these bytes")
+    if len(signers) < threshold:
+        raise Mismatch(f"threshold not met: {len(signers)} of the given keys signed, {threshold} must have")
+    return signers
+
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Verification
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def check_signatures(envelope: dict[str, Any], payload: bytes) -> bool:
-    """Whether somebody vouches for the payload. For now nobody can: an unsigned certificate shows its digest."""
-    if envelope["signatures"]:
-        raise Malformed("signed certificates are not supported yet")
-    if hashlib.sha256(payload).hexdigest() != envelope["digest"]["sha256"]:
-        raise Mismatch("the payload does not have the envelope's digest")
-    return False
 
 
 @dataclass(frozen=True)
@@ -3322,45 +3601,136 @@ def worst_claim(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, An
     return bounds.index(max(bounds))
 
 
-def verify(data: bytes, digest: str | None = None) -> Report:
-    """Verify the bytes of a certificate; `digest` is the SHA-256 that its run must have, if known beforehand."""
+def open_envelope(envelope: Any) -> bytes:
+    """The payload, whose digest is that of the envelope."""
+    check_shape(envelope, ENVELOPE, "envelope")
+    if len(envelope["signatures"]) > MAX_SIGNATURES:
+        raise Malformed(f"envelope.signatures: more than {MAX_SIGNATURES}")
+    if envelope["payloadType"] != "application/vnd.in-toto+json":
+        raise Mismatch(f"payloadType: {ascii(envelope['payloadType'])[:60]} is no in-toto statement")
+    try:
+        payload = base64.b64decode(envelope["payload"], validate=True)
+    except (binascii.Error, ValueError):
+        payload = b""
+    if base64.b64encode(payload).decode() != envelope["payload"]:
+        raise Mismatch("the payload is not padded standard base64")
+    if hashlib.sha256(payload).hexdigest() != envelope["digest"]["sha256"]:
+        raise Mismatch("the payload does not have the envelope's digest")
+    return payload
+
+
+def check_types(statement: Any) -> None:
+    """The shape of everything, and that lists which belong together are equally long."""
+    recorded = isinstance(statement, dict) and statement.get("predicateType") == ERASURE
+    check_shape(statement, RECORD if recorded else STATEMENT, "payload")
+    if recorded:
+        return
+    run, claims = statement["predicate"]["run"], statement["predicate"]["proof"]["claims"]
+    training = run["mechanism"]["kind"] in TRAINING
+    if any(("sensitivity" in claim) != training for claim in claims):
+        raise Malformed("proof.claims: sensitivity belongs to training runs")
+    if not training:
+        lengths = {len(run["requests"]["sizes"]), len(run["mechanism"]["unlearning_epochs"])}
+        if len(lengths) != 1 or 0 in lengths:
+            raise Malformed("run: unlearning_epochs needs one entry for each entry of requests.sizes")
+
+
+def check_expiry(predicate: dict[str, Any], now: datetime | None) -> str:
+    """What to say about it."""
+    expires = predicate.get("expires")
+    if expires is None:
+        return "no expiry date"
+    require(moment(predicate["created"]) < moment(expires), "expires: not after created")
+    now = datetime.now(UTC) if now is None else now
+    require(now < moment(expires), f"expired on {expires}; now is {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    return f"expires {expires}"
+
+
+def notes_of(predicate: dict[str, Any], confirmed: bool) -> tuple[str, ...]:
+    """What a reader must know besides."""
+    execution = predicate.get("execution")
+    said = {
+        "the lower bound was not verified": not confirmed,
+        "what was run is the producer's word; it agrees with the run": execution is not None,
+        "the noise can be drawn again: no privacy claim holds for this model": is_reproducible(predicate),
+        "figures are not re-derived": "figures" in predicate,
+    }
+    return tuple(note for note, holds in said.items() if holds)
+
+
+def is_reproducible(predicate: dict[str, Any]) -> bool:
+    return predicate.get("execution", {}).get("noise") == "reproducible"
+
+
+def erasure_sentence(entry: dict[str, Any], certificate: str) -> str:
+    """What an erasure record says. Free text is shown in ASCII: it could be made to look like something else."""
+    guarantee, records = entry["guarantee"], int(entry["records"])
+    received = f"received {entry['received']}, " if entry["received"] else ""
+    off = entry["sign_off"]
+    signed_off = f" Signed off {off['date']} by {ascii(off['name'])[:80]}, {ascii(off['role'])[:80]}." if off else ""
+    what = f"request {entry['request']} ({ascii(entry['id'])[:80]}): {records} record{'s' * (records > 1)}, "
+    what += f"{received}unlearned from {entry['started']} to {entry['finished']}; {entry['cumulative']} of the "
+    what += f"{entry['cap']} that the certificate covers. Guarantee: epsilon <= {guarantee['epsilon']} at delta = "
+    what += f"{guarantee['delta']} ({guarantee['reference']}, {guarantee['neighbours']}), by the certificate whose "
+    return f"ERASURE_RECORD: {what}payload has the SHA-256 {certificate}; verify that too.{signed_off}"
+
+
+def verify(
+    data: bytes,
+    digest: str | None = None,
+    *,
+    keys: Sequence[bytes] = (),
+    threshold: int | None = None,
+    subjects: Sequence[str] = (),
+    now: datetime | None = None,
+) -> Report:
+    """Verify the bytes of a certificate, or of an erasure record.
+
+    digest: the SHA-256 that its run must have, if known beforehand. keys: Ed25519 public keys in PEM, of which
+    `threshold` must have signed (default: all). subjects: SHA-256 of files that it must be about. now: the time by
+    which it must not have expired (default: now).
+    """
     log: list[str] = []
     with numbered(log, 1, "size"):
         if len(data) > MAX_BYTES:
             raise Malformed(f"more than {MAX_BYTES} bytes")
-        if digest is not None:
-            hexadecimal(digest, "--digest")
+        for value, option in ((digest, "--digest"), *((subject, "--subject") for subject in subjects)):
+            optional(hexadecimal)(value, option)
+        check_options(keys, threshold, now)
         envelope = read_json(data, "envelope")  # nesting is a matter of size
     with numbered(log, 2, "envelope"):
-        check_shape(envelope, ENVELOPE, "envelope")
-        if envelope["payloadType"] != "application/vnd.in-toto+json":
-            raise Mismatch(f"payloadType: {ascii(envelope['payloadType'])[:60]} is no in-toto statement")
-        try:
-            payload = base64.b64decode(envelope["payload"], validate=True)
-        except (binascii.Error, ValueError):
-            payload = b""
-        if base64.b64encode(payload).decode() != envelope["payload"]:
-            raise Mismatch("the payload is not padded standard base64")
-        signed = check_signatures(envelope, payload)
+        payload, signers = open_envelope(envelope), []
+        if keys:
+            trusted = read_keys(keys)
+            threshold = len(trusted) if threshold is None else threshold
+            signers = check_signatures(envelope, payload, trusted, threshold)
     with numbered(log, 3, "types"):
         statement = read_json(payload, "payload")
-        check_shape(statement, STATEMENT, "payload")
-        predicate = statement["predicate"]
-        canonical_run, steps, claims = predicate["run"], predicate["proof"]["steps"], predicate["proof"]["claims"]
-        training = canonical_run["mechanism"]["kind"] in TRAINING
-        if any(("sensitivity" in claim) != training for claim in claims):
-            raise Malformed("proof.claims: sensitivity belongs to training runs")
-        if not training:
-            lengths = {len(canonical_run["requests"]["sizes"]), len(canonical_run["mechanism"]["unlearning_epochs"])}
-            if len(lengths) != 1 or 0 in lengths:
-                raise Malformed("run: unlearning_epochs needs one entry for each entry of requests.sizes")
+        check_types(statement)
     with numbered(log, 4, "subject"):
-        text = json.dumps(canonical_run, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        subject = hashlib.sha256(text.encode()).hexdigest()
-        if statement["subject"][0]["digest"]["sha256"] != subject:
-            raise Mismatch("the run does not have the subject's digest")
+        predicate = statement["predicate"]
+        named_digests = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
+        subject = named_digests["run"]
+        if "run" in predicate:
+            written = json.dumps(predicate["run"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+            if subject != hashlib.sha256(written.encode()).hexdigest():
+                raise Mismatch("the run does not have the subject's digest")
         if digest not in (None, subject):
             raise Mismatch("the run does not have the digest given with --digest")
+        for other in subjects:
+            if other not in named_digests.values():
+                raise Mismatch(f"a file given with --subject is not among the subjects: its SHA-256 is {other}")
+    about = (len(envelope["signatures"]), tuple(signers), threshold, predicate.get("expires"), predicate["created"])
+    if statement["predicateType"] == ERASURE:
+        with numbered(log, 5, "side conditions"):
+            check_erasure(predicate["erasure"], "erasure")
+        log += (f"{i} {name:<16} ok (nothing to check)" for i, name in ((6, "recomputation"), (7, "target")))
+        log += [f"8 {'expiry':<16} ok (no expiry date)"]
+        claim = erasure_sentence(predicate["erasure"], named_digests["certificate"])
+        notes = ("what the record says is its writer's word",)
+        return Report(0, "ERASURE_RECORD", subject, bool(signers), tuple(log), claim, (), *about, notes)
+    canonical_run, steps, claims = predicate["run"], predicate["proof"]["steps"], predicate["proof"]["claims"]
+    training = canonical_run["mechanism"]["kind"] in TRAINING
     with numbered(log, 5, "side conditions"):
         if training:
             run = read_training(canonical_run)
@@ -3375,6 +3745,7 @@ def verify(data: bytes, digest: str | None = None) -> Report:
             check_training_displayed(predicate, run)
         else:
             check_displayed(predicate, run, worst)
+        check_execution(predicate, run, named_digests)
         values = recompute(steps, run.cut if training else None)
     confirmed = not any(step["theorem"] == "T19l" and values[i] is False for i, step in enumerate(steps))
     log[-1] += "" if confirmed else " (lower bound not verified)"
@@ -3384,13 +3755,15 @@ def verify(data: bytes, digest: str | None = None) -> Report:
         else:
             check_verdict(predicate, run, values)
     with numbered(log, 8, "expiry"):
-        pass  # the format has no expiry date yet
-    log[-1] += " (no expiry date)"
+        expiry = check_expiry(predicate, now)
+    log[-1] += f" ({expiry})"
     verdict = predicate["verdict"]
     exit_code = {"CERTIFIED": 0, "NOT_CERTIFIED": 1, "INDETERMINATE": 3}[verdict]
     assumptions = tuple((a["id"], a["status"], a["text"]) for a in predicate["assumptions"])
     claim = training_sentence(predicate, run, confirmed) if training else claim_sentence(predicate, run)
-    return Report(exit_code, verdict, subject, signed, tuple(log), claim, assumptions)
+    claim += " THE NOISE CAN BE DRAWN AGAIN: no privacy claim holds for this model." * is_reproducible(predicate)
+    notes = notes_of(predicate, confirmed)
+    return Report(exit_code, verdict, subject, bool(signers), tuple(log), claim, assumptions, *about, notes)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -3398,25 +3771,62 @@ def verify(data: bytes, digest: str | None = None) -> Report:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def read_file(name: str, most: int) -> bytes:
+    try:
+        with open(name, "rb") as file:
+            return file.read(most + 1)
+    except (OSError, ValueError) as error:
+        raise Malformed(f"cannot read {name!a}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def digest_of_file(name: str) -> str:
+    try:
+        with open(name, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError) as error:
+        raise Malformed(f"cannot read {name!a}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
+    """The certificate's file, and the values of each option."""
+    names, options = [], {name: [] for name in ("--digest", "--key", "--threshold", "--subject", "--date")}
+    rest = iter(arguments)
+    for word in rest:
+        if word in options:
+            value = next(rest, None)
+            if value is None:
+                raise Malformed(f"{word}: needs a value")
+            options[word].append(value)
+        elif word.startswith("-"):
+            raise Malformed(f"no such option: {word!a}; see checker.py --help")
+        else:
+            names.append(word)
+    if len(names) != 1:
+        raise Malformed(f"usage: checker.py CERTIFICATE [{'] ['.join(f'{name} VALUE' for name in options)}]")
+    for name in ("--digest", "--threshold", "--date"):
+        if len(options[name]) > 1:
+            raise Malformed(f"{name}: given twice")
+    return names[0], options
+
+
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit code, and leaves no traceback."""
     out = err = ""
     try:
-        names, digest = list(arguments), None
-        if "--digest" in names[:-1]:
-            at = names.index("--digest")
-            _, digest = names.pop(at), names.pop(at)
-        if names in (["-h"], ["--help"]):
+        if list(arguments) in (["-h"], ["--help"]):
             print(__doc__)
             return 0
-        if len(names) != 1 or names[0].startswith("-"):
-            raise Malformed("usage: checker.py CERTIFICATE [--digest HEX]")
-        try:
-            with open(names[0], "rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except (OSError, ValueError) as error:
-            raise Malformed(f"cannot read {names[0]!a}: {getattr(error, 'strerror', None) or error}") from None
-        report = verify(data, digest)
+        name, options = read_arguments(list(arguments))
+        for threshold in options["--threshold"]:
+            pattern(r"[1-9][0-9]?", "a number of keys")(threshold, "--threshold")
+        report = verify(
+            read_file(name, MAX_BYTES),
+            *options["--digest"],
+            keys=[read_file(key, MAX_KEY) for key in options["--key"]],
+            threshold=next(map(int, options["--threshold"]), None),
+            subjects=[digest_of_file(subject) for subject in options["--subject"]],
+            now=next(map(end_of, options["--date"]), None),
+        )
         out, code = str(report), report.exit_code
     except CheckError as error:
         out, err, code = "\n".join(error.steps), str(error), error.exit_code

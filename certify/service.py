@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Sequence
+import os
+import secrets
+import stat
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +17,20 @@ from typing import TYPE_CHECKING
 from accountant import NoisySGD
 from certify.certificate import write_certificate
 from certify.claims import Verdict
+from certify.erasure import (
+    KEY_BYTES,
+    Erasure,
+    check_key,
+    check_text,
+    erasure_path,
+    make_erasures,
+    make_requests,
+    write_erasure_records,
+)
 from certify.errors import UsageError
-from certify.files import output_directory, write_atomically
+from certify.execution import make_execution
+from certify.figures import make_figures
+from certify.files import make_directory, output_directory, write_atomically
 from certify.outcome import Result
 from certify.result import certify
 from certify.spec import Run, read_run
@@ -22,6 +39,7 @@ if TYPE_CHECKING:
     from learners import Dataset, State
 
 RECORD_FILE, MODEL_FILE = "run_record.json", "model.npy"
+PRIVATE, KEY_FILE = "private", "erasure.key"  # for its owner only
 
 
 class NotCertified(ValueError):
@@ -31,7 +49,7 @@ class NotCertified(ValueError):
 @dataclass(frozen=True)
 class Execution:
     """What was certified and what was run: the learned model, the one after the last request, and the retrained
-    reference."""
+    reference; and where it was written. key: None where the caller keeps it."""
 
     result: Result
     learned: State
@@ -40,6 +58,9 @@ class Execution:
     certificate: Path
     record: Path
     model: Path
+    erasures: tuple[Erasure, ...]
+    erasure_files: tuple[Path, ...]
+    key: Path | None
 
 
 def execute(
@@ -50,19 +71,30 @@ def execute(
     *,
     device: str = "cpu",
     seed: int | None = None,
+    erasure_key: bytes | None = None,
+    received: Sequence[datetime | None] | None = None,
+    scope: str | None = None,
+    ids: Sequence[str] | None = None,
+    sign_off: Mapping[str, str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Execution:
     """Certify a run, execute it on `dataset` with these erasure requests, and retrain beside it.
 
     Args:
         requests: for each request of the run file, the indices of the records to erase.
-        output: directory that gets certificate.json, run_record.json (its public part) and model.npy, the released
-        model. seed: makes it a reproducible experiment, which is not private; None: secret noise.
+        output: directory that gets model.npy, the released model; run_record.json (its public part); certificate.json,
+            which names both; erasure-1.json, … beside it, one for each request. They are written in this order.
+        seed: makes it a reproducible experiment, which is not private; None: secret noise.
+        erasure_key: under it the erasure records hide who asked, and models that are not released. None: that of
+            `output`/private/erasure.key, which is made where it is missing, readable by its owner only. Keep it apart
+            from the certificates.
+        received, scope, ids, sign_off: what erasure records say about the requests; see `make_requests`.
         progress: called as progress(what, epochs done, of).
 
     Raises:
         NotCertified: the run misses its target; nothing is executed or written.
-        UsageError: a malformed run file, or a learner that refuses the run or the data; one line.
+        UsageError: a malformed run file, a learner that refuses the run or the data, a key that others can read; one
+            line.
     """
     try:
         import numpy as np
@@ -76,9 +108,15 @@ def execute(
     if not isinstance(run.mechanism, NoisySGD):
         kind = run.canonical["mechanism"]["kind"]
         raise UsageError(f'mechanism.kind: "{kind}" is certified, and not run by any learner here; run "pnsgd"')
+    check_text("dataset.name", dataset.name)
+    asked = make_requests(requests, received=received, scope=scope, ids=ids, sign_off=sign_off)
+    _refuse_leftovers(output, len(asked))
+    kept = output / PRIVATE / KEY_FILE if erasure_key is None else None
+    key = check_key(erasure_key) if kept is None else _read_key(kept)
     result = certify(run)
     if result.verdict is not Verdict.CERTIFIED:
         raise NotCertified(f"{result.verdict}: ε ≤ {result.epsilon['upper']} against ε = {result.epsilon['target']}")
+    figures = make_figures(result, progress=progress)
 
     def told(what: str) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, of: progress(what, done, of)
@@ -88,14 +126,13 @@ def execute(
             run.mechanism, dataset, device=device, seed=seed, mechanism_digest=run.digest, progress=told("learn")
         )
         state = learned
-        for i, records in enumerate(requests):
+        for i, request in enumerate(asked):
             what = f"unlearn request {i + 1}"
-            state = learners.unlearn(state, records, device=device, seed=seed, progress=told(what))
-        erased = [record for records in requests for record in records]
+            state = learners.unlearn(state, request.records, device=device, seed=seed, progress=told(what))
         retrained = learners.retrain(
             run.mechanism,
             dataset,
-            erased,
+            [record for request in asked for record in request.records],
             device=device,
             seed=seed,
             order=learned.order,
@@ -104,10 +141,81 @@ def execute(
         )
     except (learners.LearnerRefused, learners.InvalidDataset, learners.FeatureNormExceeded) as refused:
         raise UsageError(str(refused)) from None
-    certificate = write_certificate(result, output)
-    record, model = output / RECORD_FILE, output / MODEL_FILE
-    write_atomically(record, json.dumps(state.record.public(), indent=2, sort_keys=True) + "\n")
+    make_directory(output)
+    key = key or _make_key(kept)  # before anything that it opens
     released = BytesIO()
     np.save(released, state.parameters.numpy(), allow_pickle=False)
-    write_atomically(model, released.getvalue())
-    return Execution(result, learned, state, retrained, certificate, record, model)
+    public = state.record.public()
+    files = {
+        "model": (output / MODEL_FILE, released.getvalue()),
+        "run_record": (output / RECORD_FILE, (json.dumps(public, indent=2, sort_keys=True) + "\n").encode()),
+    }
+    for path, content in files.values():
+        write_atomically(path, content)
+    erasures = make_erasures(result, state.record, asked, key)
+    certificate = write_certificate(
+        result,
+        output,
+        figures=figures,
+        execution=make_execution(public, erasures),
+        subjects={name: hashlib.sha256(content).hexdigest() for name, (_, content) in files.items()},
+    )
+    return Execution(
+        result=result,
+        learned=learned,
+        unlearned=state,
+        retrained=retrained,
+        certificate=certificate,
+        record=files["run_record"][0],
+        model=files["model"][0],
+        erasures=erasures,
+        erasure_files=write_erasure_records(certificate),
+        key=kept,
+    )
+
+
+def _refuse_leftovers(output: Path, requests: int) -> None:
+    """A record of an earlier run beside this one's would read as one request more."""
+    own = {erasure_path(output, request + 1) for request in range(requests)}
+    for path in sorted(output.glob("erasure-*.json")):
+        if path not in own:
+            raise UsageError(f"{path}: is the record of another run; move it away, or write to another directory")
+
+
+def _read_key(path: Path) -> bytes | None:
+    """The key in a file, None where there is none. Raises UsageError where others can read it, or it is no key."""
+    for private, fix in ((path.parent, "chmod 700"), (path, "chmod 600")):
+        try:
+            mode = private.lstat().st_mode
+        except FileNotFoundError:
+            return None
+        except OSError as problem:
+            raise UsageError(f"{private}: cannot be read: {problem.strerror}") from None
+        if stat.S_ISLNK(mode) or (os.name == "posix" and mode & 0o077):
+            raise UsageError(f"{private}: is a link, or open to others than its owner; {fix} {private}")
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        key = b""
+    if len(key) < KEY_BYTES:
+        raise UsageError(f"{path}: holds no key of {KEY_BYTES} bytes in hexadecimal digits; restore it from a copy")
+    return key
+
+
+def _make_key(path: Path) -> bytes:
+    """A new random key, in a file that only its owner can read from the first byte on. Raises UsageError."""
+    key = secrets.token_bytes(KEY_BYTES)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(key.hex() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()  # half a key is none
+            raise
+    except OSError as problem:
+        raise UsageError(f"{path}: cannot be written: {problem.strerror}") from None
+    return key

@@ -20,7 +20,8 @@ from accountant.exact import canonical, exact
 from accountant.losses import SCALED_MODELS, Loss, ScaledLoss
 from accountant.scaling import InvalidScaling
 from certify.errors import UsageError
-from certify.tables import IN_A_BALL, LOSSES, MAPS, TABLES, RunTable, TargetTable
+from certify.questions import BY_ID
+from certify.tables import IN_A_BALL, LOSSES, MAPS, TABLES, AttestTable, RunTable, TargetTable
 from certify.training_spec import make_training
 from certify.training_tables import KINDS, TRAINING_TABLES, TrainingTable
 
@@ -127,11 +128,13 @@ def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
     where = _where(problem["loc"])
     key, kind = ".".join(where), problem["type"]
     if kind == "extra_forbidden":
+        if where[:-1] == ["attest", "answers"] and where[-1] in BY_ID:
+            return f"{key}: is computed from the certificate, not attested; leave it out"
         known = _known_keys(where, tables)
         close = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
         return f"{key}: unknown key" + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}")
     if kind == "missing":
-        return f"{key}: is missing"
+        return f"{'.'.join((key, *problem.get('ctx', {}).values()))}: is missing"
     if kind == "union_tag_not_found":
         tags = MAPS if key == "scaling" else LOSSES
         return f"{key}.kind: is missing; write one of {', '.join(map(repr, tags))}"
@@ -169,7 +172,15 @@ def _known_keys(where: list[str], tables: Mapping[str, Any]) -> list[str]:
     if len(choices) > 1 and isinstance(tables.get(name), Mapping):
         kind = tables[name].get("kind")
         choices = tuple(t for t in choices if kind in get_args(t.model_fields["kind"].annotation)) or choices[:1]
+    for key in where[1:-1]:
+        choices = tuple(_table_in(table.model_fields[key].annotation) for table in choices)
     return sorted({key for table in choices for key in table.model_fields})
+
+
+def _table_in(annotation: Any) -> type[BaseModel]:
+    """The table that a key holds, which may be absent."""
+    kinds = (annotation, *get_args(annotation))
+    return next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
 
 
 def _run(table: RunTable) -> Run:
@@ -256,6 +267,10 @@ def _canonical(table: RunTable, mechanism: NoisySGD) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, AttestTable):  # a run without answers keeps the digest that it had before there were any
+        plain = {key: getattr(value, key) for key in ("text", "date", "evidence")}
+        answers = {item: _plain(answer) for item, answer in value.given.items()}
+        return plain | ({"answers": answers} if answers else {})
     if isinstance(value, BaseModel):
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, list):

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    create_model,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from accountant import (
     ClippedLoss,
@@ -19,6 +30,7 @@ from accountant import (
 )
 from accountant.exact import MAX_CHARACTERS, canonical, exact
 from accountant.scaling import AutoS, Clip, Psac, Psasc
+from certify.questions import ATTESTABLE
 
 
 def _number(value: Any) -> Fraction:
@@ -44,6 +56,20 @@ def _one_or_more(value: Any) -> Any:
 
 def _step_size(value: Any) -> Fraction | str:
     return value if value in ("1/L", "2/(L+m)") else _number(value)
+
+
+def _day(value: str) -> str:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"there is no day {value}; write one as YYYY-MM-DD") from None
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is blank; write it out, or leave the table out")
+    return value
 
 
 Number = Annotated[Fraction, BeforeValidator(_number)]
@@ -208,10 +234,45 @@ class ThreatTable(Table):
     )
 
 
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_day)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Said = Annotated[str, AfterValidator(_not_blank)]
+
+
+class AnswerTable(Table):
+    text: Said = Field(description="the answer", max_length=10_000)
+    by: Said = Field(description="who answers for it", max_length=200)
+    date: Day = Field(description="when, as YYYY-MM-DD")
+    evidence: Digest | None = Field(None, description="SHA-256 of the evidence")
+
+
+AnswersTable = create_model(
+    "AnswersTable",
+    __base__=Table,
+    **{question.id: (AnswerTable | None, Field(None, description=question.text)) for question in ATTESTABLE},
+)
+
+
 class AttestTable(Table):
-    text: str = Field(description="what is attested, and by whom", max_length=10_000)
-    date: str = Field(description="when, as YYYY-MM-DD", pattern=r"^\d{4}-\d{2}-\d{2}$")
-    evidence: str | None = Field(None, description="SHA-256 of the evidence", pattern=r"^[0-9a-f]{64}$")
+    text: str | None = Field(
+        None, description="what is attested, and by whom; required where there are no answers", max_length=10_000
+    )
+    date: Day | None = Field(None, description="when, as YYYY-MM-DD; goes with text")
+    evidence: Digest | None = Field(None, description="SHA-256 of the evidence for text")
+    answers: AnswersTable = Field(AnswersTable(), description="who answers which question, a table for each")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if any(value is not None for value in (self.text, self.date, self.evidence)) or not self.given:
+            for key in ("text", "date"):
+                if getattr(self, key) is None:
+                    raise PydanticCustomError("missing", "is missing", {"key": key})
+        return self
+
+    @property
+    def given(self) -> dict[str, AnswerTable]:
+        """The answers that there are, by question."""
+        return {name: answer for name, answer in self.answers if answer is not None}
 
 
 class RunTable(Table):

@@ -1,4 +1,8 @@
-"""`calibrate` for DP-SGD and its relatives: search in doubles, round to the safe side, confirm with integers."""
+"""`calibrate` for DP-SGD and its relatives: search in doubles, round to the safe side, confirm with integers.
+
+The search looks at rough estimates and corrects what it finds by one or two good ones. Integers are computed once, as a
+rule: an upper bound on a grid of which the error is foreseen, at a value that is so much safer.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from scipy.optimize import brentq
 from accountant.derive_training import schedule
 from accountant.estimate_training import estimate_training
 from accountant.exact import decimal, round_decimal
+from accountant.pld import Ends
 from accountant.pld.release import MOST_STEPS
 from certify.claims import Verdict
 from certify.errors import OutOfReach, UsageError
@@ -23,10 +28,19 @@ from certify.training_result import certify_training
 DIGITS = 6  # significant digits of a calibrated value
 LEAST = Fraction(1, 10**290)  # a target that a search in doubles takes
 _ATTEMPTS = 12
-_WIDTH = Fraction(1, 4000)  # of the bracket when confirming: the search is about that good
-_GENEROUS = 5e-4  # what the search allows a count above the target: confirming goes down from there
+_GENEROUS = 5e-4  # what the search allows a small count above the target: confirming goes down from there
+_MANY = 2000  # smaller counts are tried one by one
+_LOSS = 6e-5  # what the error of the upper bound may cost of a value, relatively
+_LEAST_AIM, _MOST_AIM = 8e-5, 4e-4  # for the upper bound; the lower one is for show
+_LOWER = Fraction(1, 1000)
+_ESTIMATED = 3e-5  # what the estimate may be off, besides
+_NEAR, _ROUNDS = 3e-4, 6  # from here on one more step of Newton's is exact enough
+
+_NEARBY = 0.02
+_FLATTEST, _STEEPEST = 0.3, 20.0
 
 Value = Fraction | int
+Excess = Callable[..., float]  # (value, rough = False) -> log(ε/target)
 
 
 @dataclass(frozen=True)
@@ -75,13 +89,20 @@ def calibrate_training(tables: Mapping[str, Any], tune: str, progress: Progress 
     if others and estimate_training(others, run.mechanism.neighbours, delta) > target:
         raise OutOfReach("target.epsilon: already the other releases in [[releases]] exceed it")
 
-    def excess(value: float) -> float:
+    def excess(value: float, rough: bool = False) -> float:
         """log(ε/target), in doubles; no less than −7, as far below it hardly matters."""
         mechanism = run.with_values(**{tune: _rounded(value, tune, parameter, run)}).mechanism
-        found = estimate_training(schedule(mechanism), mechanism.neighbours, delta, both=False)
+        found = estimate_training(schedule(mechanism), mechanism.neighbours, delta, both=False, rough=rough)
         return math.log(max(found / float(target), 1e-3))
 
-    return _confirm(run, tune, parameter, _search(excess, parameter, run, tune), progress)
+    value = _search(excess, parameter, run, tune)
+    return _confirm(run, tune, parameter, value, _slope(excess, value), progress)
+
+
+def _slope(excess: Excess, value: float) -> float:
+    """|d log ε/d log value|, roughly."""
+    up, down = value * math.exp(_NEARBY), value * math.exp(-_NEARBY)
+    return min(max(abs(excess(up, True) - excess(down, True)) / (2 * _NEARBY), _FLATTEST), _STEEPEST)
 
 
 def check_doubles(run: Run) -> None:
@@ -95,7 +116,7 @@ def check_doubles(run: Run) -> None:
         raise UsageError("target.delta: too close to 1 for a search in doubles; take a smaller one")
 
 
-def _search(excess: Callable[[float], float], parameter: _Parameter, run: Run, tune: str) -> float:
+def _search(excess: Excess, parameter: _Parameter, run: Run, tune: str) -> float:
     """Where ε crosses the target, in doubles."""
     low, high = parameter.least, parameter.most
     if tune == "batch_size":
@@ -108,34 +129,78 @@ def _search(excess: Callable[[float], float], parameter: _Parameter, run: Run, t
         low = max(low, 2 * int(epochs or 0) / MOST_STEPS)
         if run.mechanism.sampling == "without-replacement":
             low = 1 / run.mechanism.samples
-    good, bad = (low, high) if parameter.growing else (high, low)
-    if parameter.whole:
-        if excess(good) > 0:
-            raise OutOfReach(f"target.epsilon: no {tune} from {low:g} up meets it")
-        return _largest_whole(lambda k: excess(k) <= _GENEROUS, int(low), int(high), tune)
-    at = min(max(parameter.start, low), high)  # estimates are slow at the ends
+
+    def crossing(at: float, rough: bool) -> float:
+        if parameter.whole:
+            allowed = 0 if rough else _GENEROUS
+            return _largest_whole(lambda k: excess(k, rough) <= allowed, int(low), int(high), int(at), tune)
+        good, bad = (low, high) if parameter.growing else (high, low)
+        return _crossing(lambda value: excess(value, rough), at, good, bad, tune)
+
+    start = low if parameter.whole else min(max(parameter.start, low), high)  # estimates are slow at the ends
+    try:
+        guess = crossing(start, rough=True)
+    except OutOfReach:  # says a rough estimate
+        return crossing(start, rough=False)
+    if parameter.whole and guess < _MANY:
+        return crossing(guess, rough=False)
+    found = _corrected(excess, guess, low, high)
+    return crossing(guess, rough=False) if found is None else found
+
+
+def _corrected(excess: Excess, at: float, low: float, high: float) -> float | None:
+    """From a rough crossing to the good estimate's, by secants from the rough one's slope; None where that fails."""
+    slope = (excess(at * math.exp(_NEARBY), True) - excess(at * math.exp(-_NEARBY), True)) / (2 * _NEARBY)
+    before = None
+    for _ in range(_ROUNDS):
+        here = excess(at)
+        if before is not None and before[0] != at:
+            found = (here - before[1]) / math.log(at / before[0])
+            slope = found if 0.5 < found / slope < 2 else slope
+        if not _FLATTEST / 10 < abs(slope) < _STEEPEST or abs(here) > 1:
+            return None
+        following = at * math.exp(-here / slope)
+        if not low <= following <= high:
+            return None
+        if abs(here) <= _NEAR:
+            return following
+        before, at = (at, here), following
+    return None
+
+
+def _crossing(excess: Callable[[float], float], at: float, good: float, bad: float, tune: str) -> float:
+    """Steps of a factor 4 towards the end that lies beyond, then Brent's method."""
     meets = excess(at) <= 0
     end = bad if meets else good
     while True:
         following = min(at * 4, end) if end > at else max(at / 4, end)
         if following == at:
+            span = f"between {min(good, bad):g} and {max(good, bad):g}"
             if meets:
-                raise OutOfReach(f"target.epsilon: every {tune} between {low:g} and {high:g} meets it: nothing to tune")
-            raise OutOfReach(f"target.epsilon: no {tune} between {low:g} and {high:g} meets it")
+                raise OutOfReach(f"target.epsilon: every {tune} {span} meets it: nothing to tune")
+            raise OutOfReach(f"target.epsilon: no {tune} {span} meets it")
         if (excess(following) <= 0) != meets:
             break
         at = following
     return math.exp(brentq(lambda t: excess(math.exp(t)), math.log(at), math.log(following), xtol=2e-5, rtol=1e-12))
 
 
-def _largest_whole(enough: Callable[[int], bool], low: int, high: int, tune: str) -> int:
-    """The largest count that meets the target: doubling, then bisection."""
-    at, step = low, 1
-    while at + step <= high and enough(at + step):
-        at, step = at + step, 2 * step
-    if at + step > high and enough(high):
-        raise OutOfReach(f"target.epsilon: every {tune} up to {high} meets it: nothing to tune")
-    bad = min(at + step, high)
+def _largest_whole(enough: Callable[[int], bool], low: int, high: int, start: int, tune: str) -> int:
+    """The largest count that meets the target: from the start in steps that double, then bisection."""
+    if enough(start):
+        at, step = start, max(1, start // 64)
+        while at + step <= high and enough(at + step):
+            at, step = at + step, 2 * step
+        if at + step > high and (at == high or enough(high)):
+            raise OutOfReach(f"target.epsilon: every {tune} up to {high} meets it: nothing to tune")
+        bad = min(at + step, high)
+    else:
+        bad, step = start, max(1, start // 64)
+        while bad - step > low and not enough(bad - step):
+            bad, step = bad - step, 2 * step
+        at = max(bad - step, low)
+        if at == low and (bad == low or not enough(low)):
+            raise OutOfReach(f"target.epsilon: no {tune} from {low:g} up meets it")
     while bad - at > 1:
         middle = (at + bad) // 2
         at, bad = (middle, bad) if enough(middle) else (at, middle)
@@ -143,22 +208,37 @@ def _largest_whole(enough: Callable[[int], bool], low: int, high: int, tune: str
 
 
 def _confirm(
-    run: Run, tune: str, parameter: _Parameter, value: float, progress: Progress | None
+    run: Run, tune: str, parameter: _Parameter, value: float, slope: float, progress: Progress | None
 ) -> tuple[Value, Result]:
-    """From the value found in doubles to the nearest one on the safe side that integers certify."""
-    safer = -1 if parameter.growing else 1
-    step = 0.0
+    """From the value found in doubles to the nearest one on the safe side that integers certify.
+
+    slope: of log ε by log value.
+    """
+    safer, few = -1 if parameter.growing else 1, parameter.whole and value < _MANY
+    exactly = all(release.sample_rate in (0, 1) for release in schedule(run.mechanism))
+    aim, step, best = min(max(slope * _LOSS, _LEAST_AIM), _MOST_AIM), 0.0, None
+    if not (few or exactly):
+        step = (1.05 * aim + _ESTIMATED) / slope
     for attempt in range(_ATTEMPTS):
-        tried = _rounded(value * (1 + safer * step), tune, parameter, run)
+        tried = _rounded(value * math.exp(safer * step), tune, parameter, run)
         if not tried:
             break
-        result = certify_training(run.with_values(**{tune: tried}), width=_WIDTH, progress=progress)
-        if result.verdict is Verdict.CERTIFIED:
-            return tried, result
+        width = Ends(Fraction(aim), _LOWER)
+        result = certify_training(run.with_values(**{tune: tried}), width=width, progress=progress)
         missed = float(Fraction(result.epsilon["upper"]) / run.target_epsilon) - 1
-        step += max(missed, 1e-5 * 2**attempt)
-        if parameter.whole and int(value * (1 + safer * step)) == tried:
-            step += 1.01 / value
+        if result.verdict is Verdict.CERTIFIED:
+            if few or exactly or missed > -3 * aim - 2 * _ESTIMATED or best:
+                return tried, result
+            best = tried, result  # the estimate was too high
+            step += (missed + 1.05 * aim) / slope
+        elif best:
+            return best
+        elif few and missed < 2 * aim and aim > _LEAST_AIM / 8:  # perhaps it is the grid's fault
+            aim /= 4
+        else:
+            step += (1.05 * max(missed, 0.0) + 1e-5 * 2**attempt) / slope
+            if parameter.whole and int(value * math.exp(safer * step)) == tried:
+                step += 1.01 / value
     raise OutOfReach(f"target.epsilon: found no {tune} that is certified for it")
 
 

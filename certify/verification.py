@@ -1,14 +1,16 @@
-"""`verify`: the standalone checker on a file, with a run file to compare with if there is one."""
+"""`verify`: the standalone checker on a file, with a run file, keys and files to compare with if there are any."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from certify import checker
 from certify.errors import Exit, UsageError
-from certify.spec import read_run
 
 
 @dataclass(frozen=True)
@@ -38,28 +40,79 @@ class Verification:
             "verdict": found and found.verdict,
             "claim": found and found.claim,
             "digest": found and found.digest,
+            "created": found and found.created,
+            "expires": found and found.expires,
             "signed": found and found.signed,
+            "signatures": found and found.signatures,
+            "signers": found and list(found.signers),
+            "threshold": found and found.threshold,
+            "notes": found and list(found.notes),
         }
 
 
-def verify(certificate: str | Path, *, run: str | Path | None = None) -> Verification:
-    """Re-derive a certificate's claim from nothing but its bytes.
+def verify(
+    certificate: str | Path,
+    *,
+    run: str | Path | None = None,
+    keys: Sequence[str | Path] = (),
+    threshold: int | None = None,
+    subjects: Sequence[str | Path] = (),
+    on: date | None = None,
+) -> Verification:
+    """Re-derive a certificate's claim from nothing but its bytes; of an erasure record, check what can be checked.
 
     Args:
         certificate: path of certificate.json.
         run: a run file; a certificate about another run is refused (exit 4).
+        keys: public keys (PEM files) whose signatures are asked for.
+        threshold: how many of them must have signed; all, unless given.
+        subjects: files that the certificate must be about (exit 4 if not).
+        on: the day (UTC) to judge expiry by; now, unless given.
 
     Raises:
-        UsageError: a file that cannot be read, or a malformed run file.
+        UsageError: a file that cannot be read, a malformed run file or key, or a threshold that no keys can meet.
     """
-    digest = None if run is None else read_run(run).digest
+    if keys:
+        from certify.keys import read_public_keys
+
+        keys = read_public_keys(keys)
+    if threshold is not None and not 1 <= threshold <= len(keys):
+        raise UsageError(f"--threshold: {threshold} is not between 1 and the number of keys given, {len(keys)}")
+    if run is None:
+        digest = None
+    else:
+        from certify.spec import read_run
+
+        digest = read_run(run).digest
+    named = {sha256_of(path): path for path in subjects}
+    data = read_certificate(certificate)
+    now = None if on is None else end_of(on)
     try:
-        with open(certificate, "rb") as file:
-            data = file.read(checker.MAX_BYTES + 1)
-    except (OSError, ValueError) as problem:
-        raise UsageError(f"{certificate}: {getattr(problem, 'strerror', None) or problem}") from None
-    try:
-        report = checker.verify(data, digest)
+        report = checker.verify(data, digest, keys=keys, threshold=threshold, subjects=tuple(named), now=now)
     except checker.CheckError as refused:
-        return Verification(refused.exit_code, refused.steps, None, f"{certificate}: {refused}")
+        which = next((f" ({path})" for digest, path in named.items() if digest in str(refused)), "")
+        return Verification(refused.exit_code, refused.steps, None, f"{certificate}: {refused}{which}")
     return Verification(report.exit_code, report.steps, report, None)
+
+
+def end_of(day: date) -> datetime:
+    """Its last second, UTC: what expires in the course of a day has expired on it."""
+    return datetime.combine(day, time(23, 59, 59), UTC)
+
+
+def read_certificate(path: str | Path) -> bytes:
+    """The bytes of a file, of which the checker refuses more than a certificate can have. Raises UsageError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(checker.MAX_BYTES + 1)
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"{path}: {getattr(problem, 'strerror', None) or problem}") from None
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 (hex) of a file of any length. Raises UsageError."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"{path}: {getattr(problem, 'strerror', None) or problem}") from None

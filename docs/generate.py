@@ -27,7 +27,8 @@ sys.path.insert(0, str(ROOT))
 from accountant.exact import canonical  # noqa: E402
 from accountant.kernel import ASSUMPTIONS, THEOREMS, Theorem  # noqa: E402
 from accountant.losses import SCALED_MODELS  # noqa: E402
-from certify.tables import TABLES, RunTable  # noqa: E402
+from certify.questions import ATTESTABLE, PARTS, WHEN  # noqa: E402
+from certify.tables import TABLES, AnswerTable, RunTable  # noqa: E402
 from certify.training_tables import KINDS, TRAINING_TABLES, TrainingTable  # noqa: E402
 
 NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code, then run `python docs/generate.py`. -->"
@@ -39,6 +40,11 @@ INTRODUCTIONS = {
     f"{', '.join(f'`{kind}`' for kind in SCALED_MODELS)} (without `clip`). L and M are those of the scaled loss, in "
     '`"1/L"` too.'
 }
+ANSWERS = (
+    "Each table answers one question of a report's hazard checklist; what nobody answers is shown there as *not "
+    "assessed*. An answer is shown as the words of whoever gave it, and checked by nobody. Where the last column says "
+    "so, its first words decide whether the report warns. The items:"
+)
 Tables = dict[str, tuple[type[BaseModel], ...]]
 
 FAMILIES = {
@@ -187,6 +193,8 @@ def kind_of(annotation: Any) -> str:
         return " or ".join(f'`"{value}"`' for value in args)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(kind_of(a) for a in args if a is not types.NoneType)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
     if origin is list:
         return f"{kind_of(args[0])}, or a list"
     return {Fraction: "number", int: "whole number", str: "text", bool: "true or false"}.get(
@@ -198,7 +206,7 @@ def default_of(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if field.is_required() or value is PydanticUndefined:
         return "**required**"
-    if value is None:
+    if value is None or isinstance(value, BaseModel):
         return "absent"
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -254,12 +262,25 @@ def keys(name: str, choices: tuple[type[BaseModel], ...], level: str, part: str)
         if len(choices) > 1:
             (tag,) = typing.get_args(choice.model_fields["kind"].annotation)
             lines += [f'{level}# kind = "{tag}"', ""]
-        rows = (
-            (f"`{key}`", kind_of(field.rebuild_annotation()), default_of(field), field.description or "")
-            for key, field in choice.model_fields.items()
-        )
-        lines += [*table(("key", "type", "default", "meaning"), rows), ""]
-    return lines
+        lines += key_table(choice)
+    return lines + (answers(f"{level}#") if name == "attest" else [])
+
+
+def key_table(choice: type[BaseModel]) -> list[str]:
+    rows = (
+        (f"`{key}`", kind_of(field.rebuild_annotation()), default_of(field), field.description or "")
+        for key, field in choice.model_fields.items()
+    )
+    return [*table(("key", "type", "default", "meaning"), rows), ""]
+
+
+def answers(level: str) -> list[str]:
+    """The section on the answers of [attest]: their keys, and which items there are."""
+    rows = (
+        (f"`{q.id}`", PARTS[q.part], q.text, "" if q.when == "always" else WHEN[q.when], q.hint) for q in ATTESTABLE
+    )
+    lines = [f"{level} attest.answers.ITEM", "", *key_table(AnswerTable), ANSWERS, ""]
+    return [*lines, *table(("item", "part", "question", "asked only", "how to write it"), rows), ""]
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

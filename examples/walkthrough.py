@@ -1,4 +1,5 @@
-"""The main job, `make certify`: certify, train, honour an erasure request, verify, compare, draw. Writes into out/.
+"""The main job, `make certify`: certify, train, honour an erasure request, verify, compare, draw, report. Writes into
+out/.
 
 python examples/walkthrough.py [--output DIR] [--seed N]
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +19,7 @@ from accountant import ConstantLoss, NoisySGD
 from certify import compare, read_run
 from certify.errors import UsageError
 from certify.pictures import draw_noise, draw_string
+from certify.report import write_report
 from certify.service import Execution, NotCertified, execute
 from certify.text import comparison_text, result_text
 
@@ -48,7 +51,7 @@ def main() -> int:
 
 
 def walk(output: Path, seed: int | None, say) -> int:
-    """The five stations, each announced."""
+    """The six stations, each announced."""
     from learners import embedded
 
     run_file = EXAMPLES / "digits.toml"
@@ -64,21 +67,25 @@ def walk(output: Path, seed: int | None, say) -> int:
                 tasks[what] = bars.add_task(what, total=of)
             bars.update(tasks[what], completed=done)
 
-        done = execute(run, train, [ERASED], output, seed=seed, progress=progress)
+        asked = [datetime.now(UTC)]
+        done = execute(run, train, [ERASED], output, seed=seed, received=asked, progress=progress)
     say(result_text(done.result), markup=False)
 
     say("\n[bold]2  Learn, receive an erasure request, unlearn; retraining beside it[/]\n")
     report_accuracy(done, test, say)
+    report_erasure(done, say)
 
-    say("\n[bold]3  Verify the certificate with the standalone checker: nothing but Python[/]\n")
-    checked = subprocess.run(
-        [sys.executable, "-I", "-S", str(CHECKER), str(done.certificate)], capture_output=True, text=True, check=False
-    )
-    say((checked.stdout + checked.stderr).strip(), markup=False)
-    if checked.returncode != 0:
-        return checked.returncode
+    say("\n[bold]3  Verify certificate, files and erasure record with the standalone checker: nothing but Python[/]\n")
+    files = [option for file in (done.model, done.record) for option in ("--subject", str(file))]
+    for asked in ([str(done.certificate), *files], *([str(path)] for path in done.erasure_files)):
+        checked = subprocess.run(
+            [sys.executable, "-I", "-S", str(CHECKER), *asked], capture_output=True, text=True, check=False
+        )
+        say((checked.stdout + checked.stderr).strip() + "\n", markup=False)
+        if checked.returncode != 0:
+            return checked.returncode
 
-    say("\n[bold]4  The paper's MNIST setting: ours beside the published bound[/]\n")
+    say("[bold]4  The paper's MNIST setting: ours beside the published bound[/]\n")
     mnist = read_run(EXAMPLES / "mnist.toml")
     say(comparison_text(compare(mnist)), markup=False)
 
@@ -91,7 +98,11 @@ def walk(output: Path, seed: int | None, say) -> int:
         output / "taut_string.png",
     )
     noise = draw_noise(mnist, output / "noise_against_epsilon.png")
-    for path in (done.certificate, done.record, done.model, string, noise):
+    say(f"   {string}\n   {noise}")
+
+    say("\n[bold]6  The certificate as a report, for those who sign, read and keep it[/]\n")
+    reports = [write_report(done.certificate, output / f"report.{kind}") for kind in ("html", "pdf")]
+    for path in (done.certificate, done.record, done.model, *done.erasure_files, *reports):
         say(f"   {path}")
     return 0
 
@@ -112,6 +123,14 @@ def report_accuracy(done: Execution, test, say) -> None:
         say(f"   {name:<22}  {accuracy(state.parameters, test):>12.1%}  {epochs:>12}", markup=False)
     gap = distance(done.unlearned.parameters, done.retrained.parameters)
     say(f"\n   unlearned and retrained parameters are {gap:.3g} apart, most of it the noise of two runs", markup=False)
+
+
+def report_erasure(done: Execution, say) -> None:
+    """What the erasure record says, and where it says no more."""
+    erasure, file = done.erasures[0], done.erasure_files[0]
+    used = f"{erasure.cumulative} of {erasure.cap} certified"
+    say(f"   {file.name}: request {erasure.id}, records unlearned: {erasure.records} ({used})", markup=False)
+    say(f"   which one it was opens with the key in {done.key} alone; keep that apart", markup=False)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """Exact-integer privacy-loss distributions of noisy sums over sampled batches (theory T17, T19)."""
 
-from accountant.pld.account import Bracket, Grid, bracket, delta_bracket, lower_epsilon, upper_epsilon
+from accountant.pld.account import Bracket, Ends, Grid, bracket, delta_bracket, lower_epsilon, upper_epsilon
 from accountant.pld.release import InvalidRelease, Release
 from accountant.pld.renyi import Orders, renyi_upper
 
 __all__ = [
     "Bracket",
+    "Ends",
     "Grid",
     "InvalidRelease",
     "Orders",

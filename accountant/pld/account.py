@@ -11,16 +11,26 @@ from accountant.arithmetic.balls import Ball, ends
 from accountant.enclose import precision
 from accountant.exact import exact
 from accountant.pld import profile
-from accountant.pld.compose import composed, epsilon_at, fineness_of, tail_of
+from accountant.pld.compose import composed, epsilon_at
+from accountant.pld.foresight import LOWER, UPPER, more_points, points_for
 from accountant.pld.release import Part, Release, parts
-from accountant.pld.tilt import tilt
 
-LEAST_REVERSED, LEAST, FEWEST, DOUBTED = 1 << 6, 1 << 9, 1 << 11, 1 << 15
-BIAS = 0.42  # what both bounds together add to the variance of a step's loss, in h²
-LEAST_EPSILON = 1e-3  # estimates below are not trusted
+LEAST_REVERSED = 1 << 6
+LAX = 3  # brackets are made finer where they are so many times wider than an estimate said
 MOST = 1 << 18
 LEAST_DELTA = Fraction(1, 2**1200)  # a smaller δ(ε) is printed as a bound, and no longer refined
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How far either end may be from the truth, relatively, where they need not be equally good.
+
+    One computation of each, on the grid that an estimate asks for; finer ones only where that is far off.
+    """
+
+    upper: Fraction
+    lower: Fraction
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,8 @@ class Bracket:
     """lower ≤ ε(δ) ≤ upper (upper None: no finite bound was found).
 
     points, reverse_points: the grid sizes that gave the upper bound, for the pairs (mixture, normal) and for the
-    reversed ones; 0 where there was nothing to compute (T11, or nothing sampled). sharp: as wide as was asked.
+    reversed ones; 0 where there was nothing to compute (T11, or nothing sampled). lower_points: that of the lower
+    bound. sharp: as wide as was asked.
     pair_lower: a lower bound on the upper bound's limit for ever finer grids; it differs from `lower` for sampling
     without replacement alone, whose dominating pair no mechanism attains.
     """
@@ -39,6 +50,7 @@ class Bracket:
     points: int
     reverse_points: int
     sharp: bool
+    lower_points: int
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ def bracket(
     delta: Fraction | str,
     *,
     extra: Fraction | str = Fraction(0),
-    width: Fraction | str = Fraction(1, 1000),
+    width: Fraction | str | Ends = Fraction(1, 1000),
     most_points: int = MOST,
     progress: Progress | None = None,
 ) -> Bracket:
@@ -82,82 +94,56 @@ def bracket(
         ValueError: δ not inside (0, 1).
         InvalidRelease: a schedule of which nothing is known.
     """
-    delta, extra, width = exact(delta, "delta"), exact(extra, "extra"), exact(width, "width")
+    delta, extra = exact(delta, "delta"), exact(extra, "extra")
     if not 0 < delta < 1:
         raise ValueError(f"delta: {delta} is not between 0 and 1")
     above = parts(releases := tuple(releases), neighbours, extra)
     attained = tuple(replace(part, symmetric=False) for part in parts(releases, neighbours))
     if all(part.rate == 1 for part in above):
         lower = gaussian_epsilon(attained, delta)[0]
-        return Bracket(lower, gaussian_epsilon(above, delta)[1], lower, 0, 0, True)
+        return Bracket(lower, gaussian_epsilon(above, delta)[1], lower, 0, 0, True, 0)
 
-    def tell(points: int, what: str) -> None:
+    def at(what: str, made: tuple[Part, ...], sign: int, up: bool, points: int) -> Fraction | None:
         if progress:
             progress(f"{what}: {points} points")
+        return epsilon_at(made, sign, up, delta, points)
 
-    points, sharp = min(most_points, _predicted(above, delta, width)), False
-    while True:
-        tell(points, "upper bound")
-        upper = epsilon_at(above, 1, True, delta, points)
-        tell(points, "lower bound")
-        pair_lower = epsilon_at(above, 1, False, delta, points)
-        if upper is not None and upper - pair_lower <= width * upper:
-            sharp = True
-            break
-        if points >= most_points:
-            break
-        points = min(most_points, _more(points, upper, pair_lower, width))
-    lower = pair_lower
+    apart = width if isinstance(width, Ends) else None
+    width = apart.upper + apart.lower if apart else exact(width, "width")
+    points = lower_points = min(most_points, points_for(above, delta, *((apart.upper, UPPER) if apart else (width,))))
+    if apart:
+        lower_points = min(most_points, points_for(above, delta, apart.lower, LOWER))
+
+    def refined(what: str, sign: int, points: int, lower_points: int) -> tuple[Fraction | None, Fraction, int, int]:
+        """Both bounds of one direction, and the grids that they took."""
+        while True:
+            upper = at(f"{what}upper bound", above, sign, True, points)
+            lower = at(f"{what}lower bound", above, sign, False, lower_points)
+            enough = upper is not None and upper - lower <= (LAX * width if apart else width) * upper
+            if enough or max(points, lower_points) >= most_points:
+                return upper, lower, points, lower_points
+            more = min(most_points, more_points(points, upper, lower, width))
+            points, lower_points = more, min(most_points, -(-lower_points * more // points))
+
+    upper, pair_lower, points, lower_points = refined("", 1, points, lower_points)
+    lower, other = pair_lower, None
     if attained != above:
-        tell(points, "attained")
-        lower = epsilon_at(attained, 1, False, delta, points) if attained else Fraction(0)
+        lower = at("attained", attained, 1, False, lower_points) if attained else Fraction(0)
     reverse_points = 0
     if any(part.rate != 1 and not part.symmetric for part in above):
-        reverse_points, other = max(LEAST_REVERSED, points >> 4), None
+        reverse_points = max(LEAST_REVERSED, points >> 4)
         while reverse_points <= points:
-            tell(reverse_points, "reversed pairs")
-            other = epsilon_at(above, -1, True, delta, reverse_points)
+            other = at("reversed pairs", above, -1, True, reverse_points)
             if upper is not None and other is not None and other <= upper:
                 break
             reverse_points <<= 1
         else:  # the reversed pairs are the harder to hide
-            reverse_points = points
+            other, other_lower, reverse_points, finer = refined("reversed pairs: ", -1, points, lower_points)
             upper = None if upper is None or other is None else max(upper, other)
-            pair_lower = max(pair_lower, epsilon_at(above, -1, False, delta, points))
-            lower = max(lower, epsilon_at(attained, -1, False, delta, points)) if attained else lower
-            sharp = upper is not None and upper - pair_lower <= width * upper
-    return Bracket(lower, upper, pair_lower, points, reverse_points, sharp)
-
-
-def _predicted(made: tuple[Part, ...], delta: Fraction, width: Fraction) -> int:
-    """How many points should do. Where a grid adds v to the variance of the whole loss, and keeps the mean of e^{−x}, ε
-    grows by about v(θ + 1)/2, θ the slope of −log δ(ε)."""
-    lean = tilt(made, 1, delta)
-    if lean.epsilon < LEAST_EPSILON:
-        return FEWEST
-    tail = tail_of(made, delta)
-    square = sum(part.steps * 4.0 ** -fineness_of(part, 1, tail, FEWEST) for part in made)
-    excess = BIAS * square * (lean.slope + 1) / 2 / (lean.epsilon * float(width))
-    points = _rounded(FEWEST * math.sqrt(excess))
-    if points <= DOUBTED:
-        return max(points, LEAST)
-    found = epsilon_at(made, 1, True, delta, FEWEST)  # a look at what is so hard: rare large losses are not
-    far = found is None or float(found) > lean.epsilon * (1 + excess * float(width) / 16)
-    return points if far else FEWEST
-
-
-def _rounded(points: float) -> int:
-    """Two digits of it, upwards."""
-    scale = max(0, math.frexp(points)[1] - 5)
-    return math.ceil(points / 2**scale) << scale
-
-
-def _more(points: int, upper: Fraction | None, lower: Fraction, width: Fraction) -> int:
-    """The width shrinks with the square of the number of points."""
-    if upper is None:
-        return 2 * points
-    excess = float((upper - lower) / (width * upper))
-    return _rounded(points * min(16.0, max(1.1, 1.05 * math.sqrt(excess))))
+            pair_lower = max(pair_lower, other_lower)
+            lower = max(lower, epsilon_at(attained, -1, False, delta, finer)) if attained else lower
+    sharp = upper is not None and upper - pair_lower <= width * upper
+    return Bracket(lower, upper, pair_lower, points, reverse_points, sharp, lower_points)
 
 
 def upper_epsilon(

@@ -26,7 +26,8 @@ from accountant.enclose import precision
 # step's. After 4, 7, 10 … squarings that is 1/5 and then always half as much of it, and every level costs less.
 # Not so where the mass sits on single points still.
 LEVELS = 4
-WIDE = 4  # spacings that the bulk must have
+# spacings that the bulk must have: for upper bounds, and for lower ones, which lose mean where few points hold the mass
+WIDE = {True: 4, False: 16}
 FEW = 64  # masses that are never worth coarsening
 
 
@@ -218,7 +219,7 @@ def power(
         if uses:
             level += 1
             square = fit(convolve(square, square), budget // uses, points, bottom // uses)
-            wide = bulk * 2.0 ** (level // 2) > WIDE * float(square.spacing)
+            wide = bulk * 2.0 ** (level // 2) > WIDE[base.upper] * float(square.spacing)
             if level >= due and wide and square.count > FEW:
                 square, due = coarsen(square), level + 3
     return result

@@ -25,7 +25,8 @@ _NARROW = 0.25  # cells for which the series below is good to 1e-10
 ROUGH = 40  # bits of the masses where cells are chosen
 _LOOK = 40  # cells after which a start is judged
 _TRIES, _CALM = 12, 2.0**-7
-_AIM = 2.0**-20  # how far beyond the grid point a cell's mean is aimed, in cells
+_AIM = 2.0**-25  # how far beyond the grid point a cell's mean is aimed, in cells
+_SETTLED, _ITERATIONS = 2.0**-28, 12  # of a cell, when its end is found
 
 
 def merge(
@@ -210,13 +211,15 @@ class _Ends:
         """
         high = 2 * target - low
         aim = target + sign * (high - low) * _AIM
-        for _ in range(3):
+        for _ in range(_ITERATIONS):
             width, middle = high - low, (high + low) / 2
             if width <= 0 or width * (abs(middle) + self.mu + 1) > _NARROW:
                 return self._end_in_balls(sign, low, target, ratio)
             up, down = _tilted(self.mu - middle, width), _tilted(-middle, width)
             s = (up - down) / (up + down)
-            high = 2 * (aim - 2 * s * (1 + s * s / 3 + s * s * s * s / 5) / self.mu) - low
+            before, high = high, 2 * (aim - 2 * s * (1 + s * s / 3 + s * s * s * s / 5) / self.mu) - low
+            if abs(high - before) <= _SETTLED * width:
+                break
         return high
 
     def _end_in_balls(self, sign: int, low: float, target: float, ratio: arb) -> float | None:

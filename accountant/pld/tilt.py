@@ -1,7 +1,8 @@
 """Where the tail that δ asks for lies: a saddle point. It chooses cells and grids, and no bound rests on it.
 
-δ(ε) is about e^{K(θ) − θε} at the best θ, K the cumulant of the whole loss. Mass at x then counts about e^{θx} as much
-as mass at 0: far cells may be coarse where p·e^{θx} is small.
+δ(ε) is about e^{K(θ) − θε} at the best θ, K the cumulant of the whole loss, without losses so rare that they can be
+charged to δ whatever they are. Mass at x then counts about e^{θx} as much as mass at 0: far cells may be coarse where
+p·e^{θx} is small.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from accountant.pld.pair import Pair, ball
 from accountant.pld.release import Part
 
 BITS = 64
-_QUARTERS = range(-24, 57)  # θ is 2^{k/4} for one of these k: from 1/64 to 2^14
+_QUARTERS = range(-24, 161)  # θ is 2^{k/4} for one of these k: from 1/64 to 2^40
+_RARE = 20  # bits of δ that may be charged for losses left out
 _REACH = 11  # nodes as far from either end of the integrand's peaks, half a unit apart
 _THIRDS = 8  # cells are at most 3^8 units long
 _FINE = 12  # w·m³ ≤ 2^−12 for the tilted mass w of one of the m units of a cell: +10 % or less of the whole bias
@@ -50,20 +52,21 @@ def tilt(parts: tuple[Part, ...], sign: int, delta: Fraction) -> Tilt:
     estimate is least."""
     with precision(BITS):
         target = float(ball(delta).log().mid())
+        steps = tuple(_Step(part, sign, delta / 2**_RARE / sum(p.steps for p in parts)) for part in parts)
         low, high = _QUARTERS[0] - 1, _QUARTERS[-1]
         while high - low > 1:
             middle = (low + high) // 2
-            cumulant, mean, _ = _cumulants(parts, sign, middle)
+            cumulant, mean, _ = _cumulants(steps, middle)
             low, high = (middle, high) if cumulant - _slope(middle) * mean > target else (low, middle)
-        found = [(_estimate(parts, sign, quarter, target), _slope(quarter)) for quarter in range(high - 5, high + 1)]
+        found = [(_estimate(steps, quarter, target), _slope(quarter)) for quarter in range(high - 5, high + 1)]
     epsilon, slope = min(found)
     return Tilt(slope, max(0.0, epsilon))
 
 
-def _estimate(parts: tuple[Part, ...], sign: int, quarter: int, target: float) -> float:
+def _estimate(steps: tuple[_Step, ...], quarter: int, target: float) -> float:
     """The ε with δ(ε) = e^{K − θε}/(θ(θ + 1)√(2πK″)); Chernoff's where that factor is no help."""
     theta = _slope(quarter)
-    cumulant, _, variance = _cumulants(parts, sign, quarter)
+    cumulant, _, variance = _cumulants(steps, quarter)
     factor = theta * (theta + 1) * math.sqrt(2 * math.pi * max(variance, 0.0))
     return (cumulant - target - math.log(max(1.0, factor))) / theta
 
@@ -74,37 +77,47 @@ def _slope(quarter: int) -> float:
     return (1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429)[rest] * 2.0**whole
 
 
-def _cumulants(parts: tuple[Part, ...], sign: int, quarter: int) -> tuple[float, float, float]:
-    """K, K′ and K″ at θ, by the trapezoidal rule."""
+def _cumulants(steps: tuple[_Step, ...], quarter: int) -> tuple[float, float, float]:
+    """K, K′ and K″ at θ."""
     theta = arb(_slope(quarter))
     totals = [arb(0), arb(0), arb(0)]
-    for part in parts:
-        if part.rate == 1:
-            square = ball(part.square)
-            one = (theta * (theta + 1) * square / 2, (2 * theta + 1) * square / 2, square)
-        else:
-            one = _step(Pair(part.square, part.rate), sign, theta)
-        totals = [total + part.steps * value for total, value in zip(totals, one, strict=True)]
+    for step in steps:
+        totals = [total + step.part.steps * value for total, value in zip(totals, step.cumulants(theta), strict=True)]
     return tuple(float(total.mid()) for total in totals)
 
 
-def _step(pair: Pair, sign: int, theta: arb) -> tuple[arb, arb, arb]:
-    power = theta + 1 if sign > 0 else -theta
-    first, last = -_REACH, _REACH
-    if sign > 0:
-        last += int(float((power * pair.mu).mid()))
-    losses, exponents = [], []
-    for k in range(2 * first, 2 * last + 1):
-        u = arb(k) / 2
-        loss = pair.ratio(u).log()
-        losses.append(loss)
-        exponents.append(power * loss - u * u / 2)
-    peak = max(float(e.mid()) for e in exponents)
-    total = mean = square = arb(0)
-    for loss, exponent in zip(losses, exponents, strict=True):
-        if float(exponent.mid()) < peak - 40:
-            continue
-        weight = (exponent - arb(peak)).exp()
-        total, mean, square = total + weight, mean + weight * loss, square + weight * loss * loss
-    mean, square = mean / total, square / total
-    return (total / (8 * arb.pi()).sqrt()).log() + arb(peak), sign * mean, square - mean * mean
+class _Step:
+    """One step's loss at nodes of the trapezoidal rule, up to where it is so rare that `tail` is left."""
+
+    def __init__(self, part: Part, sign: int, tail: Fraction):
+        self.part, self.sign, self.nodes = part, sign, []
+        if part.rate == 1:
+            return
+        self.pair = Pair(part.square, part.rate)
+        self.most = int(2 * float(self.pair.quantile(ball(tail), mixed=sign > 0, above=True).mid()))
+
+    def _losses(self, count: int) -> list[tuple[arb, arb]]:
+        """(u²/2, loss) of that many nodes or more, from the left."""
+        for k in range(len(self.nodes) - 2 * _REACH, count - 2 * _REACH):
+            u = arb(k) / 2
+            self.nodes.append((u * u / 2, self.pair.ratio(u).log()))
+        return self.nodes[:count]
+
+    def cumulants(self, theta: arb) -> tuple[arb, arb, arb]:
+        if self.part.rate == 1:
+            square = ball(self.part.square)
+            return theta * (theta + 1) * square / 2, (2 * theta + 1) * square / 2, square
+        power = theta + 1 if self.sign > 0 else -theta
+        last = 2 * _REACH
+        if self.sign > 0:
+            last = min(last + 2 * int(min(float((power * self.pair.mu).mid()), 2.0**20)), self.most)
+        nodes = [(loss, power * loss - energy) for energy, loss in self._losses(last + 2 * _REACH + 1)]
+        peak = max(float(exponent.mid()) for _, exponent in nodes)
+        total = mean = square = arb(0)
+        for loss, exponent in nodes:
+            if float(exponent.mid()) < peak - 40:
+                continue
+            weight = (exponent - arb(peak)).exp()
+            total, mean, square = total + weight, mean + weight * loss, square + weight * loss * loss
+        mean, square = mean / total, square / total
+        return (total / (8 * arb.pi()).sqrt()).log() + arb(peak), self.sign * mean, square - mean * mean

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +19,14 @@ import pytest
 pytest.importorskip("torch")
 pytestmark = pytest.mark.learn
 
-from certify import UsageError, read_run, verify  # noqa: E402
-from certify.service import NotCertified, execute  # noqa: E402
-from learners import Dataset, accuracy, embedded  # noqa: E402
+import torch  # noqa: E402
+
+from certify import UsageError, checker, read_run, service, verify  # noqa: E402
+from certify.erasure import check_commitment, model_digest  # noqa: E402
+from certify.service import Execution, NotCertified, execute  # noqa: E402
+from certify.spec import canonical_json  # noqa: E402
+from learners import Dataset, accuracy, embedded, normalise  # noqa: E402
+from learners.record import NOT_NOISED, parameters_hash  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "examples" / "digits.toml"
@@ -32,7 +43,7 @@ def test_what_is_executed_is_what_was_certified(tmp_path: Path) -> None:
     released = np.load(done.model, allow_pickle=False)
     assert np.array_equal(released, done.unlearned.parameters.numpy())
     assert accuracy(done.unlearned.parameters, test) > 0.85 and accuracy(done.retrained.parameters, test) > 0.85
-    assert {what for what, _, _ in told} == {"learn", "unlearn request 1", "retrain"}
+    assert {what for what, _, _ in told} == {"figures", "learn", "unlearn request 1", "retrain"}
     assert "fingerprint" not in done.record.read_text()  # it would show the data before and after
 
 
@@ -63,14 +74,374 @@ def test_features_beyond_the_stated_norm_are_refused(tmp_path: Path) -> None:
         execute(read_run(tables), Dataset(train.name, train.features, train.labels), [[7]], tmp_path / "out")
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Erasure records
+# ---------------------------------------------------------------------------------------------------------------------
+
+KEY = bytes(range(32))
+FORGET = [[1007], [1003, 1011]]  # numbers that nothing else in a certificate looks like
+SIGN_OFF = {"name": "A. Nonymous", "role": "data protection officer", "date": "2026-11-20", "text": "seen"}
+
+
+def small_run(release: str = "final") -> dict[str, Any]:
+    return {
+        "mechanism": {
+            "kind": "pnsgd",
+            "samples": 1016,
+            "batch_size": 254,
+            "epochs": 3,
+            "unlearning_epochs": [1, 2, 1],
+            "noise_std": "0.3",
+        },
+        "loss": {"kind": "logistic", "regularization": "0.1", "feature_norm": 1, "clip": 1},
+        "requests": {"sizes": [1, 2, 3]},
+        "target": {"epsilon": 1, "delta": "1/n"},
+        "threat": {"release": release},
+    }
+
+
+def small_data() -> Dataset:
+    rng = np.random.default_rng(0)
+    rows = normalise(torch.from_numpy(rng.normal(size=(1016, 3))))
+    return Dataset("random", rows, torch.from_numpy(rng.choice([-1.0, 1.0], 1016)))
+
+
+def run_small(output: Path, release: str = "final", **options: Any) -> Execution:
+    return execute(read_run(small_run(release)), small_data(), FORGET, output, **{"erasure_key": KEY} | options)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Execution:
+    return run_small(
+        tmp_path_factory.mktemp("secret"),
+        received=[datetime(2026, 11, 1, 12, tzinfo=UTC), None],
+        scope="the model; “back-ups” are another matter",
+        ids=["R-a", "R-b"],
+        sign_off=SIGN_OFF,
+    )
+
+
+def payload(path: Path) -> dict[str, Any]:
+    return json.loads(base64.b64decode(json.loads(path.read_text())["payload"]))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Every key and every value of a JSON text that is neither a list nor an object."""
+    if isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for entry in value:
+            yield from leaves(entry)
+    else:
+        yield value
+
+
+def test_the_certificate_names_the_files_and_says_what_was_run(done: Execution) -> None:
+    found = payload(done.certificate)
+    subjects = [(subject["name"], subject["digest"]["sha256"]) for subject in found["subject"]]
+    assert subjects == [
+        ("run", done.result.digest),
+        ("model", hashlib.sha256(done.model.read_bytes()).hexdigest()),
+        ("run_record", hashlib.sha256(done.record.read_bytes()).hexdigest()),
+    ]
+    execution, record = found["predicate"]["execution"], json.loads(done.record.read_text())
+    assert (execution["dataset"], execution["order"], execution["noise"]) == ("random", "given", "secret")
+    phases = [(p["kind"], p["epochs"], p["steps"], p["erased"]) for p in execution["phases"]]
+    assert phases == [("learn", "3", "12", "0"), ("unlearn", "1", "4", "1"), ("unlearn", "2", "8", "2")]
+    for written, recorded in zip(execution["phases"], record["phases"], strict=True):
+        assert written["versions"]["torch"] == torch.__version__
+        assert all(written[key] == recorded[key] for key in ("device", "device_name", "started", "finished"))
+
+
+def test_erasures_count_up_to_the_certified_cap(done: Execution) -> None:
+    """The third request that the run allows was not made."""
+    found = payload(done.certificate)["predicate"]
+    assert found["execution"]["erasures"] == [erasure.as_json() for erasure in done.erasures]
+    first, second = found["execution"]["erasures"]
+    counts = [(e["request"], e["records"], e["cumulative"], e["cap"]) for e in (first, second)]
+    assert counts == [("1", "1", "1", "6"), ("2", "2", "3", "6")]
+    assert [e["id"] for e in (first, second)] == ["R-a", "R-b"]
+    assert [e["received"] for e in (first, second)] == ["2026-11-01T12:00:00Z", None]
+    for i, erasure in enumerate((first, second)):
+        phase = found["execution"]["phases"][i + 1]
+        assert (erasure["started"], erasure["finished"]) == (phase["started"], phase["finished"])
+        assert erasure["sign_off"] == SIGN_OFF and erasure["scope"].startswith("the model; “")
+        assert erasure["guarantee"] == {
+            "epsilon": found["requests"][i]["epsilon"],
+            "delta": found["delta"],
+            "reference": "retrain",
+            "neighbours": "replace-one",
+        }
+
+
+def test_commitments_open_for_who_has_key_and_records(done: Execution) -> None:
+    for i, path in enumerate(done.erasure_files):
+        erasure = payload(path)["predicate"]["erasure"]
+        assert check_commitment(erasure, KEY, "random", FORGET[i])
+        assert check_commitment(erasure, KEY, "random", FORGET[i][::-1])
+        assert not check_commitment(erasure, KEY, "random", FORGET[1 - i])
+        assert not check_commitment(erasure, KEY, "random", [*FORGET[i], 0])
+        assert not check_commitment(erasure, bytes(32), "random", FORGET[i])
+
+
+@pytest.mark.parametrize("release", ["final", "all"])
+def test_models_are_recognised_where_they_are_released(release: str, tmp_path: Path) -> None:
+    done = run_small(tmp_path, release)
+    hashes = [phase.parameters_after for phase in done.unlearned.record.phases]
+    assert hashes[0] == parameters_hash(done.learned.parameters)
+    first, second = payload(done.certificate)["predicate"]["execution"]["erasures"]
+    chain = [first["model_before"], first["model_after"], second["model_before"], second["model_after"]]
+    seen = release == "all"
+    expected = [model_digest(hashes[i], KEY, released=seen or i == 2) for i in (0, 1, 1, 2)]
+    assert chain == expected
+    assert [entry["algorithm"] for entry in chain[:3]] == ["SHA-256" if seen else "HMAC-SHA-256"] * 3
+    assert chain[3] == {
+        "algorithm": "SHA-256",
+        "value": hashlib.sha256(np.load(done.model).astype("<f8").tobytes()).hexdigest(),
+    }
+
+
+def test_nothing_that_no_noise_protects_gets_out(done: Execution) -> None:
+    """Nor who asked, nor the key, nor any model that is not released."""
+    phases = done.unlearned.record.phases
+    hidden = {getattr(phase, key) for phase in phases for key in NOT_NOISED}
+    hidden |= {phase.parameters_after for phase in phases[:-1]}
+    retrained = done.retrained.record.phases[0]
+    hidden |= {getattr(retrained, key) for key in (*NOT_NOISED, "parameters_after")}
+    hidden |= {str(record) for records in FORGET for record in records} | {KEY.hex(), done.unlearned.record.digest}
+    assert phases[-1].parameters_after not in hidden
+    texts = [payload(path) for path in (done.certificate, *done.erasure_files)] + [json.loads(done.record.read_text())]
+    for text in texts:
+        shown = {str(leaf) for leaf in leaves(text)}
+        assert not shown & hidden and not shown & set(NOT_NOISED)
+    execution = texts[0]["predicate"]["execution"]
+    assert {key for phase in execution["phases"] for key in phase} == {
+        "kind", "epochs", "steps", "erased", "device", "device_name", "versions", "started", "finished",
+    }  # fmt: skip
+    assert not (done.certificate.parent / "private").exists()  # the caller keeps the key
+
+
+def test_a_seed_marks_the_noise_as_reproducible(tmp_path: Path) -> None:
+    done = run_small(tmp_path, seed=5)
+    assert payload(done.certificate)["predicate"]["execution"]["noise"] == "reproducible"
+
+
+def test_the_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        done = run_small(tmp_path / "out", erasure_key=None)
+    finally:
+        os.umask(before)
+    assert done.key == tmp_path / "out" / "private" / "erasure.key"
+    assert done.key.stat().st_mode & 0o777 == 0o600 and done.key.parent.stat().st_mode & 0o777 == 0o700
+    written = done.key.read_text()
+    key = bytes.fromhex(written)
+    assert len(key) == 32 and key != bytes(32)
+    again = run_small(tmp_path / "out", erasure_key=None)
+    assert again.key.read_text() == written
+    first, second = (payload(path)["predicate"]["erasure"] for path in again.erasure_files)
+    assert check_commitment(first, key, "random", FORGET[0]) and check_commitment(second, key, "random", FORGET[1])
+    assert first["id"] != second["id"]
+
+
+def open_to_others(private: Path) -> None:
+    (private / "erasure.key").chmod(0o640)
+
+
+def in_an_open_folder(private: Path) -> None:
+    private.chmod(0o755)
+
+
+def cut_short(private: Path) -> None:
+    (private / "erasure.key").write_text("00" * 31)
+
+
+def no_digits(private: Path) -> None:
+    (private / "erasure.key").write_text("secret\n")
+
+
+def a_link(private: Path) -> None:
+    (private / "erasure.key").rename(private / "elsewhere")
+    (private / "erasure.key").symlink_to(private / "elsewhere")
+
+
+@pytest.mark.parametrize("spoil", [open_to_others, in_an_open_folder, cut_short, no_digits, a_link])
+def test_a_key_that_is_none_or_is_not_private_is_refused(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    (private / "erasure.key").write_text("00" * 32)
+    (private / "erasure.key").chmod(0o600)
+    spoil(private)
+    with pytest.raises(UsageError) as refused:
+        run_small(tmp_path, erasure_key=None)
+    assert str(private) in str(refused.value) and "\n" not in str(refused.value)
+    assert not (tmp_path / "certificate.json").exists()
+
+
+def test_what_is_wrong_about_requests_is_said_before_anything_is_run(tmp_path: Path) -> None:
+    told: list[str] = []
+    data = small_data()
+    with pytest.raises(UsageError, match=r"dataset\.name: got ''"):
+        execute(read_run(small_run()), Dataset("", data.features, data.labels), FORGET, tmp_path / "out")
+    for options in ({"ids": ["a"]}, {"erasure_key": b"short"}, {"scope": ""}):
+        with pytest.raises(UsageError):
+            run_small(tmp_path / "out", progress=lambda what, *_: told.append(what), **options)
+    assert not told and not (tmp_path / "out").exists()
+
+
+def test_a_certificate_is_written_last_and_records_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails, nothing names what is not there."""
+
+    def written() -> set[str]:
+        return {path.name for path in tmp_path.iterdir()}
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError("no space left")
+
+    files = {"private", "model.npy", "run_record.json"}
+    for name, there in (("write_certificate", files), ("write_erasure_records", files | {"certificate.json"})):
+        with monkeypatch.context() as patch:
+            patch.setattr(service, name, fails)
+            with pytest.raises(OSError, match="no space left"):
+                run_small(tmp_path, erasure_key=None)
+        assert written() == there
+    certificate = (tmp_path / "certificate.json").read_bytes()
+    digest = hashlib.sha256((tmp_path / "model.npy").read_bytes()).hexdigest()
+    assert checker.verify(certificate, subjects=[digest]).exit_code == 0
+
+
+def test_records_of_an_earlier_run_do_not_pass_for_those_of_this_one(tmp_path: Path) -> None:
+    (tmp_path / "erasure-3.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"erasure-3.json: is the record of another run"):
+        run_small(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["erasure-3.json"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What the checker says of them
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_checker_accepts_what_was_executed(done: Execution) -> None:
+    found = checker.verify(done.certificate.read_bytes(), done.result.digest)
+    assert found.exit_code == 0 and found.verdict == "CERTIFIED"
+    for path in done.erasure_files:
+        assert checker.verify(path.read_bytes()).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mechanism": {"batch_order": "secret"}},
+        {"mechanism": {"unlearning_epochs": [0, 0, 0], "noise_std": 3}},
+        {"mechanism": {"radius": 1}},
+        {"mechanism": {"radius": 1, "noise_std": 10}, "threat": {"reference": "retrain-T"}},
+        {"threat": {"neighbours": "remove-one"}},
+        {"threat": {"release": "all"}},
+    ],
+    ids=str,
+)
+def test_the_checker_accepts_every_way_to_run(changes: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    run = small_run()
+    for table, values in changes.items():
+        run[table] |= values
+    done = execute(read_run(run), small_data(), FORGET, tmp_path, erasure_key=KEY)
+    assert checker.verify(done.certificate.read_bytes()).exit_code == 0
+    assert [checker.verify(path.read_bytes()).exit_code for path in done.erasure_files] == [0, 0]
+
+
+def altered(path: Path, change: Callable[[dict[str, Any]], None]) -> bytes:
+    """The envelope with another payload, and the digest of that."""
+    envelope, statement = json.loads(path.read_text()), payload(path)
+    change(statement)
+    content = canonical_json(statement)
+    envelope["payload"] = base64.b64encode(content).decode()
+    envelope["digest"]["sha256"] = hashlib.sha256(content).hexdigest()
+    return json.dumps(envelope).encode()
+
+
+def setting(value: Any, *keys: str | int) -> Callable[[dict[str, Any]], None]:
+    def change(statement: dict[str, Any]) -> None:
+        *way, last = keys
+        for key in way:
+            statement = statement[key]
+        assert statement[last] != value
+        statement[last] = value
+
+    return change
+
+
+EXECUTION = ("predicate", "execution")
+ERASURE = (*EXECUTION, "erasures", 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        setting("4", *EXECUTION, "phases", 0, "epochs"),
+        setting("13", *EXECUTION, "phases", 0, "steps"),
+        setting("unlearn", *EXECUTION, "phases", 0, "kind"),
+        setting("2", *EXECUTION, "phases", 1, "epochs"),
+        setting("1", *EXECUTION, "phases", 2, "erased"),
+        setting("3", *ERASURE, "request"),
+        setting("1", *ERASURE, "records"),
+        setting("2", *ERASURE, "cumulative"),
+        setting("7", *ERASURE, "cap"),
+        setting("0.0001", *ERASURE, "guarantee", "epsilon"),
+        setting("0.0001", *ERASURE, "guarantee", "delta"),
+        setting("retrain-T", *ERASURE, "guarantee", "reference"),
+        setting("remove-one", *ERASURE, "guarantee", "neighbours"),
+    ],
+)
+def test_the_checker_refuses_what_does_not_agree(change: Callable[[dict[str, Any]], None], done: Execution) -> None:
+    with pytest.raises(checker.DoesNotFollow):
+        checker.verify(altered(done.certificate, change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        setting("sometimes", *EXECUTION, "noise"),
+        setting([{}], *EXECUTION, "audits"),
+        setting(3, *EXECUTION, "phases", 0, "epochs"),
+        setting("yesterday", *ERASURE, "received"),
+        setting("0", *ERASURE, "commitment", "value"),
+        setting("MD5", *ERASURE, "model_after", "algorithm"),
+        setting({"name": "A"}, *ERASURE, "sign_off"),
+    ],
+)
+def test_the_checker_refuses_what_has_another_shape(change: Callable[[dict[str, Any]], None], done: Execution) -> None:
+    with pytest.raises(checker.Malformed):
+        checker.verify(altered(done.certificate, change))
+
+
+def test_the_checker_refuses_an_altered_record(done: Execution) -> None:
+    path = done.erasure_files[0]
+    with pytest.raises(checker.Malformed):
+        checker.verify(altered(path, setting("0", "predicate", "erasure", "commitment", "value")))
+    with pytest.raises(checker.CheckError):
+        checker.verify(altered(path, setting("model", "subject", 0, "name")))
+    envelope = json.loads(path.read_text())
+    envelope["digest"] = json.loads(done.erasure_files[1].read_text())["digest"]
+    with pytest.raises(checker.Mismatch):
+        checker.verify(json.dumps(envelope).encode())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The main job
+# ---------------------------------------------------------------------------------------------------------------------
+
+
 def test_the_main_job_writes_what_it_names(tmp_path: Path) -> None:
     job = [sys.executable, str(ROOT / "examples" / "walkthrough.py"), "--output", str(tmp_path), "--seed", "1"]
     done = subprocess.run(job, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     named = [Path(line.strip()) for line in done.stdout.splitlines() if line.startswith(f"   {tmp_path}")]
-    assert len(named) == 5 and all(path.stat().st_size > 100 for path in named)
+    assert len(named) == 8 and all(path.stat().st_size > 100 for path in named)
     assert "retrained without it" in done.stdout and "Chien et al. 2024, finite T" in done.stdout
-    assert "8 expiry" in done.stdout
+    assert "8 expiry" in done.stdout and "CERTIFIED: After" in done.stdout and "ERASURE_RECORD: " in done.stdout
+    assert [line.split("  ")[0] for line in done.stdout.splitlines() if line[:3].strip().isdigit()][-1] == "6"
 
 
 def test_the_main_job_refuses_an_output_that_is_a_file(tmp_path: Path) -> None:

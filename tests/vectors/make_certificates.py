@@ -619,10 +619,122 @@ def envelope(payload: bytes, /, **changes: Json) -> bytes:
 
 def seal(stated: Json, subject: bool = True) -> bytes:
     """The envelope of a statement, with digests that match (the subject's only if asked for)."""
-    if subject:
+    if subject and "run" in stated["predicate"]:
         stated = copy.deepcopy(stated)
         stated["subject"][0]["digest"]["sha256"] = subject_digest(stated["predicate"]["run"])
     return envelope(json.dumps(stated, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+# --- what was run, and who signs it -----------------------------------------------------------------------------------
+
+FIGURES = {
+    "profile": {"epsilon": ["0", "0.5", "1"], "upper": ["0.2", "0.01", "8.8e-12"], "lower": ["0.19", None, "0"]},
+    "sweep": {"parameter": "unlearning_epochs", "values": ["1", "2", "4"], "upper": ["0.9", "0.7", None],
+              "lower": [None, None, None], "published": ["3.1", "2", "1.5"], "published_name": "chien2024"},
+    "published": {"chien2024": {"epsilon": "3.1"}, "chien2024_finite_T": {"epsilon": None}},
+}
+
+
+def hexed(what: str) -> str:
+    return hashlib.sha256(what.encode()).hexdigest()
+
+
+def executed(stated: Json, done: int = 1, **changes: Json) -> Json:
+    """The statement with figures, an expiry date, and an execution of learning and the first `done` requests."""
+    stated = copy.deepcopy(stated)
+    predicate, run = stated["predicate"], stated["predicate"]["run"]
+    mechanism, sizes = run["mechanism"], [int(size) for size in run["requests"]["sizes"]]
+    batches = int(mechanism["samples"]) // int(mechanism["batch_size"])
+    stretches = [("learn", int(mechanism["epochs"]), 0)]
+    stretches += [("unlearn", int(k), size) for k, size in zip(mechanism["unlearning_epochs"], sizes, strict=True)]
+    phases = [{
+        "kind": kind, "epochs": str(epochs), "steps": str(epochs * batches), "erased": str(size), "device": "cpu",
+        "device_name": "any", "versions": {"python": "3.11.9", "torch": "2.9.0"},
+        "started": f"2026-11-20T{10 + i}:00:00Z", "finished": f"2026-11-20T{10 + i}:30:00Z",
+    } for i, (kind, epochs, size) in enumerate(stretches[: done + 1])]
+
+    def model(i: int) -> Json:
+        keyed = run["threat"]["release"] == "final" and i < done
+        return {"algorithm": "HMAC-SHA-256" if keyed else "SHA-256", "value": hexed(f"model {i}")}
+
+    erasures = [{
+        "request": str(i + 1), "id": f"request-{i + 1}", "received": "2026-11-19T09:00:00Z" if i == 0 else None,
+        "started": phases[i + 1]["started"], "finished": phases[i + 1]["finished"], "scope": "the released model",
+        "records": str(sizes[i]), "commitment": {"algorithm": "HMAC-SHA-256", "value": hexed(f"forgotten {i}")},
+        "model_before": model(i), "model_after": model(i + 1),
+        "guarantee": {"epsilon": predicate["requests"][i]["epsilon"], "delta": predicate["delta"],
+                      "reference": run["threat"]["reference"], "neighbours": run["threat"]["neighbours"]},
+        "cumulative": str(sum(sizes[: i + 1])), "cap": str(sum(sizes)),
+        "sign_off": None if i else {"name": "A. Müller", "role": "DPO", "date": "2026-11-20", "text": "seen"},
+    } for i in range(done)]
+    order = "secret" if mechanism["batch_order"] == "secret" else "given"
+    execution = {"dataset": "digits", "order": order, "noise": "secret", "phases": phases, "erasures": erasures,
+                 "audits": []}
+    predicate |= {"expires": "9999-12-31T23:59:59Z", "figures": copy.deepcopy(FIGURES)}
+    predicate["execution"] = execution | changes
+    for name in ("model", "run_record"):
+        stated["subject"].append({"name": name, "digest": {"sha256": hexed(name)}})
+    return stated
+
+
+def retrained(stated: Json) -> Json:
+    """With the reference run beside it, and noise that can be drawn again."""
+    predicate = stated["predicate"]
+    run, execution = predicate["run"], predicate["execution"]
+    phases = execution["phases"]
+    epochs = sum(int(phase["epochs"]) for phase in phases[: 1 if run["threat"]["reference"] == "retrain-T" else None])
+    batches = int(run["mechanism"]["samples"]) // int(run["mechanism"]["batch_size"])
+    more = {"kind": "retrain", "epochs": str(epochs), "steps": str(epochs * batches),
+            "erased": str(sum(int(phase["erased"]) for phase in phases))}
+    execution |= {"noise": "reproducible", "phases": [*phases, phases[-1] | more]}
+    return stated
+
+
+def record_of(stated: Json, request: int = 1) -> Json:
+    """The erasure record of a request (from 1) of an executed statement."""
+    made = json.loads(base64.b64decode(json.loads(seal(stated))["payload"]))
+    digest = json.loads(seal(stated))["digest"]
+    subject = [{"name": "certificate", "digest": digest}, made["subject"][0]]
+    erasures = stated["predicate"]["execution"]["erasures"]
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subject + [made["subject"][1]] * (request == len(erasures)),
+        "predicateType": "urn:plumbline-dp:erasure:v1",
+        "predicate": {
+            "producer": {"name": "plumbline-dp", "version": "0.1.0"},
+            "created": "2026-11-21T22:00:00Z",
+            "erasure": erasures[request - 1],
+        },
+    }
+
+
+def private_key(name: str) -> Json:
+    """An Ed25519 key for tests; everybody knows it."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"test key {name}".encode()).digest())
+
+
+def public_key(name: str) -> tuple[bytes, str]:
+    """PEM, and keyid."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key, form = private_key(name).public_key(), PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(Encoding.PEM, form), hashlib.sha256(key.public_bytes(Encoding.DER, form)).hexdigest()
+
+
+def signature(payload: bytes, name: str, payload_type: str = "application/vnd.in-toto+json") -> Json:
+    """DSSE v1."""
+    kind = payload_type.encode()
+    message = b" ".join((b"DSSEv1", str(len(kind)).encode(), kind, str(len(payload)).encode(), payload))
+    return {"keyid": public_key(name)[1], "sig": base64.b64encode(private_key(name).sign(message)).decode()}
+
+
+def signed(sealed: bytes, *names: str) -> bytes:
+    """The envelope with a signature by each of these keys added."""
+    parts = json.loads(sealed)
+    parts["signatures"] += [signature(base64.b64decode(parts["payload"]), name) for name in names]
+    return json.dumps(parts).encode() + b"\n"
 
 
 # --- training runs ---------------------------------------------------------------------------------------------------
@@ -808,6 +920,23 @@ LOSS_VECTORS: dict[str, tuple[Json, Json]] = {
     "softmax_idle_clip": ({"kind": "softmax", "classes": "2", "clip": "1.4142135624"}, {"unlearning_epochs": ["0"]}),
 }
 
+
+def executed_training(stated: Json) -> Json:
+    """Learning alone: there are no requests."""
+    stated = copy.deepcopy(stated)
+    learned = copy.deepcopy(accepted("executed"))
+    learning = learned["predicate"]["execution"]["phases"][0] | {"epochs": "4", "steps": "16"}
+    stated["predicate"]["execution"] = learned["predicate"]["execution"] | {"phases": [learning], "erasures": []}
+    stated["subject"] += learned["subject"][1:]
+    return stated
+
+
+def pictured(figures: Json) -> Json:
+    made = statement(small(mechanism={"noise_std": "1"}, loss=LOGISTIC))
+    made["predicate"]["figures"] = figures
+    return made
+
+
 ACCEPT: dict[str, Callable[[], Json]] = {
     "mnist_unlearning_b128": run_file,
     "mnist_unlearning_b512": lambda: run_file(
@@ -824,6 +953,26 @@ ACCEPT: dict[str, Callable[[], Json]] = {
         requests={"sizes": ["6", "8"]}, loss=LOGISTIC | {"clip": None}, target={"epsilon": "20"},
         threat={"neighbours": "remove-one"}, attest={"by": "A. Müller", "evidence": ["sha256:…"]},
     ),
+    "executed": lambda: executed(statement(small(mechanism={"noise_std": "1"}, loss=LOGISTIC))),
+    "executed_one_of_two": lambda: executed(statement(small(
+        mechanism={"noise_std": "3", "unlearning_epochs": ["1", "2"]}, requests={"sizes": ["1", "2"]}))),
+    "executed_two_of_two": lambda: executed(statement(small(
+        mechanism={"noise_std": "3", "unlearning_epochs": ["0", "2"]}, requests={"sizes": ["2", "1"]})), 2),
+    "executed_release_all": lambda: executed(statement(small(
+        mechanism={"unlearning_epochs": ["1", "1"], "noise_std": "2"}, requests={"sizes": ["1", "2"]},
+        threat={"release": "all"}, target={"epsilon": "9"})), 2),
+    "executed_secret": lambda: executed(statement(small(mechanism={"batch_order": "secret", "noise_std": "1"}))),
+    "executed_learning": lambda: executed(
+        statement(small(mechanism={"unlearning_epochs": ["0"], "noise_std": "1"})), 0),
+    "executed_reproducible": lambda: retrained(executed(statement(small(mechanism={"noise_std": "1"})))),
+    "executed_reference_of_T": lambda: retrained(executed(
+        statement(small(mechanism={"noise_std": "3", "radius": "1"}, threat={"reference": "retrain-T"}), restart=True)
+    )),
+    "executed_training": lambda: executed_training(training_statement(
+        training_run(mechanism={"sampling": "shuffled", "sample_rate": None, "batch_size": "10", "samples": "40",
+                                "steps": "16", "noise_multiplier": "6"}, target={"epsilon": "3"},
+                     threat={"neighbours": "replace-one"}))),
+    "figures_of_nothing": lambda: pictured({"profile": None, "sweep": None, "published": None}),
     "five_requests": lambda: small(
         mechanism={"unlearning_epochs": ["1", "0", "2", "1", "1"], "noise_std": "6"},
         requests={"sizes": ["3", "6", "5", "1", "2"]}, target={"epsilon": "20"},
@@ -1076,6 +1225,15 @@ def accepted(name: str) -> Json:
     return made if "predicate" in made else statement(made, **CHOICES.get(name, {}))
 
 
+SEALED: dict[str, Callable[[], bytes]] = {  # accepted too; envelopes, and not the statements of certificates
+    "signed_once": lambda: signed(seal(accepted("executed")), "a"),
+    "signed_twice": lambda: signed(seal(accepted("executed")), "a", "b"),
+    "erasure_record": lambda: seal(record_of(accepted("executed"))),
+    "erasure_record_first_of_two": lambda: seal(record_of(accepted("executed_two_of_two"))),
+    "signed_erasure_record": lambda: signed(seal(record_of(accepted("executed"))), "b"),
+}
+
+
 # --- invalid certificates --------------------------------------------------------------------------------------------
 
 
@@ -1138,7 +1296,7 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     raw("not_an_envelope", b"[]\n", 2, "needs an object")
     raw("unknown_key_in_envelope", envelope(payload, note="x"), 2, "unknown key")
     raw("digest_missing", sealed.replace(b'"digest"', b'"digesd"'), 2, "key")
-    raw("signed", envelope(payload, signatures=[{"keyid": "k", "sig": "AAAA"}]), 2, "signed certificates")
+    raw("signed", envelope(payload, signatures=[{"keyid": "k", "sig": "AAAA"}]), 2, "keyid: needs 64")
     raw("payload_type_unknown", envelope(payload, payloadType="text/plain"), 4, "payloadType")
     raw("payload_not_base64", envelope(payload, payload="!" * 8), 4, "base64")
     raw("payload_base64_with_newline", envelope(payload, payload=base64.encodebytes(payload).decode()), 4, "base64")
@@ -1646,6 +1804,7 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     edited("indeterminate", 3, "INDETERMINATE: After", weaken)
     rejected_scaled(edited, lied, put, at, find)
     rejected_training(raw, edited, lied, put, at, find)
+    rejected_executed(raw, edited, put)
     return cases
 
 
@@ -1917,6 +2076,190 @@ def rejected_training(
     edited("training_out_of_reach_invented", 1, "out_of_reach", put("out_of_reach", True), plain)
 
 
+def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
+    """What was run, figures, dates, envelopes with signatures, and erasure records."""
+    base, two = accepted("executed"), accepted("executed_two_of_two")
+    every, hidden, trained = (accepted(f"executed_{name}") for name in ("release_all", "secret", "training"))
+    again, bounded = accepted("executed_reproducible"), accepted("executed_reference_of_T")
+
+    def restated(name: str, code: int, message: str, edit: Callable[[Json], Any], of: Json = base) -> None:
+        changed = copy.deepcopy(of)
+        edit(changed)
+        raw(name, seal(changed), code, message)
+
+    def drop(*path: Json) -> Callable[[Json], None]:
+        def edit(node: Json) -> None:
+            for key in path[:-1]:
+                node = node[key]
+            del node[path[-1]]
+
+        return edit
+
+    # 2 envelope
+    sealed = seal(base)
+    payload = base64.b64decode(json.loads(sealed)["payload"])
+    entry = signature(payload, "a")
+    sig = entry["sig"]
+    other = sig[:-3] + chr(ord(sig[-3]) + 1) + "=="  # the same 64 bytes, other spare bits
+    for name, message, changes in (
+        ("of_63_bytes", "64 bytes", {"sig": base64.b64encode(base64.b64decode(sig)[:63]).decode()}),
+        ("of_65_bytes", "64 bytes", {"sig": base64.b64encode(base64.b64decode(sig) + b"x").decode()}),
+        ("base64_not_canonical", "padded base64", {"sig": other}),
+        ("base64_unpadded", "padded base64", {"sig": sig[:-2]}),
+        ("base64_with_newline", "padded base64", {"sig": sig + "\n"}),
+        ("keyid_upper_case", "lower-case", {"keyid": entry["keyid"].upper()}),
+        ("keyid_short", "keyid: needs 64", {"keyid": entry["keyid"][:-1]}),
+        ("unknown_key", "unknown key", {"cert": "x"}),
+    ):
+        raw(f"signature_{name}", envelope(payload, signatures=[entry | changes]), 2, message)
+    raw("signature_without_keyid", envelope(payload, signatures=[{"sig": sig}]), 2, "missing key")
+    raw("signature_bare", envelope(payload, signatures=[sig]), 2, "needs an object")
+    raw("signatures_too_many", envelope(payload, signatures=[entry] * 33), 2, "more than 32")
+    raw("signed_payload_altered", signed(sealed, "a").replace(
+        base64.b64encode(payload), base64.b64encode(payload + b" ")), 4, "digest")
+    raw("signed_digest_missing", json.dumps({k: v for k, v in json.loads(signed(sealed, "a")).items() if k != "digest"}
+                                            ).encode(), 2, "missing key")
+    # 3 types
+    for name, code, message, edit in (
+        ("expires_no_such_day", 2, "no such time", put("expires", "2027-02-30T00:00:00Z")),
+        ("expires_no_such_hour", 2, "no such time", put("expires", "2027-02-28T24:00:00Z")),
+        ("expires_in_another_zone", 2, "needs a time", put("expires", "2027-02-28T00:00:00+01:00")),
+        ("expires_on_a_day", 2, "needs a time", put("expires", "2027-02-28")),
+        ("expires_null", 2, "needs a time", put("expires", None)),
+        ("figures_null", 2, "needs an object", put("figures", None)),
+        ("figures_unknown_key", 2, "unknown key", put("figures", "extra", [])),
+        ("figures_without_sweep", 2, "missing key", drop("figures", "sweep")),
+        ("figures_lists_of_different_length", 2, "as many entries", put("figures", "profile", "upper", ["0.2", "0.1"])),
+        ("figures_lower_shorter", 2, "as many entries", put("figures", "profile", "lower", [None, None])),
+        ("figures_sweep_of_different_length", 2, "as many entries", put("figures", "sweep", "values", ["1", "2"])),
+        ("figures_published_shorter", 2, "as many entries", put("figures", "sweep", "published", [])),
+        ("figures_epsilon_descends", 2, "ascending", put("figures", "profile", "epsilon", ["0", "1", "0.5"])),
+        ("figures_epsilon_repeated", 2, "ascending", put("figures", "profile", "epsilon", ["0", "1", "1"])),
+        ("figures_of_one_point", 2, "at least two", put("figures", "profile", {
+            "epsilon": ["1"], "upper": ["0.1"], "lower": [None]})),
+        ("figures_of_no_point", 2, "from 1 to 200", put("figures", "profile", {
+            "epsilon": [], "upper": [], "lower": []})),
+        ("figures_of_201_points", 2, "from 1 to 200", put("figures", "profile", {
+            "epsilon": [str(i) for i in range(201)], "upper": ["0"] * 201, "lower": [None] * 201})),
+        ("figures_without_upper", 2, "needs a decimal", put("figures", "profile", "upper", 1, None)),
+        ("figures_bare_number", 2, "bare number", put("figures", "profile", "upper", 1, 0)),
+        ("figures_of_text", 2, "needs a decimal", put("figures", "sweep", "upper", 1, "<b>0</b>")),
+        ("figures_of_another_parameter", 2, "needs one of", put("figures", "sweep", "parameter", "noise_std")),
+        ("figures_of_another_name", 2, "needs one of", put("figures", "sweep", "published_name", "somebody")),
+        ("figures_of_half_an_epoch", 2, "needs an integer", put("figures", "sweep", "values", 0, "0.5")),
+        ("figures_published_markup", 2, "needs a name", put("figures", "published", "<b>", {"epsilon": "1"})),
+        ("figures_published_more", 2, "unknown key", put("figures", "published", "x", {"epsilon": "1", "mu": "1"})),
+        ("execution_unknown_key", 2, "unknown key", put("execution", "extra", "1")),
+        ("execution_with_audits", 2, "needs a list of 0", put("execution", "audits", ["passed"])),
+        ("execution_bare_integer", 2, "bare number", put("execution", "phases", 0, "epochs", 4)),
+        ("execution_noise_unknown", 2, "needs one of", put("execution", "noise", "quiet")),
+        ("execution_seed_told", 2, "unknown key", put("execution", "phases", 0, "seed", "3")),
+        ("execution_phase_unknown", 2, "needs one of", put("execution", "phases", 0, "kind", "forget")),
+        ("execution_no_such_day", 2, "no such time", put("execution", "phases", 0, "started", "2027-02-30T00:00:00Z")),
+        ("erasure_commitment_without_key", 2, "needs one of",
+         put("execution", "erasures", 0, "commitment", "algorithm", "SHA-256")),
+        ("erasure_commitment_short", 2, "64 lower-case", put("execution", "erasures", 0, "commitment", "value", "ab")),
+        ("erasure_no_such_day", 2, "no such time", put("execution", "erasures", 0, "received", "2027-02-29T00:00:00Z")),
+        ("sign_off_no_such_day", 2, "no such time", put("execution", "erasures", 0, "sign_off", "date", "2027-02-30")),
+        ("sign_off_of_nobody", 2, "missing key", drop("execution", "erasures", 0, "sign_off", "name")),
+        # 6 recomputation
+        ("phases_of_another_run", 1, "phases[0].epochs", put("execution", "phases", 0, "epochs", "5")),
+        ("phase_of_fewer_steps", 1, "phases[1].steps", put("execution", "phases", 1, "steps", "2")),
+        ("phase_unlearns_for_longer", 1, "phases[1].epochs", put("execution", "phases", 1, "epochs", "2")),
+        ("phase_erases_in_learning", 1, "phases[0].erased", put("execution", "phases", 0, "erased", "1")),
+        ("phase_erases_more", 1, "phases[1].erased", put("execution", "phases", 1, "erased", "2")),
+        ("phase_left_out", 1, "imply 2", drop("execution", "phases", 1)),
+        ("phases_reversed", 1, "phases[0].kind", lambda p: p["execution"]["phases"].reverse()),
+        ("phases_of_nothing", 1, "imply 2", put("execution", "phases", [])),
+        ("phase_without_erasure", 1, "imply 1", put("execution", "erasures", [])),
+        ("phase_ends_before_it_starts", 1, "ends before", put("execution", "phases", 0, "started",
+                                                              "2026-11-20T10:30:01Z")),
+        ("erasure_ends_before_it_starts", 1, "finished before", put("execution", "erasures", 0, "finished",
+                                                                    "2026-11-20T10:59:59Z")),
+        ("erasure_of_more_records", 1, "records: the run allows 1", lambda p: p["execution"]["erasures"][0].update(
+            records="2", cumulative="2", cap="2")),
+        ("erasure_of_no_record", 1, "1 <= records", put("execution", "erasures", 0, "records", "0")),
+        ("erasure_of_another_number", 1, "request: not what", put("execution", "erasures", 0, "request", "2")),
+        ("erasure_number_zero", 1, "counted from 1", put("execution", "erasures", 0, "request", "0")),
+        ("erasure_cumulative_above_cap", 1, "above the cap", put("execution", "erasures", 0, "cumulative", "2")),
+        ("erasure_of_another_cap", 1, "cap: not what", put("execution", "erasures", 0, "cap", "5")),
+        ("erasure_of_another_epsilon", 1, "guarantee.epsilon", put(
+            "execution", "erasures", 0, "guarantee", "epsilon", "0.1")),
+        ("erasure_of_another_delta", 1, "guarantee: not what", put(
+            "execution", "erasures", 0, "guarantee", "delta", "0.000001")),
+        ("erasure_of_another_reference", 1, "guarantee: not what", put(
+            "execution", "erasures", 0, "guarantee", "reference", "stationary")),
+        ("erasure_of_other_neighbours", 1, "guarantee: not what", put(
+            "execution", "erasures", 0, "guarantee", "neighbours", "remove-one")),
+        ("erasure_shows_the_learned_model", 1, "a plain digest", put(
+            "execution", "erasures", 0, "model_before", "algorithm", "SHA-256")),
+        # 8 expiry
+        ("expired", 1, "expired on 2026-11-21T22:00:01Z", put("expires", "2026-11-21T22:00:01Z")),
+        ("expires_before_created", 1, "not after created", put("expires", "2026-11-21T21:59:59Z")),
+        ("expires_when_created", 1, "not after created", put("expires", "2026-11-21T22:00:00Z")),
+    ):
+        edited(name, code, message, edit, base)
+    for name, message, edit, of in (
+        ("erasures_more_than_requests", "has 1 requests", lambda p: p["execution"]["erasures"].append(
+            p["execution"]["erasures"][0]), base),
+        ("erasure_shows_a_model_between", "a plain digest", lambda p: [
+            p["execution"]["erasures"][i][key].update(algorithm="SHA-256")
+            for i, key in ((0, "model_after"), (1, "model_before"))], two),
+        ("erasure_of_another_model", "not the model after", put(
+            "execution", "erasures", 1, "model_before", "value", "0" * 64), two),
+        ("erasures_released_do_not_follow", "not the model after", put(
+            "execution", "erasures", 1, "model_before", "value", "0" * 64), every),
+        ("erasures_reversed", "records: the run allows 1", lambda p: p["execution"]["erasures"].reverse(), every),
+        ("erasure_cumulative_of_one", "cumulative: not what", put("execution", "erasures", 1, "cumulative", "1"), two),
+        ("execution_order_not_secret", "secret batch order", put("execution", "order", "given"), hidden),
+        ("retrained_for_fewer_epochs", "phases[2].epochs", put("execution", "phases", 2, "epochs", "4"), again),
+        ("retrained_on_all_data", "phases[2].erased", put("execution", "phases", 2, "erased", "0"), again),
+        ("retrained_twice", "imply 3", lambda p: p["execution"]["phases"].append(
+            p["execution"]["phases"][2]), again),
+        ("retrained_for_longer_than_T", "phases[2].epochs", put("execution", "phases", 2, "epochs", "5"), bounded),
+        ("training_executed_for_fewer_steps", "phases[0].steps", put("execution", "phases", 0, "steps", "15"), trained),
+        ("training_executed_twice", "imply 1", lambda p: p["execution"]["phases"].append(
+            p["execution"]["phases"][0]), trained),
+        ("training_executed_with_requests", "has no requests", put(
+            "execution", "erasures", base["predicate"]["execution"]["erasures"]), trained),
+        ("training_executed_by_nobody", "imply 1", put("execution", "phases", []), trained),
+    ):
+        edited(name, 1, message, edit, of)
+    # subjects
+    for name, code, message, edit in (
+        ("execution_without_model", 1, "model and execution", drop("subject", 1)),
+        ("execution_without_run_record", 1, "run_record and execution", drop("subject", 2)),
+        ("execution_without_files", 1, "model and execution", lambda s: s.update(subject=s["subject"][:1])),
+        ("model_without_execution", 1, "model and execution", drop("predicate", "execution")),
+        ("subjects_in_another_order", 2, "in this order", lambda s: s.update(
+            subject=[s["subject"][i] for i in (0, 2, 1)])),
+        ("subject_twice", 2, "in this order", lambda s: s["subject"].insert(1, s["subject"][1])),
+        ("subject_unknown", 2, "in this order", put("subject", 1, "name", "weights")),
+        ("subject_of_no_digest", 2, "64 lower-case", put("subject", 1, "digest", "sha256", "0" * 63)),
+    ):
+        restated(name, code, message, edit)
+    # erasure records
+    record = record_of(base)
+    raw("record_of_another_payload", seal(record).replace(
+        json.loads(seal(record))["digest"]["sha256"].encode(), b"0" * 64), 4, "digest")
+    for name, code, message, edit in (
+        ("unknown_key", 2, "unknown key", put("predicate", "expires", "2027-11-22T00:00:00Z")),
+        ("unknown_key_in_erasure", 2, "unknown key", put("predicate", "erasure", "name", "A. Müller")),
+        ("with_a_claim", 2, "unknown key", put("predicate", "verdict", "CERTIFIED")),
+        ("called_a_certificate", 2, "payload.subject", put("predicateType", "urn:plumbline-dp:certificate:v1")),
+        ("of_another_type", 2, "needs one of", put("predicateType", "urn:plumbline-dp:erasure:v2")),
+        ("without_certificate", 2, "needs certificate, run", drop("subject", 0)),
+        ("without_run", 2, "needs certificate, run", drop("subject", 1)),
+        ("with_more_subjects", 2, "needs certificate, run", lambda s: s["subject"].append(s["subject"][2])),
+        ("of_no_such_day", 2, "no such time", put("predicate", "created", "2027-02-30T00:00:00Z")),
+        ("cumulative_above_cap", 1, "above the cap", put("predicate", "erasure", "cumulative", "2")),
+        ("ends_before_it_starts", 1, "finished before", put("predicate", "erasure", "started", "2026-11-20T11:30:01Z")),
+    ):
+        restated(f"record_{name}", code, message, edit, record)
+    restated("certificate_called_a_record", 2, "needs certificate, run",
+             put("predicateType", "urn:plumbline-dp:erasure:v1"))
+
+
 def lower_by_a_digit(text: str) -> str:
     """The next decimal of twelve digits below: just on the wrong side."""
     return str(Context(prec=12).next_minus(Decimal(text))).replace("E", "e")
@@ -1926,6 +2269,8 @@ def main() -> None:
     """Write all the vectors."""
     for name in ACCEPT:
         (HERE / "accept" / f"{name}.json").write_bytes(seal(accepted(name)))
+    for name, made in SEALED.items():
+        (HERE / "accept" / f"{name}.json").write_bytes(made())
     expected = {}
     for name, (data, code, message) in sorted(rejected().items()):
         if len(data) < 2**20:

@@ -1,0 +1,146 @@
+"""The commands that compute: certify, calibrate, compare, plan, explain."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from certify.commands.output import print_json, print_text, progress_bar
+from certify.errors import Exit, UsageError
+from certify.files import output_directory
+
+
+def run_certify(arguments: argparse.Namespace) -> int:
+    from certify.certificate import write_certificate
+    from certify.figures import make_figures
+    from certify.junit import junit
+    from certify.result import certify
+    from certify.text import result_text
+
+    if arguments.written_by is not None:
+        return run_crosscheck(arguments)
+    if arguments.delta is not None or arguments.epsilon is not None:
+        raise UsageError("--delta, --epsilon: go with --from; a run file has them in [target]")
+    output = output_directory(arguments.output)
+    with progress_bar("certify") as progress:
+        result = certify(arguments.file, progress=progress)
+        written = write_certificate(result, output, figures=make_figures(result, progress=progress)) if output else None
+    if arguments.format == "json":
+        print_json(result.as_json())
+    elif arguments.format == "junit":
+        print(junit(result))
+    else:
+        print_text(result_text(result))
+    if written:
+        print(f"wrote {written} (UNSIGNED)", file=sys.stderr)
+    return result.exit_code
+
+
+def run_crosscheck(arguments: argparse.Namespace) -> int:
+    from certify.crosscheck import crosscheck
+
+    if arguments.delta is None:
+        raise UsageError("--delta: is missing; --from needs it")
+    if arguments.output is not None:
+        raise UsageError("-o: makes no certificate with --from; write a run file for one")
+    if arguments.format == "junit":
+        raise UsageError("--format: junit does not go with --from; write text or json")
+    with progress_bar("certify") as progress:
+        found = crosscheck(
+            arguments.file,
+            written_by=arguments.written_by,
+            delta=arguments.delta,
+            printed=arguments.epsilon,
+            progress=progress,
+        )
+    if arguments.format == "json":
+        print_json(found.as_json())
+    else:
+        print_text(found.text())
+    return found.exit_code
+
+
+def run_calibrate(arguments: argparse.Namespace) -> int:
+    from certify.calibration import calibrate
+    from certify.text import calibration_text
+
+    with progress_bar("calibrate") as progress:
+        found = calibrate(arguments.file, tune=arguments.tune, progress=progress)
+    if arguments.format == "json":
+        print_json(found.as_json())
+    else:
+        print_text(calibration_text(found))
+    return found.result.exit_code
+
+
+def run_compare(arguments: argparse.Namespace) -> int:
+    from certify.comparison import compare
+    from certify.text import comparison_text
+
+    with progress_bar("compare") as progress:
+        found = compare(arguments.file, progress=progress)
+    if arguments.format == "json":
+        print_json(found.as_json())
+    else:
+        print_text(comparison_text(found))
+    return Exit.OK
+
+
+def run_plan(arguments: argparse.Namespace) -> int:
+    from certify.planning import plan, write_plan
+    from certify.text import plan_text
+
+    output = output_directory(arguments.output)
+    with progress_bar("plan") as progress:
+        found = plan(
+            arguments.file,
+            batch_sizes=arguments.batch_sizes,
+            unlearning_epochs=arguments.unlearning_epochs,
+            progress=progress and (lambda done, of: progress("plan", done, of)),
+        )
+    written = write_plan(found, output) if output else ()
+    if arguments.format == "json":
+        print_json(found.as_json())
+    else:
+        print_text(plan_text(found))
+    for path in written:
+        print(f"wrote {path}", file=sys.stderr)
+    return Exit.OK
+
+
+def run_explain(arguments: argparse.Namespace) -> int:
+    from accountant import NoisySGD
+    from accountant.explain import explain
+    from certify.explanation import analyse
+    from certify.result import certify
+    from certify.scaling_section import ScalingSection, draw, scaling_of
+
+    output = output_directory(arguments.output)
+    with progress_bar("explain") as progress:
+        result = certify(arguments.file, progress=progress)
+    claim = result.worst
+    if arguments.request is not None:
+        if not 1 <= arguments.request <= len(result.claims):
+            raise UsageError(f"--request: {arguments.request} is none of the requests 1 … {len(result.claims)}")
+        claim = result.claims[arguments.request - 1]
+    derivation = claim.lower if arguments.lower else claim.upper
+    if derivation is None:
+        raise UsageError("--lower: there is no lower bound with an active projection")
+    written = draw(result, claim, output) if output else None
+    parts: list[Any] = [explain(derivation)]
+    in_full = not (arguments.brief or arguments.lower)
+    if in_full and (scaling := scaling_of(result.run.mechanism)):
+        parts.append(ScalingSection(scaling))
+    if in_full and isinstance(result.run.mechanism, NoisySGD):
+        request = result.claims.index(claim)
+        parts.append(analyse(result.run.mechanism, result.run.target_delta, request, claim.upper, claim.bound))
+    if arguments.format == "json":
+        print_json({key: value for part in parts for key, value in part.as_json().items()})
+    elif arguments.format == "latex":
+        print("\n\n".join(filter(None, (part.latex() for part in parts))))
+    else:
+        print("\n\n".join(part.text() for part in parts))
+    if written:
+        print(f"wrote {written}", file=sys.stderr)
+    return Exit.OK

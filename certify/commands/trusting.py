@@ -1,0 +1,98 @@
+"""The commands about trust: verify, keygen, sign, report, gate."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from certify.checker import CheckError
+from certify.commands.output import fail, one_line, print_json, progress_bar, tell
+from certify.errors import Exit, UsageError
+
+
+@contextmanager
+def _about(file: str) -> Iterator[None]:
+    """A refusal names the file."""
+    try:
+        yield
+    except CheckError as refused:
+        raise type(refused)(f"{file}: {refused}") from None
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    from certify.verification import verify
+
+    with progress_bar("verify"):
+        found = verify(
+            arguments.file,
+            run=arguments.run_file,
+            keys=arguments.keys,
+            threshold=arguments.threshold,
+            subjects=arguments.subjects,
+            on=arguments.date,
+        )
+    if arguments.format == "json":
+        print_json(found.as_json())
+    else:
+        print(found.text())
+        if found.problem:
+            fail(found.problem, found.exit_code)
+    return found.exit_code
+
+
+def run_keygen(arguments: argparse.Namespace) -> int:
+    from certify.keys import ask_passphrase, key_files, keygen
+
+    private, _ = key_files(arguments.name)  # refused before anything is asked
+    made = keygen(arguments.name, passphrase=ask_passphrase(str(private), new=True) if arguments.passphrase else None)
+    print(made.keyid)
+    tell(f"wrote {made.private} ({'encrypted' if made.encrypted else 'not encrypted'}; keep it secret)")
+    tell(f"wrote {made.public}")
+    return Exit.OK
+
+
+def run_sign(arguments: argparse.Namespace) -> int:
+    from certify.keys import ask_passphrase, load_private_key
+    from certify.signing import sign
+
+    key = load_private_key(arguments.key, ask_passphrase)  # no bar while something is asked
+    with _about(arguments.file), progress_bar("sign"):
+        signed = sign(arguments.file, key=key, expires=arguments.expires, output=arguments.output)
+    print(signed.keyid)
+    tell(f"wrote {signed.path} ({signed.signatures} signature{'s' if signed.signatures > 1 else ''})")
+    return Exit.OK
+
+
+def run_report(arguments: argparse.Namespace) -> int:
+    from certify.keys import read_public_keys
+    from certify.report import write_report
+
+    if arguments.threshold is not None and not arguments.keys:
+        raise UsageError("--threshold: needs a --key")
+    keys = read_public_keys(arguments.keys)
+    with _about(arguments.file), progress_bar("report"):
+        written = write_report(
+            arguments.file,
+            arguments.output,
+            keys=keys,
+            threshold=arguments.threshold,
+            on=arguments.date,
+        )
+    print(written)
+    return Exit.OK
+
+
+def run_gate(arguments: argparse.Namespace) -> int:
+    from certify.gating import gate
+    from certify.junit import gate_junit
+
+    with progress_bar("gate") as progress:
+        found = gate(arguments.policy, arguments.files, on=arguments.date, progress=progress)
+    if arguments.format == "json":
+        print_json(found.as_json())
+    elif arguments.format == "junit":
+        print(gate_junit(found))
+    else:
+        print("\n".join(map(one_line, found.lines())))
+    return found.exit_code

@@ -1,0 +1,40 @@
+"""The `execution` of a certificate: what was run, from the public part of the run record and the erasures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from certify.erasure import Erasure
+
+PHASE = ("kind", "epochs", "steps", "erased", "device", "device_name", "versions", "started", "finished")
+SECRET, REPRODUCIBLE = "secret", "reproducible"
+
+
+def make_execution(record: Mapping[str, Any], erasures: Sequence[Erasure]) -> dict[str, Any]:
+    """The predicate's `execution`; numbers as strings. It takes what it names and nothing else of the record.
+
+    Args:
+        record: `RunRecord.public()` of the released model.
+
+    Raises:
+        ValueError: the record's phases are not learning and then one stretch of unlearning for each erasure.
+    """
+    expected = [("learn", 0)] + [("unlearn", erasure.records) for erasure in erasures]
+    if [(phase["kind"], phase["erased"]) for phase in record["phases"]] != expected:
+        raise ValueError("record: its phases are not learning, and then one of unlearning for each erasure")
+    return {
+        "dataset": record["dataset"],
+        "order": record["order"],
+        # The noise of one phase that can be drawn again is enough to take it off the model.
+        "noise": REPRODUCIBLE if record["reproducible"] else SECRET,
+        "phases": [{key: _written(phase[key]) for key in PHASE} for phase in record["phases"]],
+        "erasures": [erasure.as_json() for erasure in erasures],
+        "audits": [],
+    }
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, int):
+        return str(value)
+    return dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,165 @@
+"""`gate`: certificates held to a policy. The standalone checker verifies each; then the policy's rules, one by one, are
+applied to what it says."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from certify import checker
+from certify.errors import Exit, UsageError
+from certify.policy import Policy, read_policy
+from certify.rules import SIGNATURES, Rule, rules
+from certify.verification import end_of, read_certificate
+
+VERIFIED = "verified"
+INTACT = "intact, follows, has not expired"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule applied to one certificate. `passed` is None where it was not reached."""
+
+    rule: str
+    passed: bool | None
+    value: str
+    limit: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One certificate and its checks. The exit code is the checker's where it refused, else 1 where a rule fails."""
+
+    file: str
+    checks: tuple[Check, ...]
+    exit_code: Exit
+
+    @property
+    def violated(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.passed is False)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "passed": self.exit_code == Exit.OK,
+            "exit_code": int(self.exit_code),
+            "rules": [vars(check) for check in self.checks],
+        }
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a gate found."""
+
+    policy: str
+    on: date
+    certificates: tuple[Judged, ...]
+
+    @property
+    def exit_code(self) -> Exit:
+        """0 if all pass; else 4 if something does not match, else 2 if something is malformed, else 1."""
+        found = {judged.exit_code for judged in self.certificates}
+        return next((code for code in (Exit.MISMATCH, Exit.USAGE, Exit.NOT_CERTIFIED) if code in found), Exit.OK)
+
+    def lines(self) -> list[str]:
+        """One line for each violated rule, one for each certificate that passes, and a last one."""
+        lines = []
+        for judged in self.certificates:
+            for check in judged.violated:
+                lines.append(f"FAIL  {judged.file}: {check.rule}: {check.value} (limit: {check.limit})")
+            if judged.exit_code == Exit.OK:
+                lines.append(f"PASS  {judged.file}: {len(judged.checks)} rules")
+        passed = sum(judged.exit_code == Exit.OK for judged in self.certificates)
+        return [*lines, f"{passed} of {len(self.certificates)} pass {self.policy} on {self.on}"]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "passed": self.exit_code == Exit.OK,
+            "exit_code": int(self.exit_code),
+            "policy": self.policy,
+            "date": self.on.isoformat(),
+            "certificates": [judged.as_json() for judged in self.certificates],
+        }
+
+
+def gate(
+    policy: str | Path,
+    certificates: Sequence[str | Path],
+    *,
+    on: date | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Gate:
+    """Hold certificates to a policy.
+
+    Args:
+        policy: path of the policy (TOML).
+        certificates: paths. One that cannot be read, or that is no certificate, is judged as malformed.
+        on: the day (UTC) to judge expiry and age by; now, unless given.
+        progress: told "gate", how many certificates are done, and of how many.
+
+    Raises:
+        UsageError: a malformed policy, or no certificate at all.
+    """
+    read = read_policy(policy)
+    if not certificates:
+        raise UsageError("gate: needs a certificate")
+    now = datetime.now(UTC) if on is None else end_of(on)
+    judged = []
+    for done, path in enumerate(certificates):
+        if progress:
+            progress("gate", done, len(certificates))
+        judged.append(_judge(read, path, now))
+    return Gate(str(policy), now.date(), tuple(judged))
+
+
+def _judge(policy: Policy, path: str | Path, now: datetime) -> Judged:
+    asked = tuple(rules(policy, now.date()))
+    data = b""
+    try:
+        data = read_certificate(path)
+        report = checker.verify(data, keys=policy.keys, threshold=policy.threshold, now=now)
+        predicate = _predicate(data)
+    except UsageError as unreadable:
+        return _refused(asked, path, VERIFIED, str(unreadable).removeprefix(f"{path}: "), Exit.USAGE)
+    except checker.CheckError as refused:
+        return _refused(asked, path, _rule_of(refused, data), str(refused), Exit(refused.exit_code))
+    checks = [Check(VERIFIED, True, "yes", INTACT)]
+    for rule in asked:
+        value, passed = rule.judge(predicate, report)
+        checks.append(Check(rule.name, passed, value, rule.limit))
+    code = Exit.OK if all(check.passed for check in checks) else Exit.NOT_CERTIFIED
+    return Judged(str(path), tuple(checks), code)
+
+
+def _predicate(data: bytes) -> dict[str, Any]:
+    """Of a certificate that the checker verified."""
+    envelope = checker.read_json(data, "envelope")
+    statement = checker.read_json(base64.b64decode(envelope["payload"]), "payload")
+    if statement["predicateType"] != checker.CERTIFICATE:
+        raise checker.Malformed("is the record of an erasure, no certificate")
+    return statement["predicate"]
+
+
+def _rule_of(refused: checker.CheckError, data: bytes) -> str:
+    """Which rule the checker's refusal is about: in its step 2, if the envelope is whole, that about signatures."""
+    if isinstance(refused, checker.Mismatch) and refused.steps[-1].startswith("2 "):
+        try:
+            checker.open_envelope(checker.read_json(data, "envelope"))
+        except checker.CheckError:
+            return VERIFIED
+        return SIGNATURES
+    return VERIFIED
+
+
+def _refused(asked: Sequence[Rule], path: str | Path, broken: str, problem: str, code: Exit) -> Judged:
+    """A certificate that the checker refused: one rule is violated, and the others were not reached."""
+    limits = {VERIFIED: INTACT, **{rule.name: rule.limit for rule in asked}}
+    checks = (
+        Check(name, False, problem, limit) if name == broken else Check(name, None, "not reached", limit)
+        for name, limit in limits.items()
+    )
+    return Judged(str(path), tuple(checks), code)

@@ -1,0 +1,301 @@
+"""δ(ε) of a result's worst claim, from above and from below, in the arithmetic that certifies: balls and integers.
+
+Each curve is that of the theorem behind the claim, at other ε than the target's. Curves are for pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb
+from scipy.special import log_ndtr, ndtr
+
+from accountant import Derivation, TheoremError, apply, derive_witness, enclose, evaluate, theorems
+from accountant.arithmetic import Ball, Float
+from accountant.arithmetic.balls import diffused_delta, ends
+from accountant.enclose import LEAST_PRECISION, precision
+from accountant.exact import round_decimal
+from accountant.mechanisms import NoisySGD
+from accountant.pld import Grid, profile
+from accountant.pld.compose import composed
+from accountant.pld.release import parts
+from accountant.quantities import Drift
+from accountant.theorems.secret import position_mus, weights_of
+from certify.outcome import Result
+
+Bound = Callable[[Fraction], Fraction]  # ε ↦ δ
+
+MOST_POINTS = 1 << 13  # of a grid that is drawn from
+DEPTH = Fraction(1, 1000)  # curves go down to that part of the target's δ
+MOST_GROUPED = 256  # so many batches of a secret order are summed one by one
+_NEGLIGIBLE = 1e-3  # of the largest μ: batches with less count together
+_SHARP, _GREATEST = 40, 1024  # bits: how sharp a δ is made, and the precision at which that is given up
+_BACK = (Fraction(1), 1 - Fraction(1, 10**6), Fraction(999, 1000), Fraction(9, 10), Fraction(1, 2))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """δ ≤ upper(ε), and no bound for the class is below lower(ε); lower is None where there is no witness.
+
+    cost: of one upper(ε), in terms of δ's of a Gaussian.
+    """
+
+    upper: Bound
+    lower: Bound | None
+    cost: int = 1
+
+
+def profile_of(result: Result) -> Profile | None:
+    """The profile of the worst claim; None where its theorem has none.
+
+    Raises:
+        Indeterminate: a number that the certificate shows cannot be enclosed.
+    """
+    claim, delta = result.worst, result.run.target_delta
+    match claim.upper.theorem.id:
+        case "T11":
+            upper, cost = _gaussian(claim.upper.premises[0], up=True), 1
+        case "T9":
+            upper, cost = _secret(claim.upper)
+        case "T24":
+            ranged, plain = _ranged(claim.upper), _gaussian(claim.bound, up=True)
+            phase = dict(claim.upper.arguments)["phase"]
+            upper, cost = (lambda epsilon: min(ranged(epsilon), plain(epsilon))), phase.epochs * phase.batches
+        case "T19":
+            upper, cost = _composed(claim.upper), 1
+        case "T20":
+            upper, cost = _cut(claim.upper), 1
+        case _:
+            return None
+    lower = _lower(result)
+    shown, own = Fraction(result.epsilon["upper"]), claim.witness_epsilon and claim.witness_epsilon.lower
+
+    # δ(ε) does not grow with ε: what the claim says of one ε bounds all the others on one side.
+    def above(epsilon: Fraction) -> Fraction:
+        return min(upper(epsilon), delta) if epsilon >= shown else upper(epsilon)
+
+    def below(epsilon: Fraction) -> Fraction:
+        return max(lower(epsilon), delta) if epsilon <= own and own > 0 else lower(epsilon)
+
+    return Profile(above, None if lower is None or own is None else below, cost)
+
+
+def _lower(result: Result) -> Bound | None:
+    lower, mechanism = result.worst.lower, result.run.mechanism
+    match lower and lower.theorem.id:
+        case "T11":
+            return _gaussian(lower.premises[0], up=False)
+        case "T6c":
+            straight = derive_witness(mechanism, result.claims.index(result.worst))
+            curved, plain = _curved(lower), _gaussian(straight, up=False)
+            return lambda epsilon: max(curved(epsilon), plain(epsilon))
+        case "T6m":
+            return _mixed(lower, mechanism)
+        case "T19l":
+            return _merged(lower)
+    return None
+
+
+# --- Gaussian pairs ---------------------------------------------------------------------------------------------------
+
+
+def gaussian_delta(mu: Fraction, epsilon: Fraction, *, up: bool) -> Fraction:
+    """T11's δ(ε), from above or from below."""
+    return mixture_delta([(mu, Fraction(1))], epsilon, up=up)
+
+
+def mixture_delta(pairs: Sequence[tuple[Fraction, Fraction]], epsilon: Fraction, *, up: bool) -> Fraction:
+    """Σ weight·δ_μ(ε) over pairs of μ and weight, from above or from below."""
+    A, bits, kept = Ball(), LEAST_PRECISION, [(mu, weight) for mu, weight in pairs if mu]
+    if not kept:
+        return Fraction(0)
+    while True:
+        with precision(bits):
+            at = A.of(epsilon)
+            found = ends(sum((A.of(weight) * A.gaussian_delta(A.of(mu), at) for mu, weight in kept), arb(0)))
+        if bits >= _GREATEST or (found is not None and found[1] - found[0] <= found[1] / 2**_SHARP):
+            break
+        bits *= 2
+    low, high = found or (Fraction(0), Fraction(1))
+    return min(Fraction(1), high) if up else max(Fraction(0), low)
+
+
+def _gaussian(pair: Derivation, *, up: bool) -> Bound:
+    enclosure = enclose(pair)
+    mu = enclosure.upper if up else max(Fraction(0), enclosure.lower)
+    return lambda epsilon: gaussian_delta(mu, epsilon, up=up)
+
+
+# --- a secret order ---------------------------------------------------------------------------------------------------
+
+
+def _secret(upper: Derivation) -> tuple[Bound, int]:
+    """T9's mean over the batches; where they are many, neighbouring ones count like the largest μ among them."""
+    arguments = dict(upper.arguments)
+    positions, A = arguments["positions"], Ball()
+    with precision(2 * LEAST_PRECISION):
+        timeline = evaluate(upper.premises[0], A)
+        mus = [ends(mu)[1] for mu in position_mus(A, timeline, positions)]
+    batches, worst = timeline.blocks[0].batches, max(mus)
+    pairs = {rule: _grouped(mus, weights_of(positions, rule), batches) for rule in {"right", arguments["rule"]}}
+
+    def bound(epsilon: Fraction) -> Fraction:
+        # the chord's condition; where every batch is looked at the two rules are the same
+        return mixture_delta(pairs[arguments["rule"] if worst**2 <= 2 * epsilon else "right"], epsilon, up=True)
+
+    return bound, max(map(len, pairs.values()))
+
+
+def _grouped(mus: Sequence[Fraction], weights: Sequence[Fraction], batches: int) -> list[tuple[Fraction, Fraction]]:
+    """(μ, weight), weights adding up to 1. The groups are finer at the top, where δ(ε) comes from."""
+    worst, groups, floor = max(mus), [], math.inf  # floor: of the group's μ, relative to the largest
+    for mu, weight in zip(reversed(mus), reversed(weights), strict=True):
+        share = float(mu / worst) if worst else 1.0
+        if share < floor:
+            groups.append([mu, Fraction(0)])
+            width = 1e-6 if len(mus) <= MOST_GROUPED else 1e-3 + (1 - share) / 50
+            floor = 0.0 if share < _NEGLIGIBLE else share * (1 - width)
+        groups[-1][0] = max(groups[-1][0], mu)
+        groups[-1][1] += weight / batches
+    return [(mu, weight) for mu, weight in groups]
+
+
+# --- the range before the noise ---------------------------------------------------------------------------------------
+
+
+def _ranged(upper: Derivation) -> Bound:
+    """T24's δ after its steps."""
+    arguments, (pair, rate) = dict(upper.arguments), upper.premises
+    phase, A = arguments["phase"], Ball()
+    mu, steps = enclose(pair).upper, phase.epochs * phase.batches
+    with precision(2 * LEAST_PRECISION):
+        step = evaluate(rate, A)
+        spread = step.factor * A.of(arguments["diameter"]) + (step.distance if isinstance(step, Drift) else 0)
+        ratio = ends(spread / A.sqrt(A.of(2 * phase.step_size * phase.noise_std**2)))[1]
+
+    def bound(epsilon: Fraction) -> Fraction:
+        if not mu or not ratio:
+            return Fraction(0)
+        with precision(LEAST_PRECISION):
+            top, widest = A.of(mu).upper(), A.of(ratio).upper()
+            found = ends(diffused_delta(top, widest, steps, A.of(epsilon), arb(0), arb.upper))
+        return Fraction(1) if found is None else min(Fraction(1), found[1])
+
+    return bound
+
+
+# --- sampled batches --------------------------------------------------------------------------------------------------
+
+
+def _composed(upper: Derivation) -> Bound:
+    """T19's distributions, on grids no finer than MOST_POINTS."""
+    arguments = dict(upper.arguments)
+    grid: Grid = arguments["grid"]
+    made = parts(arguments["releases"], arguments["neighbours"], grid.extra)
+    points = min(grid.points, MOST_POINTS)
+    reverse = min(points, max(grid.reverse_points, 1 << 8))
+    ways = [(1, points)]
+    if any(part.rate != 1 and not part.symmetric for part in made):
+        ways.append((-1, reverse))
+    masses = [composed(made, sign, True, grid.delta * DEPTH, count) for sign, count in ways]
+    return lambda epsilon: max(profile.delta(m, epsilon) for m in masses)
+
+
+def _cut(upper: Derivation) -> Bound:
+    """T20: what the cut adds to δ grows as 1 + e^ε does; at the claim's ε it is at most the least budget, among
+    powers of ten times the claim's, that the theorem takes."""
+    (whole,), arguments = upper.premises, dict(upper.arguments)
+    budget, at, A = arguments["budget"], enclose(whole).lower, Ball()
+    for _ in range(40):
+        try:
+            less = apply(theorems.truncated_poisson, whole, **(arguments | {"budget": budget / 10}))
+        except TheoremError:
+            break
+        if less.glance is None:
+            break
+        budget /= 10
+    untruncated = _composed(whole)
+
+    def bound(epsilon: Fraction) -> Fraction:
+        with precision(LEAST_PRECISION):
+            growth = ends((1 + A.exp(A.of(epsilon))) / (1 + A.exp(A.of(at))))
+        return Fraction(1) if growth is None else min(Fraction(1), untruncated(epsilon) + budget * growth[1])
+
+    return bound
+
+
+def _merged(lower: Derivation) -> Bound:
+    """T19l's distribution: that of a mechanism which the schedule allows."""
+    arguments = dict(lower.arguments)
+    grid: Grid = arguments["grid"]
+    made = tuple(replace(part, symmetric=False) for part in parts(arguments["releases"], arguments["neighbours"]))
+    sign = 1 if arguments["direction"] == "remove" else -1
+    masses = composed(made, sign, False, grid.delta * DEPTH, min(grid.points, MOST_POINTS))
+    return lambda epsilon: profile.delta(masses, epsilon)
+
+
+# --- witnesses with conditions: found in floats, and what their theorem accepts ---------------------------------------
+
+
+def _accepted(witness: Derivation, epsilon: Fraction, delta: Fraction, **changed: Any) -> Fraction:
+    """The largest of `delta` and a few smaller ones that the witness's theorem takes at ε; 0 where it takes none."""
+    for factor in _BACK:
+        tried = round_decimal(delta * factor, 12, up=False)
+        if not 0 < tried < 1:
+            continue
+        arguments = dict(witness.arguments) | {"delta": tried, "epsilon": epsilon} | changed
+        try:
+            if apply(witness.theorem, *witness.premises, **arguments).glance is not None:
+                return tried
+        except (TheoremError, ArithmeticError):
+            continue
+    return Fraction(0)
+
+
+def _curved(lower: Derivation) -> Bound:
+    """T6c at any ε: where hardly any path leaves the quadratic part its δ is that of the claim's μ."""
+    mu = dict(lower.arguments)["mu"]
+    less = mu * (1 - Fraction(1, 10**6))  # whose δ is then less than the one that is tried
+    return lambda epsilon: _accepted(lower, epsilon, gaussian_delta(mu, epsilon, up=False), mu=less)
+
+
+def _mixed(lower: Derivation, mechanism: NoisySGD) -> Bound:
+    """T6m with the best threshold for each ε."""
+    arguments = dict(lower.arguments)
+    shared = ("start", "strong_convexity", "gradient_bound", "neighbours", "phases")
+    straight = apply(theorems.straight_witness, *lower.premises, **{name: arguments[name] for name in shared})
+    slope = float(1 - mechanism.step_size * mechanism.loss.constants().strong_convexity)
+    batches, steps = mechanism.batches, sum(phase.epochs * phase.batches for phase in arguments["phases"])
+    variance = 2 * mechanism.step_size * mechanism.noise_std**2
+    deviation = float(np.sqrt(float(variance) * Float().geometric(slope * slope, steps)))
+    positions = np.array(_thinned(arguments["positions"]))
+    weights = np.diff(np.append(positions, batches)) / batches
+    ratios = float(straight.glance.mu) * np.float_power(slope, batches - 1 - positions)
+
+    def bound(epsilon: Fraction) -> Fraction:
+        at = np.linspace(0, 3 * float(epsilon) / ratios.max() + 10, 1500)[:, None]
+        hit = ndtr(ratios / 2 - at)
+        missed = np.exp(np.minimum(float(epsilon) + log_ndtr(-ratios / 2 - at), 700))
+        excess = (weights * (hit - missed)).sum(axis=1)
+        best = int(excess.argmax())
+        if not excess[best] > 0:
+            return Fraction(0)
+        threshold = round_decimal(Fraction(float(at[best, 0]) * deviation), 15, up=False)
+        chosen = {"threshold": threshold, "positions": tuple(int(p) for p in positions)}
+        return _accepted(lower, epsilon, Fraction(float(excess[best])) * (1 - Fraction(1, 10**9)), **chosen)
+
+    return bound
+
+
+def _thinned(positions: tuple[int, ...]) -> tuple[int, ...]:
+    """At most about MOST_GROUPED of them, the last ones all: one that is left out counts like the one before it."""
+    if len(positions) <= MOST_GROUPED:
+        return positions
+    half = MOST_GROUPED // 2
+    early = positions[:-half]
+    return (*early[:: -(-len(early) // half)], *positions[-half:])

@@ -1,0 +1,217 @@
+"""The proof: which theorems, with their statements, formulas and sources; and what it assumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from accountant.kernel import THEOREMS
+from certify.report.document import (
+    Badge,
+    Block,
+    Callout,
+    Equation,
+    Facts,
+    Inline,
+    Line,
+    Link,
+    Paragraph,
+    Section,
+    Table,
+    Text,
+    line,
+)
+from certify.report.formulas import Formulary, below, formulary, mathematics
+from certify.report.reading import Reading
+from certify.report.sections.words import DASH, STATUS_TONE, code, flattened, marked, number, several, told
+
+MOST_STEPS = 80  # of a longer proof, the steps below the claim on the worst request are shown
+_LOWER = ("T6", "T6c", "T6m", "T19l", "T20l")
+
+
+def proof(reading: Reading) -> Section:
+    """Every theorem that the proof applies, and where."""
+    steps = reading.predicate["proof"]["steps"]
+    found = formulary(reading)
+    blocks: list[Block] = [
+        Paragraph(
+            line(
+                "The bound is derived step by step; each step applies one theorem to the run's exact numbers and to "
+                "the conclusions of earlier steps. The formulas are the theorems themselves, run on symbols for this "
+                "proof; equal numbers in one role have one symbol."
+            )
+        )
+    ]
+    shown = _shown(reading, len(steps))
+    if found.omitted:
+        text = f"Formulas are those of the worst request, number {reading.worst + 1}; the others have the same ones."
+        blocks.append(Paragraph(line(text), "muted"))
+    if len(shown) < len(steps):
+        text = f"The proof has {len(steps)} steps; those below the claim on the worst request are listed."
+        blocks.append(Paragraph(line(text), "muted"))
+    blocks.append(_steps(steps, shown))
+    if found.values:
+        blocks.append(_values(found))
+    used = dict.fromkeys(steps[i]["theorem"] for i in range(len(steps)))
+    return Section("proof", "Theorems", tuple(blocks), tuple(_theorem(id, steps, found) for id in used))
+
+
+def _shown(reading: Reading, count: int) -> list[int]:
+    return list(range(count)) if count <= MOST_STEPS else below(reading)
+
+
+def _steps(steps: list[Mapping[str, Any]], shown: list[int]) -> Table:
+    rows = tuple(
+        (
+            line(str(i + 1)),
+            line(Link(f"{steps[i]['theorem']} {_name(steps[i]['theorem'])}", f"#{_anchor(steps[i]['theorem'])}")),
+            line(", ".join(str(int(premise) + 1) for premise in dict.fromkeys(steps[i]["premises"])) or DASH),
+            conclusion(steps[i], steps),
+        )
+        for i in shown
+    )
+    return Table("The steps of the proof", ("Step", "Theorem", "From steps", "Concludes"), rows)
+
+
+def conclusion(step: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> Line:
+    """What a step concludes, in the certificate's strings."""
+    from_below = step["theorem"] in _LOWER or any(steps[int(p)]["theorem"] in _LOWER for p in step["premises"])
+    sign = "≥" if from_below else "≤"
+    said = {
+        "epsilon": ("ε", sign),
+        "mu": ("μ", sign),
+        "wasserstein": ("W∞", "≤"),
+        "contraction": ("c", "="),
+        "shift": ("s", "="),
+        "smoothness": ("L", "="),
+        "strong_convexity": ("m", "="),
+        "gradient_bound": ("M", "="),
+        "regularization": ("m", "="),
+        "curvature": ("slope", "≤"),
+        "sensitivity": ("Δ", "="),
+        "steps": ("number of steps", "="),
+    }
+    made: list[Inline | str] = []
+    for key, value in step["concludes"].items():
+        if key in said and value is not None:
+            made += [", " * bool(made), f"{said[key][0]} {said[key][1]} ", number(value)]
+        elif key == "renyi":
+            made += [", " * bool(made), f"D_α at {several(len(value), 'order')}"]
+    return line(*(part for part in made if part != "")) or line(DASH)
+
+
+def _values(found: Formulary) -> Table:
+    rows = tuple(
+        (line(v.symbol), line("by its formula" if v.number is None else number(v.number)), line(v.meaning))
+        for v in found.values
+    )
+    return Table("The symbols of the formulas", ("Symbol", "Value", "Meaning"), rows)
+
+
+def _theorem(id: str, steps: list[Mapping[str, Any]], found: Formulary) -> Section:
+    theorem = THEOREMS[id]
+    blocks: list[Block] = [Paragraph(marked(part)) for part in _paragraphs(theorem.statement)]
+    for i, step in enumerate(steps):
+        if step["theorem"] == id:
+            label = f"step {i + 1}"
+            blocks += [Equation(mathematics(formula), label) for formula in found.formulas.get(i, ())]
+    if conditions := [text.replace("{name}", "constants") for text in theorem.conditions]:
+        blocks.append(Paragraph(line(f"Side conditions: {'; '.join(conditions)}."), "muted"))
+    blocks.append(Paragraph(line(f"Source: {theorem.source}."), "muted"))
+    return Section(_anchor(id), f"{id} · {_name(id)}", tuple(blocks))
+
+
+def _paragraphs(statement: str) -> list[str]:
+    return [" ".join(part.split()) for part in statement.split("\n\n")]
+
+
+def _name(id: str) -> str:
+    words = THEOREMS[id].name.split("_")
+    return " ".join(_PROPER.get(word, word) for word in words)
+
+
+_PROPER = {"gaussian": "Gaussian", "poisson": "Poisson", "renyi": "Rényi", "wasserstein": "Wasserstein"}
+
+
+def _anchor(id: str) -> str:
+    return f"theorem-{id}"
+
+
+# --- assumptions --------------------------------------------------------------------------------------------------------
+
+
+def assumptions(reading: Reading, on: date) -> Section:
+    """Every assumption, who answers for it, and what was said."""
+    rows = tuple(
+        (line(Text(text), " ", code(id)), line(Badge(status, STATUS_TONE[status])), evidence(reading, id, status))
+        for id, status, text in reading.report.assumptions
+    )
+    blocks: list[Block] = [
+        Paragraph(
+            line(
+                "“Proved” follows from the run's own description. “Attested” rests on somebody's word: if it is "
+                "wrong, the guarantee does not hold. “Violated” is what the run does not have; no step rests on it."
+            )
+        ),
+        Table("What the guarantee rests on", ("Assumption", "Status", "Evidence"), rows),
+    ]
+    if said := tuple(attested(reading, on)):
+        blocks.append(Callout("What was attested", said))
+    return Section("assumptions", "Assumptions", tuple(blocks))
+
+
+def evidence(reading: Reading, id: str, status: str) -> Line:
+    """What backs one assumption."""
+    if status == "proved":
+        return line("derived from the run's description; the checker derived it again")
+    if status == "violated":
+        return line("none is needed: no step of the proof rests on it")
+    if status == "checked":
+        return line("checked while the run was executed")
+    answers = [answered(reading.answers[item]) for item in _ITEMS.get(id, ()) if item in reading.answers]
+    if answers:
+        return tuple(part for i, said in enumerate(answers) for part in (*(line("; ") if i else ()), *said))
+    if id.startswith(("neighbours:", "reference:")):
+        return line("a term of the claim, chosen in the run file")
+    if reading.attest.get("text"):
+        return line("the attestation below")
+    return line(Text("nobody is named", "strong"))
+
+
+# Which question of the checklist speaks about which assumption.
+_ITEMS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("convexity", "smoothness", "gradient_bound", "weight_decay"), ("constants",)),
+    **dict.fromkeys(("feature_norm", "features", "target_bound", "counts", "classes", "domain"), ("data_bounds",)),
+    **dict.fromkeys(("gaussian_noise", "noisy_sums"), ("randomness", "floating_point")),
+    **dict.fromkeys(("batches:fixed", "batches:secret", "batches:disjoint", "sampling"), ("sampling",)),
+    "starts": ("start",),
+    "projection": ("execution",),
+    "other_releases": ("earlier_releases",),
+}
+
+
+def answered(answer: Mapping[str, Any]) -> Line:
+    """An answer, and who answers for it."""
+    made: list[Inline | str] = [told(answer["text"])]
+    for name, text in flattened({key: value for key, value in answer.items() if key != "text"}):
+        made += ["; ", told(name), " ", code(text) if name == "evidence" else told(text)]
+    return line(*made)
+
+
+def attested(reading: Reading, on: date) -> Iterator[Block]:
+    """What [attest] says, but for the answers that stand beside their questions in the checklist."""
+    from certify.report.hazards import answers
+
+    asked = {answer.question.id for answer in answers(reading, on) if answer.question.attestable}
+    rows = flattened({key: value for key, value in reading.attest.items() if key != "answers"})
+    given = reading.attest.get("answers")
+    shown = {item for item in reading.answers if item in asked}
+    left = {k: v for k, v in given.items() if k not in shown} if isinstance(given, Mapping) else given
+    rows += flattened(left, "answers")
+    if rows:
+        yield Facts(tuple((told(name).text or DASH, line(told(text))) for name, text in rows))
+    if shown:
+        yield Paragraph(
+            line("Answers to single questions stand beside them, in the ", Link("checklist", "#hazards"), ".")
+        )

@@ -1,0 +1,153 @@
+"""The rules of a policy, each a name, a limit in words, and a judgement of a certificate that the checker verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from accountant.exact import canonical
+from certify import checker
+from certify.policy import Policy
+
+SIGNATURES = "signatures.threshold"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`judge(predicate, report)` is what the certificate has, in words, and whether that is within the limit."""
+
+    name: str
+    limit: str
+    judge: Callable[[dict[str, Any], checker.Report], tuple[str, bool]]
+
+
+def rules(policy: Policy, on: date) -> Iterator[Rule]:
+    """What the policy asks of a certificate on a day, in the order of its tables."""
+    yield from _limits(policy)
+    yield from _assumptions(policy)
+    if policy.table.signatures is not None:
+        names = ", ".join(policy.table.signatures.keys)
+        yield Rule(
+            SIGNATURES,
+            f"{policy.threshold} of {names}",
+            lambda _, report: (str(len(report.signers)), len(report.signers) >= policy.threshold),
+        )
+    yield from _freshness(policy, on)
+    yield from _run(policy)
+    yield from _execution(policy)
+
+
+def _limits(policy: Policy) -> Iterator[Rule]:
+    limits = policy.table.limits
+    required, epsilon, delta = limits.require_verdict, limits.max_epsilon, limits.max_delta
+    yield Rule("limits.require_verdict", required, lambda p, _: (p["verdict"], p["verdict"] == required))
+    if epsilon is not None:
+        yield Rule(
+            "limits.max_epsilon",
+            canonical(epsilon),
+            lambda p, _: (p["epsilon"]["upper"], Fraction(p["epsilon"]["upper"]) <= epsilon),
+        )
+    if delta is not None:
+        yield Rule("limits.max_delta", canonical(delta), lambda p, _: (canonical(delta_of(p)), delta_of(p) <= delta))
+
+
+def delta_of(predicate: dict[str, Any]) -> Fraction:
+    """δ of the claim, exactly; the certificate displays it rounded up."""
+    run = predicate["run"]
+    written = run["target"]["delta"]
+    return Fraction(1, int(run["mechanism"]["samples"])) if written == "1/n" else Fraction(written)
+
+
+def _assumptions(policy: Policy) -> Iterator[Rule]:
+    table = policy.table.assumptions
+    special, forbidden = table.model_extra or {}, set(table.forbidden)
+
+    def others(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+        found = [
+            f"{a['id']} is {a['status']}"
+            for a in predicate["assumptions"]
+            if a["id"] not in special and a["status"] not in table.allowed
+        ]
+        return ", ".join(found) or "all are", not found
+
+    def is_one_of(name: str, statuses: list[str]) -> Callable[..., tuple[str, bool]]:
+        def judge(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+            status = {a["id"]: a["status"] for a in predicate["assumptions"]}.get(name)
+            return status or "not assumed", status is None or status in statuses
+
+        return judge
+
+    def no_forbidden(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+        found = [a["id"] for a in predicate["assumptions"] if a["id"] in forbidden]
+        return ", ".join(found) or "none of them", not found
+
+    yield Rule("assumptions.allowed", ", ".join(table.allowed) or "none", others)
+    for name, statuses in special.items():
+        yield Rule(f"assumptions.{name}", ", ".join(statuses) or "not to be assumed", is_one_of(name, statuses))
+    if forbidden:
+        yield Rule("assumptions.forbidden", f"not {', '.join(table.forbidden)}", no_forbidden)
+
+
+def _freshness(policy: Policy, on: date) -> Iterator[Rule]:
+    most = policy.table.freshness.max_age_days
+
+    def age(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+        created = date.fromisoformat(predicate["created"][:10])
+        days = (on - created).days
+        if days < 0:
+            return f"created on {created}, which is after {on}", False
+        return f"{days} (created on {created})", days <= most
+
+    if most is not None:
+        yield Rule("freshness.max_age_days", str(most), age)
+    if policy.table.freshness.require_expiry:
+        yield Rule(
+            "freshness.require_expiry",
+            "an expiry date",
+            lambda p, _: (p.get("expires", "no expiry date"), "expires" in p),
+        )
+
+
+def _run(policy: Policy) -> Iterator[Rule]:
+    found: dict[str, Callable[[dict[str, Any]], str]] = {
+        "mechanisms": lambda run: run["mechanism"]["kind"],
+        "neighbours": lambda run: run["threat"]["neighbours"],
+        "references": reference_of,
+        "releases": lambda run: run["threat"].get("release", "sums"),
+    }
+
+    def is_one_of(get: Callable[[dict[str, Any]], str], allowed: list[str]) -> Callable[..., tuple[str, bool]]:
+        return lambda predicate, _: (get(predicate["run"]), get(predicate["run"]) in allowed)
+
+    for key, get in found.items():
+        if (allowed := getattr(policy.table.run, key)) is not None:
+            yield Rule(f"run.{key}", ", ".join(allowed), is_one_of(get, allowed))
+
+
+def reference_of(run: dict[str, Any]) -> str:
+    """What unlearning is compared with; "none" where the claim is about learning."""
+    unlearns = any(int(epochs) for epochs in run["mechanism"].get("unlearning_epochs", ()))
+    return run["threat"]["reference"] if unlearns else "none"
+
+
+def _execution(policy: Policy) -> Iterator[Rule]:
+    table = policy.table.execution
+    if table.required:
+        yield Rule(
+            "execution.required",
+            "executed",
+            lambda p, _: ("executed" if "execution" in p else "not executed", "execution" in p),
+        )
+    if not table.allow_reproducible_noise:
+        yield Rule(
+            "execution.allow_reproducible_noise",
+            "secret, or not executed",
+            lambda p, _: (noise_of(p), noise_of(p) != "reproducible"),
+        )
+
+
+def noise_of(predicate: dict[str, Any]) -> str:
+    return predicate["execution"]["noise"] if "execution" in predicate else "not executed"

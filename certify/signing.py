@@ -1,0 +1,114 @@
+"""`sign`: a signature over the exact bytes of a certificate or of the record of an erasure, by DSSE and Ed25519."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from certify import checker
+from certify.errors import UsageError
+from certify.files import write_atomically
+from certify.keys import key_id, load_private_key
+from certify.verification import read_certificate
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+MOST_SIGNATURES = 32
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Where a signed file is, by whom it was signed now, and how many signatures it has."""
+
+    path: Path
+    keyid: str
+    signatures: int
+
+
+def sign(
+    certificate: str | Path,
+    *,
+    key: str | Path | Ed25519PrivateKey,
+    passphrase: str | Callable[[str], str] | None = None,
+    expires: date | None = None,
+    output: str | Path | None = None,
+) -> Signed:
+    """Verify a certificate or erasure record, and write it with one signature more, whole or not at all.
+
+    Args:
+        certificate: path of the file.
+        key: path of the private key, or the key itself.
+        passphrase: of the key file, or a function of its name that asks for it.
+        expires: the first day (UTC) on which the certificate holds no more. It becomes part of what is signed.
+        output: path to write; `certificate` itself, unless given.
+
+    Raises:
+        checker.CheckError: the file does not verify, or bears a false signature of this key.
+        UsageError: an unreadable file or key, a date that has begun, a date for a file that has signatures, a second
+            signature of the same key.
+    """
+    private = load_private_key(key, passphrase) if isinstance(key, str | Path) else key
+    data = read_certificate(certificate)
+    checker.verify(data)
+    envelope = checker.read_json(data, "envelope")
+    if expires is not None:
+        envelope = _with_expiry(envelope, expires, certificate)
+        checker.verify(json.dumps(envelope).encode())
+    envelope["signatures"].append(_signature(envelope, private, certificate))
+    path = Path(certificate if output is None else output)
+    try:
+        write_atomically(path, json.dumps(envelope, indent=1) + "\n")
+    except OSError as problem:
+        raise UsageError(f"{path}: cannot be written: {problem.strerror or problem}") from None
+    return Signed(path, key_id(private.public_key()), len(envelope["signatures"]))
+
+
+def _with_expiry(envelope: dict[str, Any], expires: date, name: str | Path) -> dict[str, Any]:
+    """The envelope of the same statement, which now expires."""
+    from certify.certificate import PREDICATE_TYPE, make_envelope
+
+    statement = checker.read_json(base64.b64decode(envelope["payload"]), "payload")
+    if statement["predicateType"] != PREDICATE_TYPE:
+        raise UsageError(f"--expires: {name} is the record of an erasure, which does not expire; leave --expires out")
+    if envelope["signatures"]:
+        raise UsageError(
+            f"--expires: {name} is signed already, and what was signed cannot change; give --expires with the first "
+            "signature"
+        )
+    beginning = datetime.combine(expires, time(), UTC)
+    if beginning <= datetime.now(UTC):
+        raise UsageError(f"--expires: {expires} is not in the future; write a later day")
+    statement["predicate"]["expires"] = beginning.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return make_envelope(statement)
+
+
+def _signature(envelope: dict[str, Any], private: Ed25519PrivateKey, name: str | Path) -> dict[str, str]:
+    """The entry to be added to the envelope's signatures."""
+    from cryptography.exceptions import InvalidSignature
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.signer import CryptoSigner, SSlibKey
+
+    public = private.public_key()
+    keyid = key_id(public)
+    dsse = Envelope(base64.b64decode(envelope["payload"]), envelope["payloadType"], {})
+    for index, entry in enumerate(envelope["signatures"]):
+        try:
+            public.verify(base64.b64decode(entry["sig"]), dsse.pae())
+        except InvalidSignature:
+            if entry["keyid"] == keyid:
+                raise checker.Mismatch(f"signatures[{index}] has this key's id, but is not its signature") from None
+        else:
+            raise UsageError(f"{name}: is signed by this key already ({keyid})")
+    if len(envelope["signatures"]) >= MOST_SIGNATURES:
+        raise UsageError(f"{name}: has {MOST_SIGNATURES} signatures already, as many as there can be")
+    known = SSlibKey.from_crypto(public, keyid=keyid)
+    dsse.sign(CryptoSigner(private, known))
+    dsse.verify([known], 1)  # never write what does not verify
+    (entry,) = dsse.to_dict()["signatures"]
+    return entry

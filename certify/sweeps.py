@@ -1,0 +1,288 @@
+"""ε of a result's worst claim as one parameter varies: unlearning epochs, epochs of learning, or steps of training.
+
+Every point is certified as the run itself is, on coarser grids for training; what is refused or undecided is None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+from accountant import Derivation, NoisySGD, TheoremError, apply, derive_published, enclose, theorems
+from accountant.derive import derive, derive_epsilon, derive_lower, derive_upper, derive_witness
+from accountant.derive_training import derive_training, schedule
+from accountant.exact import outward, round_decimal
+from accountant.late import covers
+from accountant.pld import Grid, Release
+from accountant.scaled_sgd import ScaledSGD, Stage
+from accountant.timeline import history
+from certify.claims import refusals
+from certify.errors import UsageError
+from certify.outcome import Progress, Result
+
+DIGITS = 8
+MOST_REQUESTS = 16  # of a history, one of whose phases is varied
+PUBLISHED = ("chien2024", "koloskova2025")
+_MANY = 1_000  # steps of T24 above which few points are computed
+_SHARES = tuple(Fraction(text) for text in ("1/8", "1/4", "1/2", "1", "3/2", "5/2", "4"))
+_COARSER, _FEWEST, _MOST = 4, 1 << 10, 1 << 14  # grids, against the certificate's: the width grows as the square
+_ORDERS = tuple(dict.fromkeys(max(k + 2, round(2 * 1.3**k)) for k in range(22)))  # integers from 2 to about 500
+_AROUND = tuple(Fraction(k, 100) for k in range(88, 113, 4))  # of α − 1, about the best
+_BACK = tuple(1 - Fraction(4**k, 10_000) for k in range(7))
+
+
+@dataclass(frozen=True)
+class Point:
+    """ε as decimals on their safe sides; None where there is none."""
+
+    upper: str | None = None
+    lower: str | None = None
+    published: str | None = None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """ε of the worst claim, where `parameter` has each of the values, ascending; the run's own is among them."""
+
+    parameter: str
+    values: tuple[int, ...]
+    points: tuple[Point, ...]
+    published_name: str | None
+
+
+def sweep_of(result: Result, progress: Progress | None = None) -> Sweep | None:
+    """The sweep of a result; None for long histories.
+
+    Of several requests the unlearning epochs of the worst one vary, and the ε is that of its claim. Where nothing is
+    unlearned the epochs vary. A training run is stopped after so many steps, or goes on as in its last stage.
+    """
+    mechanism = result.run.mechanism
+    if isinstance(mechanism, ScaledSGD):
+        name, values, at = "steps", _steps(mechanism.steps), _training(result)
+        published = "renyi"
+    else:
+        if len(mechanism.requests) > MOST_REQUESTS:
+            return None
+        request = result.claims.index(result.worst)
+        unlearning = any(mechanism.unlearning_epochs)
+        name = "unlearning_epochs" if unlearning else "epochs"
+        own = mechanism.unlearning_epochs[request] if unlearning else mechanism.epochs
+        values, at = _epochs(own, few=_is_heavy(result)), _noisy(result, request, unlearning)
+        published = next((name for name in PUBLISHED if (result.published.get(name) or {}).get("epsilon")), None)
+    points = []
+    for done, value in enumerate(values):
+        points.append(at(value))
+        if progress:
+            progress("figures", done + 1, len(values))
+    if not any(point.published for point in points):
+        published = None
+    return Sweep(name, values, tuple(points), published)
+
+
+def _attempt(bound: Callable[[], Derivation | None], *, up: bool) -> str | None:
+    """The ε of a derivation, rounded; None where there is none, or it is refused, or undecided."""
+    try:
+        with refusals():
+            found = bound()
+            if found is None:
+                return None
+            enclosure = enclose(found)
+    except (UsageError, ArithmeticError):
+        return None
+    return outward(enclosure.upper if up else max(Fraction(0), enclosure.lower), up=up, digits=DIGITS)
+
+
+# --- PNSGD ------------------------------------------------------------------------------------------------------------
+
+
+def _epochs(own: int, *, few: bool = False) -> tuple[int, ...]:
+    """The run's own, and others about it, each a quarter more than the one before."""
+    if few:
+        return tuple(sorted({max(1, own // 2), own, own + 1, 2 * own or 2, 3 * own or 3}))
+    values, value = {own}, 1
+    while value <= max(8, 4 * own):
+        if value >= own / 32:
+            values.add(value)
+        value += max(1, value // 4)
+    return tuple(sorted(values))
+
+
+def _is_heavy(result: Result) -> bool:
+    """Whether a claim takes long: the order is secret, the steps expand, or T24 looks at many of them."""
+    upper, mechanism, request = result.worst.upper, result.run.mechanism, result.claims.index(result.worst)
+    if upper.theorem.id == "T9":
+        return True
+    if covers(mechanism, request) and mechanism.unlearning_epochs[request] * mechanism.batches > _MANY:
+        return True
+    timelines = (node.glance for node in result.worst.bound.nodes() if node.theorem.id == "T10")
+    return any(line is None or any(block.expanding for block in line.blocks) for line in timelines)
+
+
+def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Point]:
+    mechanism, delta, claim = result.run.mechanism, result.run.target_delta, result.worst
+    own = mechanism.unlearning_epochs[request] if unlearning else mechanism.epochs
+    gaussian = claim.upper.theorem.id == "T11" and _is_heavy(result)  # T24 would take long, and gave no less
+
+    def published(changed: NoisySGD) -> Derivation | None:
+        known = derive_published(changed, delta)
+        return next((known[name] for name in PUBLISHED if name in known), None)
+
+    def upper(changed: NoisySGD) -> Derivation:
+        if gaussian:
+            return derive_epsilon(derive(changed, request), delta)
+        return derive_upper(changed, delta, request, derive(changed, request))
+
+    def lower(changed: NoisySGD) -> Derivation | None:
+        if claim.lower is not None and claim.lower.theorem.id == "T6c":
+            return _curved(changed, claim.lower, request, delta)
+        return derive_lower(changed, delta, request)
+
+    def at(value: int) -> Point:
+        changed = replace(mechanism, **_with(mechanism, request, value, unlearning))
+        shown = _attempt(lambda: published(changed), up=True)
+        if value == own:
+            return Point(result.epsilon["upper"], result.epsilon["lower"], shown)
+        return Point(_attempt(lambda: upper(changed), up=True), _attempt(lambda: lower(changed), up=False), shown)
+
+    return at
+
+
+def _with(mechanism: NoisySGD, request: int, value: int, unlearning: bool) -> dict[str, Any]:
+    if not unlearning:
+        return {"epochs": value}
+    epochs = mechanism.unlearning_epochs
+    return {"unlearning_epochs": (*epochs[:request], value, *epochs[request + 1 :])}
+
+
+def _curved(mechanism: NoisySGD, witness: Derivation, request: int, delta: Fraction) -> Derivation | None:
+    """T6c with the curvatures of the run's own witness, at an ε a little below the upper bound; else T6."""
+    most = enclose(derive_upper(mechanism, delta, request)).upper
+    known = dict(witness.arguments) | {"phases": history(mechanism, request).phases, "mu": Fraction(1, 10**30)}
+    for share in _BACK:
+        epsilon = round_decimal(most * share, 12, up=False)
+        try:
+            found = apply(theorems.curved_witness, *witness.premises, **(known | {"epsilon": epsilon}))
+        except TheoremError:
+            continue
+        if found.glance is not None:
+            return found
+    straight = derive_witness(mechanism, request)
+    return None if straight is None else derive_epsilon(straight, delta)
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def _steps(own: int) -> tuple[int, ...]:
+    return tuple(sorted({max(1, round(own * share)) for share in _SHARES}))
+
+
+def _stopped(mechanism: ScaledSGD, steps: int) -> ScaledSGD:
+    """The run stopped after so many steps, or going on as in its last stage."""
+    stages, left = [], steps
+    for stage in mechanism.stages:
+        stages.append(replace(stage, steps=min(left, stage.steps)))
+        left -= stages[-1].steps
+        if not left:
+            break
+    last: Stage = stages.pop()
+    return replace(mechanism, stages=(*stages, replace(last, steps=last.steps + left)))
+
+
+def _training(result: Result) -> Callable[[int], Point]:
+    mechanism, delta = result.run.mechanism, result.run.target_delta
+
+    def at(value: int) -> Point:
+        try:
+            with refusals():
+                changed = _stopped(mechanism, value)
+        except UsageError:
+            return Point()
+        releases = schedule(changed)
+        renyi = None
+        if result.curve is not None:
+            renyi = _attempt(lambda: _renyi(releases, changed.neighbours, delta), up=True)
+        if value == mechanism.steps:
+            return Point(result.epsilon["upper"], result.epsilon["lower"], renyi)
+        if all(release.sample_rate in (0, 1) for release in releases):  # Gaussian, and exact
+            upper, lower = (partial(_side, changed, delta, side) for side in ("upper", "lower"))
+        else:
+            upper, lower = _sampled(result, releases, len(changed.stages), value / mechanism.steps)
+        return Point(_attempt(upper, up=True), _attempt(lower, up=False), renyi)
+
+    return at
+
+
+def _side(mechanism: ScaledSGD, delta: Fraction, side: str) -> Derivation:
+    return getattr(derive_training(mechanism, delta), side)
+
+
+def _sampled(
+    result: Result, releases: tuple[Release, ...], own: int, longer: float
+) -> tuple[Callable[[], Derivation], ...]:
+    """T19 (and T20) from above, T19l from below, on coarser grids than the certificate's; each is made when called.
+
+    longer: how many times the run's steps there are; their number widens the bracket.
+    """
+    claim, mechanism = result.worst, result.run.mechanism
+    (whole,) = (node for node in claim.upper.nodes() if node.theorem.id == "T19")
+    arguments = dict(whole.arguments)
+    grid: Grid = arguments["grid"]
+    points = max(_FEWEST, min(_MOST, int(grid.points * longer**0.5 / _COARSER)))
+    reverse = min(points, max(int(grid.reverse_points * longer**0.5), points >> 3))
+    coarse = replace(grid, points=points, reverse_points=reverse)
+    neighbours = arguments["neighbours"]
+
+    def upper() -> Derivation:
+        found = apply(theorems.loss_distribution, releases=releases, neighbours=neighbours, grid=coarse)
+        if claim.upper.theorem.id != "T20":
+            return found
+        return apply(
+            theorems.truncated_poisson,
+            found,
+            budget=dict(claim.upper.arguments)["budget"],
+            releases=tuple(release for release in releases if release.sampling == "poisson"),
+            samples=mechanism.samples,
+            max_batch_size=mechanism.max_batch_size,
+        )
+
+    def lower() -> Derivation:
+        return apply(
+            theorems.loss_distribution_witness,
+            releases=releases[:own],
+            neighbours=neighbours,
+            grid=Grid(result.run.target_delta, points),
+            direction="remove",
+        )
+
+    return upper, lower
+
+
+def _renyi(releases: tuple[Release, ...], neighbours: str, delta: Fraction) -> Derivation:
+    """T12 at the best of some orders, then of those about it."""
+    if any(0 < release.sample_rate < 1 for release in releases):
+        coarse = _converted(_sampled_curve(releases, neighbours, _ORDERS), delta)
+        best = min(range(len(coarse)), key=lambda i: enclose(coarse[i]).upper)
+        low, high = _ORDERS[max(0, best - 1)], _ORDERS[min(best + 1, len(_ORDERS) - 1)]
+        near = tuple(range(low, high + 1, max(1, (high - low) // 12)))
+        found = [*coarse, *_converted(_sampled_curve(releases, neighbours, near), delta)]
+    else:
+        full = tuple(release for release in releases if release.sample_rate)
+        mu = apply(theorems.full_batches, releases=full, neighbours=neighbours)
+        best = math.sqrt(-2 * math.log(delta)) / float(enclose(mu).upper)  # α − 1, but for lower orders
+        orders = tuple(1 + round_decimal(Fraction(best), 6, up=True) * share for share in _AROUND)
+        found = _converted(apply(theorems.renyi_curve, mu, orders=orders), delta)
+    return min(found, key=lambda derivation: enclose(derivation).upper)
+
+
+def _sampled_curve(releases: tuple[Release, ...], neighbours: str, orders: tuple[int, ...]) -> Derivation:
+    return apply(theorems.subsampled_renyi, releases=releases, neighbours=neighbours, orders=orders)
+
+
+def _converted(curve: Derivation, delta: Fraction) -> list[Derivation]:
+    orders = dict(curve.arguments)["orders"]
+    return [apply(theorems.renyi_conversion, curve, delta=delta, order=i) for i in range(len(orders))]
