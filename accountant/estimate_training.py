@@ -269,10 +269,7 @@ def estimate_training(
             return _epsilon_at(made, mu_squared, delta, _ROUGH, MOST_POINTS >> 3)[0]
         return _epsilon(made, mu_squared, delta)
 
-    return max(
-        epsilon(pairs(direction))
-        for direction in (("remove", "add") if both and poisson else ("remove",))
-    )
+    return max(epsilon(pairs(direction)) for direction in (("remove", "add") if both and poisson else ("remove",)))
 
 
 def _gaussian(mu_squared: float, delta: float) -> float:

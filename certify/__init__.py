@@ -7,7 +7,9 @@
     write_certificate(result, directory) -> Path
     verify(certificate, keys=…, threshold=…) -> Verification
     keygen(name) -> KeyFiles;  sign(certificate, key=…) -> Signed
+    write_report(certificate, output) -> Path
     gate(policy, certificates) -> Gate
+    write_erasure_records(certificate) -> Paths;  check_commitment(erasure, key, dataset, records) -> bool
 
 Names are loaded when first asked for, so that `python -m certify.checker` needs the standard library alone.
 """
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
     from certify.certificate import write_certificate
     from certify.claims import Verdict
     from certify.comparison import Comparison, compare
+    from certify.erasure import check_commitment, write_erasure_records
     from certify.errors import Exit, OutOfReach, UsageError
     from certify.gating import Gate, gate
     from certify.keys import KeyFiles, keygen
     from certify.outcome import Result
     from certify.planning import Plan, plan
+    from certify.report import write_report
     from certify.result import certify
     from certify.signing import Signed, sign
     from certify.spec import Run, read_run
@@ -48,6 +52,7 @@ _HOME = {
     "Verification": "verification",
     "calibrate": "calibration",
     "certify": "result",
+    "check_commitment": "erasure",
     "compare": "comparison",
     "gate": "gating",
     "keygen": "keys",
@@ -56,6 +61,8 @@ _HOME = {
     "sign": "signing",
     "verify": "verification",
     "write_certificate": "certificate",
+    "write_erasure_records": "erasure",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -74,6 +81,7 @@ __all__ = [
     "Verification",
     "calibrate",
     "certify",
+    "check_commitment",
     "compare",
     "gate",
     "keygen",
@@ -82,6 +90,8 @@ __all__ = [
     "sign",
     "verify",
     "write_certificate",
+    "write_erasure_records",
+    "write_report",
 ]
 
 

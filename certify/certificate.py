@@ -156,7 +156,7 @@ def make_statement(
         del shown[absent]
     if result.fractional is not None:  # is no claim either: a quadrature, which the checker does not repeat
         del shown["renyi"][: len(enclose_all(result.fractional))]
-        shown["theorems"] = sorted({step["theorem"] for step in proof.steps})
+    shown["theorems"] = sorted({step["theorem"] for step in proof.steps})  # those of the curve too
     shown["requests"] = [
         {"size": str(r["size"]), "epochs": str(r["epochs"]), "epsilon": r["epsilon"]} for r in shown["requests"]
     ]

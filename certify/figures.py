@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any
 
 from accountant import Indeterminate
@@ -49,8 +50,13 @@ def _profile(result: Result) -> dict[str, Any] | None:
         epsilons = _epsilons(found, result)
         if epsilons is None:
             return None
-        upper = [_rounded(found.upper(epsilon), up=True) for epsilon in epsilons]
-        lower = [None if found.lower is None else _rounded(found.lower(epsilon), up=False) for epsilon in epsilons]
+        # δ(ε) does not grow: what holds at a smaller ε from above holds here, at a larger one from below
+        above = accumulate(map(found.upper, epsilons), min)
+        upper = [_rounded(delta, up=True) for delta in above]
+        lower: list[str | None] = [None] * len(epsilons)
+        if found.lower is not None:
+            below = accumulate(map(found.lower, reversed(epsilons)), max)
+            lower = [_rounded(delta, up=False) for delta in below][::-1]
     except (Indeterminate, ArithmeticError):
         return None
     return {"epsilon": [canonical(epsilon) for epsilon in epsilons], "upper": upper, "lower": lower}
@@ -80,11 +86,11 @@ def _far(profile: Profile, own: Fraction, depth: Fraction) -> Fraction | None:
     start = own or 2 * profile.upper(Fraction(0))
     if not start:
         return None
-    step, at = start / 12, start
+    step, at, before = start / 12, start, Fraction(2)
     for _ in range(_MOST_GROWTHS):
-        if profile.upper(at) <= depth:
+        if (delta := profile.upper(at)) <= depth or delta >= before:
             break
-        at, step = at + step, step * Fraction(9, 8)
+        at, step, before = at + step, step * Fraction(9, 8), delta
     return at
 
 

@@ -60,7 +60,9 @@ Limit = Annotated[Number, AfterValidator(_not_negative)]
 
 
 class LimitsTable(Table):
-    max_epsilon: Limit | None = Field(None, description="the proved bound on ε (`epsilon.upper`) is at most this")
+    max_epsilon: Limit | None = Field(
+        None, description="the proved bound on ε (`epsilon.upper`), at the δ of the claim, is at most this"
+    )
     max_delta: Limit | None = Field(None, description="the δ of the claim is at most this")
     require_verdict: Literal["CERTIFIED"] = Field(
         "CERTIFIED", description="the bound meets the certificate's own target; always required"

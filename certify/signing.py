@@ -24,11 +24,15 @@ MOST_SIGNATURES = 32
 
 @dataclass(frozen=True)
 class Signed:
-    """Where a signed file is, by whom it was signed now, and how many signatures it has."""
+    """Where a signed file is, by whom it was signed now, and how many signatures it has.
+
+    records: the erasure records beside it that were written anew, for they name the bytes that an expiry date changed.
+    """
 
     path: Path
     keyid: str
     signatures: int
+    records: tuple[Path, ...] = ()
 
 
 def sign(
@@ -45,7 +49,8 @@ def sign(
         certificate: path of the file.
         key: path of the private key, or the key itself.
         passphrase: of the key file, or a function of its name that asks for it.
-        expires: the first day (UTC) on which the certificate holds no more. It becomes part of what is signed.
+        expires: the first day (UTC) on which the certificate holds no more. It becomes part of what is signed; unsigned
+            erasure records beside the output are written anew.
         output: path to write; `certificate` itself, unless given.
 
     Raises:
@@ -57,16 +62,40 @@ def sign(
     data = read_certificate(certificate)
     checker.verify(data)
     envelope = checker.read_json(data, "envelope")
+    path, stale = Path(certificate if output is None else output), []
     if expires is not None:
         envelope = _with_expiry(envelope, expires, certificate)
         checker.verify(json.dumps(envelope).encode())
+        stale = _records_beside(path, envelope)
     envelope["signatures"].append(_signature(envelope, private, certificate))
-    path = Path(certificate if output is None else output)
     try:
-        write_atomically(path, json.dumps(envelope, indent=1) + "\n")
+        write_atomically(path.resolve(), json.dumps(envelope, indent=1) + "\n")  # of a link, what it leads to
     except OSError as problem:
         raise UsageError(f"{path}: cannot be written: {problem.strerror or problem}") from None
-    return Signed(path, key_id(private.public_key()), len(envelope["signatures"]))
+    return Signed(path, key_id(private.public_key()), len(envelope["signatures"]), _written_anew(path) if stale else ())
+
+
+def _records_beside(path: Path, envelope: dict[str, Any]) -> list[Path]:
+    """The erasure records of a certificate that lie beside it, which must not be signed yet."""
+    from certify.erasure import erasure_path
+
+    statement = checker.read_json(base64.b64decode(envelope["payload"]), "payload")
+    erasures = statement["predicate"].get("execution", {}).get("erasures", [])
+    found = [erasure_path(path.parent, i + 1) for i in range(len(erasures))]
+    found = [record for record in found if record.exists()]
+    for record in found:
+        if checker.read_json(read_certificate(record), "envelope").get("signatures"):
+            raise UsageError(
+                f"--expires: {record} is signed, and names the certificate as it is now; set the date before erasure "
+                "records are signed"
+            )
+    return found
+
+
+def _written_anew(path: Path) -> tuple[Path, ...]:
+    from certify.erasure import write_erasure_records
+
+    return write_erasure_records(path)
 
 
 def _with_expiry(envelope: dict[str, Any], expires: date, name: str | Path) -> dict[str, Any]:

@@ -30,7 +30,8 @@ PUBLISHED = ("chien2024", "koloskova2025")
 _MANY = 1_000  # steps of T24 above which few points are computed
 _SHARES = tuple(Fraction(text) for text in ("1/8", "1/4", "1/2", "1", "3/2", "5/2", "4"))
 _COARSER, _FEWEST, _MOST = 4, 1 << 10, 1 << 14  # grids, against the certificate's: the width grows as the square
-_ORDERS = tuple(dict.fromkeys(max(k + 2, round(2 * 1.3**k)) for k in range(22)))  # integers from 2 to about 500
+_ORDERS = tuple(dict.fromkeys(max(k + 2, round(2 * 1.3**k)) for k in range(20)))  # integers from 2 to about 300
+_MOST_ORDER = 3_000
 _AROUND = tuple(Fraction(k, 100) for k in range(88, 113, 4))  # of α − 1, about the best
 _BACK = tuple(1 - Fraction(4**k, 10_000) for k in range(7))
 
@@ -263,13 +264,22 @@ def _sampled(
 
 
 def _renyi(releases: tuple[Release, ...], neighbours: str, delta: Fraction) -> Derivation:
-    """T12 at the best of some orders, then of those about it."""
+    """T12 at the best order: among a few, then among those about it."""
     if any(0 < release.sample_rate < 1 for release in releases):
+        orders = list(_ORDERS)
         coarse = _converted(_sampled_curve(releases, neighbours, _ORDERS), delta)
+        while orders[-1] < _MOST_ORDER and enclose(coarse[-1]).upper <= enclose(coarse[-2]).upper:  # falling still
+            orders.append(orders[-1] * 4 // 3)
+            coarse += _converted(_sampled_curve(releases, neighbours, (orders[-1],)), delta)
         best = min(range(len(coarse)), key=lambda i: enclose(coarse[i]).upper)
-        low, high = _ORDERS[max(0, best - 1)], _ORDERS[min(best + 1, len(_ORDERS) - 1)]
-        near = tuple(range(low, high + 1, max(1, (high - low) // 12)))
-        found = [*coarse, *_converted(_sampled_curve(releases, neighbours, near), delta)]
+        low, high = orders[max(0, best - 1)], orders[min(best + 1, len(orders) - 1)]
+        found = coarse
+        while high - low > 1:  # it falls, then rises
+            step = max(1, (high - low) // 6)
+            near = tuple(range(low, high + 1, step))
+            found = _converted(_sampled_curve(releases, neighbours, near), delta)
+            at = near[min(range(len(near)), key=lambda i: enclose(found[i]).upper)]
+            low, high = (max(2, at - step), at + step) if step > 1 else (at, at)
     else:
         full = tuple(release for release in releases if release.sample_rate)
         mu = apply(theorems.full_batches, releases=full, neighbours=neighbours)

@@ -1,4 +1,4 @@
-"""Write the pages that are drawn from the code: THEOREMS.md and docs/run-file.md.
+"""Write the pages that are drawn from the code: THEOREMS.md, docs/run-file.md and docs/policy.md.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1 if one of them is stale
@@ -30,6 +30,7 @@ from accountant.losses import SCALED_MODELS  # noqa: E402
 from certify.questions import ATTESTABLE, PARTS, WHEN  # noqa: E402
 from certify.tables import TABLES, AnswerTable, RunTable  # noqa: E402
 from certify.training_tables import KINDS, TRAINING_TABLES, TrainingTable  # noqa: E402
+from docs.policy_page import policy_page  # noqa: E402
 
 NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code, then run `python docs/generate.py`. -->"
 VECTORS = Path("tests/vectors/reject/theorems")
@@ -285,7 +286,11 @@ def answers(level: str) -> list[str]:
 
 # --- writing ----------------------------------------------------------------------------------------------------------
 
-PAGES = {"THEOREMS.md": theorems_page, "docs/run-file.md": run_file_page}
+PAGES = {
+    "THEOREMS.md": theorems_page,
+    "docs/run-file.md": run_file_page,
+    "docs/policy.md": lambda: policy_page(keys, NOTICE),
+}
 
 
 def main(arguments: list[str]) -> int:

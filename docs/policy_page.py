@@ -9,30 +9,33 @@ from pydantic import BaseModel
 from certify.policy import TABLES
 
 INTRODUCTION = """
-`plumbline gate POLICY.toml CERT…` verifies each certificate, as `plumbline verify` does, and then holds it to a policy. Every rule
-that is violated is a line of its own: the file, the rule, what the certificate has, and the limit. `--format junit` gives one test
-suite for each certificate and one test case for each rule, `--format json` the same as one object; `--date` judges expiry and age by
-another day than today.
+`plumbline gate POLICY.toml CERT…` verifies each certificate, as `plumbline verify` does, and then holds it to a
+policy. Every rule that is violated is a line of its own: the file, the rule, what the certificate has, and the limit.
+`--format junit` gives one test suite for each certificate and one test case for each rule, `--format json` the same
+as one object; `--date` judges expiry and age by another day than today.
 
-Exit codes: **0** all pass · **4** some digest or signature does not match · else **2** some certificate, or the policy, is malformed · else **1** some
-rule is violated, some claim does not follow, or some certificate has expired. An erasure record is no certificate, and malformed here.
+Exit codes: **0** all pass · **4** some digest or signature does not match · else **2** some certificate, or the
+policy, is malformed · else **1** some rule is violated, some claim does not follow, or some certificate has expired.
+An erasure record is no certificate, and malformed here.
 
-A policy is TOML, read as strictly as a run file: numbers are exact, and an unknown key, an unknown assumption or a value out of range is
-refused in one line that names the key, the value and the fix (exit 2). Every table and every key is optional, except `keys` in
-`[signatures]`; a key with several values takes one value too. `examples/policy.toml` is one to start from.
+A policy is TOML, read as strictly as a run file: numbers are exact, and an unknown key, an unknown assumption or a
+value out of range is refused in one line that names the key, the value and the fix (exit 2). Every table and every
+key is optional, except `keys` in `[signatures]`; a key with several values takes one value too.
+`examples/policy.toml` is one to start from.
 """
 
 BY_ID = """
-Further keys of this table are ids of assumptions, those of [the certificate](certificate.md), each with the statuses that this
-assumption may have instead of `allowed`: `convexity = ["proved"]`, or `"release:final" = ["attested"]`. Only there may `"violated"` stand:
-the run does not have this, and no step of the proof rests on it. A certificate need not make an assumption that is named.
+Further keys of this table are ids of assumptions, those of [the certificate](certificate.md), each with the statuses
+that this assumption may have instead of `allowed`: `convexity = ["proved"]`, or `"release:final" = ["attested"]`.
+Only there may `"violated"` stand: the run does not have this, and no step of the proof rests on it. A certificate
+need not make an assumption that is named.
 """
 
 IN_CI = """
 ## In continuous integration
 
-`action.yml` in the repository's root is a composite GitHub Action; `.pre-commit-hooks.yaml` has a hook for [pre-commit](https://pre-commit.com) that
-looks at every `certificate.json` that is committed. Both need Python 3.11 or later.
+`action.yml` in the repository's root is a composite GitHub Action; `.pre-commit-hooks.yaml` has a hook for pre-commit
+that looks at every `certificate.json` that is committed. Both need Python 3.11 or later.
 
 ```yaml
 - uses: OWNER/REPOSITORY@COMMIT
@@ -53,8 +56,9 @@ repos:
         args: [policy.toml]
 ```
 
-A pattern that matches no file is a failure (exit 2): nothing passes because it was not found. A pattern does not look into folders
-whose names begin with a dot. A change of the policy alone does not wake the hook; `pre-commit run --all-files` looks at all certificates.
+A pattern that matches no file is a failure (exit 2): nothing passes because it was not found. A pattern does not look
+into folders whose names begin with a dot. A change of the policy alone does not wake the hook;
+`pre-commit run --all-files` looks at all certificates.
 """
 
 

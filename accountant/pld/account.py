@@ -41,7 +41,10 @@ class Bracket:
     reversed ones; 0 where there was nothing to compute (T11, or nothing sampled). lower_points: that of the lower
     bound. sharp: as wide as was asked.
     pair_lower: a lower bound on the upper bound's limit for ever finer grids; it differs from `lower` for sampling
-    without replacement alone, whose dominating pair no mechanism attains.
+    without replacement alone, whose dominating pair no mechanism attains. An adversary who sees the loss so far and
+    swaps the two records' roles, or gives all others another gradient, gains little there (in doubles, by dynamic
+    programming: at z = 1, q = 0.01, T = 1000, δ = 1e-5 ε = 13.44, where `lower` is 13.36 and the pair has 14.82): what
+    is loose is the upper end.
     """
 
     lower: Fraction
@@ -87,7 +90,8 @@ def bracket(
     The first grid is the one that an estimate asks for.
 
     extra: an upper bound on μ² of further Gaussian-DP releases; they count from above alone. most_points: the memory
-    cap, about 500 bytes a point (some 130 MB unless changed). progress: called with a line before each computation.
+    cap, about 350 bytes a point beside the libraries (some 90 MB unless changed). progress: called with a line before
+    each computation.
 
     Raises:
         TypeError: a float.

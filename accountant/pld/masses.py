@@ -14,9 +14,10 @@ Nothing else is done here. Masses are integers at scale 2^bits: rounding up adds
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import lru_cache
+from itertools import islice
 
 from flint import arb, fmpz
 
@@ -29,6 +30,7 @@ LEVELS = 4
 # spacings that the bulk must have: for upper bounds, and for lower ones, which lose mean where few points hold the mass
 WIDE = {True: 4, False: 16}
 FEW = 64  # masses that are never worth coarsening
+_RUN = 4096
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,17 @@ def _values(packed: int, count: int, bits: int) -> list[int]:
 
 def pack(values: list[int], bits: int) -> int:
     size = width(bits) // 8
-    return int.from_bytes(b"".join(v.to_bytes(size, "little") for v in values), "little")
+    return int.from_bytes(_joined(v.to_bytes(size, "little") for v in values), "little")
 
 
-@lru_cache(maxsize=8)
+def _joined(pieces: Iterator[bytes]) -> bytearray:
+    """Pieces that are not empty, joined in runs: all of them at once would take three times the memory."""
+    joined = bytearray()
+    while run := b"".join(islice(pieces, _RUN)):
+        joined += run
+    return joined
+
+
 def _repeated(value: int, count: int, bits: int) -> int:
     """The same value in every slot."""
     return int.from_bytes(value.to_bytes(width(bits) // 8, "little") * count, "little")
@@ -87,10 +96,34 @@ def from_values(
     upper: bool,
     unit: Fraction = Fraction(1),
 ) -> Masses:
-    total = sum(values)
+    return from_sparse(offset, fineness, dict(enumerate(values)), infinite, bits, upper, unit)
+
+
+def from_sparse(
+    offset: Fraction,
+    fineness: int,
+    values: dict[int, int],
+    infinite: int,
+    bits: int,
+    upper: bool,
+    unit: Fraction = Fraction(1),
+) -> Masses:
+    """The grid from the least of these indices to the largest; index 0 is at the offset."""
+    total = sum(values.values())
     if total + infinite >= 2 << bits or (total > 1 << bits and not upper):
         raise ArithmeticError("more mass than a distribution has")
-    return Masses(offset, fineness, len(values), pack(values, bits), infinite, total, bits, upper, unit)
+    low, size = min(values), width(bits) // 8
+    count = max(values) - low + 1
+    raw = bytearray(count * size)
+    for index, value in values.items():
+        raw[(index - low) * size : (index - low + 1) * size] = value.to_bytes(size, "little")
+    offset += low * unit * Fraction(2) ** -fineness
+    return Masses(offset, fineness, count, int.from_bytes(raw, "little"), infinite, total, bits, upper, unit)
+
+
+def _product(one: int, other: int) -> int:
+    left = fmpz(one)
+    return int(left * left if one is other else left * fmpz(other))
 
 
 def convolve(one: Masses, other: Masses) -> Masses:
@@ -98,12 +131,12 @@ def convolve(one: Masses, other: Masses) -> Masses:
     if (one.spacing, one.bits, one.upper) != (other.spacing, other.bits, other.upper):
         raise ValueError("grids, scales and directions must agree")
     bits, count = one.bits, one.count + other.count - 1
-    left = fmpz(one.packed)
-    product = int(left * left if one is other else left * fmpz(other.packed))
     unit = (1 << bits) - 1
+    product = _product(one.packed, other.packed)  # one long number after the other: memory
     if one.upper:
         product += _repeated(unit, count, bits)
-    product = (product >> bits) & _repeated((1 << (width(bits) - bits)) - 1, count, bits)
+    product >>= bits
+    product &= _repeated((1 << (width(bits) - bits)) - 1, count, bits)
     infinite = one.infinite * (other.total + other.infinite) + other.infinite * one.total
     infinite = (infinite + unit) >> bits
     total = ((one.total * other.total + unit) >> bits) + count
@@ -159,11 +192,11 @@ def coarsen(m: Masses) -> Masses:
     return (_spread_odd if m.upper else _merge_odd)(m, even, odd)
 
 
-def _halves(m: Masses) -> tuple[bytes, bytes]:
+def _halves(m: Masses) -> tuple[bytearray, bytearray]:
     """The slots of the even points, and those of the odd ones."""
     size = width(m.bits) // 8
     raw = m.packed.to_bytes(m.count * size, "little")
-    return tuple(b"".join(raw[i : i + size] for i in range(first, len(raw), 2 * size)) for first in (0, size))
+    return tuple(_joined(raw[i : i + size] for i in range(first, len(raw), 2 * size)) for first in (0, size))
 
 
 def _spread_odd(m: Masses, made: int, odd: int) -> Masses:

@@ -1,32 +1,24 @@
 """Lower bounds: the mass of each cell is merged at the mean of e^{−x}, the cells being such that this is a grid point.
 
-Any cells give a valid bound, since the test p ≥ p'e^x, made in balls, says where a cell's mass may go; so where they
-end is decided in doubles. With the grid point in the middle of the cell's masses the bias is O(T h²), as above.
+Any cells give a valid bound, since the test p ≥ p'e^x, made in balls, says where a cell's mass may go; so `ends`
+decides in doubles where they end. With the grid point in the middle of the cell's masses the bias is O(T h²), as above.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from flint import arb
 
 from accountant.enclose import precision
-from accountant.pld.masses import Masses, from_values
-from accountant.pld.pair import Pair, Point, ball, integer, rounded
+from accountant.pld.ends import FARTHEST, Ends, choose_start
+from accountant.pld.masses import Masses, from_sparse
+from accountant.pld.pair import Pair, Point, ball, integer
 from accountant.pld.release import Part
-from accountant.pld.spread import SLACK, guard
+from accountant.pld.spread import guard
 from accountant.pld.tilt import FLAT, Tilt
 
-_FARTHEST = 1 << 10  # points without a cell after which the search ends
-_FILL = 4  # times the central two standard deviations
-_NARROW = 0.25  # cells for which the series below is good to 1e-10
 ROUGH = 40  # bits of the masses where cells are chosen
-_LOOK = 40  # cells after which a start is judged
-_TRIES, _CALM = 12, 2.0**-7
-_AIM = 2.0**-25  # how far beyond the grid point a cell's mean is aimed, in cells
-_SETTLED, _ITERATIONS = 2.0**-28, 12  # of a cell, when its end is found
 
 
 def merge(
@@ -39,11 +31,11 @@ def merge(
     """
     h, signs = unit * Fraction(2) ** -fineness, (1, -1) if part.symmetric else (sign,)
     with precision(guard(part, fineness, ROUGH)):
-        search = _Ends(Pair(part.square, part.rate), fineness, lean, h)
+        search = Ends(Pair(part.square, part.rate), fineness, lean, h)
         pair, tail = search.pair, ball(tail)
         lasts = [float(pair.quantile(tail, mixed=way > 0, above=True).mid()) for way in signs]
         least = pair.quantile(tail, mixed=sign > 0, above=False)
-        start, first = _choose_start(search, part.symmetric, sign, least)
+        start, first = choose_start(search, part.symmetric, sign, least)
         loss = first(start)
         ends = [search.until(way, start, loss, last) for way, last in zip(signs, lasts, strict=True)]
     with precision(guard(part, fineness, bits)):
@@ -56,202 +48,8 @@ def merge(
                 raise ArithmeticError("the cell in the middle does not hold the loss 0")
             cells.add(0, 1 - sum(cells.pair.masses(begin, cells.pair.top)))
             return cells.collect(Fraction(0))
-        cells.place(sign, cells.pair.bottom, begin, loss - h, 0)
+        cells.place(sign, cells.pair.bottom, begin, ball(loss - h), 0)
         return cells.collect(sign * (loss - h))
-
-
-def _choose_start(search: _Ends, symmetric: bool, sign: int, least: arb) -> tuple[float, Callable[[float], Fraction]]:
-    """Where the bottom cell ends, in u, and the loss of the cell after it as a function of that."""
-    pair, h, fineness = search.pair, search.h, search.fineness
-
-    def half_a_step(u: float) -> Fraction:
-        return rounded(pair.ratio(arb(u)).log() + ball(h / 2), fineness + SLACK, up=True)
-
-    def above_the_mean(u: float) -> Fraction:
-        mixed, base = pair.masses(pair.bottom, pair.at(arb(u)))
-        slack = h * sign / 2**SLACK
-        return rounded((mixed / base).log(), fineness + SLACK, up=sign < 0) - slack + h
-
-    if symmetric:
-        return search.calm(1, pair.inverse(ball(h / 2).exp()), lambda u: h, reach=3 * h / 8), lambda u: h
-    guess = _start(pair, h, least)
-    first = half_a_step if guess is None else above_the_mean
-    return search.calm(sign, least if guess is None else guess, first), first
-
-
-def _float(ratio: arb, pair: Pair) -> float:
-    return float(pair.inverse(ratio).mid())
-
-
-def _start(pair: Pair, h: Fraction, least: arb) -> arb | None:
-    """Where the bottom cell may end: the loss there is about h/2 above the cell's mean; None where the mass below
-    `least` is negligible and the mean further away."""
-
-    def far(u: arb) -> bool:
-        mixed, base = pair.masses(pair.bottom, pair.at(u))
-        return bool(pair.ratio(u) * base > mixed * half)
-
-    half = ball(h / 2).exp()
-    if far(least):
-        return None
-    low, high = least, least + 1
-    while not far(high):
-        high += 1
-    for _ in range(20):
-        middle = (low + high) / 2
-        low, high = (low, middle) if far(middle) else (middle, high)
-    return arb(high.mid())
-
-
-class _Ends:
-    """Where the cells end, in doubles: any choice is valid, a good one puts each cell's mean on its grid point."""
-
-    def __init__(self, pair: Pair, fineness: int, lean: Tilt, h: Fraction):
-        self.pair, self.fineness, self.lean, self.h = pair, fineness, lean, h
-        self.mu = float(pair.mu.mid())
-
-    def until(self, sign: int, start: float, loss: Fraction, last: float) -> list[tuple[int, float]]:
-        """(index, end) of the cells from u = start to `last`, for some of the points loss, loss + h …, index 1, 2 …"""
-        found = []
-        for index, high in self._ends(sign, start, loss, longest=self._filled()):
-            if high >= last:
-                break
-            found.append((index, high))
-        return found
-
-    def calm(self, sign: int, guess: arb, first: Callable[[float], Fraction], reach: Fraction | None = None) -> float:
-        """A start near the guess (within `reach`, in loss) from which wide and narrow cells do not alternate: by false
-        position."""
-        level = self.pair.ratio(guess)
-        tried: list[tuple[float, float]] = []  # (|alternation|, start)
-        known: dict[bool, tuple[Fraction, float]] = {}  # alternation > 0 -> (offset in loss, alternation)
-        offset = Fraction(0)
-        for _ in range(_TRIES):
-            u = self.pair.inverse(level * ball(offset).exp())
-            if u is None:
-                break
-            start = float(u.mid())
-            alternation = self._alternation(sign, start, first(start))
-            tried.append((abs(alternation), start))
-            if abs(alternation) < _CALM:
-                break
-            known[alternation > 0] = offset, alternation
-            if len(known) == 2:
-                (x0, y0), (x1, y1) = known[False], known[True]
-                offset = x0 + Fraction(round(y0 / (y0 - y1) * 2**20), 2**20) * (x1 - x0)
-            else:
-                offset -= self.h * Fraction(round(alternation * 2**20), 2**20)
-            if reach is not None:
-                offset = max(-reach, min(reach, offset))
-        return min(tried)[1]
-
-    def _alternation(self, sign: int, start: float, loss: Fraction) -> float:
-        """By how much of h grid points miss the middles of cells some way from the start, of odd ones below and of even
-        ones above, less what they all miss it by; ±1/2 where cells are left out."""
-        low, before, missed = start, 0, []
-        for index, high in self._ends(sign, start, loss):
-            if index != before + 1:
-                return -0.5 if before % 2 else 0.5
-            if index >= _LOOK:
-                x = (ball(loss + (index - 1) * self.h) - self.pair.ratio(arb(low)).log()) / ball(self.h)
-                missed.append(float(x.mid()) - 0.5)
-                if len(missed) == 2:
-                    return (missed[0] - missed[1]) / 2 if index % 2 else (missed[1] - missed[0]) / 2
-            low, before = high, index
-        return 1.0
-
-    def _ends(self, sign: int, low: float, loss: Fraction, longest: int = 1) -> Iterator[tuple[int, float]]:
-        """(index, upper end in u) of the cells, until one takes all of the rest.
-
-        Where little mass is, cells are 3, 9, … units long, and their points as far apart as their middles.
-        """
-        index, length, following = 0, 1, 1  # of the cell before, its length, and the next one's
-        yielded = 0
-        while True:
-            while True:
-                at = index + (length + following) // 2
-                ratio = ball(loss + (at - 1) * self.h).exp()
-                target = _float(ratio, self.pair)
-                allowed = min(longest, self._longest(sign, low, target, following, loss + (at - 1) * self.h))
-                if following <= allowed or following == 1:
-                    break
-                following //= 3
-            if at - yielded > _FARTHEST:  # the doubles do not tell the points apart
-                return
-            if target > low:
-                high = self._end(sign, low, target, ratio)
-                if high is None or not high > low:
-                    return
-                yield at, high
-                low, yielded = high, at
-            index, length = at, following
-            following = 3 * length if 3 * length <= allowed else min(length, allowed)
-
-    def _filled(self) -> int:
-        """So long may cells be that the bulk of a few steps' loss fills the gaps between their points, without which a
-        coarsening would take every second point's mass down."""
-        room, length = _FILL * self.pair.bulk() / float(self.h), 1
-        while 3 * length <= room:
-            length *= 3
-        return length
-
-    def _longest(self, sign: int, low: float, target: float, length: int, loss: Fraction) -> int:
-        """How many units a cell around `target` may have: the logarithm of the density is no more than a square."""
-        wide = 2 * max(target - low, 2.0**-60)
-        x = float(loss)
-        log_density = (x if sign > 0 else 0.0) - target * target / 2
-        log2_mass = math.frexp(wide / length)[1] + log_density * 1.4427
-        return self.lean.longest(log2_mass, sign * x)
-
-    def _end(self, sign: int, low: float, target: float, ratio: arb) -> float | None:
-        """The b for which [low, b] has mean ratio r(target) under N(0,1), in doubles; None where there is none.
-
-        With c, w the cell's middle and width, V uniform on ±w/2: E e^{gV − V²/2} = Σ He_{2k}(g)(w/2)^{2k}/(2k+1)!, and
-        c + log(E(g + μ)/E(g))/μ = target, g = −c. Sums and products alone: the same on every machine.
-        """
-        high = 2 * target - low
-        aim = target + sign * (high - low) * _AIM
-        for _ in range(_ITERATIONS):
-            width, middle = high - low, (high + low) / 2
-            if width <= 0 or width * (abs(middle) + self.mu + 1) > _NARROW:
-                return self._end_in_balls(sign, low, target, ratio)
-            up, down = _tilted(self.mu - middle, width), _tilted(-middle, width)
-            s = (up - down) / (up + down)
-            before, high = high, 2 * (aim - 2 * s * (1 + s * s / 3 + s * s * s * s / 5) / self.mu) - low
-            if abs(high - before) <= _SETTLED * width:
-                break
-        return high
-
-    def _end_in_balls(self, sign: int, low: float, target: float, ratio: arb) -> float | None:
-        """The same for wide cells: the false position, with Illinois' halving."""
-        pair, start, scale = self.pair, self.pair.at(arb(low)), 1 / ball(self.h)
-
-        def excess(point: Point) -> float:
-            """The mean's distance from where it is aimed, in h."""
-            mixed, base = pair.masses(start, point)
-            return float(((mixed / (base * ratio)).log() * scale).mid()) - sign * _AIM
-
-        if not excess(pair.top) > 0:
-            return None
-        a, b = target, 2 * target - low
-        fa, fb = excess(pair.at(arb(a))), excess(pair.at(arb(b)))
-        while fb < 0:
-            a, fa, b = b, fb, 2 * b - low
-            fb = excess(pair.at(arb(b)))
-        for _ in range(40):
-            if fb - fa <= 0:
-                break
-            c = b - fb * (b - a) / (fb - fa)
-            if not a < c < b:
-                c = (a + b) / 2
-            fc = excess(pair.at(arb(c)))
-            if abs(fc) < _AIM / 2:
-                return c
-            if fc > 0:
-                b, fb, fa = c, fc, fa / 2
-            else:
-                a, fa, fb = c, fc, fb / 2
-        return b if sign > 0 else a
 
 
 class _Cells:
@@ -261,7 +59,8 @@ class _Cells:
         self.pair, self.fineness, self.bits, self.unit = pair, fineness, bits, unit
         self.h = unit * Fraction(2) ** -fineness
         self.scale = arb(2) ** bits
-        self.shrink = ball(-self.h).exp()
+        self.step = ball(self.h)
+        self.shrink = (-self.step).exp()
         self.masses: dict[int, int] = {}
 
     def add(self, index: int, mass: arb) -> None:
@@ -269,40 +68,29 @@ class _Cells:
 
     def fill(self, sign: int, start: float, loss: Fraction, ends: list[tuple[int, float]]) -> None:
         """Cells from u = start to +∞, at the points loss, loss + h …, index 1, 2 …, of sign +1; mirrored for −1."""
-        before, index = self.pair.at(arb(start)), 0
+        before, index, base = self.pair.at(arb(start)), 0, ball(loss)
         for index, high in ends:
             point = self.pair.at(arb(high))
-            self.place(sign, before, point, loss + (index - 1) * self.h, index)
+            self.place(sign, before, point, base + (index - 1) * self.step, index)
             before = point
-        self.place(sign, before, self.pair.top, loss + index * self.h, index + 1)
+        self.place(sign, before, self.pair.top, base + index * self.step, index + 1)
 
-    def place(self, sign: int, low: Point, high: Point, loss: Fraction, index: int) -> None:
+    def place(self, sign: int, low: Point, high: Point, loss: arb, index: int) -> None:
         """Put a cell's mass at `loss`, the grid's `index` (both for sign +1; −loss, −index for −1), or as many points
         further down as it takes."""
         mixed, base = self.pair.masses(low, high)
         p, q = (mixed, base) if sign > 0 else (base, mixed)
-        ratio = ball(sign * loss).exp()
+        ratio = (sign * loss).exp()
         for down in range(3):
             if p >= q * ratio:
                 self.add(sign * index - down, p)
                 return
             ratio *= self.shrink
         if p > 0 and q > 0:
-            steps = ((p / q).log() - ball(sign * loss)) / ball(self.h)
+            steps = ((p / q).log() - sign * loss) / self.step
             down = integer(steps, up=False)
-            if -down < _FARTHEST + 4 * abs(index):  # or else it is dropped: the grid would become too long
+            if -down < FARTHEST + 4 * abs(index):  # or else it is dropped: the grid would become too long
                 self.add(sign * index + down, p)
 
     def collect(self, offset: Fraction) -> Masses:
-        low, high = min(self.masses), max(self.masses)
-        values = [self.masses.get(i, 0) for i in range(low, high + 1)]
-        return from_values(offset + low * self.h, self.fineness, values, 0, self.bits, False, self.unit)
-
-
-def _tilted(g: float, width: float) -> float:
-    """Σ_{k≤4} He_{2k}(g) (w/2)^{2k}/(2k+1)!."""
-    g2, v = g * g, width * width / 4
-    he4 = (g2 - 6) * g2 + 3
-    he6 = ((g2 - 15) * g2 + 45) * g2 - 15
-    he8 = (((g2 - 28) * g2 + 210) * g2 - 420) * g2 + 105
-    return 1 + v * ((g2 - 1) / 6 + v * (he4 / 120 + v * (he6 / 5040 + v * he8 / 362880)))
+        return from_sparse(offset, self.fineness, self.masses, 0, self.bits, False, self.unit)

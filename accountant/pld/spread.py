@@ -7,7 +7,7 @@ from fractions import Fraction
 from flint import arb
 
 from accountant.enclose import precision
-from accountant.pld.masses import Masses, from_values
+from accountant.pld.masses import Masses, from_sparse
 from accountant.pld.pair import Pair, Point, ball, integer, rounded
 from accountant.pld.release import Part
 from accountant.pld.tilt import FLAT, Tilt
@@ -112,11 +112,12 @@ class _Spread:
         A cell may be 3, 9, … units long where that matters little.
         """
         masses, i, length = self.masses, low, 1
-        ratio, before = self._boundary(sign, anchor + low * self.h)
+        base, step = ball(anchor), ball(self.h)
+        ratio, before = self._boundary(sign, base + low * step)
         first = before
         while i < high:
             length = min(length, high - i)
-            following, point = self._boundary(sign, anchor + (i + length) * self.h)
+            following, point = self._boundary(sign, base + (i + length) * step)
             p, q = self.pair.masses(before, point) if sign > 0 else self.pair.masses(point, before)[::-1]
             whole = self.units(p)
             longest = self._longest(anchor, i, length, whole)
@@ -131,8 +132,8 @@ class _Spread:
             length = min(longest, 3 * length)
         self.ends = (first, before)
 
-    def _boundary(self, sign: int, loss: Fraction) -> tuple[arb, Point]:
-        ratio = ball(loss).exp()
+    def _boundary(self, sign: int, loss: arb) -> tuple[arb, Point]:
+        ratio = loss.exp()
         return ratio, self.pair.point(ratio if sign > 0 else 1 / ratio)
 
     def _longest(self, anchor: Fraction, index: int, length: int, whole: int) -> int:
@@ -146,6 +147,4 @@ class _Spread:
         return self.widen[length]
 
     def collect(self, anchor: Fraction, infinite: int) -> Masses:
-        low, high = min(self.masses), max(self.masses)
-        values = [self.masses.get(i, 0) for i in range(low, high + 1)]
-        return from_values(anchor + low * self.h, self.fineness, values, infinite, self.bits, True, self.unit)
+        return from_sparse(anchor, self.fineness, self.masses, infinite, self.bits, True, self.unit)

@@ -115,6 +115,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
     from certify.explanation import analyse
     from certify.result import certify
     from certify.scaling_section import ScalingSection, draw, scaling_of
+    from certify.training_explanation import analyse_training
 
     output = output_directory(arguments.output)
     with progress_bar("explain") as progress:
@@ -132,7 +133,9 @@ def run_explain(arguments: argparse.Namespace) -> int:
     in_full = not (arguments.brief or arguments.lower)
     if in_full and (scaling := scaling_of(result.run.mechanism)):
         parts.append(ScalingSection(scaling))
-    if in_full and isinstance(result.run.mechanism, NoisySGD):
+    if in_full and not isinstance(result.run.mechanism, NoisySGD):
+        parts.append(analyse_training(result.run))
+    elif in_full:
         request = result.claims.index(claim)
         parts.append(analyse(result.run.mechanism, result.run.target_delta, request, claim.upper, claim.bound))
     if arguments.format == "json":

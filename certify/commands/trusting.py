@@ -61,6 +61,8 @@ def run_sign(arguments: argparse.Namespace) -> int:
         signed = sign(arguments.file, key=key, expires=arguments.expires, output=arguments.output)
     print(signed.keyid)
     tell(f"wrote {signed.path} ({signed.signatures} signature{'s' if signed.signatures > 1 else ''})")
+    for record in signed.records:
+        tell(f"wrote {record} (UNSIGNED), which names the certificate as it is now")
     return Exit.OK
 
 

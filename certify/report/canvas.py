@@ -73,7 +73,11 @@ class Chart:
         if path:
             self._parts.append(element("path", d=path, fill="none", stroke_linejoin="round", **LINES[kind]))
         self._lines += _along([None if p is None else (self.x(p[0]), self.y(p[1])) for p in points])
-        colour = LINES[kind]["stroke"]
+        colour, alone = LINES[kind]["stroke"], (None, *points, None)
+        for i, point in enumerate(points):  # a point between gaps is no line: a short dash
+            if point is not None and not alone[i] and not alone[i + 2] and self.y.holds(point[1]):
+                dash = f"M{self.x(point[0]) - 10:.2f} {self.y(point[1]):.2f}h20"
+                self._parts.append(element("path", d=dash, stroke=colour, stroke_width="2"))
         for point in points if dots else ():
             if point is None or not (self.x.holds(point[0]) and self.y.holds(point[1])):
                 continue

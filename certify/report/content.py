@@ -11,7 +11,6 @@ from certify.report.sections.guarantee import guarantee
 from certify.report.sections.parameters import data, native, parameters, pictures
 from certify.report.sections.practice import erasures, execution, hazards, verification
 from certify.report.sections.proof import assumptions, proof
-from certify.report.sections.words import visible
 
 TITLE = "Privacy certificate report"
 
@@ -48,5 +47,4 @@ def subtitle(reading: Reading) -> str:
     mechanism = reading.run["mechanism"]
     what = "training" if reading.training else ("unlearning" if reading.unlearns else "learning")
     samples = f", {mechanism['samples']} records" if mechanism["samples"] else ""
-    dataset = f", {visible(reading.execution['dataset'])}" if reading.execution else ""
-    return f"{what} by {mechanism['kind']}{samples}{dataset}"
+    return f"{what} by {mechanism['kind']}{samples}"

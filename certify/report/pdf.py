@@ -40,6 +40,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 STANDARDS = ("a-3a", "ua-1")
 
 _ISOLATE, _END = "\u2068", "\u2069"  # so that a name in Hebrew cannot turn round the number after it
+_TURNED = re.compile(f"([{(letters := ''.join(RIGHT_TO_LEFT))}]+(?: +[{letters}]+)*)")
 
 LONGEST_WORD = {"plain": 24, "strong": 24, "number": 24, "code": 16}  # characters; longer ones may break across lines
 _RUNNING_TITLE = 60
@@ -79,9 +80,11 @@ def _typst():
 def as_data(document: Document) -> dict:
     """What the template reads."""
     writer = _Writer(frozenset(_ids(document)))
-    title = running = shown(document.title.strip() or _UNTITLED)
+    title = document.title.strip() or _UNTITLED
+    running = shown(title)
     return {
-        "title": title,
+        "name": running,
+        "title": writer.text(Text(title)),
         "running": running if len(running) <= _RUNNING_TITLE else f"{running[: _RUNNING_TITLE - 1].rstrip()}…",
         "subtitle": writer.text(Text(document.subtitle)),
         "date": document.date,
@@ -173,9 +176,12 @@ class _Writer:
         """Runs: a list of pieces that a line may break between, or the number of a character that has no glyph."""
         found: list[list[str] | str] = []
         for run, drawn in runs(text.text):
-            cut = pieces(run, LONGEST_WORD[text.style])
-            turned = not RIGHT_TO_LEFT.isdisjoint(run)
-            found.append(run if not drawn else [_ISOLATE, *cut, _END] if turned else cut)
+            if not drawn:
+                found.append(run)
+                continue
+            for part in filter(None, _TURNED.split(run)):
+                cut = pieces(part, LONGEST_WORD[text.style])
+                found.append([_ISOLATE, *cut, _END] if part[0] in RIGHT_TO_LEFT else cut)
         return {"kind": "text", "style": text.style, "runs": found}
 
     def _target(self, target: str) -> dict:

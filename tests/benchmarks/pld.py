@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -59,6 +61,26 @@ def sampled(quick: bool = False) -> Iterator[Sampled]:
         peers = () if quick else tuple(_peers(float(z), float(q), steps, float(delta)))
         name = f"z = {z}, q = {q}, T = {steps}, δ = {delta}"
         yield Sampled(name, took, found.lower, found.upper, found.points, peers)
+
+
+_ALONE = """
+import resource, sys
+from fractions import Fraction
+from accountant.pld import Release, bracket
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before, (z, q, steps, delta, width) = peak(), sys.argv[1:]
+release = Release("poisson", z, q, int(steps))
+found = bracket((release,), "add-or-remove-one", delta, width=Fraction(width))
+print(before, peak(), found.points)
+"""
+
+
+def memory(row: dict[str, Any], width: str) -> tuple[float, float, int]:
+    """(MB after the imports, MB at the peak, points) of a bracket in a process of its own, no peer in it."""
+    setting = [str(row[key]) for key in ("noise_multiplier", "sample_rate", "steps", "delta")]
+    run = subprocess.run([sys.executable, "-c", _ALONE, *setting, width], capture_output=True, check=True, text=True)
+    before, peak, points = run.stdout.split()
+    return float(before), float(peak), int(points)
 
 
 def _peers(z: float, q: float, steps: int, delta: float) -> Iterator[tuple[str, float, float]]:

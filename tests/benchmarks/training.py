@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from importlib.util import find_spec
 
 from accountant.pld.compose import composed, epsilon_at
 from certify import calibrate
-from tests.benchmarks.pld import SETTINGS, sampled
+from tests.benchmarks.pld import SETTINGS, memory, sampled
 from tests.benchmarks.rows import Row, shown
 
 NONE = "no peer installed (pip install 'plumbline-dp[peers]')"
@@ -31,10 +30,19 @@ def brackets(quick: bool) -> Iterator[Row]:
                 f"bracket, {found.name}; {name}", ours, f"{epsilon:.6g} in {shown(took)}", faster, f"{aim}, {slow}",
                 met and (slow == "–" or took >= found.seconds),
             )  # fmt: skip
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    yield Row("largest memory of the whole process so far", f"{peak:.0f} MB", "–", "–", "–", None)
     if not quick:
         yield from _narrow()
+        yield from _memory()
+
+
+def _memory() -> Iterator[Row]:
+    """Of our process alone, without a peer in it."""
+    for row in (SETTINGS[1], SETTINGS[4]):
+        for width in ("0.001", "0.0001"):
+            before, peak, points = memory(row, width)
+            name = f"memory of a bracket, width {width}, z = {row['noise_multiplier']}, T = {row['steps']}"
+            ours = f"{peak:.0f} MB at the peak, {before:.0f} MB of them after the imports; {points} points"
+            yield Row(name, ours, "–", "–", "–", None)
 
 
 def _narrow() -> Iterator[Row]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import subprocess
 import sys
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -18,11 +20,12 @@ from hypothesis import given, settings
 
 import certify as package
 from accountant import Indeterminate
-from certify import certify, cli, result
+from certify import certify, cli, keygen, report, result, sign
 from certify.junit import junit
 from tests.certify.runs import EXAMPLES, ROOT, plumbline, refused, tables, to_toml, valid_runs
 
-COMMANDS = ("certify", "calibrate", "compare", "explain", "verify")
+COMMANDS = ("certify", "calibrate", "compare", "plan", "explain", "verify", "keygen", "sign", "report", "gate")
+ACCEPTED, REJECTED = EXAMPLES.parent / "tests/vectors/accept", EXAMPLES.parent / "tests/vectors/reject/certificates"
 ORDERS = ["1.5", "2", "3", "4", "8", "16", "32", "64", "128", "256"]
 PLAIN = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?(e-?[1-9][0-9]*)?")
 
@@ -79,6 +82,12 @@ def test_version() -> None:
         ["certify", "--frobnicate"],
         ["verify"],
         ["explain", "a.toml", "--request", "first"],
+        ["verify", "a.json", "--threshold", "two"],
+        ["verify", "a.json", "--date", "2027-02-30"],
+        ["keygen"],
+        ["sign", "a.json"],
+        ["report", "a.json"],
+        ["gate", "policy.toml"],
         ["calibrate", "a.toml", "--tune"],
         ["certify", "a.toml", "-o"],
         ["line\nbreak"],
@@ -272,6 +281,10 @@ def test_stdout_is_data_alone(run_file: Path, tmp_path: Path) -> None:
     """What was written is told on stderr; stdout stays one JSON object."""
     done = plumbline("certify", run_file, "--format", "json", "-o", tmp_path / "out")
     check_contract(json.loads(done.out))
+    predicate = json.loads(base64.b64decode(json.loads((tmp_path / "out/certificate.json").read_text())["payload"]))[
+        "predicate"
+    ]
+    assert predicate["figures"]["profile"]  # what a report draws from
     assert done.err == f"wrote {tmp_path / 'out/certificate.json'} (UNSIGNED)\n"
 
 
@@ -318,6 +331,74 @@ def test_o_into_a_folder_without_permission(tmp_path: Path, run_file: Path, monk
     monkeypatch.setattr(cli.os, "access", lambda path, mode: Path(path) != tmp_path / "out")
     assert "no directory that can be written to" in refused(plumbline("certify", run_file, "-o", tmp_path / "out"))
     assert os.listdir(tmp_path / "out") == []
+
+
+# --- report ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(run_file: Path, tmp_path: Path) -> Path:
+    assert plumbline("certify", run_file, "-o", tmp_path / "made").code == 0
+    return tmp_path / "made/certificate.json"
+
+
+def test_report_passes_its_options_on(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def write_report(certificate: str, output: str, **options: Any) -> Path:
+        calls.append((certificate, output, options))
+        return Path(output)
+
+    monkeypatch.setattr(report, "write_report", write_report)
+    done = plumbline("report", made, "-o", tmp_path / "report.html")
+    assert (done.code, done.out, done.err) == (0, f"{tmp_path / 'report.html'}\n", "")
+    keys = [keygen(tmp_path / name).public for name in ("one", "two")]
+    given = ["--key", keys[0], "--key", keys[1], "--threshold", 1, "--date", "2027-01-31"]
+    assert plumbline("report", made, "-o", tmp_path / "report.pdf", *given).code == 0
+    pems = tuple(key.read_bytes() for key in keys)
+    assert calls == [
+        (str(made), str(tmp_path / "report.html"), {"keys": (), "threshold": None, "on": None}),
+        (str(made), str(tmp_path / "report.pdf"), {"keys": pems, "threshold": 1, "on": date(2027, 1, 31)}),
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["html", "pdf", "md"])
+def test_no_report_of_what_does_not_verify(suffix: str, made: Path, tmp_path: Path) -> None:
+    """The verifier's exit code, one line that names the file, and nothing written."""
+    output = tmp_path / f"report.{suffix}"
+    expired = tmp_path / "expired.json"
+    expired.write_bytes((REJECTED / "expired.json").read_bytes())
+    tampered = tmp_path / "tampered.json"
+    tampered.write_text(re.sub('"sha256": "[0-9a-f]{64}"', f'"sha256": "{"0" * 64}"', made.read_text()))
+    (tmp_path / "malformed.json").write_text("[]")
+    other = keygen(tmp_path / "other")
+    cases = {
+        "tampered": (tampered, [], 4, "does not have the envelope's digest"),
+        "expired": (expired, [], 1, "expired on"),
+        "does not follow": (REJECTED / "phase_left_out.json", [], 1, "phases"),
+        "malformed": (tmp_path / "malformed.json", [], 2, "needs an object"),
+        "record": (ACCEPTED / "erasure_record.json", [], 2, "erasure record"),
+        "unsigned": (made, ["--key", other.public], 4, "unsigned, and a key was given"),
+    }
+    for path, more, code, words in cases.values():
+        line = refused(plumbline("report", path, "-o", output, *more), code)
+        assert line.startswith(f"plumbline: {path}: ") and words in line and not output.exists()
+    assert "--threshold" in refused(plumbline("report", made, "-o", output, "--threshold", 1))
+    assert str(tmp_path / "missing.json") in refused(plumbline("report", tmp_path / "missing.json", "-o", output))
+
+
+def test_reports_of_another_kind(made: Path, tmp_path: Path) -> None:
+    for name in ("report.docx", "report", "report.HTML.exe"):
+        assert name in refused(plumbline("report", made, "-o", tmp_path / name))
+        assert not (tmp_path / name).exists()
+
+
+def test_report_of_a_signed_certificate(made: Path, tmp_path: Path) -> None:
+    lead = keygen(tmp_path / "lead")
+    sign(made, key=lead.private)
+    done = plumbline("report", made, "-o", tmp_path / "report.md", "--key", lead.public)
+    assert (done.code, done.out) == (0, f"{tmp_path / 'report.md'}\n")
+    assert lead.keyid[:8] in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 # --- crashes ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify import UsageError, certify, read_run, write_certificate
+from certify import UsageError, certify, keygen, read_run, sign, verify, write_certificate
 from certify.erasure import (
     SCOPE,
     Erasure,
@@ -301,3 +301,36 @@ def test_a_run_that_was_not_executed_has_no_erasure_records(tmp_path: Path) -> N
     with pytest.raises(UsageError, match="no erasure records"):
         write_erasure_records(certificate)
     assert list(tmp_path.iterdir()) == [certificate]
+
+
+def test_an_expiry_date_renews_the_records_that_name_the_certificate(tmp_path: Path) -> None:
+    subjects = {"model": "ab" * 32, "run_record": "cd" * 32}
+    certificate = write_certificate(
+        result(), tmp_path, execution=make_execution(public(record()), erasures()), subjects=subjects
+    )
+    paths = write_erasure_records(certificate)
+    signed = sign(certificate, key=keygen(tmp_path / "lead").private, expires=date(2099, 1, 1))
+    assert signed.records == paths
+    digest = json.loads(certificate.read_text())["digest"]["sha256"]
+    for path in paths:
+        statement = json.loads(base64.b64decode(json.loads(path.read_text())["payload"]))
+        assert statement["subject"][0] == {"name": "certificate", "digest": {"sha256": digest}}
+        assert verify(path).verified
+    # Without a date nothing that they name changes, so they stay.
+    before = [path.read_bytes() for path in paths]
+    assert sign(certificate, key=keygen(tmp_path / "second").private).records == ()
+    assert [path.read_bytes() for path in paths] == before
+
+
+def test_no_expiry_date_behind_the_back_of_a_signed_record(tmp_path: Path) -> None:
+    subjects = {"model": "ab" * 32, "run_record": "cd" * 32}
+    certificate = write_certificate(
+        result(), tmp_path, execution=make_execution(public(record()), erasures()), subjects=subjects
+    )
+    first, _ = write_erasure_records(certificate)
+    private = keygen(tmp_path / "lead").private
+    sign(first, key=private)
+    before = certificate.read_bytes()
+    with pytest.raises(UsageError, match="erasure-1.json is signed, and names the certificate as it is now"):
+        sign(certificate, key=private, expires=date(2099, 1, 1))
+    assert certificate.read_bytes() == before

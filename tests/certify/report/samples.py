@@ -38,7 +38,7 @@ RUNS: dict[str, Any] = {
         mechanism={"unlearning_epochs": [1, 2], "noise_std": 4}, requests={"sizes": [1, 2]}, threat={"release": "all"}
     ),
     "secret order": tables(mechanism={"batch_order": "secret", "noise_std": 2}),
-    "a ball": tables(mechanism={"radius": "1/2", "noise_std": 2}, threat={"reference": "stationary"}),
+    "a ball": tables(mechanism={"radius": "1/2", "noise_std": "0.4"}, threat={"reference": "stationary"}),
     "retrain-T": tables(mechanism={"radius": "1/2", "noise_std": 2}, threat={"reference": "retrain-T"}),
     "remove-one": tables(mechanism={"noise_std": 2}, threat={"neighbours": "remove-one"}),
     "not convex": EXAMPLES / "network.toml",
@@ -95,8 +95,13 @@ def statement(name: str = "unlearning", **about: Any) -> dict[str, Any]:
         made["predicate"]["expires"] = expires
     if attest is not None:
         made["predicate"]["run"]["attest"] = attest
-        run = json.dumps(made["predicate"]["run"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        made["subject"][0]["digest"]["sha256"] = hashlib.sha256(run.encode()).hexdigest()
+    return renamed(made)
+
+
+def renamed(made: dict[str, Any]) -> dict[str, Any]:
+    """The statement with the digest of the run that it now has."""
+    run = json.dumps(made["predicate"]["run"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    made["subject"][0]["digest"]["sha256"] = hashlib.sha256(run.encode()).hexdigest()
     return made
 
 
