@@ -40,7 +40,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 STANDARDS = ("a-3a", "ua-1")
 
 _ISOLATE, _END = "\u2068", "\u2069"  # so that a name in Hebrew cannot turn round the number after it
-_TURNED = re.compile(f"([{(letters := ''.join(RIGHT_TO_LEFT))}]+(?: +[{letters}]+)*)")
+_TURNED = re.compile(f"([{(letters := ''.join(sorted(RIGHT_TO_LEFT)))}]+(?: +[{letters}]+)*)")
 
 LONGEST_WORD = {"plain": 24, "strong": 24, "number": 24, "code": 16}  # characters; longer ones may break across lines
 _RUNNING_TITLE = 60

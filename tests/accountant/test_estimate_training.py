@@ -56,6 +56,13 @@ def test_close_for_long_runs(z, q, steps, delta) -> None:
     test_close_to_the_bracket((("poisson", z, q, steps),), delta)
 
 
+@pytest.mark.parametrize(("rows", "delta"), CASES)
+def test_rough_estimates_are_close_and_not_far_below(rows, delta) -> None:
+    schedule, kind = releases(rows), neighbours(rows)
+    good = estimate_training(schedule, kind, float(delta))
+    assert 0.99 * good <= estimate_training(schedule, kind, float(delta), rough=True) <= 1.1 * good
+
+
 @pytest.mark.parametrize(("z", "q"), [(0.7, 0.3), (2, 0.01), (1, 0.99)])
 def test_one_step_against_its_formula(z, q) -> None:
     truth = max(epsilon_of(lambda e, d=d: float(delta_one(z, q, e, d)), 1e-4) for d in ("remove", "add"))

@@ -13,9 +13,21 @@ from mpmath import mp, mpf
 
 from accountant.arithmetic.balls import ends
 from accountant.enclose import precision
-from accountant.pld import InvalidRelease, Release, bracket, delta_bracket, profile
+from accountant.pld import Ends, InvalidRelease, Release, bracket, delta_bracket, profile
 from accountant.pld.compose import composed, epsilon_at, fineness_of, scale_of, unit_of
-from accountant.pld.masses import Masses, coarsen, compose, convolve, fit, from_values, pack, power, trim, width
+from accountant.pld.masses import (
+    Masses,
+    coarsen,
+    compose,
+    convolve,
+    fit,
+    from_sparse,
+    from_values,
+    pack,
+    power,
+    trim,
+    width,
+)
 from accountant.pld.merge import merge
 from accountant.pld.normal import upper_tail
 from accountant.pld.release import Part, parts
@@ -73,6 +85,9 @@ def test_packing() -> None:
     m = from_values(F(0), 3, values, 5, BITS, True)
     assert m.values() == values and m.total == sum(values) and width(BITS) == 192
     assert pack(values, BITS) == sum(v << (192 * i) for i, v in enumerate(values))
+    assert from_sparse(F(1), 3, {2: 5, -1: 7}, 5, BITS, True) == from_values(F(7, 8), 3, [7, 0, 0, 5], 5, BITS, True)
+    many = [i * i for i in range(9000)]
+    assert pack(many, BITS) == sum(v << (192 * i) for i, v in enumerate(many))
     with pytest.raises(ArithmeticError, match="more mass"):
         from_values(F(0), 3, [2**BITS, 2**BITS], 0, BITS, True)
 
@@ -318,6 +333,46 @@ def test_the_lower_bound_s_cells_do_not_alternate(z: str, q: str, points: int) -
         assert abs(values[i - 1] + values[i + 1] - 2 * values[i]) < values[i] / 5
 
 
+@pytest.mark.parametrize(
+    ("z", "q", "points"), [("1", "1e-9", 8192), ("1", "0.01", 3840), ("0.6", "0.001", 8192), ("2", "0.05", 1216)]
+)
+def test_the_lower_bound_s_cells_lose_no_mean(z: str, q: str, points: int) -> None:
+    """Q's mass, the mean of e^{−x}, comes out at 1 to a millionth of a cell: a mass one point too low would show."""
+    part, tail = Part((1 / F(z)) ** 2, F(q), 1, False), F(1, 10**15)
+    made = merge(part, 1, fineness_of(part, 1, tail, points), 150, tail, FLAT, unit_of(points))
+    with mp.workdps(50):
+        mean = sum(v * mp.exp(-big(made.offset + i * made.spacing)) for i, v in enumerate(made.values()) if v)
+        assert 0 <= mean / mpf(2) ** 150 - 1 < big(made.spacing) * mpf(10) ** -6
+
+
+def test_coarser_grids_keep_a_mean_next_to_nothing() -> None:
+    """Where one step's loss has few cells, many of them must come together before every second point is merged."""
+    part, points = Part(F(1), F("1e-9"), 10**9, False), 1 << 13
+    lower, upper = (epsilon_at((part,), 1, up, F(1, 10**5), points) for up in (False, True))
+    assert F("1.4e-5") < lower < F("1.5426e-5") < upper < F("1.8e-5")
+
+
+@pytest.mark.parametrize(("z", "q", "steps"), [("2", "1e-6", 10**6), ("2", "1e-8", 10**8)])
+def test_tiny_losses_are_bracketed_and_near_their_normal_limit(z: str, q: str, steps: int) -> None:
+    """ε of 1e-3 and 1e-4: many equal small losses add up like a T-fold Gaussian's, μ² = T q²(e^{1/z²} − 1)."""
+    found = bracket((Release("poisson", z, q, steps),), "add-or-remove-one", "1e-5", width="0.01")
+    with mp.workdps(40):
+        limit = conversions.epsilon_gdp("1e-5", mpf(q) * mp.sqrt(steps * mp.expm1(1 / mpf(z) ** 2)))
+        assert found.sharp and found.points < 1 << 12
+        assert big(found.lower) * mpf("0.999") <= limit <= big(found.upper) * mpf("1.001")
+
+
+@pytest.mark.parametrize("sampling", ["poisson", "without-replacement"])
+def test_ends_that_need_not_be_equally_good(sampling: str) -> None:
+    release, kind = (Release(sampling, 1, "0.01", 500),), "replace-one" if sampling[0] == "w" else "add-or-remove-one"
+    apart = bracket(release, kind, "1e-5", width=Ends(F(1, 2000), F(1, 100)))
+    fine = bracket(release, kind, "1e-5", width="2e-4")
+    assert apart.lower_points < apart.points and fine.lower_points == fine.points
+    assert fine.pair_lower <= apart.upper <= fine.upper * (1 + F(1, 2000))
+    assert fine.pair_lower * (1 - F(2, 100)) <= apart.pair_lower <= fine.upper
+    assert apart.lower <= apart.pair_lower and (apart.lower == apart.pair_lower) == (sampling == "poisson")
+
+
 @pytest.mark.parametrize(("z", "steps", "delta"), [(10, 100, "1e-5"), (20, 50000, "1e-10"), (3, 9, "0.01")])
 def test_where_the_tail_lies(z: int, steps: int, delta: str) -> None:
     """A Gaussian's estimate against T11; it chooses the grid, so that a few percent do."""
@@ -327,6 +382,13 @@ def test_where_the_tail_lies(z: int, steps: int, delta: str) -> None:
         assert found.epsilon == pytest.approx(float(truth), rel=0.03)
     assert found.longest(-60.0, 0.0) > found.longest(-20.0, 0.0) > found.longest(-3.0, 0.0) == 1
     assert found.longest(-40.0, 2.0) <= found.longest(-40.0, 1.0)
+
+
+def test_losses_too_rare_to_count_do_not_tilt() -> None:
+    """At θ = 45 the moments of (q = 1e-9, z = 1) are all in losses that no run will see; ε is about 2e-5 or 2e-4."""
+    for delta, truth in (("1e-5", 1.5e-5), ("1e-12", 2.1e-4)):
+        found = tilt((Part(F(1), F("1e-9"), 10**9, False),), 1, F(delta))
+        assert truth / 2 < found.epsilon < truth * 2 and found.slope > 1e4
 
 
 def test_the_grid_is_foreseen() -> None:

@@ -138,6 +138,28 @@ def test_out_of_reach_exits_with_1(tmp_path) -> None:
     assert "target.epsilon" in refused(plumbline("calibrate", path, "--tune", "noise_multiplier"), 1)
 
 
+@pytest.mark.parametrize("keys", [{"steps": 1000}, {"steps": 15000, "sample_rate": "0.004"}], ids=["short", "long"])
+def test_integers_are_computed_once_and_the_noise_is_tight(keys) -> None:
+    """One upper bound on one grid, at a value with the grid's error allowed for; 0.03 % less noise is not enough."""
+    told: list[str] = []
+    given = training(keys | {"noise_multiplier": None})
+    found = calibrate(given, tune="noise_multiplier", progress=lambda what, *_: told.append(what))
+    assert sum(line.startswith("upper bound") for line in told) == 1
+    upper, target = F(found.result.epsilon["upper"]), F(found.result.epsilon["target"])
+    assert target * F(9990, 10000) < upper <= target
+    less = certify(tuned(keys, "noise_multiplier", F(found.value) * F(9997, 10000)))
+    assert less.verdict is Verdict.NOT_CERTIFIED
+
+
+def test_a_delta_that_allows_nearly_everything() -> None:
+    """ε = 0 for a wide span of noise: the search walks over it. A record is sampled at all with probability 0.634."""
+    keys = {"noise_multiplier": None, "steps": 100}
+    found = calibrate(training(keys, target={"epsilon": "0.5", "delta": "0.5"}), tune="noise_multiplier")
+    assert found.result.verdict is Verdict.CERTIFIED and F(found.result.epsilon["upper"]) > F("0.49")
+    with pytest.raises(OutOfReach, match="nothing to tune"):
+        calibrate(training(keys, target={"epsilon": "0.5", "delta": "0.64"}), tune="noise_multiplier")
+
+
 def test_progress_is_told() -> None:
     told: list[tuple[str, int, int]] = []
     calibrate(training(), tune="noise_multiplier", progress=lambda *step: told.append(step))

@@ -161,7 +161,9 @@ class Wording:
         differ = one if self.records == 1 else many.format(self.records)
         if self.reading.training:
             count = len(run["releases"])
-            others = f", together with the {'other release' if count == 1 else f'{count} other releases'} in its budget,"
+            others = (
+                f", together with the {'other release' if count == 1 else f'{count} other releases'} in its budget,"
+            )
             released = f"all noisy sums X that this run releases{others * bool(count)} from the one"
             return f"For any two datasets that differ {differ}, {released}, and X′, the same from the other"
         if not self.reading.unlearns:

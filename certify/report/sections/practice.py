@@ -23,7 +23,18 @@ from certify.report.document import (
     line,
 )
 from certify.report.reading import Reading
-from certify.report.sections.words import DASH, STATUS_TONE, code, day, listed, number, several, strong, told
+from certify.report.sections.words import (
+    DASH,
+    STATUS_TONE,
+    code,
+    day,
+    listed,
+    made_visible,
+    number,
+    several,
+    strong,
+    told,
+)
 
 STATUSES = ("computed", "evidenced", "attested", "not assessed")
 KINDS = {"learn": "learning", "unlearn": "unlearning", "retrain": "retraining"}
@@ -46,7 +57,7 @@ def hazards(reading: Reading, on: date) -> Section:
     """The warnings, and what an evaluator asks, by part, each with its status."""
     from certify.report.hazards import answers, warnings
 
-    blocks: list[Block] = [Callout(w.title, (Paragraph(w.line),), w.tone) for w in warnings(reading, on)]
+    blocks: list[Block] = [Callout(w.title, (Paragraph(made_visible(w.line)),), w.tone) for w in warnings(reading, on)]
     if not blocks:
         blocks.append(Paragraph(line("None of the conditions that call for a warning was found.")))
     blocks.append(
@@ -67,7 +78,7 @@ def hazards(reading: Reading, on: date) -> Section:
             (
                 line(strong(answer.question.text), " ", answer.question.why),
                 line(Badge(answer.status, STATUS_TONE[answer.status])),
-                (*answer.line, *REMARK.get(answer.tone, ())),
+                (*made_visible(answer.line), *REMARK.get(answer.tone, ())),
             )
             for answer in given
             if answer.question.part == part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from certify.report.document import Inline, Line, Mathematics, Text, Tone, line
@@ -26,6 +27,13 @@ VERDICT_TONE: Mapping[str, Tone] = {"CERTIFIED": "good", "NOT_CERTIFIED": "bad",
 def visible(text: str) -> str:
     """Somebody's text on one line: what has no glyph, or would turn the text around, is shown as its code point."""
     return " ".join("".join(map(_shown, text)).split())
+
+
+def made_visible(parts: Line) -> Line:
+    """The same of a line that others composed; its spaces stay."""
+    return tuple(
+        replace(part, text="".join(map(_shown, part.text))) if isinstance(part, Text) else part for part in parts
+    )
 
 
 def _shown(character: str) -> str:

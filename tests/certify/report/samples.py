@@ -106,11 +106,27 @@ def renamed(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def reading(name: str = "unlearning", **about: Any) -> Reading:
-    return read(seal(statement(name, **about)), now=NOW)
+    return read(seal(statement(name, **about)), now=NOW) if about else _reading(name)
+
+
+@cache
+def _reading(name: str) -> Reading:
+    return read(seal(statement(name)), now=NOW)
 
 
 def document(name: str = "unlearning", **about: Any) -> Document:
-    return compose(reading(name, **about), ON)
+    return compose(reading(name, **about), ON) if about else _document(name)
+
+
+@cache
+def _document(name: str) -> Document:
+    return compose(_reading(name), ON)
+
+
+@cache
+def full() -> Document:
+    """With attestations, pictures, a run record and a request."""
+    return document(attest=ATTEST, **executed())
 
 
 # --- what was run, and pictures -----------------------------------------------------------------------------------------
@@ -232,10 +248,17 @@ HOSTILE = (
 def hostile(text: str) -> dict[str, Any]:
     """Every text that somebody may write, being this one."""
     answers = {
-        item: {"text": text, "by": text, "date": "2026-11-20", "evidence": None} for item in ("unit", "tuning", "odd item")
+        item: {"text": text, "by": text, "date": "2026-11-20", "evidence": None}
+        for item in ("unit", "tuning", "odd item")
     }
     return {
-        "attest": {"text": text, "date": "2026-11-20", "evidence": None, "answers": answers, "more": [text, {text: text}]},
+        "attest": {
+            "text": text,
+            "date": "2026-11-20",
+            "evidence": None,
+            "answers": answers,
+            "more": [text, {text: text}],
+        },
         **executed(
             dataset=text,
             order=text,

@@ -11,7 +11,19 @@ import pytest
 
 from accountant.kernel import ASSUMPTIONS
 from certify.report.content import compose
-from certify.report.document import Badge, Callout, Document, Equation, Facts, Items, Link, Paragraph, Section, Table, Text
+from certify.report.document import (
+    Badge,
+    Callout,
+    Document,
+    Equation,
+    Facts,
+    Items,
+    Link,
+    Paragraph,
+    Section,
+    Table,
+    Text,
+)
 from certify.report.reading import read
 from certify.report.sections.glossary import TERMS, texts
 from certify.report.sections.guarantee import REPRODUCIBLE
@@ -269,7 +281,13 @@ def test_execution_and_requests() -> None:
     for words in ("digits 3 and 8", "cpu x86_64", "torch", "2.9.1", "No audit is attached"):
         assert words in shown
     annex = said(made, "requests")
-    for words in ("request-7f3a", "HMAC-SHA-256 (keyed)", "1 of 1", "A. Officer, data protection, 2026-11-21", "in production"):
+    for words in (
+        "request-7f3a",
+        "HMAC-SHA-256 (keyed)",
+        "1 of 1",
+        "A. Officer, data protection, 2026-11-21",
+        "in production",
+    ):
         assert words in annex
     nobody = said(samples.document(**samples.executed(sign_off=None)), "requests")
     assert "nobody has signed this request off" in nobody

@@ -39,7 +39,9 @@ def value(formula: Formula, **more: Any) -> mpf:
 
 def number(expression: sympy.Expr, known: Mapping[sympy.Symbol, Any] = {}) -> mpf:  # noqa: B006
     """At sixty digits; what a sum runs to is put in exactly, all else as a number."""
-    bounds = {s for total in expression.atoms(sympy.Sum) for limit in total.limits for x in limit[1:] for s in x.free_symbols}
+    bounds = {
+        s for total in expression.atoms(sympy.Sum) for limit in total.limits for x in limit[1:] for s in x.free_symbols
+    }
     expression = expression.subs({s: sympy.sympify(known[s]) for s in bounds})
     names = sorted(expression.free_symbols, key=str)
     with mp.workdps(60):
@@ -88,7 +90,13 @@ def test_formulas_give_the_certificates_numbers(name: str) -> None:
         premises = [int(premise) for premise in step["premises"]]
         match step["theorem"]:
             case "C1" | "T22" | "T23" | "C2" | "L1" | "T14" | "T14g":
-                names = {"c": "contraction", "s": "shift", "L": "smoothness", "M": "gradient_bound", "Delta": "sensitivity"}
+                names = {
+                    "c": "contraction",
+                    "s": "shift",
+                    "L": "smoothness",
+                    "M": "gradient_bound",
+                    "Delta": "sensitivity",
+                }
                 for left, formula in said.items():
                     assert abs(value(formula) - big(says[names[left]])) <= mpf("1e-40")
                     CHECKED.add(step["theorem"])
@@ -171,7 +179,9 @@ def recursion_ends_below(made: Formulary, i: int, step: Mapping[str, Any], steps
     phase, epsilon = step["args"]["phase"], big(step["concludes"]["epsilon"])
     before, rate = (steps[int(premise)] for premise in step["premises"])
     mu, tau = big(before["concludes"]["mu"]), mp.sqrt(2 * big(phase["step_size"]) * big(phase["noise_std"]) ** 2)
-    reach = big(rate["concludes"]["contraction"]) * big(step["args"]["diameter"]) + big(rate["concludes"].get("shift", "0"))
+    reach = big(rate["concludes"]["contraction"]) * big(step["args"]["diameter"]) + big(
+        rate["concludes"].get("shift", "0")
+    )
     with mp.workdps(40):
         here = ncdf(mu / 2 - epsilon / mu) - mp.exp(epsilon) * ncdf(-mu / 2 - epsilon / mu)
         body = sympy.lambdify(
@@ -274,7 +284,7 @@ def from_mathml(element: ET.Element) -> str:
         case "mi" | "mn":
             return named(element.text or "")
         case "mo":
-            return {"\u2062": "*", "·": "*", "−": "-"}.get(element.text or "", element.text or "")
+            return {"\u2062": "*", "·": "*", "−": "-", " ": "_"}.get(element.text or "", element.text or "")
         case "mfrac":
             above, below = map(from_mathml, children)
             return f"binomial({above}, {below})" if element.get("linethickness") == "0" else f"(({above})/({below}))"
