@@ -78,8 +78,10 @@ MAX_GROUPS = 16  # different sampled releases
 FEW_STEPS = 2000  # up to which the finest grids are tried for a lower bound
 MAX_ORDER = 512  # T18
 MAX_ORDERS = 32
-MAX_REACH = 60  # losses of one step beyond ±60 are given away
-MAX_EPSILON = 100
+MAX_REACH = 600  # losses of one step beyond ±600 are given away
+MAX_EPSILON = 10_000
+ONE_WAY = 30  # ε from which on the two directions are looked at one by one
+MAX_TRIES = 14  # grids, finer and finer
 MAX_DIGITS = 60  # of 1/delta
 MAX_SIGNATURES = 32  # and keys
 MAX_KEY = 2**16  # bytes of a key file
@@ -1354,6 +1356,11 @@ class Release:
     steps: int
     symmetrised: bool  # without replacement: compose the symmetrised pair (T17)
 
+    @property
+    def kinked(self) -> bool:
+        """Whether H all but has a kink at t = 1 - q, where grids from below need a node."""
+        return self.rate < 1 and self.shift >= 4
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -1640,6 +1647,9 @@ class Grid:
     allowance: int
     upward: bool
     reach: Fraction = Fraction(1000)  # losses spread wider than this are given up
+    one_way: bool = False  # of δ of (P,Q) alone: what the masses are under Q does not matter
+    variance: Fraction = Fraction(0)  # that coarser grids may add in all
+    shift: Fraction = Fraction(0)  # as far may the mean fall in all, from below
 
     @property
     def unit(self) -> int:
@@ -1713,8 +1723,9 @@ def grid_bits(release: Release, nodes: range, grid: Grid, level: int) -> int:
     return grid.unit.bit_length() + 4 * math.ceil(reach) + math.ceil((1 + 1 / release.shift) / step).bit_length() + 16
 
 
-def from_above(release: Release, nodes: range, grid: Grid, level: int) -> Losses:
-    """One step of a release on at least two nodes of a level, from above."""
+def from_above(release: Release, nodes: range, grid: Grid, level: int, backward: bool = False) -> Losses:
+    """One step of a release on at least two nodes of a level, from above. `backward`: of (Q,P), whose losses are -x_j
+    with masses p_j·e^(-x_j); of use where the grid goes one way."""
     step, unit, bits = grid.at(level), grid.unit, grid_bits(release, nodes, grid, level)
     one = 1 << bits
     h, error = divergence_curve(release, nodes, step, bits)
@@ -1725,14 +1736,20 @@ def from_above(release: Release, nodes: range, grid: Grid, level: int) -> Losses
     inner = [(alpha * (a - 2 * b + c) >> bits) + b - c for a, b, c in zip(left, right, right[1:], strict=False)]
     lowest = one - h[0] - ((alpha - one) * (h[0] - h[1]) >> bits)
     highest = alpha * (h[-2] - h[-1]) >> bits
-    masses = [max(0, -(-(p + slack) * unit >> bits)) for p in (lowest, *inner, highest)]
+    raw = [max(0, p + slack) for p in (lowest, *inner, highest)]
     below = 1 - Interval.of(Fraction(one - h[0] - error, one), bits + 64) / e_to(nodes.start * step, bits + 64)
-    lost = max(h[-1] + error, fixed(below, bits) + 2)
-    return Losses(nodes.start, masses, -(-lost * unit >> bits), level)
+    at_ends = h[-1] + error, fixed(below, bits) + 2  # at +∞ under P, at -∞ under Q
+    if grid.one_way and backward:
+        weights = exponentials(range(1 - nodes.stop, 1 - nodes.start), step, bits)  # e^-x_j, from the last to the first
+        raw = [p * (w + 4 + (w >> (bits - 2))) >> bits for p, w in zip(reversed(raw), weights, strict=True)]
+        nodes = range(1 - nodes.stop, 1 - nodes.start)
+        raw = [p + 1 for p in raw]
+    lost = max(at_ends) if not grid.one_way else at_ends[1] if backward else at_ends[0]
+    return Losses(nodes.start, [-(-p * unit >> bits) for p in raw], -(-lost * unit >> bits), level)
 
 
-def from_below(release: Release, nodes: range, grid: Grid) -> Losses:
-    """One step, from below: the H of these atoms is at most that of the release.
+def from_below(release: Release, nodes: range, grid: Grid, backward: bool = False) -> Losses:
+    """One step, from below: the H of these atoms is at most that of the release. `backward`: as in `from_above`.
 
     Every set S gives a line P(S) - t·Q(S) below H. Take for each cell between two nodes that of S = {x > threshold},
     or 1 - t where that is higher at the lower node; after the last cell 0; y_j = the smaller of the two lines at t_j.
@@ -1753,9 +1770,9 @@ def from_below(release: Release, nodes: range, grid: Grid) -> Losses:
         a = fixed_ratio(Fraction(x), bits) - half  # any threshold gives a true line
         q_mass = fixed_normal(-half - a, bits)
         p_mass = q_mass + (fixed_normal(half - a, bits) - q_mass) * release.rate.numerator // release.rate.denominator
-        if p_mass - (t[j] * q_mass >> bits) < one - t[j]:
-            p_mass = q_mass = one
         left, following = (p_mass - (t[k] * q_mass >> bits) - error for k in (j, j + 1))
+        if one - t[j] - left > (max(0, following - (one - t[j + 1])) if release.kinked else error):
+            left, following = one - t[j] - error, one - t[j + 1] - error  # that line loses less
         if following <= 0:
             require(t[j] >= one, "loss_distribution: the grid is too coarse")
             break
@@ -1764,7 +1781,13 @@ def from_below(release: Release, nodes: range, grid: Grid) -> Losses:
     require(right >= 0, "loss_distribution: the grid is too coarse")
     y += [0, 0]
     require(5 * error * grid.unit < t[0], "loss_distribution: the grid is too wide")
-    return Losses(nodes.start, convex_masses(y, step, grid, bits), 1, 0)
+    masses = convex_masses(y, step, grid, bits)
+    if not (grid.one_way and backward):
+        return Losses(nodes.start, masses, 1, 0)
+    top = nodes.start + len(masses) - 1
+    weights = exponentials(range(-top, 1 - nodes.start), step, bits)
+    lowered = (max(0, w - 4 - (w >> (bits - 2))) for w in weights)
+    return Losses(-top, [p * w >> bits for p, w in zip(reversed(masses), lowered, strict=True)], 1, 0)
 
 
 def convex_masses(y: list[int], step: Fraction, grid: Grid, bits: int) -> list[int]:
@@ -1814,10 +1837,34 @@ def coarser(x: Losses, grid: Grid) -> Losses:
     return Losses(x.first // 2, [sum(three) for three in zip(even, rising, falling, strict=True)], x.lost, x.level + 1)
 
 
+def coarser_below(x: Losses, grid: Grid) -> tuple[Losses, int]:
+    """On every other node, from below, one way; and how much mass fell by a whole step without need.
+
+    Parts a at x-h and b at x+h make one with what is at x: merging outcomes lowers H. Where b ≥ a·e^h the loss of
+    the whole is at least x; it is set to x, which lowers H of (P,Q) again. So an odd node gives some mass to the node
+    above, and the rest, at least e^h times what comes up to the node below from the other side, to that below.
+    """
+    bits = 64
+    fall = fixed(e_to(-grid.at(x.level), 2 * bits), bits)  # e^-h, rounded down
+    share = (fall << bits) // ((1 << bits) + fall) // 2  # what goes up, of both neighbours, where masses are smooth
+    masses = [0] * (x.first % 2) + x.masses + [0]
+    masses += [0] * (1 - len(masses) % 2)  # from an even node to an even node
+    even, odd = masses[::2], masses[1::2]
+    up, lost = [0] * (len(odd) + 1), 0  # up[k]: from odd[k - 1] to even[k]
+    for k in range(len(odd) - 1, -1, -1):  # odd[k] lies above even[k]
+        room = (odd[k] - up[k + 1]) * fall >> bits
+        if k:
+            up[k] = min((odd[k - 1] + odd[k]) * share >> bits, room, odd[k - 1])
+        lost += odd[k] - up[k + 1] - up[k]
+    down = [p - a for p, a in zip(odd, up[1:], strict=True)] + [0]
+    made = [p + a + b for p, a, b in zip(even, up, down, strict=True)]
+    return Losses(x.first // 2, made, x.lost, x.level + 1), max(0, lost)
+
+
 def raised(x: Losses, level: int, grid: Grid) -> Losses:
     """On the nodes of a coarser level."""
     while x.level < level:
-        x = coarser(x, grid)
+        x = coarser(x, grid) if grid.upward else coarser_below(x, grid)[0]
     return x
 
 
@@ -1827,7 +1874,8 @@ def polynomial_product(x: list[int], y: list[int]) -> list[int]:
     context = decimal.Context(
         prec=width * (len(x) + len(y)), Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact]
     )
-    first, second = (decimal.Decimal("".join([f"{c:0{width}d}" for c in z])) for z in (x, y))
+    first = decimal.Decimal("".join([f"{c:0{width}d}" for c in x]))
+    second = first if x is y else decimal.Decimal("".join([f"{c:0{width}d}" for c in y]))
     digits = str(context.multiply(first, second)).zfill(width * (len(x) + len(y) - 1))
     return [int(digits[i : i + width]) for i in range(0, len(digits), width)]
 
@@ -1835,18 +1883,22 @@ def polynomial_product(x: list[int], y: list[int]) -> list[int]:
 def composed(x: Losses, y: Losses, grid: Grid, allowance: int) -> Losses:
     """The convolution. What is cut off at either end has at most mass `allowance` under P and under Q.
 
-    Where the loss is ≥ 0, Q has less mass than P; where it is ≤ 0, P has less than Q, which has p·e^-loss.
+    Where the loss is ≥ 0, Q has less mass than P; where it is ≤ 0, P has less than Q, which has p·e^-loss. One way, the
+    mass under P alone matters.
     """
     require(x.level == y.level, "loss_distribution: two grids")
     masses, first, unit = polynomial_product(x.masses, y.masses), x.first + y.first, grid.unit
     budget, end = allowance * unit, len(masses)
-    while end > 1 and first + end - 1 >= 0 and masses[end - 1] <= budget:
+    while end > 1 and (grid.one_way or first + end - 1 >= 0) and masses[end - 1] <= budget:
         end -= 1
         budget -= masses[end]
     lost = allowance * unit - budget
     budget, begin, step = allowance * unit, 0, grid.at(x.level)
-    weight, down = fixed(e_to(-first * step, 400), 64) + 2, fixed(e_to(-step, 400), 64) + 2
-    while begin < end - 1 and first + begin <= 0 and (charge := (masses[begin] * weight >> 64) + 1) <= budget:
+    weight = down = 1 << 64
+    if not grid.one_way:
+        weight, down = fixed(e_to(-first * step, 400), 64) + 2, fixed(e_to(-step, 400), 64) + 2
+    low = end if grid.one_way else min(end, 1 - first)
+    while begin < min(low, end - 1) and (charge := (masses[begin] * weight >> 64) + 1) <= budget:
         budget -= charge
         begin += 1
         weight = (weight * down >> 64) + 1
@@ -1859,19 +1911,38 @@ def composed(x: Losses, y: Losses, grid: Grid, allowance: int) -> Losses:
 
 
 def repeated_losses(base: Losses, steps: int, grid: Grid) -> Losses:
-    """`steps` equal steps, by squaring. A grid of step h costs about h²/8 a step, so it may be coarser where fewer
-    steps are still to be multiplied: after the first squarings the nodes are halved again and again."""
-    result, start = base, base.level
-    left = steps.bit_length() - 1
+    """`steps` equal steps from above, by squaring. A grid of step h costs about h²/8 a step, so it may be coarser where
+    fewer steps are still to be multiplied: after the first squarings the nodes are halved again and again."""
+    result, left = base, steps.bit_length() - 1
     for digit in bin(steps)[3:]:
         left -= 1
         allowance = max(1, grid.allowance >> left)
         result = composed(result, result, grid, allowance)
         if digit == "1":
             result = composed(result, base, grid, allowance)
-        while grid.upward and 8 << left << 2 * (result.level + 1 - start) <= steps:
+        while grid.at(result.level + 1) ** 2 * (8 << left) <= grid.variance:
             result, base = coarser(result, grid), coarser(base, grid)
     return result
+
+
+def repeated_from_below(base: Losses, steps: int, grid: Grid) -> Losses:
+    """`steps` equal steps from below: the powers of two, and the product of those that are needed. One way, the nodes
+    are halved where few steps remain and masses are smooth, so that what falls without need is little."""
+    power, total, room = base, None, grid.shift
+    for i, digit in enumerate(reversed(bin(steps)[2:])):
+        left = steps.bit_length() - 1 - i
+        allowance = max(1, grid.allowance >> left)
+        power = composed(power, power, grid, allowance) if i else power
+        while grid.one_way and grid.at(power.level + 1) ** 2 * (8 << left) <= grid.variance:
+            halved, fall = coarser_below(power, grid)
+            other, more = (None, 0) if total is None else coarser_below(total, grid)
+            cost = grid.at(power.level) * ((fall << left + 1) + more) / grid.unit
+            if 4 * cost > room:
+                break
+            power, total, room = halved, other, room - cost
+        if digit == "1":
+            total = power if total is None else composed(total, power, grid, allowance)
+    return total
 
 
 def excess(x: Losses, epsilon: Fraction, grid: Grid, bits: int = 192) -> tuple[Interval, Interval]:
@@ -1881,17 +1952,19 @@ def excess(x: Losses, epsilon: Fraction, grid: Grid, bits: int = 192) -> tuple[I
     """
     step, unit = grid.at(x.level), grid.unit
     forward = backward = Interval.of(0, bits)
+    lost = x.lost if grid.upward else -x.lost
     begin = max(0, epsilon // step + 1 - x.first)
     weight, down = e_to(epsilon - (x.first + begin) * step, bits), e_to(-step, bits)
     for p in x.masses[begin:]:
         forward = forward + p * (1 - weight)
         weight = weight * down
+    if grid.one_way:
+        return ((forward + lost) / unit,)
     end = min(len(x.masses), max(0, -(epsilon // step) - x.first))
     weight, growth = e_to(-x.first * step, bits), e_to(epsilon, bits)
     for p in x.masses[:end]:
         backward = backward + p * (weight - growth)
         weight = weight * down
-    lost = x.lost if grid.upward else -x.lost
     return (forward + lost) / unit, (backward + lost) / unit
 
 
@@ -1901,7 +1974,8 @@ def excess(x: Losses, epsilon: Fraction, grid: Grid, bits: int = 192) -> tuple[I
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-BIASES = tuple(Fraction(share, 100_000) for share in (500, 30, 8, 2))  # that are tried, relative to ε; a guess
+BIAS = Fraction(5, 1000)  # that is tried first, relative to ε; a guess
+MIN_BIAS = Fraction(1, 10**8)
 
 
 def upper_tail(x: float) -> float:
@@ -1939,7 +2013,7 @@ def thresholds(release: Release, nodes: range, step: Fraction) -> list[float]:
 
     That fixes each threshold from its neighbour. An error shrinks in the direction in which the curvature of H rises,
     so go down to some way below its peak, which is at x = -s, and up to there. Near the bottom the line must not be
-    below 1 - t at the lower node of its cell.
+    below 1 - t at the lower node of its cell. Where H has two bends (kinked), the middle of the cell does better.
     """
     q, s, h = float(release.rate), float(release.shift), float(step)
 
@@ -1960,6 +2034,8 @@ def thresholds(release: Release, nodes: range, step: Fraction) -> list[float]:
             low, high = (middle, high) if rises(middle) else (low, middle)
         return low
 
+    if release.kinked:
+        return [point((i + 0.5) * h) for i in nodes[1:-1]]
     knots = [point(i * h) for i in nodes]
     last = len(knots) - 2
     peak = next((j for j in range(1, last) if knots[j] > -s - 3), last)
@@ -1979,12 +2055,14 @@ def thresholds(release: Release, nodes: range, step: Fraction) -> list[float]:
 
 
 def all_releases(schedule: Schedule, upward: bool = True) -> list[Release]:
-    """The sampled releases, and one Gaussian release with μ rounded up (or down) for all the others (T11)."""
-    releases = sorted(schedule.sampled, key=lambda release: -release.steps)
-    mu = Fraction(math.isqrt(math.floor(schedule.mu_squared * 2**128)) + (upward and schedule.mu_squared > 0), 2**64)
+    """The sampled releases, and Gaussian releases with μ rounded up (or down) for all the others (T11)."""
+    releases = list(schedule.sampled)
+    pieces = max(1, math.ceil(schedule.mu_squared / 16))  # in equal ones, of a moderate shift
+    square = math.floor(schedule.mu_squared / pieces * 2**128)
+    mu = Fraction(math.isqrt(square) + (upward and schedule.mu_squared > 0), 2**64)
     if mu:
-        releases.append(Release(Fraction(1), mu, 1, False))
-    return releases
+        releases.append(Release(Fraction(1), mu, pieces, False))
+    return sorted(releases, key=lambda release: -release.steps)
 
 
 def level_of(release: Release, most: int) -> int:
@@ -1993,41 +2071,50 @@ def level_of(release: Release, most: int) -> int:
 
 
 def loss_distribution(
-    releases: list[Release], epsilon: Fraction, delta: Fraction, bias: Fraction, upward: bool
+    releases: list[Release], epsilon: Fraction, delta: Fraction, bias: Fraction, upward: bool, way: str | None = None
 ) -> tuple[Losses, Grid]:
     """The composed distribution, on grids chosen so that ε comes out too large (too small) by about `bias`·ε.
 
     Each step on a grid of step h adds about h²/6 to the variance V of the loss, and V/2 to its mean; at ε that moves δ
-    like a shift by (1+λ)V/2, with λ about 2·log(1/δ)/ε.
+    like a shift by (1+λ)V/2, with λ about 2·log(1/δ)/ε. `way`: "forward" or "backward" alone, which needs no masses as
+    small as e^-ε.
     """
-    size, log_delta = max(float(epsilon), 0.05), -log_of(delta)
+    size, log_delta = float(max(epsilon, delta)), -log_of(delta)
     variance = float(bias) * size / (0.12 * (1 + 2 * log_delta / size)) / len(releases)
     most = max(release.steps for release in releases)
-    given = log_delta + math.log(1000)  # a thousandth of δ may be given away
+    given = log_delta + math.log(max(1000, 1 / float(bias)))  # as small a part of δ may be given away
     ends = [loss_window(release, math.exp(-given) / release.steps) for release in releases]
     step = math.sqrt(variance / most)
     if not upward:  # lines need several cells where the losses crowd, just above log(1 - q)
-        finer = max(math.sqrt(float(bias / BIASES[0])), 0.125) if most <= FEW_STEPS else 1
+        finer = max(math.sqrt(float(min(bias / BIAS, 1))), 0.125) if most <= FEW_STEPS else 1
         step = min([step, *(float(release.rate) / 4 * finer for release in releases)])
+        if releases[0].kinked:
+            least = -math.log1p(-float(releases[0].rate))
+            step = least / math.ceil(least / step) * (1 + 1e-12)
     levels = [level_of(release, most) if upward else 0 for release in releases]
     widest = max((high - low) / 2**level for level, (low, high) in zip(levels, ends, strict=True))
     step = max(step, widest / MAX_NODES)
-    h = Fraction(math.ceil(step * 2**40), 2**40)
-    lowest = max(max(-low for low, _ in ends), 1.4 * float(epsilon) + 3)
-    digits = math.ceil((given + math.log(most * widest / step) + lowest) / math.log(10)) + 6
-    allowance = math.floor(delta * 10**digits / 10**6)
-    grid = Grid(h, digits, allowance, upward, 3 * epsilon + 60)
+    h = Fraction(math.ceil(step * 2**80), 2**80)
+    lowest = 0 if way else max(max(-low for low, _ in ends), 1.4 * float(epsilon) + 3)
+    parts = max(10**6, math.ceil(1000 / bias))
+    digits = math.ceil((given + math.log(most * widest / step) + lowest) / math.log(10) + math.log10(parts))
+    grid = Grid(
+        h, digits, math.floor(delta * 10**digits / parts), upward, 3 * epsilon + 60, way is not None,
+        max(Fraction(variance), most * h**2), Fraction(variance) * Fraction(1 + 2 * log_delta / size) / 50,
+    )  # fmt: skip
     total = None
     for release, level, (low, high) in zip(releases, levels, ends, strict=True):
-        at = float(grid.at(level))
+        at, backward = float(grid.at(level)), way == "backward"
         nodes = range(math.floor(low / at) - 1, math.ceil(high / at) + 2)
-        one = from_above(release, nodes, grid, level) if upward else from_below(release, nodes, grid)
-        part = repeated_losses(one, release.steps, grid)
+        if upward:
+            part = repeated_losses(from_above(release, nodes, grid, level, backward), release.steps, grid)
+        else:
+            part = repeated_from_below(from_below(release, nodes, grid, backward), release.steps, grid)
         if total is None:
             total = part
         else:
             common = max(total.level, part.level)
-            total = composed(raised(total, common, grid), raised(part, common, grid), grid, allowance)
+            total = composed(raised(total, common, grid), raised(part, common, grid), grid, grid.allowance)
     return total, grid
 
 
@@ -2039,11 +2126,6 @@ def surely(x: Interval | Fraction, y: Interval | Fraction) -> bool:
         return False
 
 
-def grid_margin(epsilon: Fraction, bias: Fraction) -> Fraction:
-    """Far more than what a grid is expected to add to ε."""
-    return (epsilon + Fraction(1, 20)) * 30 * bias
-
-
 def attempted(*arguments: Any) -> tuple[Losses, Grid]:
     """`loss_distribution`; what is too large for the precision chosen, is refused."""
     try:
@@ -2052,40 +2134,79 @@ def attempted(*arguments: Any) -> tuple[Losses, Grid]:
         raise DoesNotFollow("loss_distribution: not decided at this precision") from None
 
 
+def worst(bounds: tuple[Interval, ...]) -> Interval:
+    """The larger of one or two."""
+    return larger(bounds[0], bounds[-1])
+
+
+def next_bias(tried: list[tuple[Fraction, Fraction]], delta: Fraction, sign: int) -> Fraction | None:
+    """A finer grid that may settle it; None where none will. `tried`: (bias, δ). δ is about linear in the bias."""
+    bias, value = tried[-1]
+    if bias < MIN_BIAS:
+        return None
+    if len(tried) == 1 or bias > Fraction(1, 20):  # too coarse to tell
+        return bias / 16
+    earlier, before = tried[-2]
+    slope = (before - value) / (earlier - bias)
+    limit = value - slope * bias
+    hopeless = sign * (value - 2 * slope * bias - delta) > delta * min(3 * bias, Fraction(1, 300))
+    if hopeless and sign * (limit - delta) > 0:
+        return None
+    wanted = (delta - limit) / slope * 6 / 10 if sign * slope > 0 and sign * (delta - limit) > 0 else Fraction(0)
+    return min(bias / 3, max(bias / 40, wanted))
+
+
+def settles(
+    releases: list[Release], epsilon: Fraction, delta: Fraction, charge: Interval, upward: bool, way: str | None
+) -> Interval | None:
+    """The bound of δ(ε) that is on the right side of δ, on the first grid that is fine enough; None if none is."""
+    size, tried, finest = max(epsilon, delta), [], None
+    bias = BIAS * max(1, Fraction(1, 20) / size) ** 2
+    for _ in range(MAX_TRIES):
+        losses, grid = attempted(releases, epsilon, delta, bias, upward, way)
+        now = worst(excess(losses, epsilon, grid)) + (charge if upward else -charge)
+        if surely(now, delta) if upward else surely(delta, now):
+            return now
+        # a finer grid makes up for some bias; where that cannot be enough, it is not tried
+        margin = size * 30 * bias
+        if upward or margin < epsilon:
+            best = worst(excess(losses, epsilon + (margin if upward else -margin), grid))
+            best = best + (charge if upward else -charge)
+            if surely(delta, best) if upward else surely(best, delta):
+                return None
+        if upward and finest is not None and grid.step >= finest:
+            return None
+        finest = grid.step
+        tried.append((bias, Fraction(now.low[0]) * Fraction(2) ** now.low[1]))
+        bias = next_bias(tried, delta, 1 if upward else -1)
+        if bias is None:
+            return None
+    return None
+
+
 def check_pld(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> Interval:
     """T19, T20. δ(ε) <= delta by privacy-loss distributions; returns an enclosure of the upper bound found."""
     within_reach(schedule, epsilon, delta)
-    charge, releases, before = truncation_charge(schedule, epsilon, 192), all_releases(schedule), None
-    for bias in BIASES:
-        losses, grid = attempted(releases, epsilon, delta, bias, True)
-        now = larger(*excess(losses, epsilon, grid)) + charge
-        if surely(now, delta):
-            return now
-        # a finer grid makes up for some bias; where that cannot be enough, it is not tried
-        near = larger(*excess(losses, epsilon + grid_margin(epsilon, bias), grid)) + charge
-        if surely(delta, near) or (before is not None and surely(delta, now * 2 - before)):
-            break
-        before = now
-    raise DoesNotFollow("loss_distribution: delta(epsilon) is not shown to be at most delta")
+    charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule)
+    alike = all(release.symmetrised or release.rate == 1 for release in releases)  # both ways
+    ways = [None] if epsilon <= ONE_WAY else ["forward"] if alike else ["forward", "backward"]
+    found = [settles(releases, epsilon, delta, charge, True, way) for way in ways]
+    require(None not in found, "loss_distribution: delta(epsilon) is not shown to be at most delta")
+    return worst(tuple(found))
 
 
-def check_lower(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None:
-    """T11, T19. δ(ε) >= delta for the worst records: no smaller ε is true at delta."""
+def check_lower(schedule: Schedule, epsilon: Fraction, delta: Fraction, direction: str | None = None) -> None:
+    """T11, T19. δ(ε) >= delta for the worst records: no smaller ε is true at delta. direction: a hint, which one to try
+    first; "remove" has the record in P."""
     schedule = one_sided(schedule)
     if not schedule.sampled:
         check_gaussian(schedule, epsilon, delta, False)
         return
     within_reach(schedule, epsilon, delta)
     charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, False)
-    few = all(release.steps <= FEW_STEPS for release in releases)
-    for bias in BIASES if few else BIASES[:-1]:
-        losses, grid = attempted(releases, epsilon, delta, bias, False)
-        now = larger(*excess(losses, epsilon, grid)) - charge
-        if surely(delta, now):
+    for way in ("backward", "forward") if direction == "add" else ("forward", "backward"):
+        if settles(releases, epsilon, delta, charge, False, way) is not None:
             return
-        near = larger(*excess(losses, max(Fraction(0), epsilon - grid_margin(epsilon, bias)), grid)) - charge
-        if surely(near, delta):
-            break
     raise DoesNotFollow("loss_distribution: delta(epsilon) is not shown to be at least delta")
 
 
@@ -3281,7 +3402,7 @@ def conclude_sampled(step: dict[str, Any], given: list[Any], name: str, cut: tup
     if stated == 0:
         return True
     try:
-        check_lower(schedule, stated, delta)
+        check_lower(schedule, stated, delta, args["direction"])
     except DoesNotFollow:
         try:
             check_subsampled(schedule, stated, delta)

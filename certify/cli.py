@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from certify.checker import CheckError
 from certify.cli_options import command_parser
@@ -15,8 +17,13 @@ from certify.errors import Exit, OutOfReach, UsageError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; every failure is one line on stderr and its own exit code."""
-    from accountant import Indeterminate
-
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what is printed has Greek letters, and names of files any bytes
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        from accountant import Indeterminate
+    except Exception as problem:  # a broken installation has no verdict
+        return _crashed(problem)
     try:
         parsed = command_parser().parse_args(arguments)
         if parsed.version:
@@ -43,10 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.INTERNAL
     except KeyboardInterrupt:
         return fail("interrupted", 130)
-    except Exception as problem:
-        if os.environ.get("PLUMBLINE_TRACEBACK"):
-            raise
-        return fail(f"internal error: {problem!r} (PLUMBLINE_TRACEBACK=1 shows where)", Exit.INTERNAL)
+    except SystemExit:  # --help
+        raise
+    except BaseException as problem:  # what Rust code panics with is no Exception
+        return _crashed(problem)
+
+
+def _crashed(problem: BaseException) -> int:
+    """Python's own exit code of an error that nobody caught is 1, which says NOT_CERTIFIED."""
+    if os.environ.get("PLUMBLINE_TRACEBACK"):
+        traceback.print_exception(problem)
+    return fail(f"internal error: {problem!r} (PLUMBLINE_TRACEBACK=1 shows where)", Exit.INTERNAL)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def key_files(name: str | Path) -> tuple[Path, Path]:
     Raises:
         UsageError: one of them does, or there is no such folder.
     """
-    if not Path(name).name or str(name).endswith(("/", os.sep)):
+    if Path(name).name in ("", "..") or str(name).endswith(("/", os.sep)):
         raise UsageError(f"{name}: is a folder; write the name of the key too, such as {Path(name) / 'lead'}")
     private, public = Path(f"{name}.key"), Path(f"{name}.pub")
     for path in (private, public):
@@ -171,7 +171,7 @@ def read_public_key(path: str | Path) -> bytes:
     """The public key of a PEM file as SubjectPublicKeyInfo PEM, and nothing else that the file holds.
 
     Raises:
-        UsageError: unreadable, or no Ed25519 public key.
+        UsageError: unreadable, no Ed25519 public key, or more than one.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -180,6 +180,8 @@ def read_public_key(path: str | Path) -> bytes:
     data = _read(path)
     if b"PRIVATE KEY-----" in data:
         raise UsageError(f"{path}: is a private key; verifying takes the public one (NAME.pub)")
+    if data.count(b"-----BEGIN ") > 1:  # of which the library would take the first, and say nothing
+        raise UsageError(f"{path}: holds more than one key; give each in a file of its own")
     try:
         key = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm):

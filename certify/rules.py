@@ -94,13 +94,15 @@ def _assumptions(policy: Policy) -> Iterator[Rule]:
 def _freshness(policy: Policy, on: date) -> Iterator[Rule]:
     most = policy.table.freshness.max_age_days
 
-    def age(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
-        created = date.fromisoformat(predicate["created"][:10])
-        days = (on - created).days
-        if days < 0:
-            return f"created on {created}, which is after {on}", False
-        return f"{days} (created on {created})", days <= most
+    def created(predicate: dict[str, Any]) -> date:
+        return date.fromisoformat(predicate["created"][:10])
 
+    def age(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+        days = (on - created(predicate)).days
+        return f"{days} (created on {created(predicate)})", days <= most
+
+    # Without a table too: a date that is yet to come is a false one.
+    yield Rule("freshness.created", f"not after {on}", lambda p, _: (str(created(p)), created(p) <= on))
     if most is not None:
         yield Rule("freshness.max_age_days", str(most), age)
     if policy.table.freshness.require_expiry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -51,32 +52,50 @@ def sign(
         passphrase: of the key file, or a function of its name that asks for it.
         expires: the first day (UTC) on which the certificate holds no more. It becomes part of what is signed; unsigned
             erasure records beside the output are written anew.
-        output: path to write; `certificate` itself, unless given.
+        output: path to write, at which nothing else may be yet; `certificate` itself, unless given.
 
     Raises:
         checker.CheckError: the file does not verify, or bears a false signature of this key.
-        UsageError: an unreadable file or key, a date that has begun, a date for a file that has signatures, a second
-            signature of the same key.
+        UsageError: an unreadable file or key, an output that would overwrite something else, a date that has begun, a
+            date for a file that has signatures, a second signature of the same key, or a file that has changed
+            meanwhile.
     """
     private = load_private_key(key, passphrase) if isinstance(key, str | Path) else key
     data = read_certificate(certificate)
+    path, stale = Path(certificate if output is None else output), []
+    target = _target(path, certificate)
     checker.verify(data)
     envelope = checker.read_json(data, "envelope")
-    path, stale = Path(certificate if output is None else output), []
     if expires is not None:
+        before = envelope["digest"]["sha256"]
         envelope = _with_expiry(envelope, expires, certificate)
         checker.verify(json.dumps(envelope).encode())
-        stale = _records_beside(path, envelope)
+        stale = _records_beside(path, envelope, before)
     envelope["signatures"].append(_signature(envelope, private, certificate))
+    if target.exists() and read_certificate(target) != data:  # another signer was faster
+        raise UsageError(f"{path}: has changed while it was being signed; sign it again")
     try:
-        write_atomically(path.resolve(), json.dumps(envelope, indent=1) + "\n")  # of a link, what it leads to
+        write_atomically(target, json.dumps(envelope, indent=1) + "\n")
     except OSError as problem:
         raise UsageError(f"{path}: cannot be written: {problem.strerror or problem}") from None
     return Signed(path, key_id(private.public_key()), len(envelope["signatures"]), _written_anew(path) if stale else ())
 
 
-def _records_beside(path: Path, envelope: dict[str, Any]) -> list[Path]:
-    """The erasure records of a certificate that lie beside it, which must not be signed yet."""
+def _target(path: Path, certificate: str | Path) -> Path:
+    """The file to write, links followed: the certificate itself, or one that is not there yet. A rename replaces
+    whatever it meets, be it a key, somebody else's signatures, a pipe or a device."""
+    target = Path(os.path.realpath(path))
+    if target.exists():
+        if not os.path.samefile(target, certificate):
+            raise UsageError(f"-o {path}: cannot be written: exists already; to add a signature to it, sign it")
+        if not target.is_file():
+            raise UsageError(f"{path}: cannot be written: is no regular file; name one with -o")
+    return target
+
+
+def _records_beside(path: Path, envelope: dict[str, Any], before: str) -> list[Path]:
+    """The erasure records of a certificate that lie beside it, which must not be signed yet, nor be about another
+    certificate than that whose payload had the digest `before`."""
     from certify.erasure import erasure_path
 
     statement = checker.read_json(base64.b64decode(envelope["payload"]), "payload")
@@ -84,7 +103,15 @@ def _records_beside(path: Path, envelope: dict[str, Any]) -> list[Path]:
     found = [erasure_path(path.parent, i + 1) for i in range(len(erasures))]
     found = [record for record in found if record.exists()]
     for record in found:
-        if checker.read_json(read_certificate(record), "envelope").get("signatures"):
+        try:
+            beside = checker.read_json(read_certificate(record), "envelope")
+            statement = checker.read_json(checker.open_envelope(beside), "payload")
+            checker.check_types(statement)
+        except checker.CheckError:
+            raise UsageError(f"--expires: {record} is no erasure record, and would be overwritten") from None
+        if {"name": "certificate", "digest": {"sha256": before}} not in statement["subject"]:
+            raise UsageError(f"--expires: {record} is about another certificate, and would be overwritten")
+        if beside["signatures"]:
             raise UsageError(
                 f"--expires: {record} is signed, and names the certificate as it is now; set the date before erasure "
                 "records are signed"

@@ -7,6 +7,7 @@ from fractions import Fraction
 from accountant import ASSUMPTIONS, Derivation, enclose, enclose_all
 from accountant.derive_training import RENYI_ORDERS, Training, derive_training
 from accountant.exact import canonical, decimal, round_decimal
+from accountant.pld import Ends
 from accountant.quantities import GaussianWitness
 from accountant.scaled_sgd import ScaledSGD
 from certify.claims import DIGITS, Claim, refusals
@@ -14,11 +15,12 @@ from certify.outcome import Progress, Result
 from certify.spec import Run
 
 
-def certify_training(run: Run, *, width: Fraction | None = None, progress: Progress | None = None) -> Result:
+def certify_training(run: Run, *, width: Fraction | Ends | None = None, progress: Progress | None = None) -> Result:
     """Decide whether a run meets its target, and bound what it does meet.
 
     Args:
-        width: of the bracket, relative; by default 1e-3, and finer where the target lies in it.
+        width: of the bracket, relative, or how far each end may be off; by default 1e-3, and finer
+            where the target lies in it.
         progress: called as progress(what, 0, 0) before each long computation.
 
     Raises:

@@ -27,17 +27,18 @@ from certify.training_result import certify_training
 
 DIGITS = 6  # significant digits of a calibrated value
 LEAST = Fraction(1, 10**290)  # a target that a search in doubles takes
-_ATTEMPTS = 12
+_ATTEMPTS, _REGAINS = 12, 4  # the latter where a certified value is far from the target: the estimate was wrong
 _GENEROUS = 5e-4  # what the search allows a small count above the target: confirming goes down from there
 _MANY = 2000  # smaller counts are tried one by one
 _LOSS = 6e-5  # what the error of the upper bound may cost of a value, relatively
 _LEAST_AIM, _MOST_AIM = 8e-5, 4e-4  # for the upper bound; the lower one is for show
 _LOWER = Fraction(1, 1000)
 _ESTIMATED = 3e-5  # what the estimate may be off, besides
+_TELLING = 1e-3  # so far apart two upper bounds tell a slope
 _NEAR, _ROUNDS = 3e-4, 6  # from here on one more step of Newton's is exact enough
 
 _NEARBY = 0.02
-_FLATTEST, _STEEPEST = 0.3, 20.0
+_FLATTEST, _STEEPEST = 0.3, 100.0
 
 Value = Fraction | int
 Excess = Callable[..., float]  # (value, rough = False) -> log(ε/target)
@@ -216,29 +217,40 @@ def _confirm(
     """
     safer, few = -1 if parameter.growing else 1, parameter.whole and value < _MANY
     exactly = all(release.sample_rate in (0, 1) for release in schedule(run.mechanism))
-    aim, step, best = min(max(slope * _LOSS, _LEAST_AIM), _MOST_AIM), 0.0, None
+    aim, step = min(max(slope * _LOSS, _LEAST_AIM), _MOST_AIM), 0.0
     if not (few or exactly):
         step = (1.05 * aim + _ESTIMATED) / slope
+    best: tuple[Value, Result] | None = None
+    before: tuple[float, float] | None = None
+    seen: set[Value] = set()  # since the first certified one
     for attempt in range(_ATTEMPTS):
         tried = _rounded(value * math.exp(safer * step), tune, parameter, run)
-        if not tried:
+        if not tried or tried in seen or len(seen) > _REGAINS:
             break
         width = Ends(Fraction(aim), _LOWER)
         result = certify_training(run.with_values(**{tune: tried}), width=width, progress=progress)
-        missed = float(Fraction(result.epsilon["upper"]) / run.target_epsilon) - 1
+        missed = math.log(max(float(Fraction(result.epsilon["upper"]) / run.target_epsilon), 1e-3))
+        if before is not None and abs(before[1] - missed) > _TELLING:
+            found = (before[1] - missed) / (step - before[0])
+            slope = min(max(found, slope / 4), 4 * slope)
+        before = step, missed
         if result.verdict is Verdict.CERTIFIED:
-            if few or exactly or missed > -3 * aim - 2 * _ESTIMATED or best:
-                return tried, result
-            best = tried, result  # the estimate was too high
-            step += (missed + 1.05 * aim) / slope
-        elif best:
-            return best
+            if best is None or (tried > best[0]) == parameter.growing:
+                best = tried, result
+            if few or exactly or missed > -3 * aim - 2 * _ESTIMATED:
+                return best
         elif few and missed < 2 * aim and aim > _LEAST_AIM / 8:  # perhaps it is the grid's fault
             aim /= 4
-        else:
+            continue
+        elif best is None:
             step += (1.05 * max(missed, 0.0) + 1e-5 * 2**attempt) / slope
             if parameter.whole and int(value * math.exp(safer * step)) == tried:
                 step += 1.01 / value
+            continue
+        seen.add(tried)
+        step += (missed + 1.05 * aim) / slope
+    if best:
+        return best
     raise OutOfReach(f"target.epsilon: found no {tune} that is certified for it")
 
 

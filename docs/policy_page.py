@@ -12,7 +12,8 @@ INTRODUCTION = """
 `plumbline gate POLICY.toml CERT…` verifies each certificate, as `plumbline verify` does, and then holds it to a
 policy. Every rule that is violated is a line of its own: the file, the rule, what the certificate has, and the limit.
 `--format junit` gives one test suite for each certificate and one test case for each rule, `--format json` the same
-as one object; `--date` judges expiry and age by another day than today.
+as one object; `--date` judges expiry and age by another day than today. A certificate that was created after that day
+passes no policy.
 
 Exit codes: **0** all pass · **4** some digest or signature does not match · else **2** some certificate, or the
 policy, is malformed · else **1** some rule is violated, some claim does not follow, or some certificate has expired.

@@ -66,5 +66,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (OSError, subprocess.CalledProcessError) as problem:  # not 1, which says that a rule is violated
-        stop(str(problem), INTERNAL)
+    except Exception as problem:  # not 1, which says that a rule is violated
+        stop(str(problem) or repr(problem), INTERNAL)

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: no script, no request, every style in one element (`report`)."""
+"""A report as one HTML page that needs nothing else: no script, no request, every style in one element (Jinja2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from certify.errors import UsageError
-from certify.report.document import Badge, Document, Inline, Link, Mathematics, Section, Text
+from certify.report.document import Document, Section
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONG = 24  # rows: a longer table scrolls in a box of its own on the screen, and is whole on paper
@@ -67,6 +67,3 @@ _TURNING = frozenset(("R", "AL", "AN", "RLE", "RLO", "RLI", "LRE", "LRO", "LRI",
 def _ids(sections: tuple[Section, ...]) -> list[str]:
     """What a link can lead to."""
     return [section.id for section in sections] + [id for section in sections for id in _ids(section.sections)]
-
-
-__all__ = ["Badge", "Inline", "Link", "Mathematics", "Text", "render"]

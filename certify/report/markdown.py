@@ -1,4 +1,4 @@
-"""A report as GitHub-flavoured Markdown: texts are escaped, formulas are LaTeX, pictures are told in words (`report`)."""
+"""A report as GitHub-flavoured Markdown: texts are escaped, formulas are LaTeX, pictures are told in words."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def escape(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A code span. In tables even there a bar ends the cell, and what has one, or a backtick, is escaped text instead."""
+    """A code span; a text with a bar, which would end a table's cell even there, or a backtick is escaped instead."""
     line = " ".join(text.split())
     return f"`{line}`" if line and not set(line) & set("`|$\\") else escape(line)
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from certify.errors import UsageError
@@ -44,8 +44,9 @@ _TURNED = re.compile(f"([{(letters := ''.join(sorted(RIGHT_TO_LEFT)))}]+(?: +[{l
 
 LONGEST_WORD = {"plain": 24, "strong": 24, "number": 24, "code": 16}  # characters; longer ones may break across lines
 _RUNNING_TITLE = 60
-_UNTITLED = "—"  # PDF/UA wants every heading to say something
-_TABLE_ROOM = 108  # characters side by side in a table as wide as the page
+_UNTITLED = "—"  # PDF/UA wants every heading and picture to say something
+_TABLE_ROOM = 112  # characters side by side in a table as wide as the page
+_TALL = 600  # characters of a cell; such a row may break across pages
 
 
 def render(document: Document) -> bytes:
@@ -56,7 +57,7 @@ def render(document: Document) -> bytes:
         ValueError: the document's date is none, or the body of an equation is more than mathematics.
     """
     typst = _typst()
-    day = datetime.fromisoformat(document.date).replace(tzinfo=UTC)
+    midnight = datetime.combine(date.fromisoformat(document.date), time(), UTC)
     return typst.compile(
         str(TEMPLATES / "report.typ"),
         root=str(TEMPLATES),
@@ -64,7 +65,7 @@ def render(document: Document) -> bytes:
         font_paths=typst.Fonts(include_system_fonts=False),
         ignore_system_fonts=True,
         pdf_standards=list(STANDARDS),
-        timestamp=int(day.timestamp()),
+        timestamp=int(midnight.timestamp()),
         sys_inputs={"report": json.dumps(as_data(document))},
     )
 
@@ -87,9 +88,9 @@ def as_data(document: Document) -> dict:
         "title": writer.text(Text(title)),
         "running": running if len(running) <= _RUNNING_TITLE else f"{running[: _RUNNING_TITLE - 1].rstrip()}…",
         "subtitle": writer.text(Text(document.subtitle)),
-        "date": document.date,
-        "digest": shown(document.digest),
-        "short": shown(document.digest[:12]),
+        "date": date.fromisoformat(document.date).isoformat(),
+        "digest": writer.text(Text(document.digest, "code")),
+        "short": shown(document.digest)[:12],
         "certificate": list(document.certificate),
         "sections": [writer.section(section) for section in document.sections],
     }
@@ -114,7 +115,7 @@ class _Writer:
         if id_ in self.given:
             return None
         self.given.add(id_)
-        return f"at:{id_}"
+        return _label(id_)
 
     def block(self, block: Block) -> dict:
         match block:
@@ -137,7 +138,11 @@ class _Writer:
             case Figure(id_, svg, caption, alternative):
                 from certify.report.charts import print_colours
 
-                picture = {"svg": print_colours(svg), "caption": self.line(caption), "alternative": shown(alternative)}
+                picture = {
+                    "svg": print_colours(svg),
+                    "caption": self.line(caption),
+                    "alternative": shown(alternative) or _UNTITLED,
+                }
                 return {"kind": "figure", "id": self._anchor(id_), **picture}
             case Callout(title, blocks, tone):
                 inner = [self.block(block) for block in blocks]
@@ -147,14 +152,15 @@ class _Writer:
     def _table(self, table: Table) -> dict:
         head = [self.text(Text(name)) for name in table.head]
         rows = [[self.line(cell) for cell in row] for row in table.rows]
-        columns = [[_size([name]), *(_size(row[i]) for row in rows)] for i, name in enumerate(head)]
+        sizes = [[_size([name]), *(_size(row[i]) for row in rows)] for i, name in enumerate(head)]
+        columns = [(max(whole for whole, _ in cells), max(longest for _, longest in cells)) for cells in sizes]
         return {
             "kind": "table",
             "caption": self.text(Text(table.caption)),
             "head": head,
-            "rows": rows,
+            "rows": [{"cells": row, "long": max((_size(cell)[0] for cell in row), default=0) > _TALL} for row in rows],
             "numeric": sorted(table.numeric),
-            "widths": widths(columns, _TABLE_ROOM),
+            "widths": widths(columns, _TABLE_ROOM, table.numeric),
         }
 
     def line(self, line: Line) -> list[dict]:
@@ -167,7 +173,7 @@ class _Writer:
             case Badge(text, tone):
                 return {"kind": "badge", "tone": tone, "text": self.text(Text(text))}
             case Mathematics(plain, _, _, body):
-                return {"kind": "mathematics", "plain": shown(plain), "body": equation(body)}
+                return {"kind": "mathematics", "plain": shown(plain) or _UNTITLED, "body": equation(body)}
             case Link(text, target):
                 return {"kind": "link", "text": self.text(Text(text)), **self._target(target)}
         raise TypeError(f"no inline: {part!r}")
@@ -186,13 +192,17 @@ class _Writer:
 
     def _target(self, target: str) -> dict:
         if target.startswith("#"):
-            return {"to": "section", "target": f"at:{target[1:]}"} if target[1:] in self.ids else {"to": None}
+            return {"to": "section", "target": _label(target[1:])} if target[1:] in self.ids else {"to": None}
         usable = re.fullmatch(r"https://[!-~]{1,2000}", target)
         return {"to": "address", "target": target} if usable else {"to": None}
 
 
+def _label(id_: str) -> str:
+    return f"at:{ascii(id_)[1:-1]}"
+
+
 def _size(line: list[dict]) -> tuple[int, int]:
-    """Characters of a cell, and the most that cannot be broken; those of code are wider, and so is a column's margin."""
+    """Characters of a cell, and the most that cannot be broken, margins included; those of code are wider."""
     whole = longest = 0.0
     for part in line:
         text = part.get("text", part)

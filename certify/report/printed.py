@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 # What those fonts have glyphs for (a test asks typst). PDF/UA forbids a missing glyph, so other characters are shown by
 # number; so are controls, invisible characters, and whatever turns the direction of text.
@@ -28,12 +28,14 @@ _CUT = 8
 
 # A formula: names, numbers, quoted words, operators and brackets. No `#`, `$`, `@`, `\`, backtick, comment or file.
 _FORMULA = re.compile(
-    r"""(?P<name>[A-Za-z]+(?:\.[A-Za-z]+)*)|\d+(?:\.\d+)?|"[^"\\#$@`]*"|(?P<comment>//|/\*)|[-+*/=<>!,;:|'^_&(){}\[\].~ ]"""
+    r"""(?P<name>[A-Za-z]+(?:\.[A-Za-z]+)*)|\d+(?:\.\d+)?|"[^"\\#$@`]*"|(?P<comment>//|/\*)"""
+    r"""|[-+*/=<>!,;:|'^_&(){}\[\].~ ]"""
 )
 FUNCTIONS = frozenset(
-    "sqrt root frac binom op abs norm floor ceil round lr mid upright italic bold cal bb serif sans mono hat tilde "
-    "overline underline macron dot accent attach limits scripts underbrace overbrace min max exp log ln sup inf "
-    "cases vec mat arg det gcd lim Pr sin cos tan sinh cosh tanh erf erfc primes cancel class display inline".split()
+    {
+        *("sqrt", "frac", "binom", "abs", "floor", "ceil", "lr", "op", "upright", "italic", "bold", "hat", "tilde"),
+        *("overline", "attach", "limits", "scripts", "min", "max", "exp", "log", "ln", "sup", "inf", "cases", "vec"),
+    }
 )
 
 
@@ -96,16 +98,21 @@ def equation(body: str) -> str:
     return body
 
 
-def widths(columns: Sequence[Sequence[tuple[int, int]]], room: int) -> list[float] | None:
-    """Shares of a table's width for its columns; None where all fit side by side in `room` characters.
+def widths(columns: Sequence[tuple[int, int]], room: int, numeric: Container[int] = ()) -> list[float | None]:
+    """Shares of a table's width for its columns, as (characters in all, characters that cannot be broken).
 
-    columns: the cells of each as (characters in all, characters that cannot be broken).
-    Each gets its longest word, and of what is left in proportion to what it would like, up to half the room.
+    None is a column as wide as its text: all of them where they fit side by side in `room` characters, but the last of
+    three or more then takes the rest, unless it is numeric. Otherwise each gets what it would like, but no more
+    than an equal share of what the others leave, and its longest word at least.
     """
-    like = [max(whole for whole, _ in cells) for cells in columns]
-    if sum(like) <= room:
-        return None
-    least = [max(word for _, word in cells) for cells in columns]
-    more = [max(min(most, room // 2) - word, 0) for most, word in zip(like, least, strict=True)]
-    spare = max(room - sum(least), 0)
-    return [round(word + spare * extra / max(sum(more), 1), 2) for word, extra in zip(least, more, strict=True)]
+    if sum(like for like, _ in columns) <= room:
+        last = len(columns) - 1
+        return [1.0 if i == last > 1 and i not in numeric else None for i in range(len(columns))]
+    found: dict[int, float] = {}
+    while len(found) < len(columns):
+        open_ = [i for i in range(len(columns)) if i not in found]
+        share = max(room - sum(found.values()), 0) / len(open_)
+        settled = {i: columns[i][0] for i in open_ if columns[i][0] <= share}
+        settled = settled or {i: columns[i][1] for i in open_ if columns[i][1] > share}
+        found |= settled or {i: share for i in open_}
+    return [round(found[i], 2) for i in range(len(columns))]

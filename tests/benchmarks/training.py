@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from importlib.util import find_spec
+from pathlib import Path
 
 from accountant.pld.compose import composed, epsilon_at
 from certify import calibrate
@@ -37,6 +38,8 @@ def brackets(quick: bool) -> Iterator[Row]:
 
 def _memory() -> Iterator[Row]:
     """Of our process alone, without a peer in it."""
+    if not Path("/proc/self/status").exists():
+        return
     for row in (SETTINGS[1], SETTINGS[4]):
         for width in ("0.001", "0.0001"):
             before, peak, points = memory(row, width)

@@ -111,7 +111,7 @@ def gaussian_profile(mu: mp.mpf, epsilon: mp.mpf) -> mp.mpf:
 # --- fixed point --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bits", [96, 160, 300])
+@pytest.mark.parametrize("bits", [96, 160, 300, 1200])
 def test_fixed_point_log_and_normal(bits: int) -> None:
     draw = random.Random(bits)
     with mp.workprec(2 * bits + 400):
@@ -193,6 +193,39 @@ def test_every_node_bounds_the_curve(upward: bool, symmetrised: bool) -> None:
         assert min(gaps) >= -(mp.mpf(10) ** -35) and max(gaps) < 1e-2 and max(gaps) > 0
 
 
+@pytest.mark.parametrize("upward", [True, False])
+@pytest.mark.parametrize(("z", "q"), [("1", "0.25"), ("2", "0.9"), ("0.2", "0.05"), ("0.25", "0.5")])
+def test_every_node_bounds_the_curve_one_way(upward: bool, z: str, q: str) -> None:
+    """H of the discrete measures, for P against Q alone and for Q against P alone, against the exact H."""
+    release = checker.Release(F(q), 1 / F(z), 1, False)
+    grid = checker.Grid(F(1, 8), 40, 1, upward, one_way=True)
+    nodes = range(-90, 400)
+    with mp.workdps(80):
+        first, second, crossing = losses_of(mp.mpf(z), mp.mpf(q))
+        rate, s, unit = mp.mpf(q), 1 / mp.mpf(z), mp.mpf(grid.unit)
+
+        def curve(x: mp.mpf) -> mp.mpf:  # H(e^x) of (P,Q)
+            a = crossing(x)
+            if a == mp.mpf("-inf"):
+                return 1 - mp.exp(x)
+            return (1 - rate - mp.exp(x)) * mp.ncdf(-a) + rate * mp.ncdf(s - a)
+
+        for backward in (False, True):
+            make = (
+                (checker.from_above, release, nodes, grid, 0) if upward else (checker.from_below, release, nodes, grid)
+            )
+            losses = make[0](*make[1:], backward)
+            masses = [(p / unit, (losses.first + j) / mp.mpf(8)) for j, p in enumerate(losses.masses) if p]
+            gaps = []
+            for k in range(-170, 170, 7):
+                x = mp.mpf(k) / 13
+                truth = 1 - mp.exp(x) + mp.exp(x) * curve(-x) if backward else curve(x)
+                made = sum(p * (1 - mp.exp(x - at)) for p, at in masses if at > x)
+                made += losses.lost / unit * (1 if upward else -1)
+                gaps.append((made - truth) * (1 if upward else -1))
+            assert min(gaps) >= -(mp.mpf(10) ** -35) and max(gaps) < 0.04 and max(gaps) > 0
+
+
 # --- composition --------------------------------------------------------------------------------------------------
 
 
@@ -221,6 +254,72 @@ def test_full_batches_enclose_the_gaussian_profile(z: str, steps: int, delta: st
         above, below = (both_sides([release], epsilon, F(delta), upward) for upward in (True, False))
         assert exactly(max(below)) <= truth <= exactly(min(above))
         assert max(above) < min(below) * F(110, 100)
+
+
+@pytest.mark.parametrize(
+    ("mu", "steps", "delta"), [("60", 400, "1e-5"), ("30", 2, "1e-30"), ("100", 10**6, "1e-10"), ("8", 3, "1e-5")]
+)
+def test_large_epsilon_encloses_the_gaussian_profile(mu: str, steps: int, delta: str) -> None:
+    """q = 1 one way, where ε is in the thousands, against T11; the two ways are alike."""
+    with mp.workdps(60):
+        exact = mp.mpf(mu)
+        root = mp.findroot(lambda x: mp.log(gaussian_profile(exact, x)) - mp.log(delta), exact**2 / 2 + exact * 5)
+        epsilon = F(mp.nstr(root, 12))
+        truth = gaussian_profile(exact, exactly(epsilon))
+        shift = F(mp.nstr(exact / mp.sqrt(steps), 30))
+        release = checker.Release(F(1), shift, steps, False)
+        for way in ("forward", "backward"):
+            ends_ = []
+            for upward in (True, False):
+                arguments = [release], epsilon, F(delta), F(3, 10**4), upward, way
+                (value,) = checker.excess(*(made := checker.loss_distribution(*arguments))[:1], epsilon, made[1])
+                ends_.append(exactly(end(value.high if upward else value.low)))
+            assert ends_[1] <= truth * (1 + mp.mpf(10) ** -20) and truth * (1 - mp.mpf(10) ** -20) <= ends_[0]
+            assert ends_[0] < ends_[1] * 1.25
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=30), st.integers(-20, 20), st.integers(1, 40))
+def test_coarser_from_below_is_dominated(masses: list[int], first: int, size: int) -> None:
+    """H of (P,Q) falls at every t, the P-mass stays, and so far as masses are smooth little is lost."""
+    grid = checker.Grid(F(size, 16), 12, 1, False, one_way=True)
+    x = checker.Losses(first, [p * 10**5 for p in masses], 7, 0)
+    y, fall = checker.coarser_below(x, grid)
+    assert sum(y.masses) == sum(x.masses) and y.level == 1 and y.lost == 7 and 0 <= fall <= sum(x.masses)
+    with mp.workdps(40):
+        step = mp.mpf(size) / 16
+
+        def curve(z: checker.Losses, at: mp.mpf) -> mp.mpf:
+            wide = step * 2**z.level
+            return sum(p * max(0, 1 - mp.exp(at - (z.first + j) * wide)) for j, p in enumerate(z.masses))
+
+        for k in range(2 * first - 5, 2 * (first + len(masses)) + 5):
+            assert curve(y, k * step / 2) <= curve(x, k * step / 2) * (1 + mp.mpf(10) ** -15)
+
+
+def test_coarser_from_below_loses_little_of_smooth_masses() -> None:
+    grid = checker.Grid(F(1, 100), 30, 1, False, one_way=True)
+    masses = [round(10**28 * math.exp(-(((j - 300) / 60) ** 2) / 2)) for j in range(601)]
+    x = checker.Losses(-250, masses, 0, 0)
+    y, fall = checker.coarser_below(x, grid)
+    assert fall < sum(masses) / 1000
+    for epsilon in (F(0), F(1), F(2)):
+        (fine,), (coarse,) = (checker.excess(z, epsilon, grid) for z in (x, y))
+        assert end(coarse.high) <= end(fine.low) <= end(coarse.low) * F(1003, 1000)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 37, 64, 1000])
+def test_powers_from_below_count_every_step(steps: int) -> None:
+    """A distribution that is one atom: its loss times the number of steps, whatever was halved on the way."""
+    grid = checker.Grid(F(1, 4), 30, 1, False, F(10**6), True, F(10**9), F(10**9))
+    atom = checker.Losses(8, [10**30], 0, 0)
+    made = checker.repeated_from_below(atom, steps, grid)
+    kept = [(j, p) for j, p in enumerate(made.masses) if p]
+    assert sum(p for _, p in kept) >= 10**30 - 10**4
+    top = max((made.first + j) * grid.at(made.level) for j, _ in kept)
+    assert top <= 2 * steps
+    exactly_kept = checker.repeated_from_below(atom, steps, checker.Grid(F(1, 4), 30, 1, False, F(10**6), True))
+    assert exactly_kept.first == 8 * steps and exactly_kept.level == 0
 
 
 @pytest.mark.slow
@@ -337,6 +436,32 @@ def test_reference_settings(z: str, q: str, steps: int, delta: str, peer: str) -
             checker.check_subsampled(run, F(peer) * F(share), F(delta))
     with pytest.raises(DoesNotFollow):
         checker.check_lower(run, F(peer) * F("1.001"), F(delta))
+
+
+@pytest.mark.parametrize(
+    ("z", "q", "steps", "delta", "low", "high"),
+    [
+        ("0.5", "0.5", 1000, "1e-5", "877.334366573", "878.104807592"),
+        ("1000", "0.01", 10**6, "1e-5", "0.0272188512249", "0.0272199907837"),
+        ("10", "0.9", 10**4, "1e-5", "78.0581121194", "78.1317962926"),
+        ("2", "0.1", 10**5, "1e-5", "209.167375041", "209.349810135"),
+        ("1000", "0.0000001", 10**7, "1e-5", "0", "0"),
+        pytest.param("20", "0.01", 10**7, "1e-30", "19.0993945019", "19.0997677581", marks=pytest.mark.slow),
+        pytest.param("0.1", "0.01", 10**4, "1e-5", "6546.27855877", "6548.80474584", marks=pytest.mark.slow),
+        pytest.param("1", "0.0000001", 10**7, "1e-5", "0.000656849119984", "0.000657505368922", marks=pytest.mark.slow),
+    ],
+)
+def test_far_settings(z: str, q: str, steps: int, delta: str, low: str, high: str) -> None:
+    """Bounds as certificates print them, from both sides; neither holds the other way round."""
+    run = schedule(poisson(z, q, steps))
+    checker.check_subsampled(run, F(high), F(delta))
+    if low == "0":
+        return
+    checker.check_lower(run, F(low), F(delta), "remove")
+    with pytest.raises(DoesNotFollow):
+        checker.check_subsampled(run, F(low) * F("0.9999"), F(delta))
+    with pytest.raises(DoesNotFollow):
+        checker.check_lower(run, F(high) * F("1.0001"), F(delta))
 
 
 def test_clearly_true_claims_take_the_cheap_way() -> None:
@@ -466,7 +591,7 @@ def test_order_and_range() -> None:
     for order in (0, 1, 513):
         with pytest.raises(DoesNotFollow, match="integer order"):
             checker.check_renyi(run, order, F(1), F("0.5"))
-    for epsilon, delta in ((F(-1), F("1e-5")), (F(1), F(0)), (F(1), F(1)), (F(1000), F("1e-5")), (F(1), F("1e-99"))):
+    for epsilon, delta in ((F(-1), F("1e-5")), (F(1), F(0)), (F(1), F(1)), (F(10001), F("1e-5")), (F(1), F("1e-99"))):
         with pytest.raises(DoesNotFollow, match="needs"):
             checker.check_subsampled(run, epsilon, delta)
     with pytest.raises(DoesNotFollow, match="without sampling"):

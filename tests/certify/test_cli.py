@@ -415,8 +415,49 @@ def test_a_crash_is_70(problem: Exception, monkeypatch: pytest.MonkeyPatch, run_
     assert done.code == 70 and done.out == "" and len(done.err.splitlines()) == 1
     assert type(problem).__name__ in done.err and "internal error" in done.err and not (tmp_path / "out").exists()
     monkeypatch.setenv("PLUMBLINE_TRACEBACK", "1")
-    with pytest.raises(type(problem)):
-        cli.main(["certify", str(run_file)])
+    done = plumbline("certify", run_file)
+    assert done.code == 70 and done.out == "" and done.err.startswith("Traceback (most recent call last):\n")
+
+
+def test_a_panic_is_70(monkeypatch: pytest.MonkeyPatch, run_file: Path) -> None:
+    """Rust code under Python panics with what is no Exception; uncaught it would be exit 1, NOT_CERTIFIED."""
+
+    class Panic(BaseException):
+        pass
+
+    def crash(*_: Any, **__: Any) -> None:
+        raise Panic("called `Option::unwrap()` on a `None` value")
+
+    monkeypatch.delenv("PLUMBLINE_TRACEBACK", raising=False)
+    monkeypatch.setattr(result, "make_claim", crash)
+    done = plumbline("certify", run_file)
+    assert done.code == 70 and done.out == "" and "internal error: Panic" in done.err
+
+
+def test_a_broken_installation_is_70(tmp_path: Path, run_file: Path) -> None:
+    (tmp_path / "flint.py").write_text("raise ImportError('no such library')")
+    for command in (["certify", run_file], ["gate", "policy.toml", "certificate.json"]):
+        done = process(*command, env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"})
+        assert (done.returncode, done.stdout) == (70, "") and "internal error: ImportError" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_narrow_encoding_is_no_crash(form: str, run_file: Path) -> None:
+    """As of a Windows pipe: ε and μ are in none of these."""
+    narrow = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    done = process("certify", run_file, "--format", form, env=narrow, text=False)
+    wide = process("certify", run_file, "--format", form, env=os.environ | {"PYTHONIOENCODING": "utf-8"}, text=False)
+    assert done.returncode == wide.returncode == 0 and done.stdout == wide.stdout and done.stderr == b""
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """What the file is called has any bytes; JSON has none of them but as an escape."""
+    policy, name = tmp_path / "policy.toml", os.fsdecode(b"odd\xff.json")
+    policy.write_text("")
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = process("gate", policy, tmp_path / name, "--format", "json", env=strict)
+    assert done.returncode == 2 and json.loads(done.stdout)["certificates"][0]["file"] == str(tmp_path / name)
 
 
 def test_a_failed_write_is_70(monkeypatch: pytest.MonkeyPatch, run_file: Path, tmp_path: Path) -> None:

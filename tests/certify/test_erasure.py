@@ -331,6 +331,32 @@ def test_no_expiry_date_behind_the_back_of_a_signed_record(tmp_path: Path) -> No
     private = keygen(tmp_path / "lead").private
     sign(first, key=private)
     before = certificate.read_bytes()
-    with pytest.raises(UsageError, match="erasure-1.json is signed, and names the certificate as it is now"):
+    with pytest.raises(UsageError, match=r"erasure-1.json is signed, and names the certificate as it is now"):
         sign(certificate, key=private, expires=date(2099, 1, 1))
     assert certificate.read_bytes() == before
+
+
+def test_an_expiry_date_leaves_the_records_of_another_certificate_alone(tmp_path: Path) -> None:
+    subjects = {"model": "ab" * 32, "run_record": "cd" * 32}
+    certificates = [
+        write_certificate(
+            result(),
+            tmp_path / name,
+            created=datetime(2026, 11, day, tzinfo=UTC),
+            execution=make_execution(public(record()), erasures()),
+            subjects=subjects,
+        )
+        for day, name in enumerate(("one", "other"), 1)
+    ]
+    first, second = write_erasure_records(certificates[1])
+    before, private = first.read_bytes(), keygen(tmp_path / "lead").private
+    output = tmp_path / "other/signed.json"
+    with pytest.raises(UsageError, match=r"erasure-1.json is about another certificate, and would be overwritten"):
+        sign(certificates[0], key=private, expires=date(2099, 1, 1), output=output)
+    assert first.read_bytes() == before and not output.exists()
+    first.unlink()
+    for content in (b"mine", b"{}", certificates[1].read_bytes()):
+        second.write_bytes(content)
+        with pytest.raises(UsageError, match=r"erasure-2.json is "):
+            sign(certificates[0], key=private, expires=date(2099, 1, 1), output=output)
+        assert second.read_bytes() == content and not output.exists()

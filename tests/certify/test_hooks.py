@@ -95,6 +95,13 @@ def test_the_hook_passes_and_fails(repository: Any, made: dict[str, bytes]) -> N
         assert words in done.stdout and "1 of 2 pass policy.toml" in done.stdout
 
 
+def test_the_hook_follows_links(repository: Any, made: dict[str, bytes]) -> None:
+    put(repository.folder / "models/missed.json", made["missed"])
+    (repository.folder / "models/certificate.json").symlink_to("missed.json")
+    done = pre_commit(repository)
+    assert done.returncode == 1 and "models/certificate.json: limits.require_verdict" in done.stdout, done.stdout
+
+
 def test_the_hook_stops_a_commit(repository: Any, made: dict[str, bytes]) -> None:
     assert repository(str(BIN / "python"), "-m", "pre_commit", "install").returncode == 0
     put(repository.folder / "certificate.json", made["missed"])
@@ -250,6 +257,17 @@ def test_the_action_installs_from_its_own_checkout(workspace: Path, tmp_path: Pa
         str(ROOT),
     ]
     assert gate[:2] == [str(folder / "bin/plumbline"), "gate"]
+
+
+def test_a_crash_of_the_script_is_no_verdict(workspace: Path, tmp_path: Path) -> None:
+    """Whatever goes wrong: Python's own exit code of it is 1, and that is what a violated rule gives."""
+    put(
+        tmp_path / "site/sitecustomize.py",
+        "import glob\ndef glob_(*a, **k): raise ValueError('oops')\nglob.glob = glob_",
+    )
+    script(tmp_path / "bin/python3", f'PYTHONPATH="{tmp_path / "site"}" exec "{sys.executable}" "$@"')
+    done = action(workspace, f"{tmp_path / 'bin'}:/usr/bin:/bin", policy="policy.toml")
+    assert (done.returncode, done.stdout, done.stderr) == (70, "", "plumbline gate: oops\n")
 
 
 def test_a_failed_installation_is_no_verdict(workspace: Path, tmp_path: Path) -> None:

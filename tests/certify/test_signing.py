@@ -186,7 +186,7 @@ def test_keygen_loses_a_race_without_harm(tmp_path: Path, monkeypatch: pytest.Mo
     assert os.listdir(tmp_path) == ["lead.pub"] and (tmp_path / "lead.pub").read_text() == "theirs"
 
 
-@pytest.mark.parametrize("name", ["", ".", "keys/", "missing/lead"])
+@pytest.mark.parametrize("name", ["", ".", "..", "../..", "keys/", "missing/lead"])
 def test_keygen_needs_a_name_in_a_folder(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "folder" in refused(plumbline("keygen", name))
@@ -434,6 +434,42 @@ def test_sign_into_where_nothing_can_be_written(where: str, certificate: Path, t
     assert "cannot be written" in line
 
 
+@pytest.mark.parametrize("kind", ["certificate", "key", "link", "pipe"])
+def test_sign_overwrites_nothing_else(kind: str, certificate: Path, tmp_path: Path, pair: Any) -> None:
+    """Neither a key, nor what another one signed there, nor (as root) a device: a rename replaces them all."""
+    (one, _), (two, _) = pair("one"), pair("two")
+    out = tmp_path / "out.json"
+    make = {
+        "certificate": lambda: sign(certificate, key=two, output=out),
+        "key": lambda: shutil.copy(two, out),
+        "link": lambda: out.symlink_to(two),
+        "pipe": lambda: os.mkfifo(out),
+    }
+    make[kind]()
+    before = (out.lstat().st_ino, two.read_bytes())
+    assert f"-o {out}: cannot be written: exists already" in refused(
+        plumbline("sign", certificate, "--key", one, "-o", out)
+    )
+    assert (out.lstat().st_ino, two.read_bytes()) == before
+    assert plumbline("sign", certificate, "--key", one, "-o", certificate).code == 0  # itself by another name
+
+
+def test_two_signers_at_once(certificate: Path, pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes second is told, and nobody's signature is lost."""
+    (one, _), (two, two_pub) = pair("one"), pair("two")
+    really, waiting = checker.verify, [two]
+
+    def slow(data: bytes, *more: Any, **named: Any) -> Any:
+        if waiting:
+            sign(certificate, key=waiting.pop())
+        return really(data, *more, **named)
+
+    monkeypatch.setattr(checker, "verify", slow)
+    line = refused(plumbline("sign", certificate, "--key", one))
+    assert f"{certificate}: has changed while it was being signed; sign it again" in line
+    assert verify(certificate, keys=[two_pub]).report.signatures == 1
+
+
 def test_a_signature_is_written_whole_or_not_at_all(
     certificate: Path, unsigned: bytes, pair: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -494,7 +530,10 @@ def test_keys_that_cannot_be_read(certificate: Path, tmp_path: Path, pair: Any) 
 
 def test_a_public_key_is_read_without_what_surrounds_it(tmp_path: Path, pair: Any) -> None:
     (_, one), (_, two) = pair("one"), pair("two")
-    (tmp_path / "noted.pub").write_bytes(b"the lead's\n" + one.read_bytes() + b"\n" + two.read_bytes())
+    (tmp_path / "both.pub").write_bytes(one.read_bytes() + two.read_bytes())
+    with pytest.raises(UsageError, match=r"both.pub: holds more than one key; give each in a file of its own"):
+        read_public_key(tmp_path / "both.pub")  # else the second one would not be asked for
+    (tmp_path / "noted.pub").write_bytes(b"the lead's\n" + one.read_bytes() + b"\nuntil 2030\n")
     assert read_public_key(tmp_path / "noted.pub") == one.read_bytes()
     with pytest.raises(UsageError, match=r"noted.pub: is the same key as .*one.pub"):
         read_public_keys([one, two, tmp_path / "noted.pub"])

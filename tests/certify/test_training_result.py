@@ -16,9 +16,10 @@ from mpmath import mp
 
 from accountant import derive_training as engine
 from accountant.theorems.privacy import gaussian_profile
-from certify import cli, training_result
+from certify import training_result
 from certify.certificate import make_statement
 from certify.claims import Verdict
+from certify.commands import output
 from certify.errors import UsageError
 from certify.result import certify
 from certify.service import execute
@@ -265,9 +266,9 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize("patience", [0, 60])
 def test_a_bar_shows_on_a_terminal_after_a_while(monkeypatch, patience) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(cli, "PATIENCE", patience)
+    monkeypatch.setattr(output, "PATIENCE", patience)
     screen = Terminal()
-    with contextlib.redirect_stderr(screen), cli._progress("certify") as progress:
+    with contextlib.redirect_stderr(screen), output.progress_bar("certify") as progress:
         progress("upper bound: 2048 points", 0, 0)
         deadline = time.monotonic() + 20
         while not patience and "2048 points" not in screen.getvalue() and time.monotonic() < deadline:
@@ -276,7 +277,7 @@ def test_a_bar_shows_on_a_terminal_after_a_while(monkeypatch, patience) -> None:
 
 
 def test_no_bar_without_a_terminal() -> None:
-    with contextlib.redirect_stderr(io.StringIO()), cli._progress("certify") as progress:
+    with contextlib.redirect_stderr(io.StringIO()), output.progress_bar("certify") as progress:
         assert progress is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from certify.report.document import Badge, Block, Figure, Line, Paragraph, Section, Table, Text, line
+from certify.report.document import Badge, Block, Line, Paragraph, Section, Table, Text, line
 from certify.report.reading import Reading
 from certify.report.sections.words import DASH, VERDICT_TONE, code, number, optional, several, told, visible
 from certify.tables import TABLES
@@ -115,29 +115,21 @@ def _value(value: Any) -> Line:
     return line(number(value) if value[:1].isdigit() else code(value))
 
 
-# --- pictures -----------------------------------------------------------------------------------------------------------
+# --- pictures ---------------------------------------------------------------------------------------------------------
 
 
 def pictures(reading: Reading) -> Section | None:
     """δ(ε), and ε as a parameter varies; None where the certificate has no data for them."""
     from certify.report.charts import profile_chart, sweep_chart
 
-    figures = reading.figures
-    if not figures:
-        return None
-    drawn = drawn_figures(reading, profile_chart, sweep_chart)
+    drawn = tuple(figure for figure in (profile_chart(reading), sweep_chart(reading)) if figure is not None)
     if not drawn:
         return None
     remark = (
-        "The data of these pictures are the producer's. The checker looked at their form and did not derive them again; "
-        "the verdict rests on none of them."
+        "The data of these pictures are the producer's. The checker looked at their form and did not derive them "
+        "again; the verdict rests on none of them."
     )
     return Section("pictures", "How the bound behaves", (Paragraph(line(remark), "muted"), *drawn))
-
-
-def drawn_figures(reading: Reading, profile_chart: Any, sweep_chart: Any) -> tuple[Figure, ...]:
-    made = (profile_chart(reading), sweep_chart(reading))
-    return tuple(figure for figure in made if figure is not None)
 
 
 def data(reading: Reading) -> Section | None:
@@ -164,7 +156,7 @@ def _columns(caption: str, head: tuple[str, ...], columns: list[list[str | None]
     return Table(caption, head, rows, frozenset(range(len(head))))
 
 
-# --- native parameters --------------------------------------------------------------------------------------------------
+# --- native parameters ------------------------------------------------------------------------------------------------
 
 
 def native(reading: Reading) -> Section | None:

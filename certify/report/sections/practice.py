@@ -50,7 +50,7 @@ REMARK: Mapping[str, Line] = {
 }
 
 
-# --- hazards ------------------------------------------------------------------------------------------------------------
+# --- hazards ----------------------------------------------------------------------------------------------------------
 
 
 def hazards(reading: Reading, on: date) -> Section:
@@ -88,14 +88,16 @@ def hazards(reading: Reading, on: date) -> Section:
     return Section("hazards", "Hazards", tuple(blocks))
 
 
-# --- what was run -------------------------------------------------------------------------------------------------------
+# --- what was run -----------------------------------------------------------------------------------------------------
 
 
 def execution(reading: Reading) -> Section:
     """The run record, as far as the certificate has it, and the audits."""
     record = reading.execution
     if record is None:
-        text = "The certificate has no run record: it is about the run as described, whether or not anybody carried it out."
+        text = (
+            "There is no run record: the certificate is about the run as described, whether or not it was carried out."
+        )
         return Section("execution", "Execution and audits", (Paragraph(line(text)), *_audits()))
     noise = line(
         Badge(
@@ -157,7 +159,7 @@ def _audits() -> tuple[Block, ...]:
     )
 
 
-# --- the requests that were honoured ------------------------------------------------------------------------------------
+# --- the requests that were honoured ----------------------------------------------------------------------------------
 
 
 def erasures(reading: Reading) -> Section | None:
@@ -225,7 +227,7 @@ def _sign_off(given: Mapping[str, str] | None) -> Line:
     return (*said, *line(": ", told(given["text"]))) if given["text"] else said
 
 
-# --- how to check it ----------------------------------------------------------------------------------------------------
+# --- how to check it --------------------------------------------------------------------------------------------------
 
 
 def verification(reading: Reading) -> Section:

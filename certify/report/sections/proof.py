@@ -138,7 +138,7 @@ def _anchor(id: str) -> str:
     return f"theorem-{id}"
 
 
-# --- assumptions --------------------------------------------------------------------------------------------------------
+# --- assumptions ------------------------------------------------------------------------------------------------------
 
 
 def assumptions(reading: Reading, on: date) -> Section:
@@ -204,7 +204,8 @@ def attested(reading: Reading, on: date) -> Iterator[Block]:
     from certify.report.hazards import answers
 
     asked = {answer.question.id for answer in answers(reading, on) if answer.question.attestable}
-    rows = flattened({key: value for key, value in reading.attest.items() if key != "answers"})
+    keys = sorted(reading.attest, key=lambda key: (key != "text", key))
+    rows = flattened({key: reading.attest[key] for key in keys if key != "answers"})
     given = reading.attest.get("answers")
     shown = {item for item in reading.answers if item in asked}
     left = {k: v for k, v in given.items() if k not in shown} if isinstance(given, Mapping) else given

@@ -124,12 +124,17 @@ def _document(name: str) -> Document:
 
 
 @cache
-def full() -> Document:
+def full_reading() -> Reading:
     """With attestations, pictures, a run record and a request."""
-    return document(attest=ATTEST, **executed())
+    return reading(attest=ATTEST, **executed())
 
 
-# --- what was run, and pictures -----------------------------------------------------------------------------------------
+@cache
+def full() -> Document:
+    return compose(full_reading(), ON)
+
+
+# --- what was run, and pictures ---------------------------------------------------------------------------------------
 
 FIGURES = {
     "profile": {

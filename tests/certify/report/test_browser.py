@@ -91,9 +91,23 @@ def test_console_and_layout(name: str, width: int, browser: Any, pages: dict[str
     context.close()
 
 
-@pytest.mark.parametrize("name", ["full", "not certified", "poisson"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "width"),
+    [
+        ("full", "light", 390),
+        ("full", "dark", 1280),
+        *(
+            pytest.param(name, scheme, width, marks=SLOW)
+            for name in ("full", "not certified", "poisson")
+            for scheme in ("light", "dark")
+            for width in (390, 1280)
+            if (name, scheme, width) not in (("full", "light", 390), ("full", "dark", 1280))
+        ),
+    ],
+)
 def test_accessibility(name: str, scheme: str, width: int, browser: Any, pages: dict[str, str]) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
@@ -144,7 +158,9 @@ def test_it_prints(browser: Any, pages: dict[str, str], tmp_path: Path) -> None:
     page.pdf(path=str(tmp_path / "report.pdf"), prefer_css_page_size=True)
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)", "paper is never dark"
-    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(e => getComputedStyle(e).overflowX == 'visible')")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.scroll')].every(e => getComputedStyle(e).overflowX == 'visible')"
+    )
     printed = pypdf.PdfReader(tmp_path / "report.pdf")
     text = "".join("".join((sheet.extract_text() or "").split()) for sheet in printed.pages)
     assert 8 <= len(printed.pages) <= 40

@@ -100,7 +100,7 @@ def test_hostile_texts_are_shown_as_text(number: int) -> None:
     )
 
 
-PUNCTUATION = st.text(st.sampled_from("\\`*_{}[]()<>#+-.!|~$&;:/@=^\"' \n\t1a9wW\u05d0"), max_size=40)
+PUNCTUATION = st.text(st.sampled_from("\\`*_{}[]()<>#+-.!|~$&;:/@=^\"' \n\t1a9wW\u05d0"), max_size=40).filter(str.strip)
 
 
 def in_place(text: str, style: str) -> Document:
