@@ -157,7 +157,7 @@ def _trusting(command: Command) -> None:
     made.add_argument("--key", metavar="NAME.key", required=True, help=key)
     expires = "the first day (UTC) on which the certificate holds no more; before the first signature"
     made.add_argument("--expires", metavar="YYYY-MM-DD", type=_day, help=expires)
-    made.add_argument("-o", "--output", metavar="OUT", help="write OUT instead of FILE")
+    made.add_argument("-o", "--output", metavar="OUT", help="write OUT, which must not be there yet, instead of FILE")
 
     made = command(
         "report",

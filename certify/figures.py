@@ -24,8 +24,8 @@ _BEYOND = 6  # further points, where the target lies far out
 
 
 def make_figures(result: Result, *, progress: Progress | None = None) -> dict[str, Any] | None:
-    """The profile δ(ε) of the worst claim, ε as a parameter of the run varies, and the published bounds; None where
-    there is nothing to draw. The same run gives the same figures.
+    """The profile δ(ε) of all claims together, ε of the worst one as a parameter of the run varies, and the published
+    bounds; None where there is nothing to draw. The same run gives the same figures.
 
     Args:
         progress: called as progress(what, done, of).

@@ -62,8 +62,8 @@ Limit = Annotated[Number, AfterValidator(_not_negative)]
 class LimitsTable(Table):
     max_epsilon: Limit | None = Field(
         None,
-        description="the proved bound on ε (`epsilon.upper`), at the δ of the claim, is at most this; says little without "
-        "`max_delta`, for ε is small at a large δ",
+        description="the proved bound on ε (`epsilon.upper`), at the δ of the claim, is at most this; says little "
+        "without `max_delta`, for ε is small at a large δ",
     )
     max_delta: Limit | None = Field(None, description="the δ of the claim is at most this")
     require_verdict: Literal["CERTIFIED"] = Field(

@@ -1,4 +1,4 @@
-"""δ(ε) of a result's worst claim, from above and from below, in the arithmetic that certifies: balls and integers.
+"""δ(ε) of a result, from above and from below, in the arithmetic that certifies: balls and integers.
 
 Each curve is that of the theorem behind the claim, at other ε than the target's. Curves are for pictures.
 """
@@ -26,10 +26,12 @@ from accountant.pld.compose import composed
 from accountant.pld.release import parts
 from accountant.quantities import Drift
 from accountant.theorems.secret import position_mus, weights_of
+from certify.claims import Claim
 from certify.outcome import Result
 
 Bound = Callable[[Fraction], Fraction]  # ε ↦ δ
 
+MOST_CLAIMS = 16  # whose profiles are not Gaussian
 MOST_POINTS = 1 << 13  # of a grid that is drawn from
 DEPTH = Fraction(1, 1000)  # curves go down to that part of the target's δ
 MOST_GROUPED = 256  # so many batches of a secret order are summed one by one
@@ -51,27 +53,28 @@ class Profile:
 
 
 def profile_of(result: Result) -> Profile | None:
-    """The profile of the worst claim; None where its theorem has none.
+    """The profile of a result: above those of all its claims, and below that of the worst one. None where the theorem
+    of one has none, or where there are too many.
 
     Raises:
         Indeterminate: a number that the certificate shows cannot be enclosed.
     """
-    claim, delta = result.worst, result.run.target_delta
-    match claim.upper.theorem.id:
-        case "T11":
-            upper, cost = _gaussian(claim.upper.premises[0], up=True), 1
-        case "T9":
-            upper, cost = _secret(claim.upper)
-        case "T24":
-            ranged, plain = _ranged(claim.upper), _gaussian(claim.bound, up=True)
-            phase = dict(claim.upper.arguments)["phase"]
-            upper, cost = (lambda epsilon: min(ranged(epsilon), plain(epsilon))), phase.epochs * phase.batches
-        case "T19":
-            upper, cost = _composed(claim.upper), 1
-        case "T20":
-            upper, cost = _cut(claim.upper), 1
-        case _:
-            return None
+    delta = result.run.target_delta
+    # Which claim is the worst differs with ε. Of Gaussian pairs it is always the one with the largest μ.
+    gaussian = [claim for claim in result.claims if claim.upper.theorem.id == "T11"]
+    kept = sorted(gaussian, key=lambda claim: enclose(claim.upper.premises[0]).upper)[-1:]
+    kept += [claim for claim in result.claims if claim.upper.theorem.id != "T11"]
+    if len(kept) > MOST_CLAIMS:
+        return None
+    found = [_upper(claim) for claim in kept]
+    if None in found:
+        return None
+    cost = sum(cost for _, cost in found)
+
+    def upper(epsilon: Fraction) -> Fraction:
+        return max(bound(epsilon) for bound, _ in found)
+
+    claim = result.worst
     lower = _lower(result)
     shown, own = Fraction(result.epsilon["upper"]), claim.witness_epsilon and claim.witness_epsilon.lower
 
@@ -83,6 +86,24 @@ def profile_of(result: Result) -> Profile | None:
         return max(lower(epsilon), delta) if epsilon <= own and own > 0 else lower(epsilon)
 
     return Profile(above, None if lower is None or own is None else below, cost)
+
+
+def _upper(claim: Claim) -> tuple[Bound, int] | None:
+    """The claim's δ(ε) from above, and what one of them costs."""
+    match claim.upper.theorem.id:
+        case "T11":
+            return _gaussian(claim.upper.premises[0], up=True), 1
+        case "T9":
+            return _secret(claim.upper)
+        case "T24":
+            ranged, plain = _ranged(claim.upper), _gaussian(claim.bound, up=True)
+            phase = dict(claim.upper.arguments)["phase"]
+            return (lambda epsilon: min(ranged(epsilon), plain(epsilon))), phase.epochs * phase.batches
+        case "T19":
+            return _composed(claim.upper), 1
+        case "T20":
+            return _cut(claim.upper), 1
+    return None
 
 
 def _lower(result: Result) -> Bound | None:

@@ -102,7 +102,7 @@ def _freshness(policy: Policy, on: date) -> Iterator[Rule]:
         return f"{days} (created on {created(predicate)})", days <= most
 
     # Without a table too: a date that is yet to come is a false one.
-    yield Rule("freshness.created", f"not after {on}", lambda p, _: (str(created(p)), created(p) <= on))
+    yield Rule("created", f"not after {on}", lambda p, _: (str(created(p)), created(p) <= on))
     if most is not None:
         yield Rule("freshness.max_age_days", str(most), age)
     if policy.table.freshness.require_expiry:

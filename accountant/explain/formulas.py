@@ -17,8 +17,7 @@ from accountant.explain.sampled import (
     loss_of_sampled,
     renyi_of_sampled,
     sensitivity,
-    square_of_disjoint,
-    square_of_full,
+    square_of_sums,
 )
 from accountant.explain.strings import by_batch, plain, readable, square
 from accountant.explain.witnesses import curved_witness, secret_witness, witness
@@ -130,8 +129,7 @@ _FORMULAS: dict[str, Callable[[Derivation, Names], tuple[Formula, ...]]] = {
     "T18": renyi_of_sampled,
     **dict.fromkeys(("T19", "T19l"), loss_of_sampled),
     "T20": charge,
-    "T20d": square_of_disjoint,
-    **dict.fromkeys(("T20f", "T20l"), square_of_full),
+    **dict.fromkeys(("T20d", "T20f", "T20l"), square_of_sums),
     "T23": drift,
     "T24": lambda node, names: diffusion(),
 }

@@ -45,22 +45,22 @@ def _shift(neighbours: str) -> int:
     return 2 if neighbours == "replace-one" else 1
 
 
-def square_of_full(node: Derivation, names: Names) -> tuple[Formula, ...]:
-    """T20f, T20l: μ² of full batches, the body run on symbols."""
-    given = dict(node.arguments)
+def square_of(node: Derivation, names: Names) -> sympy.Expr | None:
+    """μ² of T20f, T20l and T20d, the body run on symbols, not tidied; None where it is too long to be read."""
+    given, A = dict(node.arguments), Symbol()
+    if node.theorem.id == "T20d":
+        z, epochs = names.name("z", given["noise_multiplier"]), names.count("E", given["epochs"])
+        return node.theorem.body(A, noise_multiplier=z, epochs=epochs, neighbours=given["neighbours"]).mu ** 2
     if len(given["releases"]) > MOST_BLOCKS:
-        return ()
-    found = node.theorem.body(Symbol(), releases=_named(given["releases"], names), neighbours=given["neighbours"]).mu
-    left = MU_LOW if node.theorem.concludes is GaussianWitness else MU
-    return (tidied(node.theorem.id, left**2, found**2, names),)
+        return None
+    releases = _named(given["releases"], names)
+    return node.theorem.body(A, releases=releases, neighbours=given["neighbours"]).mu ** 2
 
 
-def square_of_disjoint(node: Derivation, names: Names) -> tuple[Formula, ...]:
-    """T20d: one full batch an epoch."""
-    given = dict(node.arguments)
-    arguments = {"noise_multiplier": names.name("z", given["noise_multiplier"]), "neighbours": given["neighbours"]}
-    found = node.theorem.body(Symbol(), epochs=names.count("E", given["epochs"]), **arguments)
-    return (tidied("T20d", MU**2, found.mu**2, names),)
+def square_of_sums(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    """T20f, T20l, T20d: μ² of noisy sums in which every record is, or that a record meets once an epoch."""
+    found, lower = square_of(node, names), node.theorem.concludes is GaussianWitness
+    return () if found is None else (tidied(node.theorem.id, (MU_LOW if lower else MU) ** 2, found, names),)
 
 
 def renyi_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:

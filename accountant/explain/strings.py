@@ -9,6 +9,7 @@ import sympy
 from accountant.arithmetic.symbols import Count, Symbol
 from accountant.explain.formula import MOST_BLOCKS, J
 from accountant.explain.names import Names, corner_in, mark_in
+from accountant.explain.sampled import square_of
 from accountant.flow import Flows, Mark
 from accountant.kernel import Derivation
 from accountant.quantities import Contraction, Shift, Timeline
@@ -22,7 +23,10 @@ def square(node: Derivation, names: Names) -> sympy.Expr | None:
             return _string_square(node, names)
         case "T7":
             parts = [
-                _string_square(part, names, first=i, of=len(node.premises)) for i, part in enumerate(node.premises)
+                square_of(part, names)
+                if part.theorem.id in ("T20d", "T20f")
+                else _string_square(part, names, first=i, of=len(node.premises))
+                for i, part in enumerate(node.premises)
             ]
             if not parts or len(parts) > MOST_BLOCKS or None in parts:
                 return None
@@ -43,8 +47,10 @@ def plain(node: Derivation) -> bool:
 
 def _string_square(node: Derivation, names: Names, first: int = 0, of: int | None = None) -> sympy.Expr | None:
     """Σ w²/v over the string's segments, by the body's own `energy`."""
+    if node.theorem.id not in ("T3", "T5"):
+        return None
     premise, arguments = node.premises[0], dict(node.arguments)
-    if node.theorem.id not in ("T3", "T5") or not plain(premise) or not readable(premise.glance):
+    if not plain(premise) or not readable(premise.glance):
         return None
     timeline = names.timeline(premise, first, of)
     corners = tuple(corner_in(corner, timeline) for corner in arguments["corners"])

@@ -160,6 +160,8 @@ class Evidence:
     def unread(self) -> tuple[str, ...]:
         """What stands in [attest] and is shown nowhere, as it is of no known form."""
         attest = self.run.get("attest") or {}
+        if not isinstance(attest, Mapping):
+            return ("attest",)
         words = ("text", "date", "evidence") if self.general else ()
         shown = {key for key in words if attest.get(key) is None or isinstance(attest[key], str)}
         shown |= {"answers"} if isinstance(attest.get("answers"), Mapping) else set()

@@ -18,8 +18,8 @@ from sympy.printing.str import StrPrinter
 from certify.report.document import Mathematics
 
 _GREEK = {
-    **{name: name for name in ("alpha", "beta", "gamma", "delta", "eta", "kappa", "mu", "sigma", "tau")},
-    **{"epsilon": "epsilon.alt", "Delta": "Delta", "Phi": "Phi", "infinity": "infinity"},
+    **{name: name for name in ("alpha", "beta", "gamma", "delta", "epsilon", "eta", "kappa", "mu", "sigma", "tau")},
+    **{name: name for name in ("Delta", "Phi", "infinity")},
 }
 _LETTERS = {
     **{"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "kappa": "κ", "mu": "μ"},
@@ -82,6 +82,15 @@ class _Plain(_Ordered, StrPrinter):
 
     def _print_Indexed(self, expr: sympy.Indexed) -> str:
         return f"{self._print(expr.base.label)}[{', '.join(map(self._print, expr.indices))}]"
+
+    def _print_Abs(self, expr: sympy.Abs) -> str:
+        return f"|{self._print(expr.args[0])}|"
+
+    def _print_Max(self, expr: sympy.Expr) -> str:
+        return f"max({', '.join(map(self._print, sorted(expr.args, key=sympy.default_sort_key)))})"
+
+    def _print_Min(self, expr: sympy.Expr) -> str:
+        return f"min({', '.join(map(self._print, sorted(expr.args, key=sympy.default_sort_key)))})"
 
     def _print_Function(self, expr: sympy.Function) -> str:
         name = _LETTERS.get(expr.func.__name__, expr.func.__name__)

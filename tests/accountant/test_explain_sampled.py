@@ -18,6 +18,7 @@ from accountant.explain.sampled import charge
 from accountant.kernel import THEOREMS, Derivation
 from accountant.pld import Grid, Release
 from accountant.theorems.gaussian_sums import full_batches, full_batches_witness
+from accountant.theorems.privacy import adaptive_composition
 from accountant.theorems.scaling import bounded_sensitivity, scaled_sensitivity
 from accountant.theorems.subsampled import disjoint_batches, loss_distribution, subsampled_renyi
 
@@ -57,6 +58,16 @@ def test_square_of_disjoint_batches() -> None:
     assert {str(s) for s in formula.right.free_symbols} == {"E", "z"}
     found = enclosed(lambda: ball_of(formula.right, dict(formula.values)))
     assert found.lower <= enclose(node).upper ** 2 and enclose(node).lower ** 2 <= found.upper
+
+
+def test_stages_of_disjoint_batches_add_up() -> None:
+    """What a shuffled run in stages is: T7 on T20d and T20f."""
+    stages = [
+        apply(disjoint_batches, noise_multiplier=F(z), epochs=e, neighbours="remove-one") for z, e in ((3, 7), (2, 1))
+    ]
+    other = apply(full_batches, releases=(Release("full", F(5), F(1), 1),), neighbours="remove-one")
+    (formula,) = of(apply(adaptive_composition, *stages, other))
+    assert exactly(formula) == sympy.Rational(7, 9) + sympy.Rational(1, 4) + sympy.Rational(1, 25)
 
 
 @pytest.mark.parametrize("order", [2, 3, 8])

@@ -120,6 +120,48 @@ def test_the_profile_of_a_range_inverts_its_theorem() -> None:
         assert again >= epsilon * F(99, 100) or up == result.run.target_delta
 
 
+def rational(value: Fraction) -> mpmath.mpf:
+    return mpmath.mpf(value.numerator) / value.denominator
+
+
+def diffused(mu: Any, ratio: Any, steps: int, epsilon: Fraction) -> mpmath.mpf:
+    """Theory T24."""
+    delta, grown = gaussian(mu, epsilon), mpmath.expm1(rational(epsilon))
+    for _ in range(steps):
+        if delta < mpmath.mpf(10) ** -40:  # below what the digits can tell apart
+            return mpmath.mpf(0)
+        odds = 1 + grown / delta
+        bend = mpmath.log(odds) / ratio
+        delta *= mpmath.ncdf(ratio / 2 - bend) - odds * mpmath.ncdf(-ratio / 2 - bend)
+    return delta
+
+
+@pytest.mark.parametrize(("epochs", "noise"), [([8, 8], "1"), ([1, 8], "0.3"), ([1, 3], "0.5")])
+def test_the_profile_of_several_requests_is_above_each(epochs: list[int], noise: str) -> None:
+    """Which of them is the worst differs with ε: a picture of the one that is it at the target's δ would be too low."""
+    run = tables(
+        loss={"kind": "clipped", "regularization": "0.1", "clip": 1},
+        mechanism={"radius": "0.5", "noise_std": noise, "step_size": "0.2", "unlearning_epochs": epochs},
+        requests={"sizes": [1, 2]},
+        target={"epsilon": 30},
+    )
+    result, made = figures(run)
+    with mpmath.workdps(60):
+        tau = mpmath.sqrt(rational(2 * F("0.2") * F(noise) ** 2))
+        for claim in result.claims:
+            assert claim.upper.theorem.id == "T24"
+            pair, rate = claim.upper.premises
+            arguments, shift = dict(claim.upper.arguments), getattr(rate.glance, "distance", F(0))
+            steps = arguments["phase"].epochs * arguments["phase"].batches
+            ratio = rational(rate.glance.factor * arguments["diameter"] + shift) / tau
+            for epsilon, up, _ in rows(made["profile"])[::5]:
+                mu, whole = rational(enclose(pair).lower), rational(enclose(claim.bound).lower)
+                least = min(diffused(mu, ratio, steps, epsilon), gaussian(whole, epsilon))
+                if epsilon >= F(claim.epsilon.above()):
+                    least = min(least, rational(result.run.target_delta))
+                assert rational(up) >= least
+
+
 def one_step(q: Any, z: Any, epsilon: Fraction) -> tuple[mpmath.mpf, mpmath.mpf]:
     """δ of one Poisson step in both directions, from the densities: the likelihood ratio grows with x."""
     q, z, e = mpmath.mpf(q), mpmath.mpf(z), mpmath.mpf(epsilon.numerator) / epsilon.denominator

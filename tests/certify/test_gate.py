@@ -167,7 +167,7 @@ def test_age(days: int, most: int, ok: bool, rules: Any, store: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[freshness]\nmax_age_days = 999\n"])
 def test_a_certificate_from_the_future_passes_no_policy(text: str, rules: Any, store: Path) -> None:
     one = judged(rules, text, store / "proved.json", CREATED.date() - timedelta(days=1))
-    assert only_violation(one) == ("freshness.created", "2026-11-21", "not after 2026-11-20")
+    assert only_violation(one) == ("created", "2026-11-21", "not after 2026-11-20")
 
 
 def test_age_is_counted_from_today(rules: Any, tmp_path: Path) -> None:
@@ -399,10 +399,10 @@ def test_junit_has_a_suite_for_each_certificate_and_a_case_for_each_rule(
     suites = root.findall("testsuite")
     assert root.tag == "testsuites" and [suite.get("name") for suite in suites] == list(map(str, paths))
     names = ["verified", "limits.require_verdict", "limits.max_delta", "assumptions.allowed", "assumptions.forbidden"]
-    names.append("execution.allow_reproducible_noise")
+    names += ["created", "execution.allow_reproducible_noise"]
     keys = ("tests", "failures", "errors", "skipped")
     counts = {key: [int(suite.get(key) or -1) for suite in suites] for key in keys}
-    assert counts == {"tests": [6] * 4, "failures": [0, 1, 0, 1], "errors": [0, 0, 1, 0], "skipped": [0, 0, 5, 5]}
+    assert counts == {"tests": [7] * 4, "failures": [0, 1, 0, 1], "errors": [0, 0, 1, 0], "skipped": [0, 0, 6, 6]}
     for suite in suites:
         assert [case.get("name") for case in suite.findall("testcase")] == names
         for tag, key in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
@@ -537,7 +537,7 @@ def test_every_rule_is_a_key_of_the_policy(rules: Any, store: Path, signer: Any)
     text += "[execution]\nrequired = true"
     keys = {f"{name}.{key}" for name, (table,) in TABLES.items() for key in table.model_fields}
     found = {check.rule for check in judged(rules, text, store / "proved.json").checks}
-    assert found == keys - {"signatures.keys"} | {"verified", "assumptions.convexity"}
+    assert found == keys - {"signatures.keys"} | {"verified", "created", "assumptions.convexity"}
 
 
 def test_references_of_claims_about_learning() -> None:

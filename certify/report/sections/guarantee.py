@@ -96,7 +96,7 @@ def verdict(reading: Reading, on: date) -> Callout:
             reach = "The producer says that the lower bound exceeds it too; that was not verified."
         more.append(Paragraph(line(reach)))
     elif found == "NOT_CERTIFIED" and reading.training:
-        text = "That no finer computation could meet it is the producer's word; the checker confirms that this one does not."
+        text = "That no finer computation could meet it is the producer's word; that this one does not was checked."
         more.append(Paragraph(line(text)))
     if found != "CERTIFIED":
         more.append(Paragraph(line("What is proved is stated below all the same; it is less than what was asked for.")))
@@ -161,7 +161,7 @@ def provenance(reading: Reading, on: date) -> Facts:
         ("This report is as of", line(on.isoformat())),
         ("Valid until", line(day(report.expires) if report.expires else "no expiry date was given")),
         ("Signatures", signatures(reading)),
-        ("Certificate (SHA-256 of its payload)", line(code(reading.payload_digest))),
+        ("Payload (SHA-256)", line(code(reading.payload_digest))),
         ("Run (SHA-256)", line(code(report.digest))),
     ]
     names = {"model": "Model file (SHA-256)", "run_record": "Run record (SHA-256)"}

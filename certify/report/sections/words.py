@@ -106,7 +106,7 @@ INEQUALITY = Mathematics(
     latex=r"\Pr[X \in S] \le e^{\epsilon} \cdot \Pr[X' \in S] + \delta",
     mathml="<mrow><mi>Pr</mi><mo>[</mo><mi>X</mi><mo>∈</mo><mi>S</mi><mo>]</mo><mo>≤</mo><msup><mi>e</mi><mi>ε</mi></msup>"
     "<mo>·</mo><mi>Pr</mi><mo>[</mo><mi>X</mi><mi>′</mi><mo>∈</mo><mi>S</mi><mo>]</mo><mo>+</mo><mi>δ</mi></mrow>",
-    typst='"Pr" [X in S] <= e^(epsilon.alt) dot "Pr" [X\' in S] + delta',
+    typst='"Pr" [X in S] <= e^(epsilon) dot "Pr" [X\' in S] + delta',
 )
 
 
