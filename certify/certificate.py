@@ -17,6 +17,7 @@ from typing import Any
 from accountant import Derivation, enclose, enclose_all
 from accountant.exact import canonical, outward
 from accountant.quantities import GaussianWitness
+from certify.errors import UsageError
 from certify.files import make_directory, write_atomically
 from certify.outcome import Result
 from certify.spec import canonical_json
@@ -210,9 +211,23 @@ def write_certificate(result: Result, directory: str | Path, **about: Any) -> Pa
 
     Args:
         about: as for `make_statement`.
+
+    Raises:
+        UsageError: it cannot be written, or a signed certificate stands there.
     """
     directory = Path(directory)
     make_directory(directory)
     path = directory / FILE_NAME
+    refuse_signed(path)
     write_atomically(path, json.dumps(make_envelope(make_statement(result, **about)), indent=1) + "\n")
     return path
+
+
+def refuse_signed(path: Path) -> None:
+    """Raise UsageError where a signed file stands: to write over it would lose its signatures."""
+    try:
+        signed = bool(json.loads(path.read_bytes())["signatures"])
+    except (OSError, ValueError, TypeError, LookupError):
+        return  # nothing there, or nothing that was signed
+    if signed:
+        raise UsageError(f"{path}: is signed, and would be written over; move it away, or write elsewhere")

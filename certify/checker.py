@@ -1,6 +1,7 @@
 """Verify a Plumbline certificate with nothing but Python (3.11 or later).
 
     python checker.py CERTIFICATE [--digest HEX] [--key PUB.pem ...] [--threshold N] [--subject FILE ...] [--date DAY]
+    python checker.py ERASURE_RECORD --certificate CERTIFICATE [...]
 
 This file may be copied alone to another machine. Checking signatures (--key), and only that, needs `cryptography` too.
 
@@ -8,6 +9,7 @@ This file may be copied alone to another machine. Checking signatures (--key), a
     --key PUB.pem    an Ed25519 public key (PEM) whose signature is wanted; may be repeated
     --threshold N    how many different keys among these must have signed; all of them, unless given
     --subject FILE   a file that the certificate must be about (model.npy, run_record.json); may be repeated
+    --certificate CERTIFICATE    of an erasure record: the certificate that it names
     --date DAY       YYYY-MM-DD: what has expired by the end of that day, UTC, has expired; now, unless given
 
 A certificate (format: docs/certificate.md) carries a run, a claim about it, and a proof. This file believes none of it:
@@ -16,16 +18,17 @@ integer arithmetic that rounds outward. Floating point chooses grids and orders,
 nothing; an undecided comparison is a refusal. What it cannot check, it prints: the assumptions under which the claim
 holds, and a lower bound that it could not confirm. It never says that a deployed system is private. What was run, and
 what pictures are drawn from, are the producer's word: of these it checks the shape, and that they agree with the run.
-An erasure record is verified too: shape, digests and signatures, for there is nothing to derive in it.
+An erasure record is verified with the certificate that it names, which must have the same entry; without it the record
+is only known to be whole.
 
     verify(data: bytes, digest: str | None = None, *, keys: Sequence[bytes] = (), threshold: int | None = None,
-           subjects: Sequence[str] = (), now: datetime | None = None) -> Report
+           subjects: Sequence[str] = (), now: datetime | None = None, certificate: bytes | None = None) -> Report
                                                                       raises Malformed, Mismatch, DoesNotFollow
 
     exit 0   verified, and the claim is CERTIFIED
     exit 1   verified, but the claim is NOT_CERTIFIED; or the claim does not follow, or has expired   (DoesNotFollow)
     exit 2   malformed input, or wrong usage                                                          (Malformed)
-    exit 3   verified, and the claim is INDETERMINATE
+    exit 3   verified, and the claim is INDETERMINATE; an erasure record without its certificate
     exit 4   a digest, a subject or a signature does not match                                        (Mismatch)
     exit 70  internal error
 
@@ -1626,6 +1629,8 @@ def fixed_normal(x: int, bits: int) -> int:
 # p_j·e^(-x_j), an atom +∞ of P-mass H(t_N) and an atom -∞ of Q-mass 1 - (1 - H(t_0))/t_0. An atom cut from the array is
 # split into ±∞. `lost` bounds what lies at +∞ under P, and at -∞ under Q.
 # Below: see `from_below`.
+# One way: δ of (P,Q) alone needs no more than H of each factor at every t, so nothing hangs on the masses under Q: they
+# need not add up to 1, and masses are kept to a part of δ, not of δ·e^-ε. δ of (Q,P) is that of the mirrored atoms.
 
 
 @dataclass(frozen=True)
@@ -1764,6 +1769,7 @@ def from_below(release: Release, nodes: range, grid: Grid, backward: bool = Fals
     step, bits = grid.step, grid_bits(release, nodes, grid, 0)
     t, one = exponentials(nodes, step, bits), 1 << bits
     half, error = fixed_ratio(release.shift / 2, bits), 4 * ((t[-1] >> bits) + 4)
+    kinked = release.kinked and grid.one_way and not backward
     y = [one - t[0] - error]
     right = one - t[1] - error  # the line 1 - t serves the first cell
     for j, x in enumerate(thresholds(release, nodes, step), start=1):
@@ -1771,8 +1777,10 @@ def from_below(release: Release, nodes: range, grid: Grid, backward: bool = Fals
         q_mass = fixed_normal(-half - a, bits)
         p_mass = q_mass + (fixed_normal(half - a, bits) - q_mass) * release.rate.numerator // release.rate.denominator
         left, following = (p_mass - (t[k] * q_mass >> bits) - error for k in (j, j + 1))
-        if one - t[j] - left > (max(0, following - (one - t[j + 1])) if release.kinked else error):
-            left, following = one - t[j] - error, one - t[j + 1] - error  # that line loses less
+        # Forward alone, y_j may be below 1 - t_j (then γ is large) at a kink, where that line loses more at t_(j+1).
+        may_lose = max(0, following - (one - t[j + 1])) if kinked else error
+        if one - t[j] - left > may_lose:
+            left, following = one - t[j] - error, one - t[j + 1] - error
         if following <= 0:
             require(t[j] >= one, "loss_distribution: the grid is too coarse")
             break
@@ -2910,6 +2918,10 @@ def profile_shape(value: Any, where: str) -> None:
     epsilons = [Fraction(epsilon) for epsilon in value["epsilon"]]
     if len(epsilons) < 2 or any(x >= y for x, y in pairwise(epsilons)):
         raise Malformed(f"{where}.epsilon: needs at least two values, ascending")
+    for key in ("upper", "lower"):
+        if any(x < y for x, y in pairwise(Fraction(delta) for delta in value[key] if delta is not None)):
+            raise Malformed(f"{where}.{key}: a profile does not rise")
+    never_crossing(value, where)
 
 
 def sweep_shape(value: Any, where: str) -> None:
@@ -2918,6 +2930,13 @@ def sweep_shape(value: Any, where: str) -> None:
              "published_name": one_of(None, "chien2024", "koloskova2025", "renyi")}  # fmt: skip
     check_shape(value, names | {"values": [integer]} | curves, where)
     equally_long(value, ("values", *curves), where)
+    never_crossing(value, where)
+
+
+def never_crossing(curves: dict[str, list[str | None]], where: str) -> None:
+    for upper, lower in zip(curves["upper"], curves["lower"], strict=True):
+        if None not in (upper, lower) and Fraction(lower) > Fraction(upper):
+            raise Malformed(f"{where}: a lower bound lies above the upper one")
 
 
 def subjects_shape(value: Any, where: str) -> None:
@@ -2989,7 +3008,7 @@ STATEMENT = {
 }  # fmt: skip
 RECORD = STATEMENT | {
     "subject": recorded_shape,
-    "predicate": {"producer": PRODUCER, "created": date, "erasure": ERASED},
+    "predicate": {"producer": PRODUCER, "created": date, "noise": EXECUTION["noise"], "erasure": ERASED},
 }
 ENVELOPE = {
     "payloadType": text,
@@ -3007,6 +3026,10 @@ def check_erasure(entry: dict[str, Any], where: str) -> None:
     """What an erasure says by itself."""
     started, finished = moment(entry["started"]), moment(entry["finished"])
     require(started <= finished, f"{where}: finished before it started")
+    require(
+        entry["received"] is None or moment(entry["received"]) <= started, f"{where}: started before it was received"
+    )
+    require(entry["id"].strip() != "", f"{where}.id: is empty")
     require(int(entry["request"]) >= 1, f"{where}: requests are counted from 1")
     require(1 <= int(entry["records"]) <= int(entry["cumulative"]), f"{where}: needs 1 <= records <= cumulative")
     require(int(entry["cumulative"]) <= int(entry["cap"]), f"{where}: cumulative is above the cap")
@@ -3018,6 +3041,9 @@ def check_phases(phases: list[dict[str, Any]], expected: list[tuple[str, int, in
         for key, value in zip(("kind", "epochs", "steps", "erased"), facts, strict=True):
             require(phase[key] == str(value), f"execution.phases[{i}].{key}: the run implies {value}")
         require(moment(phase["started"]) <= moment(phase["finished"]), f"execution.phases[{i}]: ends before it starts")
+        # A retraining is run beside, at any time.
+        after = i == 0 or phase["kind"] == "retrain" or moment(phases[i - 1]["finished"]) <= moment(phase["started"])
+        require(after, f"execution.phases[{i}]: starts before the phase before it ends")
     require(len(phases) == len(expected), f"execution.phases: the run and the erasures imply {len(expected)}")
 
 
@@ -3049,10 +3075,15 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
         epochs = run.epochs + (sum(k for k, _ in done) if run.reference == "retrain" else 0)
         expected += [("retrain", epochs, epochs * run.batches, sum(size for _, size in done))]
     check_phases(phases, expected)
+    ended = all(moment(phase["finished"]) <= moment(predicate["created"]) for phase in phases)
+    require(ended, "created: before the run that it tells of ended")
+    require(len({entry["id"] for entry in erasures}) == len(erasures), "execution.erasures: an id is given twice")
     cumulative = 0
     for i, entry in enumerate(erasures):
         where = f"execution.erasures[{i}]"
         check_erasure(entry, where)
+        for key in ("started", "finished"):
+            require(entry[key] == phases[i + 1][key], f"{where}.{key}: not that of its phase")
         records, cumulative = int(entry["records"]), cumulative + int(entry["records"])
         require(records <= run.sizes[i], f"{where}.records: the run allows {run.sizes[i]}")
         implied = {
@@ -3783,8 +3814,30 @@ def is_reproducible(predicate: dict[str, Any]) -> bool:
     return predicate.get("execution", {}).get("noise") == "reproducible"
 
 
-def erasure_sentence(entry: dict[str, Any], certificate: str) -> str:
+def check_recorded(statement: dict[str, Any], certificate: bytes, now: datetime | None) -> Report:
+    """The certificate that an erasure record names follows, and has the same entry."""
+    report = verify(certificate, now=now)
+    payload = open_envelope(read_json(certificate, "envelope"))
+    named_digests = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
+    if hashlib.sha256(payload).hexdigest() != named_digests.pop("certificate"):
+        raise Mismatch("the record names another certificate than that given with --certificate")
+    whole = read_json(payload, "payload")
+    if whole["predicateType"] != CERTIFICATE:
+        raise Malformed("--certificate: is an erasure record too")
+    known = {entry["name"]: entry["digest"]["sha256"] for entry in whole["subject"]}
+    execution, entry = whole["predicate"].get("execution"), statement["predicate"]["erasure"]
+    require(execution is not None, "--certificate: of a run that was not executed")
+    at, entries = int(entry["request"]), execution["erasures"]
+    require(at <= len(entries) and entries[at - 1] == entry, "erasure: the certificate says otherwise")
+    require(statement["predicate"]["noise"] == execution["noise"], "noise: the certificate says otherwise")
+    files = {"run", "model"} if at == len(entries) else {"run"}
+    require(named_digests == {name: known[name] for name in files}, "subject: the certificate says otherwise")
+    return report
+
+
+def erasure_sentence(predicate: dict[str, Any], certificate: str, verified: bool) -> str:
     """What an erasure record says. Free text is shown in ASCII: it could be made to look like something else."""
+    entry = predicate["erasure"]
     guarantee, records = entry["guarantee"], int(entry["records"])
     received = f"received {entry['received']}, " if entry["received"] else ""
     off = entry["sign_off"]
@@ -3793,7 +3846,9 @@ def erasure_sentence(entry: dict[str, Any], certificate: str) -> str:
     what += f"{received}unlearned from {entry['started']} to {entry['finished']}; {entry['cumulative']} of the "
     what += f"{entry['cap']} that the certificate covers. Guarantee: epsilon <= {guarantee['epsilon']} at delta = "
     what += f"{guarantee['delta']} ({guarantee['reference']}, {guarantee['neighbours']}), by the certificate whose "
-    return f"ERASURE_RECORD: {what}payload has the SHA-256 {certificate}; verify that too.{signed_off}"
+    what += f"payload has the SHA-256 {certificate}, which {'was verified' if verified else 'was not looked at'}."
+    noise = " THE NOISE CAN BE DRAWN AGAIN: no privacy claim holds for this model."
+    return f"ERASURE_RECORD: {what}{signed_off}{noise * (predicate['noise'] == 'reproducible')}"
 
 
 def verify(
@@ -3804,8 +3859,9 @@ def verify(
     threshold: int | None = None,
     subjects: Sequence[str] = (),
     now: datetime | None = None,
+    certificate: bytes | None = None,
 ) -> Report:
-    """Verify the bytes of a certificate, or of an erasure record.
+    """Verify the bytes of a certificate, or of an erasure record together with the `certificate` that it names.
 
     digest: the SHA-256 that its run must have, if known beforehand. keys: Ed25519 public keys in PEM, of which
     `threshold` must have signed (default: all). subjects: SHA-256 of files that it must be about. now: the time by
@@ -3845,11 +3901,14 @@ def verify(
     if statement["predicateType"] == ERASURE:
         with numbered(log, 5, "side conditions"):
             check_erasure(predicate["erasure"], "erasure")
-        log += (f"{i} {name:<16} ok (nothing to check)" for i, name in ((6, "recomputation"), (7, "target")))
-        log += [f"8 {'expiry':<16} ok (no expiry date)"]
-        claim = erasure_sentence(predicate["erasure"], named_digests["certificate"])
-        notes = ("what the record says is its writer's word",)
-        return Report(0, "ERASURE_RECORD", subject, bool(signers), tuple(log), claim, (), *about, notes)
+            of = None if certificate is None else check_recorded(statement, certificate, now)
+        done = "of the certificate" if of else "not done: give --certificate"
+        log += (f"{i} {name:<16} {done}" for i, name in ((6, "recomputation"), (7, "target"), (8, "expiry")))
+        claim = erasure_sentence(predicate, named_digests["certificate"], of is not None)
+        notes, code = ("what the record says is its writer's word",), 3 if of is None else of.exit_code
+        return Report(code, "ERASURE_RECORD", subject, bool(signers), tuple(log), claim, (), *about, notes)
+    if certificate is not None:
+        raise Malformed("--certificate: goes with an erasure record, and this is none")
     canonical_run, steps, claims = predicate["run"], predicate["proof"]["steps"], predicate["proof"]["claims"]
     training = canonical_run["mechanism"]["kind"] in TRAINING
     with numbered(log, 5, "side conditions"):
@@ -3910,7 +3969,10 @@ def digest_of_file(name: str) -> str:
 
 def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
     """The certificate's file, and the values of each option."""
-    names, options = [], {name: [] for name in ("--digest", "--key", "--threshold", "--subject", "--date")}
+    names, options = (
+        [],
+        {name: [] for name in ("--digest", "--key", "--threshold", "--subject", "--date", "--certificate")},
+    )
     rest = iter(arguments)
     for word in rest:
         if word in options:
@@ -3924,7 +3986,7 @@ def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
             names.append(word)
     if len(names) != 1:
         raise Malformed(f"usage: checker.py CERTIFICATE [{'] ['.join(f'{name} VALUE' for name in options)}]")
-    for name in ("--digest", "--threshold", "--date"):
+    for name in ("--digest", "--threshold", "--date", "--certificate"):
         if len(options[name]) > 1:
             raise Malformed(f"{name}: given twice")
     return names[0], options
@@ -3947,6 +4009,7 @@ def main(arguments: list[str]) -> int:
             threshold=next(map(int, options["--threshold"]), None),
             subjects=[digest_of_file(subject) for subject in options["--subject"]],
             now=next(map(end_of, options["--date"]), None),
+            certificate=next((read_file(other, MAX_BYTES) for other in options["--certificate"]), None),
         )
         out, code = str(report), report.exit_code
     except CheckError as error:

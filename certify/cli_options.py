@@ -138,6 +138,8 @@ def _trusting(command: Command) -> None:
     made.add_argument("--threshold", metavar="N", type=_whole, help=THRESHOLD_HELP)
     subject = "refuse a certificate that is not about this file (may be given several times)"
     made.add_argument("--subject", metavar="FILE", dest="subjects", action="append", default=[], help=subject)
+    whole = "of an erasure record: the certificate that it names, which is verified too"
+    made.add_argument("--certificate", metavar="CERT", dest="of", help=whole)
     made.add_argument("--date", metavar="YYYY-MM-DD", type=_day, help="the day to judge expiry by (default: now)")
     made.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from certify.certificate import PREDICATE_TYPE, STATEMENT_TYPE, make_envelope
+from certify.certificate import PREDICATE_TYPE, STATEMENT_TYPE, make_envelope, refuse_signed
 from certify.errors import UsageError
 from certify.files import write_atomically
 from certify.outcome import Result
@@ -267,7 +267,8 @@ def make_erasure_statement(
 
     Its subjects are the certificate, the run, and after the last request the released model.
     """
-    erasures = payload["predicate"]["execution"]["erasures"]
+    execution = payload["predicate"]["execution"]
+    erasures = execution["erasures"]
     named = {subject["name"]: subject["digest"] for subject in payload["subject"]}
     subjects = {"certificate": {"sha256": digest}, "run": named["run"]}
     if request == len(erasures):
@@ -279,6 +280,7 @@ def make_erasure_statement(
         "predicate": {
             "producer": {"name": "plumbline-dp", "version": version("plumbline-dp")},
             "created": _utc(created or datetime.now(UTC)),
+            "noise": execution["noise"],
             "erasure": erasures[request - 1],
         },
     }
@@ -295,7 +297,7 @@ def write_erasure_records(certificate: str | Path, *, created: datetime | None =
     They name its payload's digest. Signing leaves that as it is; setting an expiry date does not: write them again.
 
     Raises:
-        UsageError: the certificate is of a run that was not executed.
+        UsageError: the certificate is of a run that was not executed, or a record there is signed.
     """
     certificate = Path(certificate)
     content = base64.b64decode(json.loads(certificate.read_bytes())["payload"], validate=True)
@@ -306,6 +308,7 @@ def write_erasure_records(certificate: str | Path, *, created: datetime | None =
     for request in range(1, len(payload["predicate"]["execution"]["erasures"]) + 1):
         statement = make_erasure_statement(payload, hashlib.sha256(content).hexdigest(), request, created=created)
         path = erasure_path(certificate.parent, request)
+        refuse_signed(path)
         write_atomically(path, json.dumps(make_envelope(statement), indent=1) + "\n")
         written.append(path)
     return tuple(written)

@@ -156,7 +156,7 @@ def read_policy(path: str | Path) -> Policy:
             one line with file, key, value and fix.
     """
     path = Path(path)
-    tables = load_tables(path)
+    tables = load_tables(path, "policy")
     by_id = tables["assumptions"] if isinstance(tables.get("assumptions"), dict) else {}
     try:
         _check_ids(by_id, [*checker.ASSUMPTIONS, *AssumptionsTable.model_fields])

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accountant import NoisySGD
-from certify.certificate import write_certificate
+from certify.certificate import FILE_NAME, refuse_signed, write_certificate
 from certify.claims import Verdict
 from certify.erasure import (
     KEY_BYTES,
@@ -79,6 +79,9 @@ def execute(
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Execution:
     """Certify a run, execute it on `dataset` with these erasure requests, and retrain beside it.
+
+    With release = "final" the model after the last of these requests is the one that is released. To honour another
+    request later is to release another model: certify that with release = "all".
 
     Args:
         requests: for each request of the run file, the indices of the records to erase.
@@ -175,8 +178,10 @@ def execute(
 
 
 def _refuse_leftovers(output: Path, requests: int) -> None:
-    """A record of an earlier run beside this one's would read as one request more."""
+    """A record of an earlier run beside this one's would read as one request more; what is signed is not replaced."""
     own = {erasure_path(output, request + 1) for request in range(requests)}
+    for path in (output / FILE_NAME, *sorted(own)):
+        refuse_signed(path)
     for path in sorted(output.glob("erasure-*.json")):
         if path not in own:
             raise UsageError(f"{path}: is the record of another run; move it away, or write to another directory")

@@ -100,17 +100,20 @@ def _refuse_floats(value: Any, key: str) -> None:
             _refuse_floats(item, key)
 
 
-def load_tables(path: Path) -> dict[str, Any]:
+def load_tables(path: Path, what: str = "run file") -> dict[str, Any]:
     """The tables of a TOML file, decimals kept exact. Raises UsageError."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{path}: a run file of more than {MAX_BYTES} bytes is not read")
-        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except OSError as problem:
-        raise UsageError(f"{path}: {problem.strerror or problem}") from None
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"{path}: {getattr(problem, 'strerror', None) or problem}") from None
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"{path}: a {what} of more than {MAX_BYTES} bytes is not read")
+    try:
+        return tomllib.loads(data.decode("utf-8"), parse_float=Decimal)
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is no UTF-8 text") from None
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as problem:
+    except (RecursionError, ValueError) as problem:
         raise UsageError(f"{path}: is no TOML: {str(problem).splitlines()[0]}") from None
 
 

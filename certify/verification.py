@@ -58,8 +58,9 @@ def verify(
     threshold: int | None = None,
     subjects: Sequence[str | Path] = (),
     on: date | None = None,
+    of: str | Path | None = None,
 ) -> Verification:
-    """Re-derive a certificate's claim from nothing but its bytes; of an erasure record, check what can be checked.
+    """Re-derive a certificate's claim from nothing but its bytes; hold an erasure record against its certificate.
 
     Args:
         certificate: path of certificate.json.
@@ -68,6 +69,7 @@ def verify(
         threshold: how many of them must have signed; all, unless given.
         subjects: files that the certificate must be about (exit 4 if not).
         on: the day (UTC) to judge expiry by; now, unless given.
+        of: of an erasure record, the certificate that it names; without it the record is not verified (exit 3).
 
     Raises:
         UsageError: a file that cannot be read, a malformed run file or key, or a threshold that no keys can meet.
@@ -87,8 +89,10 @@ def verify(
     named = {sha256_of(path): path for path in subjects}
     data = read_certificate(certificate)
     now = None if on is None else end_of(on)
+    whole = None if of is None else read_certificate(of)
+    about = {"keys": keys, "threshold": threshold, "subjects": tuple(named), "now": now, "certificate": whole}
     try:
-        report = checker.verify(data, digest, keys=keys, threshold=threshold, subjects=tuple(named), now=now)
+        report = checker.verify(data, digest, **about)
     except checker.CheckError as refused:
         which = next((f" ({path})" for digest, path in named.items() if digest in str(refused)), "")
         return Verification(refused.exit_code, refused.steps, None, f"{certificate}: {refused}{which}")

@@ -77,7 +77,8 @@ def walk(output: Path, seed: int | None, say) -> int:
 
     say("\n[bold]3  Verify certificate, files and erasure record with the standalone checker: nothing but Python[/]\n")
     files = [option for file in (done.model, done.record) for option in ("--subject", str(file))]
-    for asked in ([str(done.certificate), *files], *([str(path)] for path in done.erasure_files)):
+    of = ["--certificate", str(done.certificate)]
+    for asked in ([str(done.certificate), *files], *([str(path), *of] for path in done.erasure_files)):
         checked = subprocess.run(
             [sys.executable, "-I", "-S", str(CHECKER), *asked], capture_output=True, text=True, check=False
         )

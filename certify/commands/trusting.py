@@ -30,6 +30,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
             keys=arguments.keys,
             threshold=arguments.threshold,
             subjects=arguments.subjects,
+            of=arguments.of,
             on=arguments.date,
         )
     if arguments.format == "json":

@@ -123,12 +123,12 @@ def sweep_chart(reading: Reading) -> Figure | None:
     if values != sorted(set(values)) or not any(known) or max(known) > 10**300:
         return None
     x, y = _counts(values), _ordinate([value for value in known if value], own or target or max(known))
-    of_request = f" of request {reading.worst + 1}" if name == "unlearning_epochs" and reading.worst else ""
+    of_request = reading.swept
     title = f"{_PARAMETERS[name]}{of_request}"
     chart = Chart("figure-sweep", f"ε as {title} varies", x, y)
     lines = {key: _points(values, curve, x, y) for key, curve in curves.items()}
     labels = _LABELS | {"published": _PUBLISHED.get(sweep["published_name"], "published")}
-    chart.axes(title, f"ε at δ = {delta}", whole=True)
+    chart.axes(title, f"ε{of_request} at δ = {delta}", whole=True)
     chart.band(lines["upper"], lines["lower"])
     if target:
         chart.level(y.of(target), f"target: ε = {shown['target']}", right=_falls(curves["upper"]))
@@ -137,20 +137,20 @@ def sweep_chart(reading: Reading) -> Figure | None:
     zero = next((v for v, e in zip(values, curves["upper"], strict=True) if e == 0), None)
     if y.log and zero is not None:
         chart.mark("triangle", x.of(Fraction(zero)), y.low, "var(--series-1)", filled=False)
-        chart.note(f"ε = 0 from {_SHORT[name].format(zero)} on", x.of(Fraction(zero)), y.low)
+        chart.note(f"ε{of_request} = 0 from {_SHORT[name].format(zero)} on", x.of(Fraction(zero)), y.low)
     if at is not None and (own or not y.log):
         place = x.of(Fraction(at)), y.of(own)
         chart.drop(*place)
         chart.mark("circle", *place, "var(--series-1)", label="this run")
         chart.note(f"this run: {_SHORT[name].format(at)}, ε ≤ {shown['upper']}", *place)
-    told = [f"Chart of ε at δ = {delta} against {title}, from {values[0]} to {values[-1]}."]
+    told = [f"Chart of ε{of_request} at δ = {delta} against {title}, from {values[0]} to {values[-1]}."]
     told += [
         f"{labels[key][0].upper()}{labels[key][1:]}: {_ends(sweep, key)}."
         for key in ("upper", "lower", "published")
         if any(lines[key])
     ]
     told.append(f"This run's ε is at most {shown['upper']}; the target is {shown['target']}.")
-    parts = [Text(f"ε at the target's δ as {title} varies", "strong"), ", all else as in this run."]
+    parts = [Text(f"ε{of_request} at the target's δ as {title} varies", "strong"), ", all else as in this run."]
     if name == "steps":
         parts.append(" The run is stopped earlier, or goes on as in its last stage.")
     return chart.figure(line(*parts), " ".join(told))

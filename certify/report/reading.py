@@ -87,6 +87,13 @@ class Reading:
             if isinstance(answer, Mapping) and isinstance(answer.get("text"), str)
         }
 
+    @property
+    def swept(self) -> str:
+        """" of request 3" where the sweep is of one request of several, and of its ε; another's may be larger."""
+        sweep = (self.figures or {}).get("sweep") or {}
+        several = sweep.get("parameter") == "unlearning_epochs" and len(self.predicate["requests"]) > 1
+        return f" of request {self.worst + 1}" if several else ""
+
     @cached_property
     def worst(self) -> int:
         """The request (0-based) with the largest ε, the first of equals, whose proof carries the native parameters."""

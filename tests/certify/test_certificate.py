@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from certify import certificate, certify, checker, files, verify, write_certificate
+from certify import certificate, certify, checker, files, keygen, sign, verify, write_certificate
 from certify.claims import Verdict
 from certify.errors import UsageError
 from certify.spec import canonical_json
@@ -192,6 +192,16 @@ def test_many_requests_verify(count: int, tmp_path: Path) -> None:
 # --- what is written -------------------------------------------------------------------------------------------------
 
 
+def test_a_signed_certificate_is_not_written_over(tmp_path: Path) -> None:
+    path = write_certificate(certify(EXAMPLES / "mnist.toml"), tmp_path, created=DAY)
+    sign(path, key=keygen(tmp_path / "lead").private)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="is signed, and would be written over"):
+        write_certificate(certify(EXAMPLES / "digits.toml"), tmp_path)
+    line = refused(plumbline("certify", EXAMPLES / "digits.toml", "-o", tmp_path))
+    assert "certificate.json: is signed" in line and path.read_bytes() == before
+
+
 @settings(max_examples=20)
 @given(valid_runs())
 def test_the_same_run_gives_the_same_bytes(run: Any) -> None:
@@ -199,13 +209,16 @@ def test_the_same_run_gives_the_same_bytes(run: Any) -> None:
 
 
 def test_the_certificate_file(tmp_path: Path) -> None:
-    result = certify(EXAMPLES / "mnist.toml")
+    result, umask = certify(EXAMPLES / "mnist.toml"), os.umask(0o022)
+    os.umask(umask)
     path = write_certificate(result, tmp_path / "deep/er", created=DAY)
     assert path == tmp_path / "deep/er/certificate.json"
     first = path.read_bytes()
     assert write_certificate(certify(EXAMPLES / "mnist.toml"), tmp_path, created=DAY).read_bytes() == first
     assert os.listdir(path.parent) == ["certificate.json"]
-    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    path.chmod(0o600)
+    assert write_certificate(result, path.parent, created=DAY).stat().st_mode & 0o777 == 0o600
     envelope = json.loads(first)
     assert set(envelope) == {"payloadType", "payload", "signatures", "digest"}
     assert envelope["payloadType"] == "application/vnd.in-toto+json" and envelope["signatures"] == []

@@ -144,7 +144,7 @@ def data(reading: Reading) -> Section | None:
         columns = [sweep[key] for key in ("values", "upper", "lower", "published")]
         if not name:
             head, columns = head[:3], columns[:3]
-        tables.append(_columns(f"ε as {sweep['parameter']} varies", head, columns))
+        tables.append(_columns(f"ε{reading.swept} as {sweep['parameter']} varies", head, columns))
     if not tables:
         return None
     remark = "As the certificate has them; the producer's, not derived again."

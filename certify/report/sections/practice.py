@@ -177,10 +177,17 @@ def erasures(reading: Reading) -> Section | None:
         number(last["cap"]),
         ". Unlearning is about this model and its guarantee; it says nothing about other copies of the records.",
     )
+    blocks = [Paragraph(total)]
+    if last["cumulative"] != last["cap"] and reading.run["threat"]["release"] == "final":
+        later = (
+            "The observer is taken to see one model alone. If the model after these requests is released, and another "
+            "one after a later request, both are seen, and that is not covered: it takes release = all."
+        )
+        blocks.append(Paragraph(line(later), "warning"))
     return Section(
         "requests",
         "Annex: requests honoured",
-        (Paragraph(total),),
+        tuple(blocks),
         tuple(Section(f"request-{e['request']}", f"Request {e['request']}", (_request(e),)) for e in entries),
     )
 
