@@ -61,11 +61,11 @@ ASSUMPTIONS: dict[str, str] = {
     "release:all": "The observer sees the model after learning and after every request, and the requests were fixed "
     "in advance.",
     "reference:retrain": "Unlearning is compared with retraining for as many epochs, with the same start and batches, "
-    "without the erased records.",
+    "without the records to be unlearned.",
     "reference:retrain-T": "Unlearning is compared with retraining for the learning epochs alone, with the same "
-    "batches, without the erased records.",
+    "batches, without the records to be unlearned.",
     "reference:stationary": "Unlearning is compared with the stationary distribution of training with the same "
-    "batches, without the erased records.",
+    "batches, without the records to be unlearned.",
 }
 
 THEOREMS: dict[str, Theorem] = {}

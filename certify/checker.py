@@ -241,11 +241,11 @@ ASSUMPTIONS = {
     "release:all": "The observer sees the model after learning and after every request, and the requests were fixed in "
     "advance.",
     "reference:retrain": "Unlearning is compared with retraining for as many epochs, with the same start and batches, "
-    "without the erased records.",
+    "without the records to be unlearned.",
     "reference:retrain-T": "Unlearning is compared with retraining for the learning epochs alone, with the same "
-    "batches, without the erased records.",
+    "batches, without the records to be unlearned.",
     "reference:stationary": "Unlearning is compared with the stationary distribution of training with the same "
-    "batches, without the erased records.",
+    "batches, without the records to be unlearned.",
     # of training runs
     "batches:disjoint": "Every record is in exactly one batch of each epoch; the order does not depend on the data.",
     "neighbours:add-or-remove-one": "Neighbouring datasets differ by one record that only one of them has.",
@@ -3082,8 +3082,6 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     for i, entry in enumerate(erasures):
         where = f"execution.erasures[{i}]"
         check_erasure(entry, where)
-        for key in ("started", "finished"):
-            require(entry[key] == phases[i + 1][key], f"{where}.{key}: not that of its phase")
         records, cumulative = int(entry["records"]), cumulative + int(entry["records"])
         require(records <= run.sizes[i], f"{where}.records: the run allows {run.sizes[i]}")
         implied = {
@@ -3101,6 +3099,8 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
         for key, shown in released.items():
             keyed = entry[key]["algorithm"] == "HMAC-SHA-256"
             require(shown or keyed, f"{where}.{key}: a plain digest of a model that is not released")
+        for key in ("started", "finished"):
+            require(entry[key] == phases[i + 1][key], f"{where}.{key}: not that of its phase")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -212,7 +212,7 @@ class PsascTable(Table):
 
 
 class RequestsTable(Table):
-    sizes: Wholes = Field([1], description="records erased by each request, in order")
+    sizes: Wholes = Field([1], description="how many records each request asks to unlearn, in order")
 
 
 class TargetTable(Table):

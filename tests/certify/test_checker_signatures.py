@@ -205,7 +205,7 @@ def test_the_signature_is_looked_at_first() -> None:
 def test_erasure_records_are_signed_alike() -> None:
     record = make.SEALED["signed_erasure_record"]()
     report = checker.verify(record, keys=[pem("b")])
-    assert report.signed and report.verdict == "ERASURE_RECORD" and report.exit_code == 0
+    assert report.signed and report.verdict == "ERASURE_RECORD" and report.exit_code == 3
     with pytest.raises(checker.Mismatch, match="wrong key"):
         checker.verify(record, keys=[pem("a")])
     run = checker.verify(sealed()).digest
@@ -215,6 +215,42 @@ def test_erasure_records_are_signed_alike() -> None:
     certificate = hashlib.sha256(payload_of(sealed())).hexdigest()
     assert certificate in report.claim
     assert checker.verify(record, subjects=[certificate, make.hexed("model")]) == checker.verify(record)
+
+
+def test_a_record_is_held_against_its_certificate() -> None:
+    certificate = sealed()
+    record = json.loads(json.dumps(make.record_of(make.accepted("executed"))))
+    report = checker.verify(make.seal(record), certificate=certificate)
+    assert report.exit_code == 0 and "which was verified" in report.claim
+    with pytest.raises(checker.Mismatch, match="names another certificate"):
+        checker.verify(make.seal(record), certificate=sealed("executed_learning"))
+    with pytest.raises(checker.Malformed, match="goes with an erasure record"):
+        checker.verify(certificate, certificate=certificate)
+    with pytest.raises(checker.CheckError):
+        checker.verify(make.seal(record), certificate=certificate[:-9])
+    changes = (
+        (("erasure", "guarantee", "epsilon"), "0.0001", "erasure: the certificate says otherwise"),
+        (("erasure", "scope"), "everything", "erasure: the certificate says otherwise"),
+        (("erasure", "request"), "2", "erasure: the certificate says otherwise"),
+        (("noise",), "reproducible", "noise: the certificate says otherwise"),
+    )
+    for (*path, last), value, message in changes:
+        forged = json.loads(json.dumps(record))
+        node = forged["predicate"]
+        for key in path:
+            node = node[key]
+        node[last] = value
+        with pytest.raises(checker.DoesNotFollow, match=message):
+            checker.verify(make.seal(forged), certificate=certificate)
+        assert checker.verify(make.seal(forged)).exit_code == 3  # it is whole; nobody says that it is true
+    forged = json.loads(json.dumps(record))
+    forged["subject"][2]["digest"]["sha256"] = "0" * 64
+    with pytest.raises(checker.DoesNotFollow, match="subject: the certificate says otherwise"):
+        checker.verify(make.seal(forged), certificate=certificate)
+    own = json.loads(json.dumps(record))
+    own["subject"][0]["digest"]["sha256"] = hashlib.sha256(payload_of(make.seal(record))).hexdigest()
+    with pytest.raises(checker.Malformed, match="is an erasure record too"):
+        checker.verify(make.seal(own), certificate=make.seal(record))
 
 
 def test_free_text_of_a_record_cannot_pose_as_something_else() -> None:
@@ -313,7 +349,7 @@ def test_a_broken_cryptography_is_one_line(content: str, tmp_path: Path) -> None
     done = run("--key", "a.pub")
     assert done.returncode == 2
     assert done.stderr == "checker: checking signatures needs the package cryptography\n"
-    assert run().returncode == 0  # is not asked for without a key
+    assert run().returncode == 3  # is not asked for without a key
 
 
 def test_runs_alone_without_cryptography(tmp_path: Path) -> None:

@@ -315,7 +315,7 @@ def test_an_expiry_date_renews_the_records_that_name_the_certificate(tmp_path: P
     for path in paths:
         statement = json.loads(base64.b64decode(json.loads(path.read_text())["payload"]))
         assert statement["subject"][0] == {"name": "certificate", "digest": {"sha256": digest}}
-        assert verify(path).verified
+        assert verify(path, of=certificate).verified and not verify(path).verified
     # Without a date nothing that they name changes, so they stay.
     before = [path.read_bytes() for path in paths]
     assert sign(certificate, key=keygen(tmp_path / "second").private).records == ()
@@ -342,7 +342,7 @@ def test_an_expiry_date_leaves_the_records_of_another_certificate_alone(tmp_path
         write_certificate(
             result(),
             tmp_path / name,
-            created=datetime(2026, 11, day, tzinfo=UTC),
+            created=datetime(2026, 11, 23, day, tzinfo=UTC),
             execution=make_execution(public(record()), erasures()),
             subjects=subjects,
         )

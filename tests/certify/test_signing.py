@@ -356,9 +356,14 @@ def test_an_erasure_record_is_signed_and_verified(tmp_path: Path, pair: Any) -> 
     path = shutil.copy(ACCEPTED / "erasure_record.json", tmp_path / "erasure-1.json")
     assert "do" in refused(plumbline("sign", path, "--key", private, "--expires", FUTURE))
     assert plumbline("sign", path, "--key", private).code == 0
-    found = verify(path, keys=[public])
+    found = verify(path, keys=[public], of=ACCEPTED / "executed.json")
     assert found.exit_code == 0 and found.report.signers == (spki_digest(public),)
-    assert plumbline("verify", path, "--key", pair("other")[1]).code == 4
+    whole = ["--certificate", ACCEPTED / "executed.json"]
+    assert plumbline("verify", path, "--key", public, *whole).code == 0
+    assert plumbline("verify", path, "--key", pair("other")[1], *whole).code == 4
+    alone = plumbline("verify", path, "--key", public)
+    assert alone.code == 3 and "not done: give --certificate" in alone.out
+    assert not verify(path, keys=[public]).verified
 
 
 def tampered(path: Path) -> None:

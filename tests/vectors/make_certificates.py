@@ -703,6 +703,7 @@ def record_of(stated: Json, request: int = 1) -> Json:
         "predicate": {
             "producer": {"name": "plumbline-dp", "version": "0.1.0"},
             "created": "2026-11-21T22:00:00Z",
+            "noise": stated["predicate"]["execution"]["noise"],
             "erasure": erasures[request - 1],
         },
     }
@@ -2193,6 +2194,18 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
             "execution", "erasures", 0, "guarantee", "neighbours", "remove-one")),
         ("erasure_shows_the_learned_model", 1, "a plain digest", put(
             "execution", "erasures", 0, "model_before", "algorithm", "SHA-256")),
+        ("erasure_at_another_time", 1, "finished: not that of its phase", put(
+            "execution", "erasures", 0, "finished", "2026-11-20T11:30:01Z")),
+        ("erasure_before_the_request", 1, "before it was received", put(
+            "execution", "erasures", 0, "received", "2026-11-20T11:00:01Z")),
+        ("erasure_without_id", 1, "id: is empty", put("execution", "erasures", 0, "id", " ")),
+        ("phases_overlap", 1, "before the phase before it ends", put(
+            "execution", "phases", 1, "started", "2026-11-20T10:29:59Z")),
+        ("created_before_the_run_ended", 1, "before the run that it tells of ended", put(
+            "created", "2026-11-20T11:29:59Z")),
+        ("profile_rises", 2, "does not rise", put("figures", "profile", "upper", ["0.2", "0.01", "0.011"])),
+        ("profile_crosses", 2, "lies above the upper", put("figures", "profile", "lower", ["0.21", "0", "0"])),
+        ("sweep_crosses", 2, "lies above the upper", put("figures", "sweep", "lower", [None, "0.71", None])),
         # 8 expiry
         ("expired", 1, "expired on 2026-11-21T22:00:01Z", put("expires", "2026-11-21T22:00:01Z")),
         ("expires_before_created", 1, "not after created", put("expires", "2026-11-21T21:59:59Z")),
@@ -2209,6 +2222,7 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
             "execution", "erasures", 1, "model_before", "value", "0" * 64), two),
         ("erasures_released_do_not_follow", "not the model after", put(
             "execution", "erasures", 1, "model_before", "value", "0" * 64), every),
+        ("erasures_of_one_id", "an id is given twice", put("execution", "erasures", 1, "id", "request-1"), two),
         ("erasures_reversed", "records: the run allows 1", lambda p: p["execution"]["erasures"].reverse(), every),
         ("erasure_cumulative_of_one", "cumulative: not what", put("execution", "erasures", 1, "cumulative", "1"), two),
         ("execution_order_not_secret", "secret batch order", put("execution", "order", "given"), hidden),
@@ -2253,6 +2267,8 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
         ("with_more_subjects", 2, "needs certificate, run", lambda s: s["subject"].append(s["subject"][2])),
         ("of_no_such_day", 2, "no such time", put("predicate", "created", "2027-02-30T00:00:00Z")),
         ("cumulative_above_cap", 1, "above the cap", put("predicate", "erasure", "cumulative", "2")),
+        ("received_late", 1, "before it was received", put("predicate", "erasure", "received", "2026-11-20T11:00:01Z")),
+        ("noise_unknown", 2, "noise", put("predicate", "noise", "white")),
         ("ends_before_it_starts", 1, "finished before", put("predicate", "erasure", "started", "2026-11-20T11:30:01Z")),
     ):
         restated(f"record_{name}", code, message, edit, record)

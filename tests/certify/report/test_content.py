@@ -309,7 +309,9 @@ def test_requests_honoured_one_after_the_other() -> None:
     record = samples.execution("several requests")
     first = record["erasures"][0] | {"model_after": {"algorithm": "HMAC-SHA-256", "value": samples.HEX}}
     worst = samples.reading("several requests").predicate["requests"][1]
+    times = {"started": "2026-11-21T12:40:00Z", "finished": "2026-11-21T12:50:00Z"}
     second = first | {
+        **times,
         "request": "2",
         "id": "request-2",
         "records": "2",
@@ -318,7 +320,7 @@ def test_requests_honoured_one_after_the_other() -> None:
         "model_after": {"algorithm": "SHA-256", "value": samples.HEX},
         "guarantee": first["guarantee"] | {"epsilon": worst["epsilon"]},
     }
-    later = record["phases"][1] | {"epochs": "2", "steps": "6", "erased": "2", "versions": {"torch": "2.9.2"}}
+    later = record["phases"][1] | {"epochs": "2", "steps": "6", "erased": "2", "versions": {"torch": "2.9.2"}} | times
     record = record | {"phases": [*record["phases"], later], "erasures": [first, second]}
     made = samples.document(
         "several requests", execution=record, subjects={"model": samples.HEX, "run_record": samples.HEX}

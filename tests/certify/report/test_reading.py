@@ -148,6 +148,7 @@ def test_an_erasure_record_is_no_certificate() -> None:
         "predicate": {
             "producer": made["predicate"]["producer"],
             "created": made["predicate"]["created"],
+            "noise": made["predicate"]["execution"]["noise"],
             "erasure": entry,
         },
     }
