@@ -8,16 +8,14 @@ A report is drawn from the certificate alone. Formats are loaded when they are a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 
-from certify import checker
 from certify.errors import UsageError
 from certify.files import write_atomically
 
 FORMATS = {".html": "html", ".pdf": "pdf", ".md": "markdown"}
-_END_OF_DAY = time(23, 59, 59, tzinfo=UTC)
 
 
 def write_report(
@@ -45,9 +43,10 @@ def write_report(
         raise UsageError(f"-o {output}: a report ends in {', '.join(FORMATS)}")
     from certify.report.content import compose
     from certify.report.reading import read
+    from certify.verification import end_of, read_certificate
 
     on = on or datetime.now(UTC).date()
-    document = compose(read(_bytes(certificate), keys, threshold, datetime.combine(on, _END_OF_DAY)), on)
+    document = compose(read(read_certificate(certificate), keys, threshold, end_of(on)), on)
     content = _render(FORMATS[output.suffix], document)
     try:
         write_atomically(output, content)
@@ -63,11 +62,3 @@ def _render(name: str, document) -> bytes:
         case "pdf":
             return import_module("certify.report.pdf").render(document)
     return import_module("certify.report.markdown").render(document)
-
-
-def _bytes(certificate: str | Path) -> bytes:
-    try:
-        with open(certificate, "rb") as file:
-            return file.read(checker.MAX_BYTES + 1)
-    except (OSError, ValueError) as problem:
-        raise UsageError(f"{certificate}: {getattr(problem, 'strerror', None) or problem}") from None

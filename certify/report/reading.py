@@ -89,7 +89,7 @@ class Reading:
 
     @property
     def swept(self) -> str:
-        """" of request 3" where the sweep is of one request of several, and of its ε; another's may be larger."""
+        """Of which request a sweep and its ε are: " of request 3", or nothing. Another's ε may be larger."""
         sweep = (self.figures or {}).get("sweep") or {}
         several = sweep.get("parameter") == "unlearning_epochs" and len(self.predicate["requests"]) > 1
         return f" of request {self.worst + 1}" if several else ""
