@@ -49,7 +49,7 @@ MEANING = {
     "gamma": "smoothing",
     "kappa": "threshold",
     "R": "radius",
-    "C": "clip",
+    "C": "clip, or max_grad_norm",
     "b": "batch_size",
     "z_0": "distance of the starts",
     "c": "contraction of a step",
