@@ -4,7 +4,7 @@ applied to what it says."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,11 +13,12 @@ from typing import Any
 from certify import checker
 from certify.errors import Exit, UsageError
 from certify.policy import Policy, read_policy
-from certify.rules import SIGNATURES, Rule, rules
-from certify.verification import end_of, read_certificate
+from certify.rules import SIGNATURES, rules
+from certify.verification import end_of, read_certificate, sha256_of
 
 VERIFIED = "verified"
 INTACT = "intact, follows, has not expired"
+MODEL = "execution.model"
 
 
 @dataclass(frozen=True)
@@ -117,31 +118,47 @@ def gate(
 
 
 def _judge(policy: Policy, path: str | Path, now: datetime) -> Judged:
-    asked = tuple(rules(policy, now.date()))
+    asked, model = tuple(rules(policy, now.date())), policy.table.execution.model
+    limits = {VERIFIED: INTACT, **{rule.name: rule.limit for rule in asked}, **({MODEL: model} if model else {})}
     data = b""
     try:
         data = read_certificate(path)
         report = checker.verify(data, keys=policy.keys, threshold=policy.threshold, now=now)
-        predicate = _predicate(data)
+        statement = _statement(data)
     except UsageError as unreadable:
-        return _refused(asked, path, VERIFIED, str(unreadable).removeprefix(f"{path}: "), Exit.USAGE)
+        return _refused(limits, path, VERIFIED, str(unreadable).removeprefix(f"{path}: "), Exit.USAGE)
     except checker.CheckError as refused:
-        return _refused(asked, path, _rule_of(refused, data), str(refused), Exit(refused.exit_code))
+        return _refused(limits, path, _rule_of(refused, data), str(refused), Exit(refused.exit_code))
     checks = [Check(VERIFIED, True, "yes", INTACT)]
     for rule in asked:
-        value, passed = rule.judge(predicate, report)
+        value, passed = rule.judge(statement["predicate"], report)
         checks.append(Check(rule.name, passed, value, rule.limit))
     code = Exit.OK if all(check.passed for check in checks) else Exit.NOT_CERTIFIED
+    if model is not None:
+        found = _model(Path(path).parent / model, statement)
+        checks.append(Check(MODEL, found == "the certified model", found, model))
+        code = {"the certified model": code, "another model": Exit.MISMATCH}.get(found, code or Exit.NOT_CERTIFIED)
     return Judged(str(path), tuple(checks), code)
 
 
-def _predicate(data: bytes) -> dict[str, Any]:
+def _model(path: Path, statement: dict[str, Any]) -> str:
+    """What the file is to the certificate, in words."""
+    certified = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}.get("model")
+    if certified is None:
+        return "not executed: no model is certified"
+    try:
+        return "the certified model" if sha256_of(path) == certified else "another model"
+    except UsageError as unreadable:
+        return str(unreadable)
+
+
+def _statement(data: bytes) -> dict[str, Any]:
     """Of a certificate that the checker verified."""
     envelope = checker.read_json(data, "envelope")
     statement = checker.read_json(base64.b64decode(envelope["payload"]), "payload")
     if statement["predicateType"] != checker.CERTIFICATE:
         raise checker.Malformed("is the record of an erasure, no certificate")
-    return statement["predicate"]
+    return statement
 
 
 def _rule_of(refused: checker.CheckError, data: bytes) -> str:
@@ -155,9 +172,8 @@ def _rule_of(refused: checker.CheckError, data: bytes) -> str:
     return VERIFIED
 
 
-def _refused(asked: Sequence[Rule], path: str | Path, broken: str, problem: str, code: Exit) -> Judged:
+def _refused(limits: Mapping[str, str], path: str | Path, broken: str, problem: str, code: Exit) -> Judged:
     """A certificate that the checker refused: one rule is violated, and the others were not reached."""
-    limits = {VERIFIED: INTACT, **{rule.name: rule.limit for rule in asked}}
     checks = (
         Check(name, False, problem, limit) if name == broken else Check(name, None, "not reached", limit)
         for name, limit in limits.items()

@@ -111,6 +111,11 @@ class ExecutionTable(Table):
     allow_reproducible_noise: StrictBool = Field(
         False, description="accept a run whose noise can be drawn again, and which is therefore not private"
     )
+    model: str | None = Field(
+        None,
+        min_length=1,
+        description="a file, relative to each certificate, that must be the model it certifies (exit 4 if not)",
+    )
 
 
 class PolicyTable(Table):

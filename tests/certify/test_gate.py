@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -248,6 +249,33 @@ def test_what_the_run_must_be(key: str, name: str, value: str, others: list[str]
     assert passes(judged(rules, f"[run]\n{key} = {json.dumps([*others, value])}", path))
     found = only_violation(judged(rules, f"[run]\n{key} = {json.dumps(others)}", path))
     assert found == (f"run.{key}", value, ", ".join(others))
+
+
+def test_the_model_beside_the_certificate(rules: Any, store: Path, tmp_path: Path) -> None:
+    """A certificate says nothing about another model than its own."""
+    text, model = '[execution]\nmodel = "deployed/model.npy"', tmp_path / "deployed/model.npy"
+    path = Path(shutil.copy(ACCEPTED / "executed.json", tmp_path / "certificate.json"))
+    missing = judged(rules, text, path)
+    assert only_violation(missing)[0] == "execution.model" and "No such file" in missing.violated[0].value
+    model.parent.mkdir()
+    model.write_bytes(b"weights")
+    other = judged(rules, text, path)
+    assert other.exit_code == Exit.MISMATCH and other.violated[0].value == "another model"
+    statement = json.loads(base64.b64decode(json.loads(path.read_text())["payload"]))
+    statement["subject"][1]["digest"]["sha256"] = hashlib.sha256(b"weights").hexdigest()
+    path.write_text(json.dumps(made.make_envelope(statement)))
+    assert passes(judged(rules, text, path))
+    statement["subject"][1:] = [
+        {"name": "model", "digest": {"sha256": "0" * 64}},
+        {"name": "run_record", "digest": {"sha256": hashlib.sha256(b"weights").hexdigest()}},
+    ]
+    path.write_text(json.dumps(made.make_envelope(statement)))
+    assert judged(rules, text, path).exit_code == Exit.MISMATCH  # the run record's bytes are no model
+    planned = judged(rules, text, store / "proved.json")
+    assert only_violation(planned)[1] == "not executed: no model is certified"
+    broken = tmp_path / "broken.json"
+    broken.write_text("{}")
+    assert [check.passed for check in judged(rules, text, broken).checks if check.rule == "execution.model"] == [None]
 
 
 def test_what_was_run(rules: Any, store: Path) -> None:
@@ -534,7 +562,7 @@ def test_every_rule_is_a_key_of_the_policy(rules: Any, store: Path, signer: Any)
     text = '[limits]\nmax_epsilon = 9\nmax_delta = 1\n[assumptions]\nforbidden = "counts"\nconvexity = "proved"\n'
     text += "[signatures]\nkeys = 'lead.pub'\n[freshness]\nmax_age_days = 9\nrequire_expiry = true\n"
     text += "[run]\nmechanisms = 'pnsgd'\nneighbours = 'replace-one'\nreferences = 'none'\nreleases = 'all'\n"
-    text += "[execution]\nrequired = true"
+    text += "[execution]\nrequired = true\nmodel = 'model.npy'"
     keys = {f"{name}.{key}" for name, (table,) in TABLES.items() for key in table.model_fields}
     found = {check.rule for check in judged(rules, text, store / "proved.json").checks}
     assert found == keys - {"signatures.keys"} | {"verified", "created", "assumptions.convexity"}
