@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +15,7 @@ from accountant.exact import canonical
 from certify import checker
 from certify.errors import UsageError
 from certify.keys import read_public_keys
+from certify.problems import UNKNOWN, first_problem, told
 from certify.spec import load_tables
 from certify.tables import Number, Table, Whole
 
@@ -197,22 +197,10 @@ def _near(name: str, known: list[str]) -> str:
 
 def _first_problem(invalid: ValidationError) -> str:
     """One line: the key, the value, the fix."""
-    # An unknown key comes first: it tells more than what is missing in its place.
-    problem = min(invalid.errors(), key=lambda p: p["type"] != "extra_forbidden")
-    kind, shown = problem["type"], problem["input"]
-    shown = str(shown) if isinstance(shown, Decimal | int) and not isinstance(shown, bool) else repr(shown)
-    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+    problem = first_problem(invalid)
     where = [f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]]
     key = "".join(where).removeprefix(".")
-    if kind == "extra_forbidden":
+    if problem["type"] == UNKNOWN:
         known = list(TABLES if len(where) == 1 else TABLES[problem["loc"][0]][0].model_fields)
         return f"{key}: unknown key{_near(str(problem['loc'][-1]), known)}"
-    if kind == "missing":
-        return f"{key}: is missing"
-    if kind == "literal_error":
-        return f"{key}: got {shown}; write one of {problem['ctx']['expected']}"
-    if kind == "value_error":
-        return f"{key}: {problem['ctx']['error']}"
-    if kind in ("model_type", "model_attributes_type"):
-        return f"{key}: must be a table, got {shown}"
-    return f"{key}: {problem['msg'].lower()}, got {shown}"
+    return told(problem, key)

@@ -20,6 +20,7 @@ from accountant.exact import canonical, exact
 from accountant.losses import SCALED_MODELS, Loss, ScaledLoss
 from accountant.scaling import InvalidScaling
 from certify.errors import UsageError
+from certify.problems import UNKNOWN, first_problem, told
 from certify.questions import BY_ID
 from certify.tables import IN_A_BALL, LOSSES, MAPS, TABLES, AttestTable, RunTable, TargetTable
 from certify.training_spec import make_training
@@ -125,35 +126,21 @@ def _without_nulls(value: Any) -> Any:
 
 def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
     """One line: the key, the value, the fix."""
-    # A misspelt key shows up twice, as an unknown one and as one that is missing: the unknown one tells more.
-    problems = sorted(invalid.errors(), key=lambda p: p["type"] != "extra_forbidden")
-    problem = problems[0]
+    problem = first_problem(invalid)
     where = _where(problem["loc"])
     key, kind = ".".join(where), problem["type"]
-    if kind == "extra_forbidden":
+    if kind == UNKNOWN:
         if where[:-1] == ["attest", "answers"] and where[-1] in BY_ID:
             return f"{key}: is computed from the certificate, not attested; leave it out"
         known = _known_keys(where, tables)
         close = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
         return f"{key}: unknown key" + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}")
-    if kind == "missing":
-        return f"{'.'.join((key, *problem.get('ctx', {}).values()))}: is missing"
     if kind == "union_tag_not_found":
         tags = MAPS if key == "scaling" else LOSSES
         return f"{key}.kind: is missing; write one of {', '.join(map(repr, tags))}"
     if kind == "union_tag_invalid":
         return f"{key}.kind: got {problem['ctx']['tag']!r}; write one of {problem['ctx']['expected_tags']}"
-    shown = repr(problem["input"])
-    shown = str(problem["input"]) if isinstance(problem["input"], Decimal | int) else shown
-    if len(shown) > 80:
-        shown = shown[:77] + "..."
-    if kind == "literal_error":
-        return f"{key}: got {shown}; write one of {problem['ctx']['expected']}"
-    if kind == "value_error":
-        return f"{key}: {problem['ctx']['error']}"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return f"{key}: must be a table, got {shown}"
-    return f"{key}: {problem['msg'].lower()}, got {shown}"
+    return told(problem, key)
 
 
 def _where(location: Sequence[str | int]) -> list[str]:

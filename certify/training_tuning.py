@@ -101,9 +101,14 @@ def calibrate_training(tables: Mapping[str, Any], tune: str, progress: Progress 
 
 
 def _slope(excess: Excess, value: float) -> float:
-    """|d log ε/d log value|, roughly."""
+    """|d log ε/d log value|, within reason."""
+    return min(max(abs(_difference(excess, value)), _FLATTEST), _STEEPEST)
+
+
+def _difference(excess: Excess, value: float) -> float:
+    """d log ε/d log value, by rough estimates."""
     up, down = value * math.exp(_NEARBY), value * math.exp(-_NEARBY)
-    return min(max(abs(excess(up, True) - excess(down, True)) / (2 * _NEARBY), _FLATTEST), _STEEPEST)
+    return (excess(up, True) - excess(down, True)) / (2 * _NEARBY)
 
 
 def check_doubles(run: Run) -> None:
@@ -151,8 +156,7 @@ def _search(excess: Excess, parameter: _Parameter, run: Run, tune: str) -> float
 
 def _corrected(excess: Excess, at: float, low: float, high: float) -> float | None:
     """From a rough crossing to the good estimate's, by secants from the rough one's slope; None where that fails."""
-    slope = (excess(at * math.exp(_NEARBY), True) - excess(at * math.exp(-_NEARBY), True)) / (2 * _NEARBY)
-    before = None
+    slope, before = _difference(excess, at), None
     for _ in range(_ROUNDS):
         here = excess(at)
         if before is not None and before[0] != at:

@@ -38,7 +38,7 @@ class Sampled:
         return float((self.upper - self.lower) / self.upper)
 
 
-def _timed(work: Callable[[], Any], times: int) -> tuple[float, Any]:
+def timed(work: Callable[[], Any], times: int) -> tuple[float, Any]:
     """The median, nothing remembered from one run to the next but the tables of Φ; and what the last one returned."""
     found = []
     for _ in range(times):
@@ -55,7 +55,7 @@ def sampled(quick: bool = False) -> Iterator[Sampled]:
     for row in SETTINGS[:1] if quick else SETTINGS:
         z, q, steps, delta = row["noise_multiplier"], row["sample_rate"], row["steps"], row["delta"]
         release = Release("poisson", z, q, steps)
-        took, found = _timed(
+        took, found = timed(
             lambda release=release, delta=delta: bracket((release,), "add-or-remove-one", delta), 1 if quick else 5
         )
         peers = () if quick else tuple(_peers(float(z), float(q), steps, float(delta)))
@@ -91,9 +91,9 @@ def _peers(z: float, q: float, steps: int, delta: float) -> Iterator[tuple[str, 
         from dp_accounting.pld import PLDAccountant
 
         event = dp_accounting.PoissonSampledDpEvent(q, dp_accounting.GaussianDpEvent(z))
-        yield "dp_accounting PLD", *_timed(lambda: PLDAccountant().compose(event, steps).get_epsilon(delta), 3)
+        yield "dp_accounting PLD", *timed(lambda: PLDAccountant().compose(event, steps).get_epsilon(delta), 3)
         coarse = {"value_discretization_interval": 1e-3}
-        took = _timed(lambda: PLDAccountant(**coarse).compose(event, steps).get_epsilon(delta), 3)
+        took = timed(lambda: PLDAccountant(**coarse).compose(event, steps).get_epsilon(delta), 3)
         yield "PLD of dp_accounting on a grid of 1e-3", *took
     if find_spec("prv_accountant"):
         from prv_accountant import PoissonSubsampledGaussianMechanism, PRVAccountant
@@ -105,7 +105,7 @@ def _peers(z: float, q: float, steps: int, delta: float) -> Iterator[tuple[str, 
             )
             return accountant.compute_epsilon(delta=delta, num_self_compositions=[steps])[2]
 
-        yield "prv_accountant", *_timed(microsoft, 3)
+        yield "prv_accountant", *timed(microsoft, 3)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
-from accountant.pld.compose import composed, epsilon_at
 from certify import calibrate
-from tests.benchmarks.pld import SETTINGS, memory, sampled
+from tests.benchmarks.pld import SETTINGS, memory, sampled, timed
 from tests.benchmarks.rows import Row, shown
 
 NONE = "no peer installed (pip install 'plumbline-dp[peers]')"
@@ -54,23 +51,12 @@ def _narrow() -> Iterator[Row]:
 
     for row in SETTINGS[:3]:
         release = Release("poisson", row["noise_multiplier"], row["sample_rate"], row["steps"])
-        took, found = _timed(
+        took, found = timed(
             lambda r=release, d=row["delta"]: bracket((r,), "add-or-remove-one", d, width=Fraction(1, 10_000)), 1
         )
         width = float((found.upper - found.lower) / found.upper)
         name = f"z = {row['noise_multiplier']}, q = {row['sample_rate']}, T = {row['steps']}"
         yield Row(f"bracket of width 1e-4, {name}", f"width {width:.1e}, {shown(took)}", "–", "–", "–", None)
-
-
-def _timed(work: Callable[[], object], times: int) -> tuple[float, object]:
-    took = []
-    for _ in range(times):
-        composed.cache_clear()
-        epsilon_at.cache_clear()
-        start = time.perf_counter()
-        found = work()
-        took.append(time.perf_counter() - start)
-    return statistics.median(took), found
 
 
 def calibrations(quick: bool) -> Iterator[Row]:
@@ -82,7 +68,7 @@ def calibrations(quick: bool) -> Iterator[Row]:
             "scaling": {"kind": "clip", "max_grad_norm": 1},
             "target": {"epsilon": target, "delta": row["delta"]},
         }
-        took, found = _timed(lambda tables=tables: calibrate(tables, tune="noise_multiplier"), 1 if quick else 3)
+        took, found = timed(lambda tables=tables: calibrate(tables, tune="noise_multiplier"), 1 if quick else 3)
         name = f"noise multiplier for ε = {target}, q = {row['sample_rate']}, T = {row['steps']}"
         if quick or not find_spec("dp_accounting"):
             yield Row(name, f"{found.value} in {shown(took)}", NONE, "–", "≥ 10 times faster", None)
@@ -104,7 +90,7 @@ def _dp_accounting(q: float, steps: int, epsilon: float, delta: float) -> tuple[
         return dp_accounting.SelfComposedDpEvent(sampled, steps)
 
     bracket = dp_accounting.ExplicitBracketInterval(0.3, 20)
-    return _timed(
+    return timed(
         lambda: dp_accounting.calibrate_dp_mechanism(PLDAccountant, event, epsilon, delta, bracket, tol=1e-4), 1
     )
 

@@ -354,6 +354,27 @@ def constants_of(loss: Json, radius: str | None) -> tuple[Fraction, Fraction | N
     return m, m + curvature, min(b for b in (clip, bound) if b is not None), convex
 
 
+def displayed(delta: Fraction) -> str:
+    """δ rounded up to twelve digits."""
+    shown = Context(prec=12, rounding=ROUND_CEILING).divide(Decimal(delta.numerator), Decimal(delta.denominator))
+    return str(shown).replace("E", "e")
+
+
+def statement_about(run: Json, claim: Json) -> Json:
+    """The statement whose predicate makes this claim about a run."""
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "run", "digest": {"sha256": subject_digest(run)}}],
+        "predicateType": "urn:plumbline-dp:certificate:v1",
+        "predicate": {
+            "producer": {"name": "plumbline-dp", "version": "0.1.0"},
+            "created": "2026-11-21T22:00:00Z",
+            "run": run,
+            **claim,
+        },
+    }
+
+
 def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: list[int] | None = None,
               curved: tuple[str, ...] | None = None, witness: bool = True, rates: tuple[str, ...] = (),
               before_noise: tuple[int, str] | None = None, mixed: list[int] | None = None) -> Json:
@@ -575,31 +596,22 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     ]
     for entry, known in zip(assumptions, (convex, smooth is not None), strict=False):
         entry["status"] = entry["status"] if known else "violated"
-    shown = Context(prec=12, rounding=ROUND_CEILING).divide(Decimal(delta.numerator), Decimal(delta.denominator))
-    return {
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": "run", "digest": {"sha256": subject_digest(run)}}],
-        "predicateType": "urn:plumbline-dp:certificate:v1",
-        "predicate": {
-            "producer": {"name": "plumbline-dp", "version": "0.1.0"},
-            "created": "2026-11-21T22:00:00Z",
-            "run": run,
-            "verdict": "CERTIFIED" if not above else "NOT_CERTIFIED" if provably else "INDETERMINATE",
-            "out_of_reach": any(d[2] is not None and Fraction(d[2]) > target for d in details),
-            "epsilon": {"lower": low, "upper": upper, "target": run["target"]["epsilon"]},
-            "delta": str(shown).replace("E", "e"),
-            "mu": {"lower": low_mu, "upper": mu_upper},
-            "wasserstein": {"learned": tracked[0], "released": tracked[1]},
-            "renyi": [{"order": order, "upper": bound} for order, bound in zip(ORDERS, curve, strict=True)],
-            "requests": [
-                {"size": str(size), "epochs": str(count), "epsilon": detail[1]}
-                for size, count, detail in zip(sizes, unlearning, details, strict=True)
-            ],
-            "theorems": sorted({s["theorem"] for s in steps}),
-            "assumptions": assumptions,
-            "proof": {"steps": steps, "claims": claims},
-        },
-    }
+    return statement_about(run, {
+        "verdict": "CERTIFIED" if not above else "NOT_CERTIFIED" if provably else "INDETERMINATE",
+        "out_of_reach": any(d[2] is not None and Fraction(d[2]) > target for d in details),
+        "epsilon": {"lower": low, "upper": upper, "target": run["target"]["epsilon"]},
+        "delta": displayed(delta),
+        "mu": {"lower": low_mu, "upper": mu_upper},
+        "wasserstein": {"learned": tracked[0], "released": tracked[1]},
+        "renyi": [{"order": order, "upper": bound} for order, bound in zip(ORDERS, curve, strict=True)],
+        "requests": [
+            {"size": str(size), "epochs": str(count), "epsilon": detail[1]}
+            for size, count, detail in zip(sizes, unlearning, details, strict=True)
+        ],
+        "theorems": sorted({s["theorem"] for s in steps}),
+        "assumptions": assumptions,
+        "proof": {"steps": steps, "claims": claims},
+    })
 
 
 def subject_digest(run: Json) -> str:
@@ -864,30 +876,21 @@ def training_statement(run: Json, between: tuple[str, str] = ("", ""), budget: s
     texts = {name.strip(" `"): text.strip() for name, _, _, text in ASSUMPTIONS}
     listed = sorted(chosen) + ["other_releases"] * bool(others)
     target = Fraction(run["target"]["epsilon"])
-    shown = Context(prec=12, rounding=ROUND_CEILING).divide(Decimal(delta.numerator), Decimal(delta.denominator))
-    return {
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": "run", "digest": {"sha256": subject_digest(run)}}],
-        "predicateType": "urn:plumbline-dp:certificate:v1",
-        "predicate": {
-            "producer": {"name": "plumbline-dp", "version": "0.1.0"},
-            "created": "2026-11-21T22:00:00Z",
-            "run": run,
-            "verdict": "CERTIFIED" if Fraction(upper) <= target else "NOT_CERTIFIED",
-            "out_of_reach": Fraction(lower) > target,
-            "epsilon": {"lower": lower, "upper": upper, "target": run["target"]["epsilon"]},
-            "delta": str(shown).replace("E", "e"),
-            "mu": mu,
-            "wasserstein": {"learned": None, "released": None},
-            "renyi": [{"order": order, "upper": value} for order, value in zip(orders, curve, strict=True)],
-            "requests": [],
-            "theorems": sorted({s["theorem"] for s in steps}),
-            "assumptions": [{"id": name, "status": "attested", "text": texts[name]} for name in listed],
-            "proof": {"steps": steps, "claims": [{
-                "bound": str(bound), "lower": str(low), "renyi": None if renyi is None else str(renyi),
-                "sensitivity": str(at)}]},
-        },
-    }
+    return statement_about(run, {
+        "verdict": "CERTIFIED" if Fraction(upper) <= target else "NOT_CERTIFIED",
+        "out_of_reach": Fraction(lower) > target,
+        "epsilon": {"lower": lower, "upper": upper, "target": run["target"]["epsilon"]},
+        "delta": displayed(delta),
+        "mu": mu,
+        "wasserstein": {"learned": None, "released": None},
+        "renyi": [{"order": order, "upper": value} for order, value in zip(orders, curve, strict=True)],
+        "requests": [],
+        "theorems": sorted({s["theorem"] for s in steps}),
+        "assumptions": [{"id": name, "status": "attested", "text": texts[name]} for name in listed],
+        "proof": {"steps": steps, "claims": [{
+            "bound": str(bound), "lower": str(low), "renyi": None if renyi is None else str(renyi),
+            "sensitivity": str(at)}]},
+    })
 
 
 # --- valid certificates ----------------------------------------------------------------------------------------------
