@@ -24,7 +24,7 @@ from certify.spec import canonical_json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:plumbline-dp:certificate:v1"
+PREDICATE_TYPE = "urn:plumbline-dp:certificate:v2"
 FILE_NAME = "certificate.json"
 
 

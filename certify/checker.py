@@ -89,8 +89,12 @@ MAX_DIGITS = 60  # of 1/delta
 MAX_SIGNATURES = 32  # and keys
 MAX_KEY = 2**16  # bytes of a key file
 MAX_FIGURE = 200  # points of a picture
-CERTIFICATE = "urn:plumbline-dp:certificate:v1"
-ERASURE = "urn:plumbline-dp:erasure:v1"
+CERTIFICATE = "urn:plumbline-dp:certificate:v2"
+ERASURE = "urn:plumbline-dp:erasure:v2"
+EARLIER = {  # predicate types that this checker does not read -> what does
+    "urn:plumbline-dp:certificate:v1": "plumbline-dp 0.1",
+    "urn:plumbline-dp:erasure:v1": "plumbline-dp 0.1",
+}
 
 
 class CheckError(Exception):
@@ -2658,6 +2662,17 @@ def optional(shape: Any) -> Callable[[Any, str], None]:
     return lambda value, where: None if value is None else check_shape(value, shape, where)
 
 
+def newer(shape: Any, default: Any) -> Callable[[Any, str], None]:
+    """A `key?` of the canonical run that came later: absent where it has its default, so that digests stay."""
+
+    def differing_shape(value: Any, where: str) -> None:
+        if value == default:
+            raise Malformed(f"{where}: has its default value; the canonical run leaves it out")
+        check_shape(value, shape, where)
+
+    return differing_shape
+
+
 def check_shape(value: Any, shape: Any, where: str) -> None:
     """`shape`: an object with exactly these keys (but for `key?`, which may be absent), [shape of every entry],
     (shape, …) of fixed length, or a function."""
@@ -3773,7 +3788,10 @@ def open_envelope(envelope: Any) -> bytes:
 
 def check_types(statement: Any) -> None:
     """The shape of everything, and that lists which belong together are equally long."""
-    recorded = isinstance(statement, dict) and statement.get("predicateType") == ERASURE
+    kind = statement.get("predicateType") if isinstance(statement, dict) else None
+    if isinstance(kind, str) and kind in EARLIER:
+        raise Malformed(f"payload.predicateType: {kind} is an earlier format; {EARLIER[kind]} reads it")
+    recorded = kind == ERASURE
     check_shape(statement, RECORD if recorded else STATEMENT, "payload")
     if recorded:
         return

@@ -30,7 +30,7 @@ from certify.spec import canonical_json
 if TYPE_CHECKING:
     from learners.record import RunRecord
 
-ERASURE_TYPE = "urn:plumbline-dp:erasure:v1"
+ERASURE_TYPE = "urn:plumbline-dp:erasure:v2"
 KEY_BYTES = 32  # least length of a key: as long as the hash
 SCOPE = "the model that this run trained; not its source data, back-ups, or any other model"
 SIGN_OFF = ("name", "role", "date", "text")

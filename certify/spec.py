@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from accountant import InvalidLoss, InvalidMechanism, NoisySGD, ScaledSGD
 from accountant.exact import canonical, exact
@@ -22,7 +23,7 @@ from accountant.scaling import InvalidScaling
 from certify.errors import UsageError
 from certify.problems import UNKNOWN, first_problem, told
 from certify.questions import BY_ID
-from certify.tables import IN_A_BALL, LOSSES, MAPS, TABLES, AttestTable, RunTable, TargetTable
+from certify.tables import IN_A_BALL, LOSSES, MAPS, NEWER, OUTSIDE, TABLES, AttestTable, RunTable, TargetTable
 from certify.training_spec import make_training
 from certify.training_tables import KINDS, TRAINING_TABLES, TrainingTable
 
@@ -225,7 +226,7 @@ def _loss(table: RunTable) -> Loss:
 
 def _training_run(table: TrainingTable) -> Run:
     mechanism = make_training(table)
-    tables = {name: _plain(getattr(table, name)) for name in TRAINING_TABLES}
+    tables = _plain(table)
     tables["threat"]["neighbours"] = mechanism.neighbours
     return Run(mechanism, *_target(table.target, mechanism.samples), tables)
 
@@ -249,8 +250,9 @@ def key_and_problem(problem: InvalidMechanism) -> str:
 
 
 def _canonical(table: RunTable, mechanism: NoisySGD) -> dict[str, Any]:
-    """Every key with its default, numbers as canonical strings, one unlearning entry for each request."""
-    tables = {name: _plain(getattr(table, name)) for name in TABLES}
+    """Every key with its default (but for those marked NEWER or OUTSIDE), numbers as canonical strings, one unlearning
+    entry for each request."""
+    tables = _plain(table)
     tables["mechanism"]["unlearning_epochs"] = [str(k) for k in mechanism.unlearning_epochs]
     tables["requests"]["sizes"] = [str(size) for size in mechanism.requests]
     return tables
@@ -262,7 +264,18 @@ def _plain(value: Any) -> Any:
         answers = {item: _plain(answer) for item, answer in value.given.items()}
         return plain | ({"answers": answers} if answers else {})
     if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        return {
+            name: _plain(getattr(value, name))
+            for name, field in type(value).model_fields.items()
+            if _enters(field, getattr(value, name))
+        }
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return canonical(value) if isinstance(value, int | Fraction) and not isinstance(value, bool) else value
+
+
+def _enters(field: FieldInfo, value: Any) -> bool:
+    """Whether a key stands in the canonical run. Those of the first release do, whatever their value: a digest that was
+    written down then is that of the same run today."""
+    mark = field.json_schema_extra
+    return mark != OUTSIDE and not (mark == NEWER and value == field.get_default(call_default_factory=True))

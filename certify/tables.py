@@ -76,6 +76,10 @@ Number = Annotated[Fraction, BeforeValidator(_number)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Wholes = Annotated[list[Whole], BeforeValidator(_one_or_more)]
 
+# Field(default, json_schema_extra=…) of a key, or of a whole table, that came after the first release (0.1):
+NEWER = {"canonical": "where it differs from its default"}  # enters the canonical run only there: digests stay
+OUTSIDE = {"canonical": "never"}  # never enters it: a subject of its own in the certificate
+
 
 class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)

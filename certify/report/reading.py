@@ -12,8 +12,6 @@ from typing import Any
 
 from certify import checker
 
-CERTIFICATE = "urn:plumbline-dp:certificate:v1"
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -114,7 +112,7 @@ def read(data: bytes, keys: Sequence[bytes] = (), threshold: int | None = None, 
     report = checker.verify(data, keys=tuple(keys), threshold=threshold, now=now)
     envelope = json.loads(data)
     statement = json.loads(base64.b64decode(envelope["payload"]))
-    if statement["predicateType"] != CERTIFICATE:
+    if statement["predicateType"] != checker.CERTIFICATE:
         raise checker.Malformed("is an erasure record; a report is drawn from the certificate that it names")
     return Reading(
         data=data,

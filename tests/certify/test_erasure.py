@@ -285,7 +285,7 @@ def test_records_are_drawn_from_the_certificate_alone(tmp_path: Path) -> None:
         content = base64.b64decode(envelope["payload"])
         statement = json.loads(content)
         assert envelope["digest"]["sha256"] == hashlib.sha256(content).hexdigest() and envelope["signatures"] == []
-        assert statement["predicateType"] == "urn:plumbline-dp:erasure:v1"
+        assert statement["predicateType"] == "urn:plumbline-dp:erasure:v2"
         named = {subject["name"]: subject["digest"]["sha256"] for subject in statement["subject"]}
         models = {"model": "ab" * 32} if i == 1 else {}  # the last one names the model that was released
         assert named == {"certificate": digest, "run": result().digest} | models

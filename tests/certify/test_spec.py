@@ -15,15 +15,28 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from pydantic import Field
 
 from accountant.exact import canonical
 from certify.errors import UsageError
-from certify.spec import canonical_json, read_run
-from certify.tables import TABLES
+from certify.spec import _plain, canonical_json, read_run
+from certify.tables import NEWER, OUTSIDE, TABLES, RequestsTable, Table, Whole
 from tests.certify.runs import EXAMPLES, REJECT, constants, mnist, plumbline, refused, tables, to_toml, valid_runs
 
 EXPECTED: dict[str, list[str]] = json.loads((REJECT / "expected.json").read_text("utf-8"))
 MNIST_DIGEST = "61728fcaef6381d191d1ee3860136dc21df46cecbfefe4d762c8b09396240552"
+FIRST_DIGESTS = {  # of plumbline-dp 0.1
+    "attested.toml": "636afd13aefb8b22d0fc32d57f8885d481cd0369c54d7d9ed33011ccb419fceb",
+    "breast_cancer.toml": "0bb0ac0ad163b0a0ff73d10cfca3dddc32d14740b40ce497661bec2bbe793154",
+    "digits.toml": "d52dad0a18438030f8e8f3064747f75f8cf86da77c4c24e2009759647f354314",
+    "dpsgd.toml": "62d951d0bb27d5ec5afb7e933198016b7a23f6d71f73ac2cf6bd13c420cd41c8",
+    "learning.toml": "50170f6935716cfcefa984d10207106ae86b01b2b1836413aeb88a1b171c6387",
+    "least_squares.toml": "9282ace90e8b41a46c15a84add396806fb69c155c8ff02cba43711da2ab63b11",
+    "mnist.toml": MNIST_DIGEST,
+    "network.toml": "879b149f9e2ae8ae25e8bf5dd97199d2c59c7b96dcc8a3389975bf076f84efd8",
+    "psasc.toml": "cec361944bb68e574461744cb79f70137df299db0db1c4cacd599557ca5aed23",
+    "scaled.toml": "58a1cd8497bead4dc37588e91c10e77218a4623c7146aa44efc9b7e40579d31a",
+}
 
 # --- what is refused -------------------------------------------------------------------------------------------------
 
@@ -255,6 +268,30 @@ def test_the_digest_is_that_of_the_canonical_form(run: Any) -> None:
 def test_golden_digest() -> None:
     """Pinned: what names a run must not change from version to version."""
     assert read_run(EXAMPLES / "mnist.toml").digest == MNIST_DIGEST == read_run(mnist()).digest
+
+
+@pytest.mark.parametrize(("name", "digest"), FIRST_DIGESTS.items())
+def test_the_digests_of_the_first_release_stay(name: str, digest: str) -> None:
+    assert read_run(EXAMPLES / name).digest == digest
+
+
+class _Grown(Table):
+    """A table of today's keys, with keys that came later."""
+
+    old: Whole = Field(3)
+    group_size: Whole = Field(1, json_schema_extra=NEWER)
+    execution: RequestsTable | None = Field(None, json_schema_extra=NEWER)
+    meta: RequestsTable | None = Field(None, json_schema_extra=OUTSIDE)
+
+
+def test_newer_keys_enter_the_canonical_run_where_they_differ_from_their_default() -> None:
+    assert _plain(_Grown()) == _plain(_Grown(group_size=1, execution=None)) == {"old": "3"}
+    assert _plain(_Grown(group_size="2")) == {"old": "3", "group_size": "2"}
+    assert _plain(_Grown(execution={"sizes": [1]})) == {"old": "3", "execution": {"sizes": ["1"]}}
+
+
+def test_what_is_outside_the_canonical_run_never_enters_it() -> None:
+    assert _plain(_Grown(meta={"sizes": [5]})) == {"old": "3"}
 
 
 def test_canonical_form_of_the_docs() -> None:

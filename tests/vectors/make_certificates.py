@@ -365,9 +365,9 @@ def statement_about(run: Json, claim: Json) -> Json:
     return {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": "run", "digest": {"sha256": subject_digest(run)}}],
-        "predicateType": "urn:plumbline-dp:certificate:v1",
+        "predicateType": "urn:plumbline-dp:certificate:v2",
         "predicate": {
-            "producer": {"name": "plumbline-dp", "version": "0.1.0"},
+            "producer": {"name": "plumbline-dp", "version": "0.2.0"},
             "created": "2026-11-21T22:00:00Z",
             "run": run,
             **claim,
@@ -711,9 +711,9 @@ def record_of(stated: Json, request: int = 1) -> Json:
     return {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subject + [made["subject"][1]] * (request == len(erasures)),
-        "predicateType": "urn:plumbline-dp:erasure:v1",
+        "predicateType": "urn:plumbline-dp:erasure:v2",
         "predicate": {
-            "producer": {"name": "plumbline-dp", "version": "0.1.0"},
+            "producer": {"name": "plumbline-dp", "version": "0.2.0"},
             "created": "2026-11-21T22:00:00Z",
             "noise": stated["predicate"]["execution"]["noise"],
             "erasure": erasures[request - 1],
@@ -2263,8 +2263,8 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
         ("unknown_key", 2, "unknown key", put("predicate", "expires", "2027-11-22T00:00:00Z")),
         ("unknown_key_in_erasure", 2, "unknown key", put("predicate", "erasure", "name", "A. Müller")),
         ("with_a_claim", 2, "unknown key", put("predicate", "verdict", "CERTIFIED")),
-        ("called_a_certificate", 2, "payload.subject", put("predicateType", "urn:plumbline-dp:certificate:v1")),
-        ("of_another_type", 2, "needs one of", put("predicateType", "urn:plumbline-dp:erasure:v2")),
+        ("called_a_certificate", 2, "payload.subject", put("predicateType", "urn:plumbline-dp:certificate:v2")),
+        ("of_another_type", 2, "needs one of", put("predicateType", "urn:plumbline-dp:erasure:v3")),
         ("without_certificate", 2, "needs certificate, run", drop("subject", 0)),
         ("without_run", 2, "needs certificate, run", drop("subject", 1)),
         ("with_more_subjects", 2, "needs certificate, run", lambda s: s["subject"].append(s["subject"][2])),
@@ -2275,8 +2275,12 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
         ("ends_before_it_starts", 1, "finished before", put("predicate", "erasure", "started", "2026-11-20T11:30:01Z")),
     ):
         restated(f"record_{name}", code, message, edit, record)
+    restated("record_of_the_first_format", 2, "erasure:v1 is an earlier format; plumbline-dp 0.1 reads it",
+             put("predicateType", "urn:plumbline-dp:erasure:v1"), record)
+    restated("certificate_of_the_first_format", 2, "certificate:v1 is an earlier format; plumbline-dp 0.1 reads it",
+             put("predicateType", "urn:plumbline-dp:certificate:v1"))
     restated("certificate_called_a_record", 2, "needs certificate, run",
-             put("predicateType", "urn:plumbline-dp:erasure:v1"))
+             put("predicateType", "urn:plumbline-dp:erasure:v2"))
 
 
 def lower_by_a_digit(text: str) -> str:
