@@ -9,6 +9,7 @@ import numpy as np
 
 from accountant.arithmetic import ConditionViolated, Exact, Float
 from accountant.flow import Flows, Mark
+from accountant.kernel import conclude
 from accountant.mechanisms import NoisySGD
 from accountant.quantities import Block, Timeline
 from accountant.restart import best_restart
@@ -54,7 +55,7 @@ def step_shift(mechanism: NoisySGD, phase: Phase, rate: str) -> Fraction:
     if rate == "T23":
         return 2 * phase.step_size * bound
     known = {"step_size": phase.step_size, "batch_size": phase.batch_size, "gradient_bound": bound}
-    return gradient_shift.body(Exact(), **known, neighbours=mechanism.neighbours).distance
+    return conclude(gradient_shift, Exact(), **known, neighbours=mechanism.neighbours).distance
 
 
 def unit_of(mechanism: NoisySGD, runs: History, rates: tuple[str, ...]) -> Fraction:

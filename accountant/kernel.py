@@ -14,13 +14,13 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator, MutableMapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from fractions import Fraction
-from types import UnionType
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from types import MappingProxyType, UnionType
 from typing import Any, get_args
 
 from accountant.arithmetic import Arithmetic, Ball, ConditionViolated, Exact, Symbol, Undecided
+from accountant.kinds import Kind, Record, UnknownKind, Whole, kind_of, parameters
 from accountant.quantities import Quantity
 
 ASSUMPTIONS: dict[str, str] = {
@@ -90,6 +90,17 @@ class Theorem:
     source: str
     assumes: tuple[str, ...]
     oracle: str
+    kinds: Mapping[str, Kind] = field(init=False, repr=False, compare=False)  # of its arguments, by name
+
+    def __post_init__(self) -> None:
+        taken, kinds = parameters(self.body)
+        kind_of(self.concludes, f"{self.name} concludes")
+        declared = [set(get_args(kind) or (kind,)) for kind in self.premises]
+        if self.variadic:
+            declared = [set().union(*declared)]
+        if [set(get_args(hint) or (hint,)) for hint in taken.values()] != declared:
+            raise UnknownKind(f"{self.name} ({self.id}): takes {self.premises}, but its body says {taken}")
+        object.__setattr__(self, "kinds", MappingProxyType(kinds))
 
     @property
     def statement(self) -> str:
@@ -147,19 +158,6 @@ def theorem(
     return register
 
 
-def _check_exact(value: object, where: str) -> None:
-    if value is None or (isinstance(value, str | int | Fraction) and not isinstance(value, bool)):
-        return
-    if isinstance(value, tuple):
-        for item in value:
-            _check_exact(item, where)
-    elif is_dataclass(value):
-        for f in fields(value):
-            _check_exact(getattr(value, f.name), f"{where}.{f.name}")
-    else:
-        raise TypeError(f"{where}: a certified path takes exact numbers, got {type(value).__name__} {value!r}")
-
-
 def _fits(kind: type | UnionType, conclusion: type) -> bool:
     return conclusion in (get_args(kind) or (kind,))
 
@@ -188,8 +186,11 @@ class Derivation:
         ):
             got = ", ".join(p.theorem.concludes.__name__ for p in self.premises) or "nothing"
             raise TheoremError(f"{t.name} ({t.id}): takes {kinds}, got {got}")
-        for name, value in self.arguments:
-            _check_exact(value, f"{t.name}.{name}")
+        given = dict(self.arguments)
+        for name in given.keys() ^ t.kinds.keys():
+            raise TypeError(f"{t.name} ({t.id}): {name} is {'no argument' if name in given else 'missing'}")
+        for name, value in given.items():
+            t.kinds[name].check(value, f"{t.name}.{name}")
         object.__setattr__(self, "glance", self._look())
 
     def _look(self) -> Quantity | None:
@@ -231,28 +232,31 @@ def apply(theorem: Theorem, *premises: Derivation, **arguments: Any) -> Derivati
     return Derivation(theorem, premises, tuple(arguments.items()))
 
 
-def numbers(A: Arithmetic, value: Any, whole: bool = False) -> Any:
-    """An argument as the body sees it: Fractions become numbers of A, names and integers (counts) stay.
+def numbers(A: Arithmetic, value: Any) -> Any:
+    """A quantity, or another record, in A: its exact numbers become numbers of A, counts and names stay."""
+    return Record(type(value)).convert(A, value)
 
-    whole: integers become numbers as well; left alone, 2/3 of them would be a float.
+
+def conclude(theorem: Theorem, A: Arithmetic, *premises: Quantity, **arguments: Any) -> Quantity:
+    """What the theorem concludes of quantities and exact arguments in A. No derivation: nothing is proved by it.
+
+    Raises:
+        ConditionViolated, Undecided: a side condition fails, or is open.
+        TypeError: the body made a float of exact numbers, or concludes something else than it says.
     """
-    if isinstance(value, Fraction) or (whole and isinstance(value, int)):
-        return A.of(value)
-    if isinstance(value, tuple):
-        return tuple(numbers(A, item, whole) for item in value)
-    if is_dataclass(value):
-        converted = (f.name for f in fields(value) if not f.metadata.get("exact"))
-        return replace(value, **{name: numbers(A, getattr(value, name)) for name in converted})
-    return value
+    seen = [Record(type(premise)).convert(A, premise, Whole) for premise in premises]
+    named = {name: kind.convert(A, arguments[name], Whole) for name, kind in theorem.kinds.items()}
+    conclusion = theorem.body(A, *seen, **named)
+    if type(conclusion) is not theorem.concludes:
+        raise TypeError(f"{theorem.name} ({theorem.id}): concludes {conclusion!r}, no {theorem.concludes.__name__}")
+    return numbers(A, conclusion)
 
 
 def _conclude(d: Derivation, A: Arithmetic, premises: tuple[Quantity, ...]) -> Quantity:
     if d.theorem.rational and not isinstance(A, Symbol):
         A = Exact()
-    body, premises = d.theorem.body, tuple(numbers(A, p) for p in premises)
-    numeric = {name for name, kind in body.__annotations__.items() if "Number" in str(kind)}
     try:
-        return body(A, *premises, **{name: numbers(A, value, name in numeric) for name, value in d.arguments})
+        return conclude(d.theorem, A, *premises, **dict(d.arguments))
     except ConditionViolated as violated:
         raise TheoremError(f"{d.theorem.name} ({d.theorem.id}): {violated}") from violated
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-Number = Any  # float, array, ball, Fraction or symbol
+from accountant.arithmetic.base import Number
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from accountant import theorems
 from accountant.arithmetic import Float
 from accountant.arithmetic.floats import gaussian_epsilon, gaussian_mu, log_gaussian_delta, mixture_epsilon
 from accountant.exact import round_decimal
-from accountant.kernel import Derivation, TheoremError, apply, numbers
+from accountant.kernel import Derivation, TheoremError, apply, conclude, numbers
 from accountant.mechanisms import NoisySGD
 from accountant.quantities import Timeline
 from accountant.theorems.secret import weights_of
@@ -188,15 +188,16 @@ def search_curved_witness(
     room = float(constants.smoothness - constants.strong_convexity) * (1 - 1e-12)  # a tie would be open in balls
     if len(phase.records) != 1 or room <= 0 or not constants.gradient_bound:
         return None
-    known = numbers(Float(), witness_arguments(mechanism, runs)["phases"])[0]
+    known = numbers(Float(), witness_arguments(mechanism, runs)["phases"][0])
     ((position, count),) = phase.records
     step, m = float(phase.step_size), float(constants.strong_convexity)
     share = (phase.batch_size - count) / phase.batch_size
-    one = gradient_shift.body(
+    one = conclude(
+        gradient_shift,
         Float(),
-        step_size=step,
+        step_size=phase.step_size,
         batch_size=phase.batch_size,
-        gradient_bound=float(constants.gradient_bound),
+        gradient_bound=constants.gradient_bound,
         neighbours=mechanism.neighbours,
     )
     shift = count * one.distance

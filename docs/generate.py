@@ -71,11 +71,12 @@ def families() -> dict[str, list[Theorem]]:
 
 
 def vectors() -> dict[str, dict[str, list[str]]]:
-    """Theorem id -> condition -> the names of the files that violate it."""
+    """Theorem id -> condition, or kind of a parameter -> the names of the files that violate it."""
     found: dict[str, dict[str, list[str]]] = {}
     for path in sorted((ROOT / VECTORS).glob("*.json")):
         vector = json.loads(path.read_text(encoding="utf-8"))
-        found.setdefault(vector["theorem"], {}).setdefault(vector["condition"], []).append(path.name)
+        violated = vector.get("condition") or f"kind of {vector['kind']}"
+        found.setdefault(vector["theorem"], {}).setdefault(violated, []).append(path.name)
     return found
 
 
@@ -120,7 +121,8 @@ def theorem_section(t: Theorem, refused: dict[str, list[str]]) -> list[str]:
     lines = [f"### {heading(t)}", "", t.statement, ""]
     lines += [f"*Takes* {premises(t)}. *Concludes* {t.concludes.__name__}.", ""]
     rows = []
-    for condition in t.conditions:
+    kinds = [text for text in refused if text.startswith("kind of ")]
+    for condition in (*t.conditions, *kinds):
         pattern = re.escape(condition).replace(re.escape("{name}"), "(.+)")
         files = [f for text, names in refused.items() if re.fullmatch(pattern, text) for f in names]
         shown = condition.replace("{name}", "each constant")

@@ -129,8 +129,10 @@ def test_theorems_do_not_search_and_the_kernel_knows_no_theorem() -> None:
     for name, path in MODULES.items():
         if name.startswith("accountant.theorems") or name in ("accountant.kernel", "accountant.flow"):
             assert not imports(path) & untrusted, name
-    trusted = {"accountant.arithmetic", "accountant.quantities"}
+    trusted = {"accountant.arithmetic", "accountant.kinds", "accountant.quantities"}
     assert {n for n in imports(MODULES["accountant.kernel"]) if top(n) == "accountant"} == trusted
+    kinds = {n for n in imports(MODULES["accountant.kinds"]) if top(n) == "accountant"}
+    assert {n.rpartition(".")[0] for n in kinds} == {"accountant.arithmetic"}
 
 
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any, Final
 
-Number = Any
+
+class NumberMarker:
+    """What makes an annotation that of a number, under whichever name it is imported."""
+
+
+NUMBER: Final = NumberMarker()
+Number = Annotated[Any, NUMBER]  # a float, array, ball, Fraction or symbol: a number of the body's arithmetic
 
 
 class ConditionViolated(ValueError):

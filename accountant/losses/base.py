@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from accountant.arithmetic import Arithmetic, Exact, Number
 from accountant.exact import canonical, exact
-from accountant.kernel import Theorem
+from accountant.kernel import Theorem, conclude
 from accountant.quantities import LossBounds
 
 
@@ -64,7 +64,7 @@ class DerivedLoss(ABC):
 
     def constants(self) -> LossBounds:
         """L, m, M as exact rationals, by the loss's theorem."""
-        return self.theorem.body(Exact(), **self.arguments())
+        return conclude(self.theorem, Exact(), **self.arguments())
 
     def _store_features(self) -> None:
         store(self, "regularization")

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from accountant.arithmetic import Exact
 from accountant.exact import canonical
-from accountant.kernel import THEOREMS, Theorem
+from accountant.kernel import THEOREMS, Theorem, conclude
 from accountant.losses.base import DerivedLoss, InvalidLoss, store
 from accountant.losses.poisson import MOST_EXPONENT
 from accountant.quantities import LossBounds
@@ -97,4 +97,4 @@ class ScaledLoss(DerivedLoss):
 @lru_cache(maxsize=4096)
 def _constants(loss: ScaledLoss) -> LossBounds:
     A = Exact()
-    return THEOREMS["T16"].body(A, loss.theorem.body(A, **loss.arguments()), **loss.scaling.arguments())
+    return conclude(THEOREMS["T16"], A, conclude(loss.theorem, A, **loss.arguments()), **loss.scaling.arguments())

@@ -99,7 +99,7 @@ def test_an_id_is_taken_once_and_assumptions_are_known() -> None:
 
 def forged(**changes) -> Theorem:
     """μ = 0 for everybody, under a name of the table or a new one."""
-    fields = {f.name: getattr(THEOREMS["T4"], f.name) for f in dataclasses.fields(Theorem)}
+    fields = {f.name: getattr(THEOREMS["T4"], f.name) for f in dataclasses.fields(Theorem) if f.init}
     return Theorem(**(fields | {"body": lambda A: GaussianDP(A.of(0))} | changes))
 
 

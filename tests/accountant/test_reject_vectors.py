@@ -31,6 +31,10 @@ def test_is_refused_by_name(name: str) -> None:
     t, given = THEOREMS[vector["theorem"]], premises(vector)
     for premise in given:
         assert premise.glance is not None
+    if "kind" in vector:  # the kernel refuses it by the kind of the parameter, before the theorem sees it
+        with pytest.raises(TypeError, match=f"^{t.name}.{re.escape(vector['kind'])}"):
+            build(vector)
+        return
     with pytest.raises(TheoremError) as refusal:
         build(vector)
     assert refusal.value.__cause__.condition == vector["condition"]
@@ -39,22 +43,25 @@ def test_is_refused_by_name(name: str) -> None:
 
 def test_files_are_well_formed() -> None:
     for name, vector in VECTORS.items():
-        assert set(vector) <= {"theorem", "premises", "arguments", "condition"}
+        assert set(vector) <= {"theorem", "premises", "arguments", "condition", "kind"}
+        assert ("kind" in vector) != ("condition" in vector)
         assert name == name.lower() and len(name) < 60
 
 
 @pytest.mark.parametrize("id", THEOREMS)
 def test_every_side_condition_has_a_vector(id: str) -> None:
-    named = {vector["condition"] for vector in VECTORS.values() if vector["theorem"] == id}
+    named = {vector.get("condition") for vector in VECTORS.values() if vector["theorem"] == id}
     for condition in THEOREMS[id].conditions:
         if (id, condition) in UNREACHABLE:
             continue
         pattern = re.escape(condition).replace(r"\{name\}", ".+")
-        assert any(re.fullmatch(pattern, text) for text in named), f"{id}: no vector for {condition!r}"
+        assert any(re.fullmatch(pattern, text) for text in named if text), f"{id}: no vector for {condition!r}"
 
 
 def test_no_vector_names_a_condition_that_is_none() -> None:
     for name, vector in VECTORS.items():
+        if "kind" in vector:
+            continue
         patterns = (re.escape(c).replace(r"\{name\}", ".+") for c in THEOREMS[vector["theorem"]].conditions)
         assert any(re.fullmatch(p, vector["condition"]) for p in patterns), name
 
@@ -74,4 +81,4 @@ def test_what_is_called_unreachable_is_a_condition_without_a_vector() -> None:
     """The list of exceptions does not outlive its reasons."""
     for id, condition in UNREACHABLE:
         assert condition in THEOREMS[id].conditions
-        assert not any((v["theorem"], v["condition"]) == (id, condition) for v in VECTORS.values())
+        assert not any((v["theorem"], v.get("condition")) == (id, condition) for v in VECTORS.values())
