@@ -3,6 +3,7 @@
     certify(path_or_mapping) -> Result
     calibrate(path_or_mapping, tune="noise_std") -> Calibration
     compare(path_or_mapping) -> Comparison
+    crosscheck(path_or_mapping, written_by="opacus", delta=…, printed=…) -> CrossCheck
     plan(path_or_mapping) -> Plan
     write_certificate(result, directory) -> Path
     verify(certificate, keys=…, threshold=…) -> Verification
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from certify.certificate import write_certificate
     from certify.claims import Verdict
     from certify.comparison import Comparison, compare
+    from certify.crosscheck_result import CrossCheck, Judgement
+    from certify.crosschecking import crosscheck
     from certify.erasure import check_commitment, write_erasure_records
     from certify.errors import Exit, OutOfReach, UsageError
     from certify.gating import Gate, gate
@@ -39,8 +42,10 @@ if TYPE_CHECKING:
 _HOME = {
     "Calibration": "calibration",
     "Comparison": "comparison",
+    "CrossCheck": "crosscheck_result",
     "Exit": "errors",
     "Gate": "gating",
+    "Judgement": "crosscheck_result",
     "KeyFiles": "keys",
     "OutOfReach": "errors",
     "Plan": "planning",
@@ -54,6 +59,7 @@ _HOME = {
     "certify": "result",
     "check_commitment": "erasure",
     "compare": "comparison",
+    "crosscheck": "crosschecking",
     "gate": "gating",
     "keygen": "keys",
     "plan": "planning",
@@ -68,8 +74,10 @@ _HOME = {
 __all__ = [
     "Calibration",
     "Comparison",
+    "CrossCheck",
     "Exit",
     "Gate",
+    "Judgement",
     "KeyFiles",
     "OutOfReach",
     "Plan",
@@ -83,6 +91,7 @@ __all__ = [
     "certify",
     "check_commitment",
     "compare",
+    "crosscheck",
     "gate",
     "keygen",
     "plan",

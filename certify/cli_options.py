@@ -18,6 +18,8 @@ Command = Callable[..., argparse.ArgumentParser]
 RUN_HELP = "run file (TOML); its keys are in docs/run-file.md"
 KEY_HELP = "public key whose signature is asked for (may be given several times)"
 THRESHOLD_HELP = "how many of the given keys must have signed (default: all)"
+SAMPLING = ("poisson", "without-replacement", "full", "shuffled", "fixed")
+NEIGHBOURS = ("add-or-remove-one", "remove-one", "replace-one")
 EXIT_CODES = """exit codes:
   0  certified, verified; every certificate passes the gate
   1  not certified; a target out of reach; an intact certificate whose claim does not follow or has expired; a rule of
@@ -67,21 +69,30 @@ def _computing(command: Command) -> None:
         "certify",
         run_certify,
         "decide whether a run meets its target, and bound what it does meet",
-        "With --from: what ε has a run that another accountant recorded, and is the ε that it printed above the truth?",
+        "With --from: what ε has a run that another accountant recorded, and is the ε that it printed above the truth? "
+        "-o then writes a certificate of that run at that ε.",
     )
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; with --from that record")
     made.add_argument("-o", "--output", metavar="DIR", help="write DIR/certificate.json (whatever the verdict)")
     made.add_argument("--format", choices=("text", "json", "junit"), default="text", help="what stdout gets")
-    # The choices are those of certify.peers.FORMATS, which is loaded only when asked for.
+    # The choices are those of certify.peers.FORMATS and of accountant.scaled_sgd, which are loaded only when asked for.
     made.add_argument(
         "--from",
         dest="written_by",
         choices=("opacus", "dp-accounting", "triples"),
-        help="who wrote FILE: opacus (JSON of state_dict(), or its history), dp-accounting (the text of a DpEvent), "
-        "triples (rows of noise multiplier, sample rate, steps)",
+        help="who wrote FILE: opacus (JSON of state_dict(), or its history), dp-accounting (the text of a DpEvent, or "
+        "of its named tuple), triples (rows of noise multiplier, sample rate, steps, with or without a heading)",
     )
     made.add_argument("--delta", metavar="D", type=_exact, help="δ, a decimal or p/q; goes with --from")
-    made.add_argument("--epsilon", metavar="E", type=_exact, help="the ε that was printed, to be judged; with --from")
+    made.add_argument(
+        "--epsilon", metavar="E", type=_as_written, help="the ε that was printed, to be judged; with --from"
+    )
+    sampling = (
+        "how batches were really drawn; with --from (default: what the record says, else poisson, and it says so)"
+    )
+    made.add_argument("--sampling", metavar="S", choices=SAMPLING, help=f"{sampling}: {', '.join(SAMPLING)}")
+    neighbours = "with --from (default: what goes with the sampling)"
+    made.add_argument("--neighbours", metavar="N", choices=NEIGHBOURS, help=f"{', '.join(NEIGHBOURS)}; {neighbours}")
 
     made = command("calibrate", run_calibrate, "find the value that meets the target, rounded to the safe side")
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; the tuned key may be absent")
@@ -200,6 +211,12 @@ def _exact(text: str) -> Fraction:
         return exact(text, "value")
     except ValueError as problem:
         raise argparse.ArgumentTypeError(str(problem).removeprefix("value: ")) from None
+
+
+def _as_written(text: str) -> str:
+    """A number's text: how many digits it was printed with counts."""
+    _exact(text)
+    return text
 
 
 def _whole(text: str) -> int:

@@ -22,6 +22,8 @@ def run_certify(arguments: argparse.Namespace) -> int:
         return run_crosscheck(arguments)
     if arguments.delta is not None or arguments.epsilon is not None:
         raise UsageError("--delta, --epsilon: go with --from; a run file has them in [target]")
+    if arguments.sampling is not None or arguments.neighbours is not None:
+        raise UsageError("--sampling, --neighbours: go with --from; a run file has them in [mechanism] and [threat]")
     output = output_directory(arguments.output)
     with progress_bar("certify") as progress:
         result = certify(arguments.file, progress=progress)
@@ -38,26 +40,37 @@ def run_certify(arguments: argparse.Namespace) -> int:
 
 
 def run_crosscheck(arguments: argparse.Namespace) -> int:
-    from certify.crosscheck import crosscheck
+    from certify.certificate import write_certificate
+    from certify.crosschecking import crosscheck, described_run
+    from certify.figures import make_figures
+    from certify.result import certify
 
     if arguments.delta is None:
         raise UsageError("--delta: is missing; --from needs it")
-    if arguments.output is not None:
-        raise UsageError("-o: makes no certificate with --from; write a run file for one")
+    if arguments.output is not None and arguments.epsilon is None:
+        raise UsageError("-o: a certificate has a target; give --epsilon, or write a run file")
     if arguments.format == "junit":
         raise UsageError("--format: junit does not go with --from; write text or json")
+    output, written = output_directory(arguments.output), None
     with progress_bar("certify") as progress:
         found = crosscheck(
             arguments.file,
             written_by=arguments.written_by,
             delta=arguments.delta,
             printed=arguments.epsilon,
+            sampling=arguments.sampling,
+            neighbours=arguments.neighbours,
             progress=progress,
         )
+        if output:
+            result = certify(described_run(found), progress=progress)
+            written = write_certificate(result, output, figures=make_figures(result, progress=progress))
     if arguments.format == "json":
         print_json(found.as_json())
     else:
         print_text(found.text())
+    if written:
+        print(f"wrote {written} (UNSIGNED): {result.verdict}", file=sys.stderr)
     return found.exit_code
 
 

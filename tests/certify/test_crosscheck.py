@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction as F
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from certify.crosscheck import Judgement, crosscheck
+import certify
+from accountant.scaled_sgd import NEIGHBOURS, TrainingNeighbours
+from certify import cli_options
+from certify.crosscheck_result import Judgement
+from certify.crosschecking import crosscheck
 from certify.errors import UsageError
+from certify.peers import FORMATS
 from tests.certify.runs import plumbline, refused
 
+FOREIGN = Path(__file__).parent / "foreign"
 OPACUS = '{"history": [[1.0, 0.01, 600], [1.0, 0.01, 400]], "mechanism": "prv"}'
 EVENTS = (
     "SelfComposedDpEvent(event=PoissonSampledDpEvent(sampling_probability=0.01, "
@@ -77,7 +85,7 @@ def test_finer_grids_decide_what_a_coarse_one_does_not(record) -> None:
 def test_what_stays_open_is_undecided(record, monkeypatch) -> None:
     """Without replacement the bound is no mechanism's: between the two nothing is known, however fine the grid."""
     text = "SelfComposedDpEvent(SampledWithoutReplacementDpEvent(1000, 10, GaussianDpEvent(3)), 10)"
-    monkeypatch.setattr("certify.crosscheck.FINEST", F(1, 1000))
+    monkeypatch.setattr("certify.crosschecking.FINEST", F(1, 1000))
     first = crosscheck(record(text), written_by="dp-accounting", delta=F(1, 10**5))
     assert first.neighbours == "replace-one"
     between = (F(first.lower) + F(first.upper)) / 2
@@ -107,12 +115,20 @@ def test_exactly_the_bound_holds(record) -> None:
         (["--from", "opacus", "R", "--delta", "nan"], "no finite number"),
         (["--from", "opacus", "R", "--delta", "1e-5", "--epsilon", "inf"], "no finite number"),
         (["--from", "opacus", "R", "--delta", "1e-5", "--epsilon=-1"], "at least 0"),
-        (["--from", "opacus", "R", "--delta", "1e-5", "-o", "out"], "no certificate"),
+        (["--from", "opacus", "R", "--delta", "1e-5", "-o", "out"], "-o: a certificate has a target"),
         (["--from", "opacus", "R", "--delta", "1e-5", "--format", "junit"], "junit"),
         (["--from", "prv", "R", "--delta", "1e-5"], "invalid choice"),
-        (["--from", "triples", "R", "--delta", "1e-5"], "is no triples record"),
+        (["--from", "triples", "R", "--delta", "1e-5"], "not a valid triples record"),
         (["R", "--delta", "1e-5"], "go with --from"),
         (["R", "--epsilon", "1"], "go with --from"),
+        (["R", "--sampling", "fixed"], "go with --from"),
+        (["R", "--neighbours", "replace-one"], "go with --from"),
+        (["--from", "opacus", "R", "--delta", "1e-5", "--sampling", "cyclic"], "invalid choice"),
+        (["--from", "opacus", "R", "--delta", "1e-5", "--neighbours", "two"], "invalid choice"),
+        (
+            ["--from", "opacus", "R", "--delta", "1e-5", "--sampling", "fixed", "--neighbours", "add-or-remove-one"],
+            "--neighbours: ",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(record, arguments, says, tmp_path, monkeypatch) -> None:
@@ -134,3 +150,199 @@ def test_progress_is_told(record) -> None:
         record("1.02,0.01,50"), written_by="triples", delta=F(1, 10**5), progress=lambda *step: told.append(step)
     )
     assert told and all((done, of) == (0, 0) for _, done, of in told)
+
+
+# --- What the record does not say -------------------------------------------------------------------------------------
+
+
+def test_how_batches_were_drawn_is_an_assumption(record) -> None:
+    """Issue 10.11: Opacus writes the same state for a fixed order, in which no record is hidden among others."""
+    path = record('{"history": [[1.0, 0.25, 20]], "mechanism": "prv"}')
+    arguments = ("certify", "--from", "opacus", path, "--delta", "1e-5", "--epsilon", "8.088")
+    assumed = plumbline(*arguments)
+    assert assumed.code == 0 and "HOLDS" in assumed.out
+    assert "assumed: batches were drawn by Poisson sampling: the record does not say how" in assumed.out
+    shown = json.loads(plumbline(*arguments, "--format", "json").out)
+    assert shown["sampling_from"] == "assumed"
+    assert "--sampling" in next(a["text"] for a in shown["assumptions"] if a["id"] == "record:sampling")
+
+    fixed = plumbline(*arguments, "--sampling", "fixed")
+    assert fixed.code == 1 and "it would hold for Poisson sampling" in fixed.out
+    shown = json.loads(plumbline(*arguments, "--sampling", "fixed", "--format", "json").out)
+    assert (shown["sampling"], shown["sampling_from"], shown["neighbours"]) == ("fixed", "given", "remove-one")
+    assert abs(F(shown["epsilon"]["lower"]) - F("11.480")) < F("0.0005")
+    assert F(shown["below_by"]) > F("3.39")
+    stated = json.loads(plumbline(*arguments, "--sampling", "poisson", "--format", "json").out)
+    assert stated["sampling_from"] == "given" and stated["judgement"] == "HOLDS"
+
+
+@pytest.mark.parametrize(
+    ("sampling", "neighbours", "releases"),
+    [
+        ("fixed", "remove-one", 5),
+        ("shuffled", "remove-one", 5),
+        ("full", "add-or-remove-one", 20),
+        ("fixed", "replace-one", 20),  # 5, each of them twice as telling
+    ],
+)
+def test_without_amplification(record, sampling, neighbours, releases) -> None:
+    """μ = √(how often the record comes), as that many full batches."""
+    path = record("1,0.25,20")
+    found = crosscheck(
+        path, written_by="triples", delta=F(1, 10**5), sampling=sampling, neighbours=neighbours, printed="1"
+    )
+    full = crosscheck(record(f"1,1,{releases}"), written_by="triples", delta=F(1, 10**5))
+    assert (found.lower, found.upper, found.neighbours) == (full.lower, full.upper, neighbours)
+
+
+def test_a_rate_that_was_one_of_a_number_of_batches(record) -> None:
+    """1/3750 and 1/15 as doubles: ⌊1/q⌋ of their decimals would be a batch less, and an epoch more."""
+    ten = F(crosscheck(record("1,1,10"), written_by="triples", delta=F(1, 10**5)).upper)
+    for batches in (15, 49, 3750):
+        path = record(f"1,{1 / batches!r},{10 * batches}")
+        for sampling in ("fixed", "shuffled"):
+            found = crosscheck(path, written_by="triples", delta=F(1, 10**5), sampling=sampling)
+            assert found.stages[0].sample_rate == F(1, batches)
+            assert F(found.upper) == ten
+
+
+def test_batches_without_replacement_are_a_part_of_some_data(record) -> None:
+    path = record(f"1,{256 / 60000!r},10")
+    found = crosscheck(path, written_by="triples", delta=F(1, 10**5), sampling="without-replacement")
+    assert (found.stages[0].sample_rate, found.neighbours) == (F(8, 1875), "replace-one")
+
+
+def test_a_fixed_order_goes_on_where_it_was(record) -> None:
+    """Two half epochs are one: a lower bound for runs that start again would be above the truth of this one."""
+    path = record("1,0.25,2\n2,0.25,2\n")
+    with pytest.raises(UsageError, match="stage 1 of 2 ends within an epoch"):
+        crosscheck(path, written_by="triples", delta=F(1, 10**5), sampling="fixed")
+    with pytest.raises(UsageError, match="stage 1 of 2"):
+        crosscheck(path, written_by="triples", delta=F(1, 10**5), sampling="shuffled")
+
+
+def test_a_record_that_says_how_can_be_contradicted(record) -> None:
+    found = crosscheck(record(EVENTS), written_by="dp-accounting", delta=F(1, 10**5), sampling="fixed")
+    assert found.sampling_from == "given" and "the record says poisson" in found.assumptions[0]["text"]
+    assert crosscheck(record(EVENTS), written_by="dp-accounting", delta=F(1, 10**5)).sampling_from == "record"
+
+
+# --- Why, by how much, and within what -------------------------------------------------------------------------------
+
+
+def test_renyi_at_replace_one() -> None:
+    """dp_accounting 0.6.0, RdpAccountant at REPLACE_ONE: 4.586 against 12.26."""
+    path = FOREIGN / "dp_accounting_without_replacement.txt"
+    outcome = plumbline("certify", "--from", "dp-accounting", path, "--delta", "1e-5", "--epsilon", "4.586")
+    assert outcome.code == 1
+    assert "Rényi accountant leaves out at REPLACE_ONE" in outcome.out.splitlines()[-1]
+    found = crosscheck(path, written_by="dp-accounting", delta=1e-5, printed=4.586270766626734)
+    assert F("12.2") < F(found.lower) < F("12.3") and found.reason
+
+
+@pytest.mark.parametrize(
+    ("row", "printed", "why"),
+    [("5,1,100", "10.7255", True), ("5,1,100", "9", False), ("1,1,1", "4.72850", True)],  # RdpAccountant, REPLACE_ONE
+)
+def test_renyi_of_full_batches_at_replace_one(record, row, printed, why) -> None:
+    found = crosscheck(
+        record(row), written_by="triples", delta="1e-5", printed=printed, sampling="full", neighbours="replace-one"
+    )
+    assert found.judgement is Judgement.BELOW_THE_TRUTH and bool(found.reason) is why
+
+
+def test_the_central_limit_is_no_bound(record) -> None:
+    """Opacus 1.6.0, GaussianAccountant: 6.858348859."""
+    text = '{"history": [[1.0, 0.25, 20]], "mechanism": "gdp"}'
+    found = crosscheck(record(text), written_by="opacus", delta="1e-5", printed="6.858348859")
+    assert found.judgement is Judgement.BELOW_THE_TRUTH and "central-limit" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("printed", "within"),
+    [
+        ("3.34", True),
+        ("3.3", True),
+        ("3.2", False),
+        ("3", True),
+        ("3.341", True),
+        ("3.340", False),
+        ("334e-2", True),
+        ("167/50", False),
+    ],
+)
+def test_a_rounded_epsilon_is_below_all_the_same(record, printed, within) -> None:
+    """Exit 1 whatever its rounding; the text says where rounding explains it."""
+    path = record("1.26491,1,1")  # ε = 3.34141 at δ = 1e-5
+    arguments = ("certify", "--from", "triples", path, "--delta", "1e-5", "--epsilon", printed)
+    shown = json.loads(plumbline(*arguments, "--format", "json").out)
+    assert shown["epsilon"]["lower"].startswith("3.3414") and shown["epsilon"]["printed"] == printed
+    assert (shown["judgement"], shown["within_rounding"]) == ("BELOW_THE_TRUTH", within)
+    assert 0 < F(shown["below_by"]) <= F(shown["epsilon"]["lower"]) - F(printed)
+    outcome = plumbline(*arguments)
+    assert outcome.code == 1
+    assert ("within the rounding of its last digit" in outcome.out) is within
+
+
+def test_an_absurd_epsilon_is_no_crash(record) -> None:
+    for printed in ("1e399", "0", "1e-399"):
+        outcome = plumbline("certify", "--from", "triples", record("1,1,1"), "--delta", "1e-5", "--epsilon", printed)
+        assert outcome.code == (0 if printed == "1e399" else 1)
+        assert crosscheck(record("1,1,1"), written_by="triples", delta=1e-5, printed=printed).as_json()
+
+
+# --- The certificate, and the public face ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "written_by", "more", "printed", "verdict"),
+    [
+        (OPACUS, "opacus", (), "1.83837", "CERTIFIED"),
+        ("2,0.25,4\n1,0.25,8\n", "triples", ("--sampling", "fixed"), "3", "NOT_CERTIFIED"),
+        ("2,0.25,4\n1,0.25,8\n", "triples", ("--sampling", "full"), "30", "CERTIFIED"),
+        (
+            "PoissonSampledDpEvent(0.01, ComposedDpEvent([GaussianDpEvent(1.0), GaussianDpEvent(3.0)]))",
+            "dp-accounting",
+            (),
+            "1.2",
+            "CERTIFIED",
+        ),
+        ("TruncatedSubsampledGaussianDpEvent(60000, 0.004, 400, 1.0)", "dp-accounting", (), "1", "CERTIFIED"),
+        ("SampledWithoutReplacementDpEvent(100, 10, GaussianDpEvent(2))", "dp-accounting", (), "2.5", "CERTIFIED"),
+    ],
+)
+def test_a_certificate_of_the_run(record, tmp_path, text, written_by, more, printed, verdict) -> None:
+    """Of the run that the record describes, at the ε and δ that were claimed; the checker re-derives it."""
+    arguments = ("certify", "--from", written_by, record(text), "--delta", "1e-5", "--epsilon", printed, *more)
+    outcome = plumbline(*arguments, "-o", tmp_path / "out", "--format", "json")
+    judged = {"CERTIFIED": "HOLDS", "NOT_CERTIFIED": "BELOW_THE_TRUTH"}[verdict]
+    assert json.loads(outcome.out)["judgement"] == judged
+    assert outcome.err.strip().endswith(f"certificate.json (UNSIGNED): {verdict}")
+    verified = plumbline("verify", tmp_path / "out/certificate.json", "--format", "json")
+    assert verified.code == outcome.code and json.loads(verified.out)["verdict"] == verdict
+
+
+def test_the_public_function(record) -> None:
+    """A file, or what is in it; floats are read as their shortest decimals; the answer is frozen."""
+    state = {"history": [(1.0, 0.01, 600), (1.0, 0.01, 400)], "mechanism": "prv"}
+    found = certify.crosscheck(state, written_by="opacus", delta=1e-5, printed=1.83837)
+    assert found == certify.crosscheck(record(OPACUS), written_by="opacus", delta="1e-5", printed="1.83837")
+    assert (
+        found.as_json()
+        == certify.crosscheck(str(record(OPACUS)), written_by="opacus", delta=F(1, 10**5), printed="1.83837").as_json()
+    )
+    assert isinstance(found, certify.CrossCheck) and found.judgement is certify.Judgement.HOLDS
+    with pytest.raises(AttributeError):
+        found.printed = "1"
+    for wrong in ({"sampling": "cyclic"}, {"neighbours": "two"}, {"delta": 2}, {"delta": "x"}, {"printed": "inf"}):
+        with pytest.raises(UsageError):
+            certify.crosscheck(state, **{"written_by": "opacus", "delta": 1e-5} | wrong)
+    with pytest.raises(UsageError):
+        certify.crosscheck(state, written_by="prv", delta=1e-5)
+
+
+def test_the_choices_of_the_command_line_are_those_of_the_library() -> None:
+    assert tuple(NEIGHBOURS) == cli_options.SAMPLING
+    assert get_args(TrainingNeighbours) == cli_options.NEIGHBOURS
+    with pytest.raises(UsageError, match=", ".join(FORMATS)):
+        crosscheck({}, written_by="?", delta=1e-5)

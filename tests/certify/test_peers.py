@@ -7,7 +7,7 @@ import pytest
 
 from accountant.scaled_sgd import Stage
 from certify.errors import UsageError
-from certify.peers import read_stages
+from certify.peers import read_record
 
 ONE = (Stage("1.1", "0.01", 1000),)
 
@@ -15,7 +15,8 @@ ONE = (Stage("1.1", "0.01", 1000),)
 def stages(tmp_path, text: str, written_by: str):
     path = tmp_path / "record"
     path.write_text(text)
-    return read_stages(path, written_by)
+    found = read_record(path, written_by)
+    return found.stages, found.sampling
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def stages(tmp_path, text: str, written_by: str):
     ],
 )
 def test_opacus_history(tmp_path, text):
-    assert stages(tmp_path, text, "opacus") == (ONE, "poisson")
+    assert stages(tmp_path, text, "opacus") == (ONE, None)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_opacus_history(tmp_path, text):
     ],
 )
 def test_triples(tmp_path, text):
-    assert stages(tmp_path, text, "triples") == (ONE, "poisson")
+    assert stages(tmp_path, text, "triples") == (ONE, None)
 
 
 def test_equal_stages_in_a_row_are_one(tmp_path):
@@ -104,14 +105,14 @@ def test_numbers_are_taken_as_written(tmp_path):
 @pytest.mark.parametrize(
     ("text", "written_by", "says"),
     [
-        ("", "opacus", "is no opacus record"),
+        ("", "opacus", "not a valid opacus record"),
         ("{}", "opacus", '"history"'),
-        ("[[1, 2]]", "opacus", "no triple"),
+        ("[[1, 2]]", "opacus", "triple"),
         ("[[1, NaN, 3]]", "opacus", "NaN"),
         ("[[-1, 0.1, 3]]", "opacus", "noise_multiplier"),
         ("[[1, 1.5, 3]]", "opacus", "sample_rate"),
         ("[[1, 0.5, 2.5]]", "opacus", "whole number"),
-        ("1,2\n", "triples", "no triple"),
+        ("1,2\n", "triples", "triple"),
         ("z,q,steps\n", "triples", "no rows"),
         ("1,0.5,1e400\n", "triples", "steps"),
         ("__import__('os').system('true')", "dp-accounting", "not accounted for"),
@@ -121,14 +122,14 @@ def test_numbers_are_taken_as_written(tmp_path):
         ("SelfComposedDpEvent(GaussianDpEvent(1), 2.5)", "dp-accounting", "count: 2.5 must be a whole number"),
         ("SelfComposedDpEvent(GaussianDpEvent(1), 0)", "dp-accounting", "steps"),
         ("SampledWithoutReplacementDpEvent(10, 1.5, GaussianDpEvent(1))", "dp-accounting", "whole number"),
-        ("SampledWithoutReplacementDpEvent(0, 1, GaussianDpEvent(1))", "dp-accounting", "is no dp-accounting"),
+        ("SampledWithoutReplacementDpEvent(0, 1, GaussianDpEvent(1))", "dp-accounting", "a sample of 1 of 0"),
         ("GaussianDpEvent(1e999999999)", "dp-accounting", "no finite number"),
         ("GaussianDpEvent(-1)", "dp-accounting", "no number"),
         ("GaussianDpEvent(True)", "dp-accounting", "no number"),
         ("GaussianDpEvent('1')", "dp-accounting", "no number"),
         ("GaussianDpEvent(0x10)", "dp-accounting", "no finite number"),
         ("GaussianDpEvent(1j)", "dp-accounting", "no number"),
-        ("[[1, 0.5, true]]", "opacus", "no finite number"),
+        ("[[1, 0.5, true]]", "opacus", "a number is needed"),
         ("[[1, 0.5, 1e9], [1, 0.5, 1]]", "opacus", "steps"),
         ("PoissonSampledDpEvent(0.1, LaplaceDpEvent(1))", "dp-accounting", "LaplaceDpEvent"),
         ("ComposedDpEvent(events=x)", "dp-accounting", "no list"),
@@ -139,7 +140,7 @@ def test_numbers_are_taken_as_written(tmp_path):
             "dp-accounting",
             "not composed",
         ),
-        ("(" * 5000, "dp-accounting", "is no dp-accounting record"),
+        ("(" * 5000, "dp-accounting", "not a valid dp-accounting record"),
     ],
 )
 def test_refusals_are_one_line(tmp_path, text, written_by, says):
@@ -151,4 +152,4 @@ def test_refusals_are_one_line(tmp_path, text, written_by, says):
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(UsageError, match="No such file"):
-        read_stages(tmp_path / "none", "opacus")
+        read_record(tmp_path / "none", "opacus")
