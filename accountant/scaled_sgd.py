@@ -133,8 +133,8 @@ class ScaledSGD:
         self._set("stages", tuple(self.stages))
         if not self.stages:
             raise InvalidMechanism("steps", "there is no step at all")
-        if sum(stage.steps for stage in self.stages) > MOST_STEPS:
-            raise InvalidMechanism("steps", "more than 10^9 in all")
+        if self.steps > MOST_STEPS:
+            raise InvalidMechanism("steps", f"{self.steps} in {len(self.stages)} stages; at most 10^9 in all")
         if self.samples is not None:
             self._whole("samples", self.samples)
         self._check_sampling()
@@ -145,8 +145,9 @@ class ScaledSGD:
                 if getattr(self, key) <= 0:
                     raise InvalidMechanism(key, f"{canonical(getattr(self, key))} must be positive")
         self._set("others", tuple(exact(mu, "mu") for mu in self.others))
-        if any(mu < 0 for mu in self.others):
-            raise InvalidMechanism("releases.mu", "must be at least 0")
+        for i, mu in enumerate(self.others, 1):
+            if mu < 0:
+                raise InvalidMechanism("releases.mu", f"{canonical(mu)} of release {i} must be at least 0")
 
     def _set(self, key: str, value: object) -> None:
         object.__setattr__(self, key, value)
@@ -157,16 +158,18 @@ class ScaledSGD:
             raise InvalidMechanism(key, f"{value!r} must be a whole number from 1 to 10^15")
 
     def _check_sampling(self) -> None:
-        for stage in self.stages:
+        for i, stage in enumerate(self.stages, 1):
+            rate = canonical(stage.sample_rate)
+            has = f"{rate} of stage {i} of {len(self.stages)}" if len(self.stages) > 1 else rate
             if self.sampling == "full" and stage.sample_rate != 1:
-                raise InvalidMechanism("sample_rate", 'must be 1, or left out, with sampling = "full"')
+                raise InvalidMechanism("sample_rate", f'{has} must be 1, or left out, with sampling = "full"')
             if self.sampling == "without-replacement":
                 if self.samples is None:
                     raise InvalidMechanism("samples", 'is missing; sampling = "without-replacement" needs it')
                 if (stage.sample_rate * self.samples).denominator != 1:
-                    raise InvalidMechanism("sample_rate", "times samples must be a whole batch size")
+                    raise InvalidMechanism("sample_rate", f"{has} times samples must be a whole batch size")
             if self.sampling in ("shuffled", "fixed") and not stage.sample_rate:
-                raise InvalidMechanism("sample_rate", f'must be positive with sampling = "{self.sampling}"')
+                raise InvalidMechanism("sample_rate", f'{has} must be positive with sampling = "{self.sampling}"')
         if self.sampling == "shuffled":
             self._check_epochs()
 

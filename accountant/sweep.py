@@ -21,13 +21,14 @@ Array = np.ndarray
 
 _CHUNK = 1 << 15  # values that stay in the cache from one operation to the next
 _SPACING = 0.05  # of the nodes, in log μ: leaves about 1e-12 of ε
+_FEW = 1000  # μ at one δ: each is searched for by itself
 _MOST_MU = 1e100  # ε beyond 1e199 is shown as inf
 _LEAST_EXPONENT = -1e300  # stands for log 0: times a count it is 0 or far below
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """mu, epsilon: arrays of the shape to which the arguments broadcast."""
+    """mu, epsilon: arrays of the shape to which the arguments broadcast; that of δ counts for epsilon alone."""
 
     mu: Array
     epsilon: Array
@@ -44,12 +45,12 @@ def sweep(
     strong_convexity: Any,
     smoothness: Any,
     gradient_bound: Any,
-    delta: float,
+    delta: Any,
     neighbours: str = "replace-one",
 ) -> Sweep:
     """μ and ε of PNSGD runs: a fixed order, one record in the last batch, equal starts, c ≤ 1, no active projection.
 
-    Numbers or arrays, broadcast against each other; δ is one number. K = 0 is a claim about learning. A remainder of
+    Numbers or arrays, broadcast against each other. K = 0 is a claim about learning. A remainder of
     samples/batch_size is dropped. What depends on some axes alone is computed on these alone: give a grid as axes
     (shapes (a, 1, 1), (b, 1), (c,)) rather than as a million triples. About 1e-12 relative away from ε = 0.
 
@@ -160,17 +161,38 @@ def _learning(gap: Array, rate: Array, batches: Array, t: Array) -> Array:
     return np.sqrt(np.where(one, together, apart))
 
 
-def epsilon_of(mu: Array, delta: float) -> Array:
-    """T11: ε at one δ for an array of μ; 0 where μ ≤ the μ with δ(0) = δ. For a few μ `gaussian_epsilon` does it.
+def epsilon_of(mu: Any, delta: Any) -> Array:
+    """T11: ε at δ, numbers or arrays; 0 where μ ≤ the μ with δ(0) = δ. For a few μ `gaussian_epsilon` does it.
+
+    Raises:
+        ConditionViolated: needs 0 < δ < 1 and 0 ≤ μ, everywhere.
+    """
+    delta = np.asarray(delta, float)
+    _require((delta > 0) & (delta < 1), "0 < δ < 1", delta)
+    mu = np.asarray(mu, float)
+    _require(mu >= 0, "0 ≤ μ", mu)
+    if delta.ndim == 0:
+        return _epsilon_at(mu, float(delta))
+    mu, delta = np.broadcast_arrays(mu, delta)
+    values, which = np.unique(delta, return_inverse=True)
+    found, which = np.empty(mu.shape), which.reshape(mu.shape)
+    if mu.size < _FEW * len(values):
+        flat, mus, deltas = found.ravel(), mu.ravel(), delta.ravel()
+        for begin in range(0, mu.size, _CHUNK):
+            part = slice(begin, begin + _CHUNK)
+            searched = _searched(np.minimum(mus[part], _MOST_MU), deltas[part])
+            flat[part] = np.where(mus[part] > _MOST_MU, np.inf, searched)
+        return found
+    for i, value in enumerate(values):
+        found[which == i] = _epsilon_at(mu[which == i], float(value))
+    return found
+
+
+def _epsilon_at(mu: Array, delta: float) -> Array:
+    """At one δ, by a polynomial in log μ where there are many.
 
     With r = ε/μ and u = log μ: dr/du = h − r, h = φ(b)/Φ(b) at b = −μ/2 − r, for dε/dμ = φ(b)/Φ(b).
     """
-    delta = float(delta)
-    if not 0 < delta < 1:
-        raise ConditionViolated("0 < δ < 1", delta)
-    mu = np.asarray(mu, float)
-    if np.isnan(mu).any() or (mu < 0).any():
-        raise ConditionViolated("0 ≤ μ", float(mu[np.isnan(mu) | (mu < 0)].flat[0]))
     first = 2 * math.sqrt(2) * float(special.erfinv(delta))  # δ(0) = erf(μ/√8)
     flat = mu.ravel()
     top = min(float(flat.max(initial=0.0)), _MOST_MU)
@@ -195,7 +217,7 @@ def epsilon_of(mu: Array, delta: float) -> Array:
     return found.reshape(mu.shape)
 
 
-def _searched(mu: Array, delta: float) -> Array:
+def _searched(mu: Array, delta: float | Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):  # Newton steps that go astray are refused
         return gaussian_epsilon(mu, delta)
 

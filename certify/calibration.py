@@ -118,13 +118,14 @@ def tables_of(source: str | Path | Mapping[str, Any] | Run) -> dict[str, Any]:
 
 
 def calibrate(
-    source: str | Path | Mapping[str, Any] | Run, *, tune: str = "noise_std", progress: Progress | None = None
+    source: str | Path | Mapping[str, Any] | Run, *, tune: str | None = None, progress: Progress | None = None
 ) -> Calibration:
     """The value of one parameter that meets the target, everything else as in the run file (which may leave that key
     out).
 
     The least noise_std, unlearning_epochs or batch_size; the largest epochs, radius or step_size. Of a training run:
-    the least noise_multiplier; the largest steps, epochs, sample_rate or batch_size.
+    the least noise_multiplier; the largest steps, epochs, sample_rate or batch_size. By default the noise is tuned:
+    noise_std, or noise_multiplier.
 
     progress: called as progress(what, 0, 0) before each long computation.
 
@@ -133,6 +134,8 @@ def calibrate(
         OutOfReach: no value meets the target, or every value does.
     """
     tables = tables_of(source)
+    if tune is None:
+        tune = "noise_multiplier" if is_training(tables) else "noise_std"
     if is_training(tables):
         value, result = calibrate_training(tables, tune, progress)
         shown = value if isinstance(value, int) else canonical(value)

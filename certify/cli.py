@@ -25,14 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as problem:  # a broken installation has no verdict
         return _crashed(problem)
     try:
-        parsed = command_parser().parse_args(arguments)
+        parser = command_parser()
+        parsed = parser.parse_args(arguments)
         if parsed.version:
             from importlib.metadata import version
 
             print(f"plumbline-dp {version('plumbline-dp')}")
             return Exit.OK
-        if parsed.command is None:
-            raise UsageError("a command is needed (see plumbline --help)")
+        if parsed.command is None:  # the help, but no success: a script whose command is empty has done nothing
+            parser.print_help(sys.stderr)
+            return Exit.USAGE
         code = int(parsed.run(parsed))
         sys.stdout.flush()  # what cannot be written fails here, not while Python exits
         return code

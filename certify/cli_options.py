@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from certify.commands.computing import run_calibrate, run_certify, run_compare, run_explain, run_plan
 from certify.commands.trusting import run_gate, run_keygen, run_report, run_sign, run_verify
-from certify.errors import UsageError
+from certify.errors import Exit, UsageError
 
 Command = Callable[..., argparse.ArgumentParser]
 
@@ -20,6 +20,7 @@ KEY_HELP = "public key whose signature is asked for (may be given several times)
 THRESHOLD_HELP = "how many of the given keys must have signed (default: all)"
 SAMPLING = ("poisson", "without-replacement", "full", "shuffled", "fixed")
 NEIGHBOURS = ("add-or-remove-one", "remove-one", "replace-one")
+HELP = "show the help of a command, as COMMAND --help does"
 EXIT_CODES = """exit codes:
   0  certified, verified; every certificate passes the gate
   1  not certified; a target out of reach; an intact certificate whose claim does not follow or has expired; a rule of
@@ -61,7 +62,14 @@ def command_parser() -> argparse.ArgumentParser:
 
     _computing(command)
     _trusting(command)
+    made = command("help", lambda arguments: _help(parser, commands.choices[arguments.of or "help"], arguments), HELP)
+    made.add_argument("of", metavar="COMMAND", nargs="?", choices=tuple(commands.choices), help="default: all of them")
     return parser
+
+
+def _help(parser: Parser, command: Parser, arguments: argparse.Namespace) -> int:
+    (parser if arguments.of is None else command).print_help()
+    return Exit.OK
 
 
 def _computing(command: Command) -> None:
@@ -98,9 +106,9 @@ def _computing(command: Command) -> None:
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; the tuned key may be absent")
     tunable = (
         "noise_std (the default), unlearning_epochs, epochs, batch_size, radius or step_size; of a training run "
-        "noise_multiplier, steps, epochs, sample_rate or batch_size"
+        "noise_multiplier (the default), steps, epochs, sample_rate or batch_size"
     )
-    made.add_argument("--tune", metavar="PARAMETER", default="noise_std", help=tunable)
+    made.add_argument("--tune", metavar="PARAMETER", help=tunable)
     made.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")
 
     made = command("compare", run_compare, "put our bound beside the published ones and the lower bound")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import hashlib
 import json
@@ -71,6 +72,7 @@ def read_run(source: str | Path | Mapping[str, Any]) -> Run:
     """
     tables = source if isinstance(source, Mapping) else load_tables(Path(source))
     _refuse_floats(tables, "")
+    _check_kind(tables)
     about_training = is_training(tables)
     if not about_training and tables.get("momentum") is not None:
         raise UsageError(
@@ -85,10 +87,26 @@ def read_run(source: str | Path | Mapping[str, Any]) -> Run:
     return _training_run(table) if about_training else _run(table)
 
 
+def _check_kind(tables: Mapping[str, Any]) -> None:
+    """The kind first: which other keys there are depends on it."""
+    mechanism = tables.get("mechanism")
+    if not isinstance(mechanism, Mapping):
+        return
+    kind, kinds = mechanism.get("kind"), ("pnsgd", *KINDS)
+    if kind is None and (close := difflib.get_close_matches("kind", [str(k) for k in mechanism if k != "kind"], n=1)):
+        raise UsageError(f"mechanism.{close[0]}: unknown key; did you mean kind?")
+    if not isinstance(kind, str) or kind not in kinds:
+        got = "is missing" if kind is None else f"got {kind!r:.80}"
+        close = difflib.get_close_matches(kind.lower(), kinds, n=1) if isinstance(kind, str) else ()
+        meant = f"did you mean {close[0]!r}? Write" if close else "write"
+        raise UsageError(f"mechanism.kind: {got}; {meant} one of {', '.join(map(repr, kinds))}")
+
+
 def is_training(tables: Mapping[str, Any]) -> bool:
     """Whether the tables are about DP-SGD or a relative of it."""
     mechanism = tables.get("mechanism")
-    return isinstance(mechanism, Mapping) and mechanism.get("kind") in KINDS
+    kind = mechanism.get("kind") if isinstance(mechanism, Mapping) else None
+    return isinstance(kind, str) and kind in KINDS
 
 
 def _refuse_floats(value: Any, key: str) -> None:
@@ -111,6 +129,8 @@ def load_tables(path: Path, what: str = "run file") -> dict[str, Any]:
         raise UsageError(f"{path}: {getattr(problem, 'strerror', None) or problem}") from None
     if len(data) > MAX_BYTES:
         raise UsageError(f"{path}: a {what} of more than {MAX_BYTES} bytes is not read")
+    if data.startswith(codecs.BOM_UTF8):
+        raise UsageError(f"{path}: is no TOML: begins with a byte-order mark; save it as UTF-8 without one")
     try:
         return tomllib.loads(data.decode("utf-8"), parse_float=Decimal)
     except UnicodeDecodeError:

@@ -199,3 +199,26 @@ def test_epsilon_refuses_what_is_no_mu() -> None:
     for bad in (math.nan, -1.0):
         with pytest.raises(ConditionViolated, match="0 ≤ μ"):
             epsilon_of(np.array([1.0, bad]), 1e-5)
+
+
+def test_many_deltas_at_once() -> None:
+    """δ is an axis like any other: a few points, whole columns of equal δ, and a δ for each point."""
+    deltas = np.array([1e-12, 1e-5, 0.3, 1 - 1e-9])
+    found = sweep(**MNIST | {"noise_std": np.array([[0.001], [0.01], [1.0]])}, delta=deltas)
+    assert found.mu.shape == (3, 1) and found.epsilon.shape == (3, 4)
+    for i, delta in enumerate(deltas):
+        np.testing.assert_allclose(found.epsilon[:, i], epsilon_of(found.mu[:, 0], delta), rtol=1e-12, atol=1e-300)
+    mus = np.geomspace(1e-9, 1e103, 5000)
+    many = epsilon_of(mus[:, None], deltas)
+    for i, delta in enumerate(deltas):
+        np.testing.assert_array_equal(many[:, i], epsilon_of(mus, delta))
+    pairs = epsilon_of(mus, np.geomspace(1e-30, 0.5, 5000))
+    for i in range(0, 5000, 500):
+        assert pairs[i] == pytest.approx(float(epsilon_of(mus[i], np.geomspace(1e-30, 0.5, 5000)[i])), rel=1e-12)
+    assert epsilon_of([], [1e-5]).shape == (0,)
+
+
+@pytest.mark.parametrize("delta", [0, 1, float("nan"), [1e-5, 0.0], np.array([[1e-5], [1.5]]), -1e-5])
+def test_every_delta_lies_between_0_and_1(delta) -> None:
+    with pytest.raises(ConditionViolated, match="δ"):
+        sweep(**MNIST, delta=delta)

@@ -22,7 +22,7 @@ import certify as package
 from accountant import Indeterminate
 from certify import certify, cli, keygen, report, result, sign
 from certify.junit import junit
-from tests.certify.runs import EXAMPLES, ROOT, plumbline, refused, tables, to_toml, valid_runs
+from tests.certify.runs import EXAMPLES, ROOT, plumbline, refused, tables, to_toml, training, valid_runs
 
 COMMANDS = ("certify", "calibrate", "compare", "plan", "explain", "verify", "keygen", "sign", "report", "gate")
 ACCEPTED, REJECTED = EXAMPLES.parent / "tests/vectors/accept", EXAMPLES.parent / "tests/vectors/reject/certificates"
@@ -74,7 +74,6 @@ def test_version() -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["frobnicate"],
         ["certify"],
         ["certify", "a.toml", "b.toml"],
@@ -507,3 +506,76 @@ def test_the_public_names() -> None:
     assert set(package.__all__) == set(package._HOME)
     with pytest.raises(AttributeError, match="frobnicate"):
         _ = package.frobnicate
+
+
+# --- help, and what a run is a run of --------------------------------------------------------------------------------
+
+
+def test_help_as_a_command() -> None:
+    assert plumbline("help").out == plumbline("--help").out
+    for name in (*COMMANDS, "help"):
+        done = plumbline("help", name)
+        assert done == plumbline(name, "--help") and done.code == 0 and done.err == ""
+    assert "invalid choice" in refused(plumbline("help", "frobnicate"))
+
+
+def test_no_command_is_no_success() -> None:
+    """As ruff and uv do: the help, on stderr, and exit 2. A script whose command is empty has done nothing."""
+    done = plumbline()
+    assert (done.code, done.out, done.err) == (2, "", plumbline("--help").out)
+
+
+KINDS = "'pnsgd', 'dp-sgd', 'auto-s', 'dp-psac', 'dp-psasc'"
+
+
+@pytest.mark.parametrize("kind", ["sgd", "DP-SGD", "dpsgd", "PNSGD", "", 3, ["dp-sgd"]])
+@pytest.mark.parametrize("make", [tables, training])
+@pytest.mark.parametrize("command", ["certify", "calibrate", "compare", "plan", "explain"])
+def test_an_unknown_kind_names_all_of_them(tmp_path, make, kind, command) -> None:
+    run = make()
+    run["mechanism"] = run["mechanism"] | {"kind": kind}
+    line = refused(plumbline(command, write(tmp_path / "run.toml", run)))
+    assert line.startswith("plumbline: mechanism.kind: got ") and line.endswith(f"rite one of {KINDS}")
+    close = {"sgd": "pnsgd", "DP-SGD": "dp-sgd", "dpsgd": "dp-sgd", "PNSGD": "pnsgd"}
+    assert not isinstance(kind, str) or not kind or f"did you mean {close[kind]!r}?" in line
+
+
+def test_a_kind_that_is_missing_or_misspelt(tmp_path) -> None:
+    run = training({"kind": None})
+    assert refused(plumbline("certify", write(tmp_path / "run.toml", run))) == (
+        f"plumbline: mechanism.kind: is missing; write one of {KINDS}"
+    )
+    run["mechanism"]["knd"] = "pnsgd"
+    assert "did you mean kind?" in refused(plumbline("certify", write(tmp_path / "run.toml", run)))
+
+
+def test_a_byte_order_mark_is_called_one(tmp_path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + (EXAMPLES / "mnist.toml").read_bytes())
+    assert "byte-order mark; save it as UTF-8 without one" in refused(plumbline("certify", path))
+
+
+def test_a_training_run_is_calibrated_by_its_noise(tmp_path) -> None:
+    path = write(tmp_path / "run.toml", training({"sample_rate": 1, "steps": 1, "noise_multiplier": None}))
+    found = json.loads(plumbline("calibrate", path, "--format", "json").out)
+    assert found["parameter"] == "noise_multiplier"
+    assert found == json.loads(plumbline("calibrate", path, "--tune", "noise_multiplier", "--format", "json").out)
+    assert package.calibrate(training({"sample_rate": 1, "steps": 1})).parameter == "noise_multiplier"
+    assert package.calibrate(tables()).parameter == "noise_std"
+
+
+@pytest.mark.parametrize(
+    ("run", "says"),
+    [
+        (training(stages=[{}, {"sample_rate": 2}]), "stages[2].sample_rate"),
+        (training({"sampling": "full", "sample_rate": None}, stages=[{"sample_rate": "0.5"}]), "0.5 of stage 2 of 2"),
+        (training({"sampling": "without-replacement", "samples": 100}, stages=[{"sample_rate": "0.001"}]), "stage 2"),
+        (training({"sampling": "shuffled"}, stages=[{"sample_rate": 0}]), "0 of stage 2 of 2 must be positive"),
+        (training({"sampling": "shuffled"}, stages=[{"steps": 7}, {}]), "stage 2 of 3 does not end with an epoch"),
+        (training(releases=[{"mu": 1}, {"mu": -1}]), "-1 of release 2"),
+        (training(stages=[{"steps": 10**9}]), "1000000100 in 2 stages"),
+    ],
+)
+def test_refusals_name_the_stage(run, says) -> None:
+    with pytest.raises(package.UsageError, match=re.escape(says)):
+        package.read_run(run)
