@@ -181,14 +181,16 @@ def _mechanism(record: Record, sampling: str, neighbours: str) -> ScaledSGD:
 
 def _for_lower(record: Record, run: ScaledSGD, delta: Fraction) -> ScaledSGD | None:
     """The run that the lower bound is of, where that of `run` itself might be above the truth: noise rounded up; and
-    where batches are cut, a rate that is less by what a record may lose by that. T20 asks that all cuts together have a
-    probability of at most δ/2, so a step's takes no more than δ/2 from q. None: `run` itself."""
+    where batches are cut, a rate that is less by what a record may lose by that. T20 charges a stage at least
+    2·steps·P[a cut], in all no more than δ: so q loses no more than δ/(2·steps). None: `run` itself."""
     if record.noisier is None and run.max_batch_size is None:
         return None
     stages = tuple(_drawn(stage, run.sampling) for stage in record.noisier or record.stages)
     if run.max_batch_size is not None:
-        lost = delta / (2 * run.steps)
-        stages = tuple(replace(stage, sample_rate=max(Fraction(0), stage.sample_rate - lost)) for stage in stages)
+        stages = tuple(
+            replace(stage, sample_rate=max(Fraction(0), stage.sample_rate - delta / (2 * stage.steps)))
+            for stage in stages
+        )
     samples = run.samples if run.sampling == "without-replacement" else None
     return replace(run, stages=stages, samples=samples, max_batch_size=None)
 

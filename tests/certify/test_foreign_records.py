@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mpmath import mp
 
 import certify
@@ -155,6 +157,62 @@ def test_truncated_batches():
     assert (found.samples, found.max_batch_size) == (60000, 400)
     assert F(found.lower) < F("0.67849") < F(found.upper) < F("0.6791")
     assert {"sampling"} < {assumption["id"] for assumption in found.assumptions}
+
+
+def test_batches_that_are_cut_hide_a_little_more() -> None:
+    """The lower bound is of a record that a cut may drop: a rate less than q, by what T20 allows to each stage."""
+    text = (
+        "ComposedDpEvent([TruncatedSubsampledGaussianDpEvent(1000, 0.1, 180, 2), "
+        "SelfComposedDpEvent(TruncatedSubsampledGaussianDpEvent(1000, 0.09, 180, 2), 9)])"
+    )
+    found = certify.crosscheck(_event(text), written_by="dp-accounting", delta="1e-3")
+    whole = certify.crosscheck([[2, "0.1", 1], [2, "0.09", 9]], written_by="triples", delta="1e-3")
+    less = [[2, "0.0995", 1], [2, F(9, 100) - F(1, 18000), 9]]
+    assert F(found.lower) == F(certify.crosscheck(less, written_by="triples", delta="1e-3").lower) < F(whole.lower)
+    assert F(whole.upper) < F(found.upper)
+
+
+gaussians = st.sampled_from(["1", "1.5", "2"]).map(lambda z: (f"GaussianDpEvent(noise_multiplier={z})", F(z) ** -2))
+
+
+def _composed(inner):
+    """(text, Σ z⁻²) of compositions."""
+    lists = st.lists(inner, min_size=1, max_size=3)
+    return lists.map(
+        lambda parts: (f"ComposedDpEvent(events=[{', '.join(p[0] for p in parts)}])", sum(p[1] for p in parts))
+    ) | st.tuples(inner, st.integers(1, 4)).map(
+        lambda pair: (f"SelfComposedDpEvent(event={pair[0][0]}, count={pair[1]})", pair[0][1] * pair[1])
+    )
+
+
+samples_of = st.recursive(gaussians, _composed, max_leaves=4)
+leaves = gaussians.map(lambda g: (g[0], [(g[1], F(1), 1)])) | st.tuples(
+    samples_of, st.sampled_from(["0.1", "0.01"])
+).map(lambda pair: (f"PoissonSampledDpEvent({pair[1]}, {pair[0][0]})", [(pair[0][1], F(pair[1]), 1)]))
+
+
+def _runs(inner):
+    lists = st.lists(inner, min_size=1, max_size=3)
+    return lists.map(
+        lambda parts: (f"ComposedDpEvent([{', '.join(p[0] for p in parts)}])", [s for p in parts for s in p[1]])
+    ) | st.tuples(inner, st.integers(1, 4)).map(
+        lambda pair: (
+            f"SelfComposedDpEvent({pair[0][0]}, {pair[1]})",
+            [(precision, rate, steps * pair[1]) for precision, rate, steps in pair[0][1]],
+        )
+    )
+
+
+@given(st.recursive(leaves, _runs, max_leaves=6))
+def test_every_event_is_composed(event) -> None:
+    """Each noisy event is a row, with its own noise, rate and number of repetitions; none is passed over."""
+    text, steps = event
+    record = read_record(_event(text), "dp-accounting")
+    assert record.rows == len(steps)
+    for stages, safe in ((record.stages, 1), (record.noisier or record.stages, -1)):
+        assert sum(stage.steps for stage in stages) == sum(count for _, _, count in steps)
+        total = sum(stage.steps * stage.sample_rate / stage.noise_multiplier**2 for stage in stages)
+        assert 0 <= safe * (total / sum(p * rate * count for p, rate, count in steps) - 1) < F(1, 10**36)
 
 
 # --- Opacus ----------------------------------------------------------------------------------------------------------
