@@ -106,13 +106,14 @@ class NoisySGD:
         object.__setattr__(self, key, value)
 
     @staticmethod
-    def _whole(key: str, value: object, least: int) -> None:
+    def _whole(key: str, value: object, least: int, of: str = "") -> None:
+        """`of`: which one it is, where the key has several."""
         if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidMechanism(key, f"{value!r} must be a whole number")
+            raise InvalidMechanism(key, f"{value!r}{of} must be a whole number")
         if value < least:
-            raise InvalidMechanism(key, f"{value} must be at least {least}")
+            raise InvalidMechanism(key, f"{value}{of} must be at least {least}")
         if value > 10**15:
-            raise InvalidMechanism(key, f"{value} is beyond 10^15")
+            raise InvalidMechanism(key, f"{value}{of} is beyond 10^15")
 
     def _resolve_step_size(self) -> Fraction:
         constants = self.loss.constants()
@@ -168,10 +169,10 @@ class NoisySGD:
                 "unlearning_epochs",
                 f"{len(epochs)} entries for {len(sizes)} requests; give one each, or one number for all",
             )
-        for k in epochs:
-            self._whole("unlearning_epochs", k, 0)
-        for size in sizes:
-            self._whole("requests.sizes", size, 1)
+        for i, (k, size) in enumerate(zip(epochs, sizes, strict=True), 1):
+            of = f" of request {i}" if len(sizes) > 1 else ""
+            self._whole("unlearning_epochs", k, 0, of)
+            self._whole("requests.sizes", size, 1, of)
         if self.epochs == 0 and epochs[0] == 0:
             raise InvalidMechanism("epochs", "0, and no unlearning epochs either: nothing is run before a release")
         if sum(sizes) > self.samples:

@@ -169,9 +169,13 @@ def _where(location: Sequence[str | int]) -> list[str]:
     parts = list(location)
     if len(parts) > 1 and parts[0] in ("loss", "scaling") and parts[1] in (*LOSSES, *MAPS):
         del parts[1]
-    if len(parts) > 1 and isinstance(parts[1], int):
-        parts[:2] = [f"{parts[0]}[{parts[1] + 1}]"]
-    return [str(part) for part in parts]
+    found: list[str] = []
+    for part in parts:
+        if isinstance(part, int) and found:
+            found[-1] += f"[{part + 1}]"  # counted from 1
+        else:
+            found.append(str(part))
+    return found
 
 
 def _known_keys(where: list[str], tables: Mapping[str, Any]) -> list[str]:

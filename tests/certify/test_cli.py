@@ -574,8 +574,11 @@ def test_a_training_run_is_calibrated_by_its_noise(tmp_path) -> None:
         (training({"sampling": "shuffled"}, stages=[{"steps": 7}, {}]), "stage 2 of 3 does not end with an epoch"),
         (training(releases=[{"mu": 1}, {"mu": -1}]), "-1 of release 2"),
         (training(stages=[{"steps": 10**9}]), "1000000100 in 2 stages"),
+        (tables(requests={"sizes": [1, 0]}), "requests.sizes: 0 of request 2 must be at least 1"),
+        (tables(requests={"sizes": [1, "x"]}), "requests.sizes[2]: 'x'"),
+        (tables(mechanism={"unlearning_epochs": [1, 1, -1]}), "unlearning_epochs: -1 of request 3 must be"),
     ],
 )
-def test_refusals_name_the_stage(run, says) -> None:
+def test_refusals_name_the_stage_or_the_request(run, says) -> None:
     with pytest.raises(package.UsageError, match=re.escape(says)):
         package.read_run(run)
