@@ -270,7 +270,8 @@ def _about_batches(sampling: str, known_from: str, record: Record) -> tuple[Mapp
         return ()
     if known_from == "given":
         says = f"the record says {record.sampling}" if record.sampling else "the record does not say how"
-        text = f'batches were drawn with sampling = "{sampling}"; {says}'
+        known = ", and the observer may know the order" if sampling in _DISJOINT else ""
+        text = f'batches were drawn with sampling = "{sampling}"{known}; {says}'
     else:
         text = (
             "batches were drawn by Poisson sampling: the record does not say how, and it would be the same for a fixed "
@@ -289,14 +290,16 @@ def _reason(record: Record, bracket: _Bracket, claimed: Fraction) -> str | None:
     if run.neighbours == "replace-one":
         if run.sampling == "poisson":
             other = replace(run, neighbours="add-or-remove-one")
+            why = "it would hold for a record that is added or removed; one that is replaced moves the sum twice as far"
         else:
             stages = tuple(replace(stage, noise_multiplier=2 * stage.noise_multiplier) for stage in run.stages)
             other = replace(run, stages=stages)
-        if _holds(other, bracket, claimed):
-            return (
-                "it would hold for a record that is added or removed; one that is replaced moves the sum by twice as "
-                "much, which dp_accounting's Rényi accountant leaves out at REPLACE_ONE"
+            why = (
+                "it would hold if a replaced record moved the sum no further than one that is added or removed; it "
+                "moves it twice as far, and dp_accounting's Rényi accountant leaves that out at REPLACE_ONE"
             )
+        if _holds(other, bracket, claimed):
+            return why
     if record.accountant == "gdp":
         return "Opacus' gdp accountant prints a central-limit approximation, which is no bound"
     return None

@@ -235,9 +235,21 @@ def test_renyi_at_replace_one() -> None:
     path = FOREIGN / "dp_accounting_without_replacement.txt"
     outcome = plumbline("certify", "--from", "dp-accounting", path, "--delta", "1e-5", "--epsilon", "4.586")
     assert outcome.code == 1
-    assert "Rényi accountant leaves out at REPLACE_ONE" in outcome.out.splitlines()[-1]
+    assert "leaves that out at REPLACE_ONE" in outcome.out.splitlines()[-1]
     found = crosscheck(path, written_by="dp-accounting", delta=1e-5, printed=4.586270766626734)
-    assert F("12.2") < F(found.lower) < F("12.3") and found.reason
+    assert F("12.26") < F(found.lower) < F("12.261") and found.reason
+
+
+@pytest.mark.skipif("replace-one" not in NEIGHBOURS["poisson"], reason="T17r is not here yet")
+def test_replace_one_under_poisson(record) -> None:
+    """T17r: 2.8434, where 1.8282 is the answer for a record that is added or removed."""
+    found = crosscheck(record(OPACUS), written_by="opacus", delta="1e-5", neighbours="replace-one", printed="1.83837")
+    assert F(found.lower) < F("2.8434") < F(found.upper) < F("2.846")
+    assert found.judgement is Judgement.BELOW_THE_TRUTH and "added or removed" in found.reason
+    held = crosscheck(
+        record(EVENTS), written_by="dp-accounting", delta="1e-5", neighbours="replace-one", printed="2.85"
+    )
+    assert held.judgement is Judgement.HOLDS and held.neighbours == "replace-one"
 
 
 @pytest.mark.parametrize(
