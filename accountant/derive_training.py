@@ -42,22 +42,24 @@ class Training:
 
 def schedule(mechanism: ScaledSGD) -> tuple[Release, ...]:
     """The releases that a run is accounted as. Where batches are disjoint, a record meets one of an epoch: a full batch
-    an epoch is what it sees. Another μ-GDP release is no more telling than one noisy sum of that μ."""
+    an epoch is what it sees. Another μ-GDP release is no more telling than one noisy sum of that μ. A group of k that
+    is drawn together, or always there, is one record whose term is k times as large (T8): noise z/k."""
     shift = 2 if mechanism.neighbours == "replace-one" else 1
+    together = Fraction(mechanism.group_size, mechanism.coins)
     sampling = "full" if mechanism.sampling in _DISJOINT else mechanism.sampling
     own = (
         Release(
             sampling,
-            stage.noise_multiplier,
+            stage.noise_multiplier / together,
             Fraction(1) if sampling == "full" else stage.sample_rate,
             mechanism.participations(stage),
         )
         for stage in mechanism.stages
     )
-    return (*own, *_others(mechanism, shift))
+    return (*own, *_others(mechanism, shift / together))
 
 
-def _others(mechanism: ScaledSGD, shift: int) -> tuple[Release, ...]:
+def _others(mechanism: ScaledSGD, shift: Fraction) -> tuple[Release, ...]:
     return tuple(Release("full", shift / mu, Fraction(1), 1) for mu in mechanism.others if mu)
 
 
@@ -114,25 +116,22 @@ def derive_training(
     if all(release.sample_rate in (0, 1) for release in releases):
         return _plain(mechanism, tuple(r for r in releases if r.sample_rate == 1), delta, sensitivity)
     neighbours = "replace-one" if mechanism.neighbours == "replace-one" else "add-or-remove-one"  # T17's pair for both
-    upper, found = _upper(mechanism, releases, neighbours, delta, _Search(target, width, most_points, progress))
+    search = _Search(target, width, most_points, progress, mechanism.coins)
+    upper, found = _upper(mechanism, releases, neighbours, delta, search)
     # Of the others only an upper bound is known. Which records a cut drops is not said: here not the one that differs.
     own = releases[: len(mechanism.stages)]
-    lower = apply(
-        theorems.loss_distribution_witness,
-        releases=own,
-        neighbours=neighbours,
-        grid=Grid(delta, found.lower_points),
-        direction="remove",
-    )
+    lower = _distribution(mechanism, True, own, neighbours, Grid(delta, found.lower_points), direction="remove")
     # Where a batch is cut a record more can push another one out: no sum's, and no divergence's bound is T18's then.
-    curve, fractional = (None, None) if mechanism.max_batch_size is not None else _curves(releases, neighbours)
+    # Of a replaced record, or of several coins, T18 says nothing.
+    known = mechanism.max_batch_size is None and neighbours != "replace-one" and mechanism.coins == 1
+    curve, fractional = _curves(releases, neighbours) if known else (None, None)
     return Training(sensitivity, upper, lower, None, curve, fractional, found.points, found.pair_lower)
 
 
 def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction, sensitivity: Derivation) -> Training:
     if mechanism.max_batch_size is not None and mechanism.max_batch_size <= mechanism.samples:
         raise InvalidMechanism("max_batch_size", f"{mechanism.max_batch_size} cuts every batch; take a larger one")
-    own = len(releases) - len(_others(mechanism, 1))
+    own = len(releases) - len(_others(mechanism, Fraction(1)))
     if mechanism.sampling in _DISJOINT:
         parts = [
             apply(
@@ -162,10 +161,19 @@ def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction,
     )
 
 
+def _distribution(
+    mechanism: ScaledSGD, below: bool, releases: tuple[Release, ...], neighbours: str, grid: Grid, **direction: str
+) -> Derivation:
+    """T19, or T27 where several records have coins of their own; or their lower bounds."""
+    given = {"releases": releases, "neighbours": neighbours, "grid": grid, **direction}
+    if mechanism.coins == 1:
+        return apply(theorems.loss_distribution_witness if below else theorems.loss_distribution, **given)
+    theorem = theorems.group_distribution_witness if below else theorems.group_distribution
+    return apply(theorem, group=mechanism.coins, **given)
+
+
 def _curves(releases: tuple[Release, ...], neighbours: str) -> tuple[Derivation | None, Derivation | None]:
-    """T18 at the integer orders, T18f at the others; none without replacement."""
-    if any(release.sampling == "without-replacement" for release in releases):
-        return None, None
+    """T18 at the integer orders, T18f at the others."""
     given = {"releases": releases, "neighbours": neighbours}
     return (
         apply(theorems.subsampled_renyi, **given, orders=WHOLE_ORDERS),
@@ -181,13 +189,20 @@ class _Search:
     width: Fraction | Ends
     most_points: int
     progress: Progress | None
+    group: int = 1
 
     def bracket(self, releases: tuple[Release, ...], neighbours: str, delta: Fraction) -> Bracket:
         """The bracket, made finer until the target does not lie in it, or memory ends."""
         width = self.width
         while True:
             found = bracket(
-                releases, neighbours, delta, width=width, most_points=self.most_points, progress=self.progress
+                releases,
+                neighbours,
+                delta,
+                group=self.group,
+                width=width,
+                most_points=self.most_points,
+                progress=self.progress,
             )
             if found.upper is None:
                 raise InvalidMechanism("steps", f"no finite bound on a grid of {found.points} points")
@@ -205,7 +220,7 @@ def _upper(
     def bound(kept: Fraction) -> tuple[Derivation, Bracket]:
         found = search.bracket(releases, neighbours, kept)
         grid = Grid(kept, found.points, found.reverse_points)
-        return apply(theorems.loss_distribution, releases=releases, neighbours=neighbours, grid=grid), found
+        return _distribution(mechanism, False, releases, neighbours, grid), found
 
     if mechanism.max_batch_size is None:
         return bound(delta)
@@ -219,7 +234,7 @@ def _upper(
                 upper,
                 budget=delta / share,
                 releases=drawn,
-                samples=mechanism.samples,
+                samples=mechanism.samples + mechanism.group_size - 1,
                 max_batch_size=mechanism.max_batch_size,
             )
         except TheoremError as problem:

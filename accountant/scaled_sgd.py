@@ -9,7 +9,7 @@ from typing import Literal
 
 from accountant.exact import canonical, exact
 from accountant.mechanisms import InvalidMechanism
-from accountant.pld.release import MOST_STEPS
+from accountant.pld.release import MAX_GROUP, MOST_STEPS
 from accountant.scaling import Scaling
 
 Sampling = Literal["poisson", "without-replacement", "full", "shuffled", "fixed"]
@@ -17,14 +17,13 @@ TrainingNeighbours = Literal["add-or-remove-one", "remove-one", "replace-one"]
 
 # Which neighbours each way of drawing batches has a theorem for; the first one is the default.
 NEIGHBOURS: dict[str, tuple[str, ...]] = {
-    "poisson": ("add-or-remove-one", "remove-one"),
+    "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
     "without-replacement": ("replace-one",),
     "full": ("add-or-remove-one", "remove-one", "replace-one"),
     "shuffled": ("replace-one", "remove-one"),
     "fixed": ("replace-one", "remove-one"),
 }
 _INSTEAD = {
-    "poisson": 'replace-one has its bound for sampling = "without-replacement"',
     "without-replacement": 'add-or-remove-one has its bound for sampling = "poisson"',
     "shuffled": 'a record more or less moves all the others; add-or-remove-one has its bound for sampling = "poisson"',
     "fixed": 'a record more or less moves all the others; add-or-remove-one has its bound for sampling = "poisson"',
@@ -101,6 +100,9 @@ class ScaledSGD:
         normaliser: the public constant that the sum is divided by.
         gradient_norm_bound: G, a known bound on every per-sample gradient's norm; makes Δ smaller.
         others: μ of Gaussian-DP releases about the same records and neighbours that share the budget.
+        group_size: k, how many records may differ; replaced, or added and removed in all.
+        group_sampling: "independent" (each of them is drawn for itself) or "together" (one draw for all of them, as
+            where a user's records share it).
 
     Raises:
         InvalidMechanism: a value out of its range, or a combination that no theorem covers.
@@ -117,6 +119,8 @@ class ScaledSGD:
     gradient_norm_bound: Fraction | None = None
     momentum: Momentum = field(default=Momentum())
     others: tuple[Fraction, ...] = ()
+    group_size: int = 1
+    group_sampling: Literal["independent", "together"] = "independent"
 
     def __post_init__(self) -> None:
         if self.sampling not in NEIGHBOURS:
@@ -139,6 +143,7 @@ class ScaledSGD:
             self._whole("samples", self.samples)
         self._check_sampling()
         self._check_truncation()
+        self._check_group()
         for key in ("normaliser", "gradient_norm_bound"):
             if getattr(self, key) is not None:
                 self._set(key, exact(getattr(self, key), key))
@@ -192,6 +197,31 @@ class ScaledSGD:
             raise InvalidMechanism("max_batch_size", 'goes with sampling = "poisson", whose batches have no fixed size')
         if self.samples is None:
             raise InvalidMechanism("samples", "is missing; max_batch_size needs it")
+
+    def _check_group(self) -> None:
+        self._whole("group_size", self.group_size)
+        if self.group_sampling not in ("independent", "together"):
+            raise InvalidMechanism("group_sampling", f'got {self.group_sampling!r}; write "independent" or "together"')
+        if self.group_size == 1:
+            if self.group_sampling != "independent":
+                raise InvalidMechanism("group_sampling", 'is about several records; write group_size, or leave it out')
+            return
+        if self.samples is not None and self.group_size > self.samples:
+            raise InvalidMechanism("group_size", f"{self.group_size} exceeds samples = {self.samples}")
+        if self.sampling == "without-replacement":
+            raise InvalidMechanism(
+                "group_size", f'{self.group_size} has no bound for sampling = "without-replacement"; write "poisson"'
+            )
+        if self.coins > MAX_GROUP:
+            raise InvalidMechanism(
+                "group_size", f"{self.group_size} records drawn by coins of their own; at most {MAX_GROUP} are computed"
+            )
+
+    @property
+    def coins(self) -> int:
+        """How many records of the group are drawn each by a coin of its own; 1 where one draw is for all, or none."""
+        drawn = self.sampling == "poisson" and any(0 < stage.sample_rate < 1 for stage in self.stages)
+        return self.group_size if drawn and self.group_sampling == "independent" else 1
 
     @property
     def steps(self) -> int:

@@ -13,7 +13,7 @@ from accountant.exact import exact
 from accountant.pld import profile
 from accountant.pld.compose import composed, epsilon_at
 from accountant.pld.foresight import LOWER, UPPER, more_points, points_for
-from accountant.pld.release import Part, Release, parts
+from accountant.pld.release import Part, Release, directions, parts
 
 LEAST_REVERSED = 1 << 6
 LAX = 3  # brackets are made finer where they are so many times wider than an estimate said
@@ -38,7 +38,7 @@ class Bracket:
     """lower ≤ ε(δ) ≤ upper (upper None: no finite bound was found).
 
     points, reverse_points: the grid sizes that gave the upper bound, for the pairs (mixture, normal) and for the
-    reversed ones; 0 where there was nothing to compute (T11, or nothing sampled). lower_points: that of the lower
+    other directions; 0 where there was nothing to compute (T11, or nothing sampled). lower_points: that of the lower
     bound. sharp: as wide as was asked.
     pair_lower: a lower bound on the upper bound's limit for ever finer grids; it differs from `lower` for sampling
     without replacement alone, whose dominating pair no mechanism attains. An adversary who sees the loss so far and
@@ -80,6 +80,7 @@ def bracket(
     neighbours: str,
     delta: Fraction | str,
     *,
+    group: int = 1,
     extra: Fraction | str = Fraction(0),
     width: Fraction | str | Ends = Fraction(1, 1000),
     most_points: int = MOST,
@@ -89,7 +90,8 @@ def bracket(
 
     The first grid is the one that an estimate asks for.
 
-    extra: an upper bound on μ² of further Gaussian-DP releases; they count from above alone. most_points: the memory
+    group: how many records differ, each drawn by a coin of its own (theory T27); what is replaced, or added and removed
+    in all. extra: an upper bound on μ² of further Gaussian-DP releases; they count from above alone. most_points: the memory
     cap, about 350 bytes a point beside the libraries (some 90 MB unless changed). progress: called with a line before
     each computation.
 
@@ -101,8 +103,8 @@ def bracket(
     delta, extra = exact(delta, "delta"), exact(extra, "extra")
     if not 0 < delta < 1:
         raise ValueError(f"delta: {delta} is not between 0 and 1")
-    above = parts(releases := tuple(releases), neighbours, extra)
-    attained = tuple(replace(part, symmetric=False) for part in parts(releases, neighbours))
+    (above, _), *others = directions(releases := tuple(releases), neighbours, extra, group)
+    attained = _attained(releases, neighbours, group)
     if all(part.rate == 1 for part in above):
         lower = gaussian_epsilon(attained, delta)[0]
         return Bracket(lower, gaussian_epsilon(above, delta)[1], lower, 0, 0, True, 0)
@@ -118,59 +120,72 @@ def bracket(
     if apart:
         lower_points = min(most_points, points_for(above, delta, apart.lower, LOWER))
 
-    def refined(what: str, sign: int, points: int, lower_points: int) -> tuple[Fraction | None, Fraction, int, int]:
+    def refined(
+        what: str, made: tuple[Part, ...], sign: int, points: int, lower_points: int
+    ) -> tuple[Fraction | None, Fraction, int, int]:
         """Both bounds of one direction, and the grids that they took."""
         while True:
-            upper = at(f"{what}upper bound", above, sign, True, points)
-            lower = at(f"{what}lower bound", above, sign, False, lower_points)
+            upper = at(f"{what}upper bound", made, sign, True, points)
+            lower = at(f"{what}lower bound", made, sign, False, lower_points)
             enough = upper is not None and upper - lower <= (LAX * width if apart else width) * upper
             if enough or max(points, lower_points) >= most_points:
                 return upper, lower, points, lower_points
             more = min(most_points, more_points(points, upper, lower, width))
             points, lower_points = more, min(most_points, -(-lower_points * more // points))
 
-    upper, pair_lower, points, lower_points = refined("", 1, points, lower_points)
-    lower, other = pair_lower, None
+    upper, pair_lower, points, lower_points = refined("", above, 1, points, lower_points)
+    lower = pair_lower
     if attained != above:
         lower = at("attained", attained, 1, False, lower_points) if attained else Fraction(0)
     reverse_points = 0
-    if any(part.rate != 1 and not part.symmetric for part in above):
-        reverse_points = max(LEAST_REVERSED, points >> 4)
+    for made, sign in others:
+        reverse_points = max(reverse_points, LEAST_REVERSED, points >> 4)
         while reverse_points <= points:
-            other = at("reversed pairs", above, -1, True, reverse_points)
+            other = at("other directions", made, sign, True, reverse_points)
             if upper is not None and other is not None and other <= upper:
                 break
             reverse_points <<= 1
-        else:  # the reversed pairs are the harder to hide
-            other, other_lower, reverse_points, finer = refined("reversed pairs: ", -1, points, lower_points)
+        else:  # this direction is the harder to hide
+            other, other_lower, reverse_points, finer = refined("other directions: ", made, sign, points, lower_points)
             upper = None if upper is None or other is None else max(upper, other)
             pair_lower = max(pair_lower, other_lower)
-            lower = max(lower, epsilon_at(attained, -1, False, delta, finer)) if attained else lower
+            if sign < 0 and attained:
+                lower = max(lower, epsilon_at(attained, -1, False, delta, finer))
     sharp = upper is not None and upper - pair_lower <= width * upper
     return Bracket(lower, upper, pair_lower, points, reverse_points, sharp, lower_points)
 
 
 def upper_epsilon(
-    releases: Iterable[Release], neighbours: str, delta: Fraction, extra: Fraction, points: int, reverse_points: int
+    releases: Iterable[Release],
+    neighbours: str,
+    delta: Fraction,
+    extra: Fraction,
+    points: int,
+    reverse_points: int,
+    group: int = 1,
 ) -> Fraction | None:
     """The upper bound alone, on these grids; None where the mass at +∞ exceeds δ."""
-    made = parts(releases, neighbours, extra)
+    (made, _), *others = directions(releases, neighbours, extra, group)
     if all(part.rate == 1 for part in made):
         return gaussian_epsilon(made, delta)[1]
     found = [epsilon_at(made, 1, True, delta, points)]
-    if any(part.rate != 1 and not part.symmetric for part in made):
-        found.append(epsilon_at(made, -1, True, delta, reverse_points))
+    found += [epsilon_at(other, sign, True, delta, reverse_points) for other, sign in others]
     return None if None in found else max(found)
 
 
 def lower_epsilon(
-    releases: Iterable[Release], neighbours: str, delta: Fraction, points: int, sign: int = 1
+    releases: Iterable[Release], neighbours: str, delta: Fraction, points: int, sign: int = 1, group: int = 1
 ) -> Fraction:
-    """A lower bound for the class: some mechanism and pair of neighbours that the description allows have this ε."""
-    made = tuple(replace(part, symmetric=False) for part in parts(releases, neighbours))
+    """A lower bound for the class: some mechanism and neighbours that the description allows have this ε."""
+    made = _attained(tuple(releases), neighbours, group)
     if all(part.rate == 1 for part in made):
         return gaussian_epsilon(made, delta)[0]
     return epsilon_at(made, sign, False, delta, points)
+
+
+def _attained(releases: tuple[Release, ...], neighbours: str, group: int) -> tuple[Part, ...]:
+    """The pairs of one mechanism and one pair of neighbours."""
+    return tuple(replace(part, symmetric=False) for part in parts(releases, neighbours, group=group))
 
 
 def gaussian_epsilon(made: tuple[Part, ...], delta: Fraction, bits: int = 128) -> tuple[Fraction, Fraction]:
@@ -192,6 +207,7 @@ def delta_bracket(
     neighbours: str,
     epsilon: Fraction | str,
     *,
+    group: int = 1,
     extra: Fraction | str = Fraction(0),
     points: int = 1 << 13,
 ) -> tuple[Fraction, Fraction]:
@@ -200,15 +216,14 @@ def delta_bracket(
     The scale of the integers is chosen for the δ that a first pass finds.
     """
     epsilon, extra = exact(epsilon, "epsilon"), exact(extra, "extra")
-    made = parts(releases, neighbours, extra)
-    if not made:
+    ways = directions(releases, neighbours, extra, group)
+    if not ways[0][0]:
         return Fraction(0), Fraction(0)
-    signs = (1, -1) if any(part.rate != 1 and not part.symmetric for part in made) else (1,)
     aim = Fraction(1, 2**20)
     while True:
-        upper = max(profile.delta(composed(made, sign, True, aim, points), epsilon) for sign in signs)
+        upper = max(profile.delta(composed(made, sign, True, aim, points), epsilon) for made, sign in ways)
         if upper >= aim or aim < LEAST_DELTA:
             break
         aim = min(aim**2, Fraction(1, 2 << math.ceil(1 / upper).bit_length())) if upper else aim**2
-    lower = max(profile.delta(composed(made, sign, False, aim, points), epsilon) for sign in signs)
+    lower = max(profile.delta(composed(made, sign, False, aim, points), epsilon) for made, sign in ways)
     return lower, upper

@@ -9,7 +9,8 @@ from accountant.enclose import precision
 from accountant.pld import profile
 from accountant.pld.masses import Masses, compose, power, width
 from accountant.pld.merge import merge
-from accountant.pld.pair import Pair, ball
+from accountant.pld.mixture import pair_of
+from accountant.pld.pair import ball
 from accountant.pld.release import Part
 from accountant.pld.spread import loss_range, spread
 from accountant.pld.tilt import tilt
@@ -42,7 +43,7 @@ def unit_of(points: int) -> Fraction:
 def fineness_of(part: Part, sign: int, tail: Fraction, points: int) -> int:
     """The finest grid, spacing unit·2^−fineness, on which one step has at most `points` cells."""
     with precision(COARSE):
-        pair = Pair(part.square, part.rate)
+        pair = pair_of(part)
         low, high = loss_range(pair, sign, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail))
         if part.symmetric:
             high = max(high, -low)
@@ -71,7 +72,7 @@ def composed(parts: tuple[Part, ...], sign: int, upper: bool, delta: Fraction, p
     result = None
     for part in parts:
         with precision(COARSE):
-            bulk = Pair(part.square, part.rate).bulk()
+            bulk = pair_of(part).bulk()
         fineness = fineness_of(part, sign, tail, points)
         one = (spread if upper else merge)(part, sign, fineness, bits, tail, lean, unit_of(points))
         many = power(one, part.steps, budget, WINDOW * points, bottom, bulk)

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from flint import arb
 
+from accountant.pld.mixture import MixedPair, MixedPoint
 from accountant.pld.pair import Pair, Point, ball, rounded
 from accountant.pld.spread import SLACK
 from accountant.pld.tilt import Tilt
@@ -40,11 +41,11 @@ def choose_start(search: Ends, symmetric: bool, sign: int, least: arb) -> tuple[
     return search.calm(sign, least if guess is None else guess, first), first
 
 
-def _float(ratio: arb, pair: Pair) -> float:
+def _float(ratio: arb, pair: Pair | MixedPair) -> float:
     return float(pair.inverse(ratio).mid())
 
 
-def _start(pair: Pair, h: Fraction, least: arb) -> arb | None:
+def _start(pair: Pair | MixedPair, h: Fraction, least: arb) -> arb | None:
     """Where the bottom cell may end: the loss there is about h/2 above the cell's mean; None where the mass below
     `least` is negligible and the mean further away."""
 
@@ -67,7 +68,7 @@ def _start(pair: Pair, h: Fraction, least: arb) -> arb | None:
 class Ends:
     """The search for them, for one pair and one grid."""
 
-    def __init__(self, pair: Pair, fineness: int, lean: Tilt, h: Fraction):
+    def __init__(self, pair: Pair | MixedPair, fineness: int, lean: Tilt, h: Fraction):
         self.pair, self.fineness, self.lean, self.h = pair, fineness, lean, h
         self.mu = float(pair.mu.mid())
 
@@ -171,6 +172,8 @@ class Ends:
         With c, w the cell's middle and width, V uniform on ±w/2: E e^{gV − V²/2} = Σ He_{2k}(g)(w/2)^{2k}/(2k+1)!, and
         c + log(E(g + μ)/E(g))/μ = target, g = −c. Sums and products alone: the same on every machine.
         """
+        if isinstance(self.pair, MixedPair):
+            return self._end_in_balls(sign, low, target, ratio)
         high = 2 * target - low
         aim = target + sign * (high - low) * _AIM
         for _ in range(_ITERATIONS):
@@ -188,7 +191,7 @@ class Ends:
         """The same for wide cells: the false position, with Illinois' halving."""
         pair, start, scale = self.pair, self.pair.at(arb(low)), 1 / ball(self.h)
 
-        def excess(point: Point) -> float:
+        def excess(point: Point | MixedPoint) -> float:
             """The mean's distance from where it is aimed, in h."""
             mixed, base = pair.masses(start, point)
             return float(((mixed / (base * ratio)).log() * scale).mid()) - sign * _AIM

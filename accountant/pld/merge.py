@@ -13,6 +13,7 @@ from flint import arb
 from accountant.enclose import precision
 from accountant.pld.ends import FARTHEST, Ends, choose_start
 from accountant.pld.masses import Masses, from_sparse
+from accountant.pld.mixture import MixedPair, MixedPoint, pair_of
 from accountant.pld.pair import Pair, Point, ball, integer
 from accountant.pld.release import Part
 from accountant.pld.spread import guard
@@ -31,7 +32,7 @@ def merge(
     """
     h, signs = unit * Fraction(2) ** -fineness, (1, -1) if part.symmetric else (sign,)
     with precision(guard(part, fineness, ROUGH)):
-        search = Ends(Pair(part.square, part.rate), fineness, lean, h)
+        search = Ends(pair_of(part), fineness, lean, h)
         pair, tail = search.pair, ball(tail)
         lasts = [float(pair.quantile(tail, mixed=way > 0, above=True).mid()) for way in signs]
         least = pair.quantile(tail, mixed=sign > 0, above=False)
@@ -39,7 +40,7 @@ def merge(
         loss = first(start)
         ends = [search.until(way, start, loss, last) for way, last in zip(signs, lasts, strict=True)]
     with precision(guard(part, fineness, bits)):
-        cells = _Cells(Pair(part.square, part.rate), fineness, bits, unit)
+        cells = _Cells(pair_of(part), fineness, bits, unit)
         for way, found in zip(signs, ends, strict=True):
             cells.fill(way, start, loss, found)
         begin = cells.pair.at(arb(start))
@@ -55,7 +56,7 @@ def merge(
 class _Cells:
     """Collects integers by grid index."""
 
-    def __init__(self, pair: Pair, fineness: int, bits: int, unit: Fraction):
+    def __init__(self, pair: Pair | MixedPair, fineness: int, bits: int, unit: Fraction):
         self.pair, self.fineness, self.bits, self.unit = pair, fineness, bits, unit
         self.h = unit * Fraction(2) ** -fineness
         self.scale = arb(2) ** bits
@@ -75,7 +76,7 @@ class _Cells:
             before = point
         self.place(sign, before, self.pair.top, base + index * self.step, index + 1)
 
-    def place(self, sign: int, low: Point, high: Point, loss: arb, index: int) -> None:
+    def place(self, sign: int, low: Point | MixedPoint, high: Point | MixedPoint, loss: arb, index: int) -> None:
         """Put a cell's mass at `loss`, the grid's `index` (both for sign +1; −loss, −index for −1), or as many points
         further down as it takes."""
         mixed, base = self.pair.masses(low, high)

@@ -46,11 +46,11 @@ class Point:
     shifted: Side
 
 
-def _side(u: arb) -> Side:
+def side(u: arb) -> Side:
     return Side(upper_tail(u), True) if float(u.mid()) >= 0 else Side(upper_tail(-u), False)
 
 
-def _between(low: Side, high: Side) -> arb:
+def between(low: Side, high: Side) -> arb:
     """The mass of an interval, without cancellation of tails against 1."""
     if low.above:
         return low.mass - high.mass
@@ -70,14 +70,14 @@ class Pair:
         self.top = Point(None, everything, everything)
 
     def at(self, u: arb) -> Point:
-        return Point(u, _side(u), _side(u - self.mu))
+        return Point(u, side(u), side(u - self.mu))
 
     def masses(self, low: Point, high: Point) -> tuple[arb, arb]:
         """What the mixture and what N(0,1) has between two boundaries."""
-        base = _between(low.base, high.base)
+        base = between(low.base, high.base)
         if self.rest.is_zero():
-            return _between(low.shifted, high.shifted), base
-        return self.rest * base + self.rate * _between(low.shifted, high.shifted), base
+            return between(low.shifted, high.shifted), base
+        return self.rest * base + self.rate * between(low.shifted, high.shifted), base
 
     def ratio(self, u: arb) -> arb:
         return self.rest + self.rate * (self.mu * (u - self.half)).exp()

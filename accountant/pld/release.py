@@ -11,11 +11,12 @@ from accountant.exact import exact
 
 Sampling = Literal["poisson", "without-replacement", "full"]
 NEIGHBOURS: dict[str, tuple[str, ...]] = {
-    "poisson": ("add-or-remove-one", "remove-one"),
+    "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
     "without-replacement": ("replace-one",),
     "full": ("add-or-remove-one", "remove-one", "replace-one"),
 }
 MOST_STEPS = 10**9
+MAX_GROUP = 32  # records that differ and are drawn by coins of their own
 
 
 class InvalidRelease(ValueError):
@@ -26,8 +27,7 @@ class InvalidRelease(ValueError):
 class Release:
     """`steps` noisy sums of batches: noise_multiplier z, sample_rate q (1 for "full").
 
-    sampling: "poisson" (each record joins by itself with probability q; neighbours add, remove or zero one record),
-    "without-replacement" (batches of a fixed size, drawn anew each step; neighbours replace one record), "full".
+    sampling: "poisson" (each record joins by itself with probability q), "without-replacement" (batches of a fixed size, drawn anew each step; neighbours replace one record), "full".
     z is the noise's standard deviation over the add-or-remove sensitivity, also where neighbours replace a record and
     the sums then differ by 2. Ranges are checked where a schedule is used.
 
@@ -66,7 +66,8 @@ def check(releases: tuple[Release, ...], neighbours: str) -> None:
 
 @dataclass(frozen=True)
 class Part:
-    """`steps` equal pairs: (1−q)N(0,1) + qN(μ,1) against N(0,1), μ² = square; q = 1 is a Gaussian pair.
+    """`steps` equal pairs: Σ_j Bin(up,q;j)N(jμ,1) against Σ_j Bin(down,q;j)N(−jμ,1), μ² = square. (up, down) = (1, 0) is
+    (1−q)N(0,1) + qN(μ,1) against N(0,1); q = 1 is a Gaussian pair, with (1, 0).
 
     symmetric: the pair C_q of sampling without replacement, which dominates both directions at once.
     """
@@ -75,25 +76,56 @@ class Part:
     rate: Fraction
     steps: int
     symmetric: bool
+    up: int = 1
+    down: int = 0
 
 
-def parts(releases: Iterable[Release], neighbours: str, extra: Fraction = Fraction(0)) -> tuple[Part, ...]:
-    """The schedule as pairs, equal ones together, every Gaussian one in the first (composition adds their μ²).
+def parts(
+    releases: Iterable[Release], neighbours: str, extra: Fraction = Fraction(0), group: int = 1
+) -> tuple[Part, ...]:
+    """The schedule as pairs, equal ones together, every Gaussian one in the first (composition adds their μ²). Where
+    there are several directions (`directions`), those of the first.
 
-    extra: μ² of further Gaussian-DP releases.
+    extra: μ² of further Gaussian-DP releases. group: how many records differ, each drawn by a coin of its own (T27).
 
     Raises:
         InvalidRelease: a schedule of which nothing is known.
     """
-    check(releases := tuple(releases), neighbours)
-    factor = 2 if neighbours == "replace-one" else 1
+    return _sided(tuple(releases), neighbours, extra, *((group, group) if neighbours == "replace-one" else (group, 0)))
+
+
+def directions(
+    releases: Iterable[Release], neighbours: str, extra: Fraction = Fraction(0), group: int = 1
+) -> tuple[tuple[tuple[Part, ...], int], ...]:
+    """(parts, sign) of every composition whose largest ε counts; sign −1: of the reversed pairs.
+
+    Poisson: with a records that only the first dataset has and b that only the second has, the dominating pair is
+    (a, b); a + b = group. The reverse of (a, b) is the mirror image of (b, a): (k, 0) first, its reverse for (0, k), and
+    the pair of replacing, (k, k), in one direction only. One direction, too, where no batch is drawn by coins.
+    """
+    releases = tuple(releases)
+    first = parts(releases, neighbours, extra, group)
+    if not any(part.rate != 1 and not part.symmetric for part in first):
+        return ((first, 1),)
+    if neighbours == "replace-one":
+        return ((first, 1),)
+    mixed = (_sided(releases, neighbours, extra, up, group - up) for up in range(group - 1, 0, -1))
+    return ((first, 1), (first, -1), *((made, 1) for made in mixed))
+
+
+def _sided(releases: tuple[Release, ...], neighbours: str, extra: Fraction, up: int, down: int) -> tuple[Part, ...]:
+    check(releases, neighbours)
     gaussian, counts = Fraction(extra), {}
     for release in releases:
-        square = (factor / release.noise_multiplier) ** 2
+        square = 1 / release.noise_multiplier**2
+        drawn = release.sampling == "without-replacement"
         if release.sample_rate == 1:
-            gaussian += square * release.steps
+            gaussian += (up + down) ** 2 * square * release.steps
         elif release.sample_rate and release.steps:
-            key = square, release.sample_rate, release.sampling == "without-replacement"
+            key = ((up + down) ** 2 * square, release.sample_rate, True) if drawn else (square, release.sample_rate, False)
             counts[key] = counts.get(key, 0) + release.steps
-    made = [Part(square, rate, steps, symmetric) for (square, rate, symmetric), steps in sorted(counts.items())]
+    made = [
+        Part(square, rate, steps, symmetric, *(() if symmetric else (up, down)))
+        for (square, rate, symmetric), steps in sorted(counts.items())
+    ]
     return ((Part(gaussian, Fraction(1), 1, False),) if gaussian else ()) + tuple(made)

@@ -8,6 +8,7 @@ from flint import arb
 
 from accountant.enclose import precision
 from accountant.pld.masses import Masses, from_sparse
+from accountant.pld.mixture import MixedPair, MixedPoint, pair_of
 from accountant.pld.pair import Pair, Point, ball, integer, rounded
 from accountant.pld.release import Part
 from accountant.pld.tilt import FLAT, Tilt
@@ -19,7 +20,7 @@ def guard(part: Part, fineness: int, bits: int) -> int:
     """The precision at which masses come out to about one unit of the scale; less would give wider bounds, no wrong
     ones."""
     small = part.rate if part.rate == 1 else min(part.rate, 1 - part.rate)
-    lost = max(0, -_log2(small)) + max(0, -_log2(part.square))
+    lost = max(part.up, part.down) * max(0, -_log2(small)) + max(0, -_log2(part.square))
     return bits + 2 * max(0, fineness) + lost + 16
 
 
@@ -37,7 +38,7 @@ def spread(
     `tail` of the mass lies below the grid and moves up to its first point, at most as much above and goes to +∞.
     """
     with precision(guard(part, fineness, bits)):
-        pair, tail = Pair(part.square, part.rate), ball(tail)
+        pair, tail = pair_of(part), ball(tail)
         values = _Spread(pair, fineness, bits, lean, unit)
         if part.symmetric:
             return _symmetric(pair, values, tail)
@@ -54,7 +55,7 @@ def spread(
         return values.collect(anchor, infinite)
 
 
-def _symmetric(pair: Pair, values: _Spread, tail: arb) -> Masses:
+def _symmetric(pair: Pair | MixedPair, values: _Spread, tail: arb) -> Masses:
     """C_q: losses above 0 as of (mixture, normal), those below as of (normal, mixture), the rest at 0."""
     _, high = loss_range(pair, 1, values.h, Fraction(0), tail)
     values.cells(1, Fraction(0), 0, max(high, 1))
@@ -69,16 +70,16 @@ def _symmetric(pair: Pair, values: _Spread, tail: arb) -> Masses:
     return values.collect(Fraction(0), infinite)
 
 
-def _anchor(part: Part, pair: Pair, sign: int, fineness: int) -> Fraction:
+def _anchor(part: Part, pair: Pair | MixedPair, sign: int, fineness: int) -> Fraction:
     """A grid point next to the end of the loss's range, where for small q nearly all of the mass is."""
-    if part.rate == 1:
+    if part.rate == 1 or part.down:  # the loss has no end there
         return Fraction(0)
     end = pair.rest.log()
     beyond = rounded(end, fineness + SLACK, up=False) - Fraction(2) ** (1 - SLACK - fineness)
     return sign * beyond
 
 
-def loss_range(pair: Pair, sign: int, h: Fraction, anchor: Fraction, tail: arb) -> tuple[int, int]:
+def loss_range(pair: Pair | MixedPair, sign: int, h: Fraction, anchor: Fraction, tail: arb) -> tuple[int, int]:
     """First and last index of the grid anchor + ih that has all but the tails."""
     mixed = sign > 0
     ends = [pair.ratio(pair.quantile(tail, mixed=mixed, above=above)).log() for above in (False, True)]
@@ -92,13 +93,13 @@ def loss_range(pair: Pair, sign: int, h: Fraction, anchor: Fraction, tail: arb) 
 class _Spread:
     """Collects integers by grid index."""
 
-    def __init__(self, pair: Pair, fineness: int, bits: int, lean: Tilt, unit: Fraction):
+    def __init__(self, pair: Pair | MixedPair, fineness: int, bits: int, lean: Tilt, unit: Fraction):
         self.pair, self.fineness, self.bits, self.lean, self.unit = pair, fineness, bits, lean, unit
         self.h = unit * Fraction(2) ** -fineness
         self.scale = arb(2) ** bits
         self.widen: dict[int, arb] = {}
         self.masses: dict[int, int] = {}
-        self.ends: tuple[Point, Point] = (pair.bottom, pair.top)
+        self.ends: tuple[Point | MixedPoint, Point | MixedPoint] = (pair.bottom, pair.top)
 
     def units(self, mass: arb) -> int:
         return max(0, integer(mass * self.scale, up=True))
@@ -132,7 +133,7 @@ class _Spread:
             length = min(longest, 3 * length)
         self.ends = (first, before)
 
-    def _boundary(self, sign: int, loss: arb) -> tuple[arb, Point]:
+    def _boundary(self, sign: int, loss: arb) -> tuple[arb, Point | MixedPoint]:
         ratio = loss.exp()
         return ratio, self.pair.point(ratio if sign > 0 else 1 / ratio)
 

@@ -15,7 +15,8 @@ from functools import lru_cache
 from flint import arb
 
 from accountant.enclose import precision
-from accountant.pld.pair import Pair, ball
+from accountant.pld.mixture import MixedPair, pair_of
+from accountant.pld.pair import ball
 from accountant.pld.release import Part
 
 BITS = 64
@@ -93,14 +94,18 @@ class _Step:
         self.part, self.sign, self.nodes = part, sign, []
         if part.rate == 1:
             return
-        self.pair = Pair(part.square, part.rate)
+        self.pair = pair_of(part)
+        self.first = -_REACH - int(part.down * float(self.pair.mu.mid()))  # the least node
         self.most = int(2 * float(self.pair.quantile(ball(tail), mixed=sign > 0, above=True).mid()))
 
     def _losses(self, count: int) -> list[tuple[arb, arb]]:
-        """(u²/2, loss) of that many nodes or more, from the left."""
-        for k in range(len(self.nodes) - 2 * _REACH, count - 2 * _REACH):
+        """(−log of the second density, loss) of that many nodes or more, from the left; up to a constant."""
+        for k in range(len(self.nodes) + 2 * self.first, count + 2 * self.first):
             u = arb(k) / 2
-            self.nodes.append((u * u / 2, self.pair.ratio(u).log()))
+            energy = u * u / 2
+            if isinstance(self.pair, MixedPair):  # whose second is no N(0, 1)
+                energy -= self.pair.base_density(u).log()
+            self.nodes.append((energy, self.pair.ratio(u).log()))
         return self.nodes[:count]
 
     def cumulants(self, theta: arb) -> tuple[arb, arb, arb]:
@@ -110,8 +115,9 @@ class _Step:
         power = theta + 1 if self.sign > 0 else -theta
         last = 2 * _REACH
         if self.sign > 0:
-            last = min(last + 2 * int(min(float((power * self.pair.mu).mid()), 2.0**20)), self.most)
-        nodes = [(loss, power * loss - energy) for energy, loss in self._losses(last + 2 * _REACH + 1)]
+            reach = float((power * self.part.up * self.pair.mu).mid())
+            last = min(last + 2 * int(min(reach, 2.0**20)), self.most)
+        nodes = [(loss, power * loss - energy) for energy, loss in self._losses(last - 2 * self.first + 1)]
         peak = max(float(exponent.mid()) for _, exponent in nodes)
         total = mean = square = arb(0)
         for loss, exponent in nodes:

@@ -37,6 +37,8 @@ from accountant.theorems.scaling import bounded_sensitivity, momentum, scaled_li
 from accountant.theorems.secret import secret_order, secret_renyi
 from accountant.theorems.shifts import closed_form, taut_string, unlearning_noise
 from accountant.theorems.subsampled import (
+    group_distribution,
+    group_distribution_witness,
     disjoint_batches,
     loss_distribution,
     loss_distribution_witness,
@@ -80,6 +82,8 @@ __all__ = [
     "least_squares_model",
     "logistic_constants",
     "logistic_model",
+    "group_distribution",
+    "group_distribution_witness",
     "loss_distribution",
     "loss_distribution_witness",
     "momentum",

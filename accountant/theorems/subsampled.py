@@ -8,7 +8,7 @@ from fractions import Fraction
 from accountant.arithmetic import Arithmetic, Number
 from accountant.kernel import theorem
 from accountant.pld.account import Grid, lower_epsilon, upper_epsilon
-from accountant.pld.release import MOST_STEPS, NEIGHBOURS, Release
+from accountant.pld.release import MAX_GROUP, MOST_STEPS, NEIGHBOURS, Release
 from accountant.pld.renyi import MOST_ORDER, Orders, renyi_upper
 from accountant.quantities import ApproximateDP, GaussianDP, RenyiCurve
 from accountant.theorems.conditions import below, inside_unit
@@ -37,6 +37,19 @@ def _check_grid(A: Arithmetic, releases: tuple[Release, ...], grid: Grid) -> Non
     A.require(FEWEST_POINTS <= grid.points <= MOST_POINTS, "2^6 ≤ points ≤ 2^22", grid.points)
 
 
+def _check_curve(A: Arithmetic, releases: tuple[Release, ...], neighbours: str) -> None:
+    for release in releases:
+        A.require(release.sampling != "without-replacement", "Poisson sampling or full batches", release.sampling)
+        drawn = release.sample_rate < 1
+        A.require(not drawn or neighbours != "replace-one", "a record added or removed, where it is drawn", neighbours)
+
+
+def _check_group(A: Arithmetic, releases: tuple[Release, ...], group: int) -> None:
+    A.require(2 <= group <= MAX_GROUP, "2 ≤ group ≤ 32", group)
+    for release in releases:
+        A.require(release.sampling != "without-replacement", "Poisson sampling or full batches", release.sampling)
+
+
 @theorem(
     "T18",
     concludes=RenyiCurve,
@@ -50,11 +63,10 @@ def subsampled_renyi(
     """Poisson sampling, integer order α: a step has D_α ≤ (1/(α−1)) log Σ_k C(α,k)(1−q)^{α−k} q^k e^{(k²−k)/(2z²)}, in
     both directions; a full batch α/(2z²), or 4α/(2z²) where a record is replaced; the steps add up.
 
-    Sampling without replacement has no such formula here.
+    Sampling without replacement has no such formula here, nor has Poisson sampling where a record is replaced.
     """
     _check_schedule(A, releases, neighbours)
-    for release in releases:
-        A.require(release.sampling != "without-replacement", "Poisson sampling or full batches", release.sampling)
+    _check_curve(A, releases, neighbours)
     for order in orders:
         A.require(order >= 2, "an integer order, 2 or more", order)
     shift = 2 if neighbours == "replace-one" else 1
@@ -92,11 +104,10 @@ def subsampled_renyi_quadrature(
     """Poisson sampling, any order α > 1: (1/(α−1)) log of the larger of E r^α and E r^{1−α} under N(0, z²), r the ratio
     of the densities; the integrals are enclosed and rounded up.
 
-    Sampling without replacement has none here.
+    Sampling without replacement has none here, nor has Poisson sampling where a record is replaced.
     """
     _check_schedule(A, releases, neighbours)
-    for release in releases:
-        A.require(release.sampling != "without-replacement", "Poisson sampling or full batches", release.sampling)
+    _check_curve(A, releases, neighbours)
     for order in orders.values:
         A.require(1 < order <= MOST_ORDER, "1 < α ≤ 512", order)
     shift = 2 if neighbours == "replace-one" else 1
@@ -129,21 +140,32 @@ def loss_distribution(
 
     Each step's dominating pair is put on a grid, every cell's mass spread to the cell's ends so that P's and Q's mass
     are kept, and rounded up to integers; these are convolved, what a window cuts is charged to +∞. Poisson sampling:
-    (1−q)N(0,z²) + qN(1,z²) against N(0,z²), and the reverse; each is composed by itself, and the larger ε counts.
-    Sampling without replacement, a record replaced: the one symmetrised pair of both, with mean 2.
+    (1−q)N(0,z²) + qN(1,z²) against N(0,z²), and the reverse; each is composed by itself, and the larger ε counts. Where
+    a record is replaced (T17r): (1−q)N(0,z²) + qN(1,z²) against (1−q)N(0,z²) + qN(−1,z²), whose reverse is its mirror
+    image. Sampling without replacement, a record replaced: the one symmetrised pair of both, with mean 2.
     """
     _check_schedule(A, releases, neighbours)
     _check_grid(A, releases, grid)
-    poisson = any(release.sampling == "poisson" and release.sample_rate < 1 for release in releases)
-    A.require(
-        not poisson or FEWEST_POINTS <= grid.reverse_points <= MOST_POINTS,
-        "2^6 ≤ points ≤ 2^22 for the reversed pairs",
-        grid.reverse_points,
-    )
+    _check_reverse(A, releases, neighbours, grid)
     A.require(len(further) == len(grid.further), "an upper end for each further μ", len(grid.further))
     for pair, end in zip(further, grid.further, strict=True):
         A.require(A.at_least(A.of(end), pair.mu), "each further μ at most its upper end", end)
-    epsilon = upper_epsilon(releases, neighbours, grid.delta, grid.extra, grid.points, grid.reverse_points)
+    return _bounded(A, releases, neighbours, grid)
+
+
+def _check_reverse(A: Arithmetic, releases: tuple[Release, ...], neighbours: str, grid: Grid) -> None:
+    poisson = any(release.sampling == "poisson" and release.sample_rate < 1 for release in releases)
+    A.require(
+        not poisson or neighbours == "replace-one" or FEWEST_POINTS <= grid.reverse_points <= MOST_POINTS,
+        "2^6 ≤ points ≤ 2^22 for the reversed pairs",
+        grid.reverse_points,
+    )
+
+
+def _bounded(
+    A: Arithmetic, releases: tuple[Release, ...], neighbours: str, grid: Grid, group: int = 1
+) -> ApproximateDP:
+    epsilon = upper_epsilon(releases, neighbours, grid.delta, grid.extra, grid.points, grid.reverse_points, group)
     if epsilon is None:  # more than 2^18 different releases: the cuts alone add up to δ
         raise ArithmeticError("the schedule has too many different releases for this grid")
     return ApproximateDP(A.of(epsilon), A.of(grid.delta))
@@ -163,13 +185,64 @@ def loss_distribution_witness(
 
     The record that differs has a term of norm Δ in every batch that it is in; the others' terms are 0, or where a
     record is replaced opposite to it. So the released sums are exactly (1−q)N(0,z²) + qN(s,z²) against N(0,z²), s = 1
-    or 2: direction "remove", or the reverse: "add". Every cell's mass is merged at log(p/p'), and rounded down.
+    or (without replacement) 2: direction "remove", or the reverse: "add". Poisson batches and a replaced record: T17r's
+    pair, alike in both directions. Every cell's mass is merged at log(p/p'), and rounded down.
     """
     _check_schedule(A, releases, neighbours)
     _check_grid(A, releases, grid)
     A.require(direction in ("remove", "add"), "direction: remove or add", direction)
     sign = 1 if direction == "remove" else -1
     return ApproximateDP(A.of(lower_epsilon(releases, neighbours, grid.delta, grid.points, sign)), A.of(grid.delta))
+
+
+@theorem(
+    "T27",
+    concludes=ApproximateDP,
+    source="theory T27; mixtures of Gaussians as in arXiv 2310.15526",
+    assumes=_ASSUMES,
+    oracle="tests/accountant/test_groups.py::test_brackets_of_groups_hold_the_truth_of_few_steps",
+)
+def group_distribution(
+    A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, group: int, grid: Grid
+) -> ApproximateDP:
+    """ε(δ) of Poisson batches where `group` = k records differ, each drawn by a coin of its own, as T19.
+
+    With a records that only the first dataset has and b that only the second has, a step's dominating pair is
+    Σ_j Bin(a,q;j)N(j,z²) against Σ_j Bin(b,q;j)N(−j,z²), for every e^ε, in both directions, under adaptive composition.
+    k records added or removed: the largest of the composed ε over a + b = k; replaced: a = b = k. Full batches among
+    the releases: the sums differ by a + b. It is not the pair of one coin for all (shift k with probability q), which
+    lies below it at small ε, nor k compositions of one record's pair.
+    """
+    _check_schedule(A, releases, neighbours)
+    _check_grid(A, releases, grid)
+    _check_group(A, releases, group)
+    _check_reverse(A, releases, neighbours, grid)
+    A.require(not grid.further, "further releases as full batches", len(grid.further))
+    return _bounded(A, releases, neighbours, grid, group)
+
+
+@theorem(
+    "T27l",
+    concludes=ApproximateDP,
+    source="theory T27, lower bound",
+    assumes=_ASSUMES,
+    oracle="tests/accountant/test_groups.py::test_brackets_of_groups_hold_the_truth_of_few_steps",
+)
+def group_distribution_witness(
+    A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, group: int, grid: Grid, direction: str
+) -> ApproximateDP:
+    """ε(δ) of a mechanism and neighbours that the schedule allows, from below, as T19l: all records that differ have the
+    same term of norm Δ, and where they are replaced the opposite one; all others have 0. T27's pair is then attained.
+
+    direction: "remove" = all k are in the first dataset alone, "add" the reverse.
+    """
+    _check_schedule(A, releases, neighbours)
+    _check_grid(A, releases, grid)
+    _check_group(A, releases, group)
+    A.require(direction in ("remove", "add"), "direction: remove or add", direction)
+    sign = 1 if direction == "remove" or neighbours == "replace-one" else -1
+    epsilon = lower_epsilon(releases, neighbours, grid.delta, grid.points, sign, group)
+    return ApproximateDP(A.of(epsilon), A.of(grid.delta))
 
 
 @theorem(
@@ -190,7 +263,8 @@ def truncated_poisson(
     max_batch_size: int,
 ) -> ApproximateDP:
     """Poisson batches that are cut to `max_batch_size`, c: the same ε at δ + budget, where
-    budget ≥ Σ_steps (1 + e^ε)·P[Bin(n⁺, q) > c], n⁺ = samples + 1 for the larger of two neighbours.
+    budget ≥ Σ_steps (1 + e^ε)·P[Bin(n⁺, q) > c], n⁺ = samples + 1 for the larger of two neighbours
+    (where k records are added, `samples` counts the others that may be there: n + k − 1).
 
     The tail by Chernoff: with k = c + 1 > n⁺q it is at most (n⁺q/k)^k (n⁺(1−q)/(n⁺−k))^{n⁺−k}.
     """
