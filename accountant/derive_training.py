@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from accountant import theorems
@@ -14,7 +14,7 @@ from accountant.mechanisms import InvalidMechanism
 from accountant.pld import Bracket, Ends, Grid, Orders, Release, bracket
 from accountant.pld.account import MOST
 from accountant.scaled import derive_sensitivity
-from accountant.scaled_sgd import ScaledSGD
+from accountant.scaled_sgd import NEIGHBOURS, ScaledSGD
 
 WIDTH = Fraction(1, 1000)  # of the bracket, relative
 WHOLE_ORDERS = (2, 3, 4, 8, 16, 32, 64, 128, 256)  # of T18, which certificates show
@@ -22,6 +22,16 @@ FRACTIONAL_ORDERS = (Fraction(3, 2),)  # of T18f, by quadrature
 RENYI_ORDERS = (*FRACTIONAL_ORDERS, *map(Fraction, WHOLE_ORDERS))
 _DISJOINT = ("shuffled", "fixed")
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """What the run promises against one kind of inference. name: "membership" (was the record there at all?) or
+    "attribute or label" (what did it say?). neighbours, upper: None where nothing is known."""
+
+    name: str
+    neighbours: str | None
+    upper: Derivation | None
 
 
 @dataclass(frozen=True)
@@ -115,12 +125,12 @@ def derive_training(
     sensitivity = derive_step(mechanism)
     if all(release.sample_rate in (0, 1) for release in releases):
         return _plain(mechanism, tuple(r for r in releases if r.sample_rate == 1), delta, sensitivity)
-    neighbours = "replace-one" if mechanism.neighbours == "replace-one" else "add-or-remove-one"  # T17's pair for both
+    neighbours = _pair(mechanism)
     search = _Search(target, width, most_points, progress, mechanism.coins)
     upper, found = _upper(mechanism, releases, neighbours, delta, search)
     # Of the others only an upper bound is known. Which records a cut drops is not said: here not the one that differs.
     own = releases[: len(mechanism.stages)]
-    lower = _distribution(mechanism, True, own, neighbours, Grid(delta, found.lower_points), direction="remove")
+    lower = derive_distribution(mechanism, True, own, neighbours, Grid(delta, found.lower_points), direction="remove")
     # Where a batch is cut a record more can push another one out: no sum's, and no divergence's bound is T18's then.
     # Of a replaced record, or of several coins, T18 says nothing.
     known = mechanism.max_batch_size is None and neighbours != "replace-one" and mechanism.coins == 1
@@ -161,10 +171,10 @@ def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction,
     )
 
 
-def _distribution(
+def derive_distribution(
     mechanism: ScaledSGD, below: bool, releases: tuple[Release, ...], neighbours: str, grid: Grid, **direction: str
 ) -> Derivation:
-    """T19, or T27 where several records have coins of their own; or their lower bounds."""
+    """T19, or T27 where several records have coins of their own; or (`below`) their lower bounds."""
     given = {"releases": releases, "neighbours": neighbours, "grid": grid, **direction}
     if mechanism.coins == 1:
         return apply(theorems.loss_distribution_witness if below else theorems.loss_distribution, **given)
@@ -179,6 +189,49 @@ def _curves(releases: tuple[Release, ...], neighbours: str) -> tuple[Derivation 
         apply(theorems.subsampled_renyi, **given, orders=WHOLE_ORDERS),
         apply(theorems.subsampled_renyi_quadrature, **given, orders=Orders(FRACTIONAL_ORDERS)),
     )
+
+
+def derive_guarantees(
+    mechanism: ScaledSGD, delta: Fraction | str, upper: Derivation, *, progress: Progress | None = None
+) -> tuple[Guarantee, Guarantee]:
+    """Both guarantees of a run: that of its own neighbours, of which `upper` is the bound, and the other one, at the
+    same δ and for groups of the same size.
+
+    The other releases of the budget are known for the run's neighbours alone: a replaced record is one removed and one
+    added, so twice their μ (T8); the other way round nothing is known.
+    """
+    made = []
+    for name, neighbours in (("membership", _membership(mechanism)), ("attribute or label", "replace-one")):
+        if neighbours == mechanism.neighbours:
+            made.append(Guarantee(name, neighbours, upper))
+            continue
+        if neighbours is None or (mechanism.neighbours == "replace-one" and any(mechanism.others)):
+            made.append(Guarantee(name, None, None))
+            continue
+        other = replace(mechanism, neighbours=neighbours, others=tuple(2 * mu for mu in mechanism.others))
+        made.append(Guarantee(name, neighbours, _other_upper(other, exact(delta, "delta"), progress)))
+    return tuple(made)
+
+
+def _membership(mechanism: ScaledSGD) -> str | None:
+    """The neighbours of which one has a record that the other has not."""
+    if mechanism.neighbours != "replace-one":
+        return mechanism.neighbours
+    return next((name for name in NEIGHBOURS[mechanism.sampling] if name != "replace-one"), None)
+
+
+def _other_upper(mechanism: ScaledSGD, delta: Fraction, progress: Progress | None) -> Derivation:
+    releases = schedule(mechanism)
+    if all(release.sample_rate in (0, 1) for release in releases):
+        kept = tuple(release for release in releases if release.sample_rate == 1)
+        return _plain(mechanism, kept, delta, derive_step(mechanism)).upper
+    search = _Search(None, WIDTH, MOST, progress, mechanism.coins)
+    return _upper(mechanism, releases, _pair(mechanism), delta, search)[0]
+
+
+def _pair(mechanism: ScaledSGD) -> str:
+    """The neighbours that T19 is given: a term that is zeroed is a record that is not there."""
+    return "replace-one" if mechanism.neighbours == "replace-one" else "add-or-remove-one"
 
 
 @dataclass(frozen=True)
@@ -220,7 +273,7 @@ def _upper(
     def bound(kept: Fraction) -> tuple[Derivation, Bracket]:
         found = search.bracket(releases, neighbours, kept)
         grid = Grid(kept, found.points, found.reverse_points)
-        return _distribution(mechanism, False, releases, neighbours, grid), found
+        return derive_distribution(mechanism, False, releases, neighbours, grid), found
 
     if mechanism.max_batch_size is None:
         return bound(delta)

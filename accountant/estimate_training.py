@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.optimize import brentq
-from scipy.special import ndtr
+from scipy.special import logsumexp, ndtr
+from scipy.stats import binom
 
 from accountant.arithmetic import Float
 from accountant.pld.release import Release
 
 MOST_POINTS = 1 << 22
+_TABLE = 1 << 14  # points at which the loss of a mixture is computed
 _RESOLUTION = 0.04  # of the first grid, in standard deviations of a step's tilted loss
 _ROUGH = 0.25
 _HALVINGS = 4
@@ -88,6 +90,29 @@ def _pair(z: float, q: float, count: int, direction: str, reach: float) -> _Pair
     if direction == "add":
         return _Pair(turned, -_loss(reach * z, z, q, shift), -low, count)
     return _Pair(both, -_loss(reach * z, z, q, shift), high, count, symmetrised=True)
+
+
+def _mixed_pair(z: float, q: float, up: int, down: int, count: int, reach: float) -> _Pair:
+    """Σ_j Bin(up,q;j)N(j,z²) against Σ_j Bin(down,q;j)N(−j,z²); its loss is inverted on a table."""
+    first, second = (binom.pmf(np.arange(n + 1), n, q) for n in (up, down))
+    y = np.linspace(-down - reach * z, up + reach * z, _TABLE)
+
+    def log_density(weights: Array, sign: int) -> Array:
+        centres = sign * np.arange(len(weights))
+        return logsumexp(-((y[:, None] - centres) ** 2) / (2 * z * z), axis=1, b=weights)
+
+    losses = log_density(first, 1) - log_density(second, -1)
+
+    def cells(x: Array) -> tuple[Array, Array]:
+        at = np.interp(x, losses, y, left=-np.inf, right=np.inf)
+
+        def mass(weights: Array, sign: int) -> Array:
+            moved = ((w, (at - sign * j) / z) for j, w in enumerate(weights))
+            return sum(w * _between(u[:-1], u[1:]) for w, u in moved)
+
+        return mass(first, 1), mass(second, -1)
+
+    return _Pair(cells, float(losses[0]), float(losses[-1]), count)
 
 
 def _spread(pair: _Pair, h: float) -> tuple[int, Array]:
@@ -233,6 +258,7 @@ def estimate_training(
     delta: float,
     *,
     mu_squared: float = 0.0,
+    group: int = 1,
     both: bool = True,
     rough: bool = False,
 ) -> float:
@@ -241,28 +267,32 @@ def estimate_training(
     Args:
         releases: the schedule.
         mu_squared: Σ μ² of further Gaussian releases.
+        group: how many records differ, each drawn by a coin of its own.
         both: look at both directions of Poisson; the one of removal is nearly always the larger.
         rough: on one coarse grid, within a few percent (mostly above), some ten times faster.
     """
     shift = 2.0 if neighbours == "replace-one" else 1.0
     sampled = [r for r in releases if 0 < r.sample_rate < 1 and r.steps]
-    mu_squared += sum(r.steps * (shift / float(r.noise_multiplier)) ** 2 for r in releases if r.sample_rate == 1)
+    full = (r for r in releases if r.sample_rate == 1)
+    mu_squared += sum(r.steps * (group * shift / float(r.noise_multiplier)) ** 2 for r in full)
     if not sampled:
         return _gaussian(mu_squared, delta)
     reach = math.sqrt(2 * (30 - math.log(delta) + math.log1p(sum(r.steps for r in sampled))))
-    poisson = any(r.sampling == "poisson" for r in sampled)
+    poisson = neighbours != "replace-one" and any(r.sampling == "poisson" for r in sampled)
+
+    def one(r: Release, direction: str) -> _Pair:
+        z, q = float(r.noise_multiplier), float(r.sample_rate)
+        if r.sampling != "poisson":
+            return _pair(z, q, r.steps, "symmetrised", reach)
+        if neighbours == "replace-one":
+            return _mixed_pair(z, q, group, group, r.steps, reach)
+        if group > 1:
+            up, down = (group, 0) if direction == "remove" else (0, group)
+            return _mixed_pair(z, q, up, down, r.steps, reach)
+        return _pair(z, q, r.steps, direction, reach)
 
     def pairs(direction: str) -> list[_Pair]:
-        return [
-            _pair(
-                float(r.noise_multiplier),
-                float(r.sample_rate),
-                r.steps,
-                direction if r.sampling == "poisson" else "symmetrised",
-                reach,
-            )
-            for r in sampled
-        ]
+        return [one(r, direction) for r in sampled]
 
     def epsilon(made: list[_Pair]) -> float:
         if rough:

@@ -50,6 +50,10 @@ ASSUMPTIONS: dict[str, str] = {
     "neighbours:remove-one": "Neighbouring datasets differ in that the data gradients of the named records are zero; "
     "the batches keep their size.",
     "neighbours:add-or-remove-one": "Neighbouring datasets differ by one record that only one of them has.",
+    "group:independent": "What is said of neighbours holds for group_size such differences at once; each of these "
+    "records is drawn for itself.",
+    "group:together": "What is said of neighbours holds for group_size such differences at once; these records are "
+    "drawn together or not at all.",
     "other_releases": "Every other release in the budget is Gaussian-DP with its stated mu, about the same records and "
     "neighbours; it may depend on what was released before.",
     "weight_decay": "The regulariser is the weight decay (m/2)‖θ‖² with m = strong_convexity, alike for neighbours.",

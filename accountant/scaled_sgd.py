@@ -204,7 +204,7 @@ class ScaledSGD:
             raise InvalidMechanism("group_sampling", f'got {self.group_sampling!r}; write "independent" or "together"')
         if self.group_size == 1:
             if self.group_sampling != "independent":
-                raise InvalidMechanism("group_sampling", 'is about several records; write group_size, or leave it out')
+                raise InvalidMechanism("group_sampling", "is about several records; write group_size, or leave it out")
             return
         if self.samples is not None and self.group_size > self.samples:
             raise InvalidMechanism("group_size", f"{self.group_size} exceeds samples = {self.samples}")

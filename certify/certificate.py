@@ -106,9 +106,9 @@ def _conclusion(node: Derivation) -> dict[str, Any]:
             return {"renyi": [value.above() for value in enclose_all(node)]}
         case "T6c":
             return {"epsilon": enclose(node).below(), "mu": outward(dict(node.arguments)["mu"], up=False)}
-        case "T6m" | "T19l":
+        case "T6m" | "T19l" | "T27l":
             return {"epsilon": enclose(node).below()}
-        case "T19" | "T20":
+        case "T19" | "T20" | "T27":
             return {"epsilon": enclose(node).above()}
         case "T9" | "T11" | "T24":
             return {"epsilon": _epsilon(node)}
@@ -153,7 +153,7 @@ def make_statement(
             entry |= _details(result, proof)
         claims.append(entry)
     shown = result.as_json()
-    for absent in ("published", "fallback", "digest"):  # comparisons are not claims; the digest is the subject's
+    for absent in ("published", "fallback", "digest", *(["guarantees"] if result.guarantees else [])):  # comparisons are not claims; the digest is the subject's
         del shown[absent]
     if result.fractional is not None:  # is no claim either: a quadrature, which the checker does not repeat
         del shown["renyi"][: len(enclose_all(result.fractional))]
@@ -180,7 +180,7 @@ def make_statement(
     }
 
 
-def _details(result: Result, proof: _Proof) -> dict[str, str | None]:
+def _details(result: Result, proof: _Proof) -> dict[str, Any]:
     """The further entries of the worst request, or of a training run."""
     if result.sensitivity is not None:
         curve = None if result.curve is None else proof.add(result.curve)

@@ -25,8 +25,8 @@ class Result:
     """What `certify` found. Numbers are decimal strings rounded outward; None where there is none.
 
     The fields are those of `--format json`; `run`, `claims` and the derivations behind them are for `explain` and the
-    certificate. fractional: Rényi orders of a training run that need a theorem of their own; certificates leave them
-    out.
+    certificate. guarantees: of training runs, both kinds; promised: the derivations of their upper bounds. fractional:
+    Rényi orders of a training run that need a theorem of their own; certificates leave them out.
     """
 
     verdict: Verdict
@@ -50,6 +50,8 @@ class Result:
     learned: Derivation | None = field(repr=False, default=None)
     released: Derivation | None = field(repr=False, default=None)
     sensitivity: Derivation | None = field(repr=False, default=None)
+    guarantees: tuple[Mapping[str, Any], ...] = ()
+    promised: tuple[Derivation | None, ...] = field(repr=False, default=())
 
     @property
     def exit_code(self) -> Exit:
@@ -59,7 +61,7 @@ class Result:
     def roots(self) -> tuple[Derivation, ...]:
         """Every derivation that the result rests on."""
         ends = [d for claim in self.claims for d in (claim.upper, claim.lower)]
-        found = (*ends, self.curve, self.fractional, self.learned, self.released, self.sensitivity)
+        found = (*ends, self.curve, self.fractional, self.learned, self.released, self.sensitivity, *self.promised)
         return tuple(derivation for derivation in found if derivation is not None)
 
     def as_json(self) -> dict[str, Any]:
@@ -73,6 +75,7 @@ class Result:
             "wasserstein": dict(self.wasserstein),
             "renyi": [dict(point) for point in self.renyi],
             "requests": [dict(request) for request in self.requests],
+            **({"guarantees": [dict(kind) for kind in self.guarantees]} if self.guarantees else {}),
             "theorems": list(self.theorems),
             "assumptions": [dict(assumption) for assumption in self.assumptions],
             "published": {name: dict(value) for name, value in self.published.items()},

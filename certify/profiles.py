@@ -23,7 +23,7 @@ from accountant.exact import round_decimal
 from accountant.mechanisms import NoisySGD
 from accountant.pld import Grid, profile
 from accountant.pld.compose import composed
-from accountant.pld.release import parts
+from accountant.pld.release import directions, parts
 from accountant.quantities import Drift
 from accountant.theorems.secret import position_mus, weights_of
 from certify.claims import Claim
@@ -99,7 +99,7 @@ def _upper(claim: Claim) -> tuple[Bound, int] | None:
             ranged, plain = _ranged(claim.upper), _gaussian(claim.bound, up=True)
             phase = dict(claim.upper.arguments)["phase"]
             return (lambda epsilon: min(ranged(epsilon), plain(epsilon))), phase.epochs * phase.batches
-        case "T19":
+        case "T19" | "T27":
             return _composed(claim.upper), 1
         case "T20":
             return _cut(claim.upper), 1
@@ -117,7 +117,7 @@ def _lower(result: Result) -> Bound | None:
             return lambda epsilon: max(curved(epsilon), plain(epsilon))
         case "T6m":
             return _mixed(lower, mechanism)
-        case "T19l":
+        case "T19l" | "T27l":
             return _merged(lower)
     return None
 
@@ -214,16 +214,16 @@ def _ranged(upper: Derivation) -> Bound:
 
 
 def _composed(upper: Derivation) -> Bound:
-    """T19's distributions, on grids no finer than MOST_POINTS."""
+    """T19's and T27's distributions, on grids no finer than MOST_POINTS."""
     arguments = dict(upper.arguments)
     grid: Grid = arguments["grid"]
-    made = parts(arguments["releases"], arguments["neighbours"], grid.extra)
     points = min(grid.points, MOST_POINTS)
     reverse = min(points, max(grid.reverse_points, 1 << 8))
-    ways = [(1, points)]
-    if any(part.rate != 1 and not part.symmetric for part in made):
-        ways.append((-1, reverse))
-    masses = [composed(made, sign, True, grid.delta * DEPTH, count) for sign, count in ways]
+    ways = directions(arguments["releases"], arguments["neighbours"], grid.extra, arguments.get("group", 1))
+    counts = (points, *[reverse] * (len(ways) - 1))
+    masses = [
+        composed(made, sign, True, grid.delta * DEPTH, count) for (made, sign), count in zip(ways, counts, strict=True)
+    ]
     return lambda epsilon: max(profile.delta(m, epsilon) for m in masses)
 
 
@@ -251,10 +251,11 @@ def _cut(upper: Derivation) -> Bound:
 
 
 def _merged(lower: Derivation) -> Bound:
-    """T19l's distribution: that of a mechanism which the schedule allows."""
+    """T19l's or T27l's distribution: that of a mechanism which the schedule allows."""
     arguments = dict(lower.arguments)
     grid: Grid = arguments["grid"]
-    made = tuple(replace(part, symmetric=False) for part in parts(arguments["releases"], arguments["neighbours"]))
+    first = parts(arguments["releases"], arguments["neighbours"], group=arguments.get("group", 1))
+    made = tuple(replace(part, symmetric=False) for part in first)
     sign = 1 if arguments["direction"] == "remove" else -1
     masses = composed(made, sign, False, grid.delta * DEPTH, min(grid.points, MOST_POINTS))
     return lambda epsilon: profile.delta(masses, epsilon)

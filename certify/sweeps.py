@@ -14,7 +14,7 @@ from typing import Any
 
 from accountant import Derivation, NoisySGD, TheoremError, apply, derive_published, enclose, theorems
 from accountant.derive import derive, derive_epsilon, derive_lower, derive_upper, derive_witness
-from accountant.derive_training import derive_training, schedule
+from accountant.derive_training import derive_distribution, derive_training, schedule
 from accountant.exact import outward, round_decimal
 from accountant.late import covers
 from accountant.pld import Grid, Release
@@ -225,12 +225,13 @@ def _side(mechanism: ScaledSGD, delta: Fraction, side: str) -> Derivation:
 def _sampled(
     result: Result, releases: tuple[Release, ...], own: int, longer: float
 ) -> tuple[Callable[[], Derivation], ...]:
-    """T19 (and T20) from above, T19l from below, on coarser grids than the certificate's; each is made when called.
+    """T19 or T27 (and T20) from above, T19l or T27l from below, on coarser grids than the certificate's;
+    each is made when called.
 
     longer: how many times the run's steps there are; their number widens the bracket.
     """
     claim, mechanism = result.worst, result.run.mechanism
-    (whole,) = (node for node in claim.upper.nodes() if node.theorem.id == "T19")
+    (whole,) = (node for node in claim.upper.nodes() if node.theorem.id in ("T19", "T27"))
     arguments = dict(whole.arguments)
     grid: Grid = arguments["grid"]
     points = max(_FEWEST, min(_MOST, int(grid.points * longer**0.5 / _COARSER)))
@@ -239,7 +240,7 @@ def _sampled(
     neighbours = arguments["neighbours"]
 
     def upper() -> Derivation:
-        found = apply(theorems.loss_distribution, releases=releases, neighbours=neighbours, grid=coarse)
+        found = derive_distribution(mechanism, False, releases, neighbours, coarse)
         if claim.upper.theorem.id != "T20":
             return found
         return apply(
@@ -247,18 +248,13 @@ def _sampled(
             found,
             budget=dict(claim.upper.arguments)["budget"],
             releases=tuple(release for release in releases if release.sampling == "poisson"),
-            samples=mechanism.samples,
+            samples=mechanism.samples + mechanism.group_size - 1,
             max_batch_size=mechanism.max_batch_size,
         )
 
     def lower() -> Derivation:
-        return apply(
-            theorems.loss_distribution_witness,
-            releases=releases[:own],
-            neighbours=neighbours,
-            grid=Grid(result.run.target_delta, points),
-            direction="remove",
-        )
+        grid = Grid(result.run.target_delta, points)
+        return derive_distribution(mechanism, True, releases[:own], neighbours, grid, direction="remove")
 
     return upper, lower
 

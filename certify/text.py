@@ -20,6 +20,7 @@ MEANING = {
     Verdict.INDETERMINATE: "the bound is too close to the target to decide",
 }
 MOST_REQUESTS = 12
+_DRAWN = {"independent": "each for itself", "together": "together"}
 
 
 def result_text(result: Result) -> str:
@@ -57,8 +58,18 @@ def _figures(result: Result) -> Iterator[tuple[str, str]]:
     if result.renyi:
         yield "Rényi", ", ".join(f"D_{p['order']} ≤ {_brief(p['upper'])}" for p in result.renyi[1:4])
     if result.sensitivity is not None:
+        yield from _guarantees(result)
         yield from _training(result)
     yield from _published(result)
+
+
+def _guarantees(result: Result) -> Iterator[tuple[str, str]]:
+    """What is promised against either kind of inference: an ε for one says nothing of the other."""
+    for kind in result.guarantees:
+        if kind["neighbours"] is None:
+            yield kind["name"], "no bound is known for this sampling; Poisson sampling has both"
+        else:
+            yield kind["name"], f"ε {_interval(kind['epsilon'])} ({kind['neighbours']})"
 
 
 def _training(result: Result) -> Iterator[tuple[str, str]]:
@@ -81,7 +92,10 @@ def _subject(result: Result) -> str:
     mechanism = result.run.mechanism
     if isinstance(mechanism, ScaledSGD):
         steps = f"{mechanism.steps} noisy sum{'s' * (mechanism.steps > 1)}"
-        return f"{steps} and every iterate, {mechanism.sampling} batches, {mechanism.neighbours}"
+        what = f"{steps} and every iterate, {mechanism.sampling} batches, {mechanism.neighbours}"
+        if mechanism.group_size == 1:
+            return what
+        return f"{what}, groups of {mechanism.group_size} drawn {_DRAWN[mechanism.group_sampling]}"
     if any(mechanism.unlearning_epochs):
         return "unlearning against retraining, " + mechanism.neighbours
     return "learning, " + mechanism.neighbours

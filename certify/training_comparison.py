@@ -109,7 +109,8 @@ def compare_training(run: Run, progress: Progress | None = None) -> TrainingComp
     delta, own = run.target_delta, len(run.mechanism.stages)
 
     def ours(factor: float) -> float:
-        return estimate_training(_scaled(releases, own, factor), neighbours, float(delta), both=False)
+        changed, coins = _scaled(releases, own, factor), run.mechanism.coins
+        return estimate_training(changed, neighbours, float(delta), group=coins, both=False)
 
     sampled = any(0 < release.sample_rate < 1 for release in releases)
     cut = run.mechanism.max_batch_size is not None  # a record more can push another one out: T19 with T20 alone
@@ -120,22 +121,23 @@ def compare_training(run: Run, progress: Progress | None = None) -> TrainingComp
         *(_renyi(run, releases, own) if result.curve is not None else ()),
     ]
     if sampled and not cut:
-        bound = derive_epsilon(_unsampled(releases, neighbours), delta)
+        # A group of k records with coins of their own: k times the μ of one that is always there (T8).
+        together = tuple(replace(r, noise_multiplier=r.noise_multiplier / run.mechanism.coins) for r in releases)
+        bound = derive_epsilon(_unsampled(together, neighbours), delta)
         rows.append(
             Row(
                 "no_amplification",
                 LABELS["no_amplification"],
                 enclose(bound).above(),
-                _factor(lambda factor: _gaussian(_scaled(releases, own, factor), neighbours, float(delta)), run),
+                _factor(lambda factor: _gaussian(_scaled(together, own, factor), neighbours, float(delta)), run),
             )
         )
     return TrainingComparison(result, tuple(rows))
 
 
 def _route(result: Result) -> str:
-    return {"T19": "loss distribution, T19", "T20": "loss distribution, T19, T20"}.get(
-        result.worst.upper.theorem.id, "exact, T11"
-    )
+    used = [node.theorem.id for node in result.worst.upper.nodes() if node.theorem.id in ("T19", "T27", "T20")]
+    return f"loss distribution, {', '.join(used)}" if used else "exact, T11"
 
 
 def _scaled(releases: tuple[Release, ...], own: int, factor: float) -> tuple[Release, ...]:

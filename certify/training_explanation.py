@@ -94,11 +94,14 @@ def analyse_training(run: Run) -> TrainingAnalysis:
     releases, count = schedule(mechanism), len(mechanism.stages)
     own, others = releases[:count], releases[count:]
 
+    def estimated(stages: Sequence[Release], at: float) -> float:
+        return estimate_training(stages, mechanism.neighbours, at, group=mechanism.coins)
+
     def epsilon(stages: Sequence[Release] | None, at: float = delta) -> float | None:
         """None where there is no such run."""
         if stages is None or not 0 < at < 1:
             return None
-        return estimate_training([r for r in (*stages, *others) if r.steps], mechanism.neighbours, at)
+        return estimated([r for r in (*stages, *others) if r.steps], at)
 
     here = epsilon(own) or 0.0
     parameters: list[tuple[str, str, Callable[[float], float | None]]] = [
@@ -114,9 +117,7 @@ def analyse_training(run: Run) -> TrainingAnalysis:
         more = None if name == "steps" and min(r.steps for r in own) < FEW_STEPS else at(STEP)
         slope = math.log(more / here) / math.log(STEP) if more and here else None
         changes.append(Change(name, value, slope, at(0.5), at(2)))
-    alone = tuple(
-        Alone(_described(r), estimate_training([r], mechanism.neighbours, delta)) for r in releases if r.steps
-    )
+    alone = tuple(Alone(_described(r), estimated([r], delta)) for r in releases if r.steps)
     return TrainingAnalysis(here, tuple(changes), alone)
 
 

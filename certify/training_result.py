@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from accountant import ASSUMPTIONS, Derivation, enclose, enclose_all
-from accountant.derive_training import RENYI_ORDERS, Training, derive_training
+from accountant.derive_training import RENYI_ORDERS, Guarantee, Training, derive_guarantees, derive_training
 from accountant.exact import canonical, decimal, round_decimal
 from accountant.pld import Ends
 from accountant.quantities import GaussianWitness
@@ -15,12 +16,19 @@ from certify.outcome import Progress, Result
 from certify.spec import Run
 
 
-def certify_training(run: Run, *, width: Fraction | Ends | None = None, progress: Progress | None = None) -> Result:
+def certify_training(
+    run: Run,
+    *,
+    width: Fraction | Ends | None = None,
+    guarantees: bool = True,
+    progress: Progress | None = None,
+) -> Result:
     """Decide whether a run meets its target, and bound what it does meet.
 
     Args:
         width: of the bracket, relative, or how far each end may be off; by default 1e-3, and finer
             where the target lies in it.
+        guarantees: whether the guarantee for the other kind of neighbours is computed too.
         progress: called as progress(what, 0, 0) before each long computation.
 
     Raises:
@@ -29,9 +37,8 @@ def certify_training(run: Run, *, width: Fraction | Ends | None = None, progress
     """
     with refusals():
         more = {"target": run.target_epsilon} if width is None else {"width": width}
-        if progress is not None:
-            more["progress"] = lambda what: progress(what, 0, 0)
-        found = derive_training(run.mechanism, run.target_delta, **more)
+        steps = None if progress is None else lambda what: progress(what, 0, 0)
+        found = derive_training(run.mechanism, run.target_delta, progress=steps, **more)
         claim = Claim(
             size=1,
             epochs=0,
@@ -42,12 +49,14 @@ def certify_training(run: Run, *, width: Fraction | Ends | None = None, progress
             witness_epsilon=enclose(found.lower),
             least=found.least,
         )
-        return _summarise(run, claim, found)
+        promised = derive_guarantees(run.mechanism, run.target_delta, found.upper, progress=steps) if guarantees else ()
+        return _summarise(run, claim, found, promised)
 
 
-def _summarise(run: Run, claim: Claim, found: Training) -> Result:
+def _summarise(run: Run, claim: Claim, found: Training, promised: tuple[Guarantee, ...]) -> Result:
     target = run.target_epsilon
-    roots = [d for d in (found.sensitivity, found.upper, found.lower, found.curve, found.fractional) if d is not None]
+    rests = (found.sensitivity, found.upper, found.lower, found.curve, found.fractional, *(g.upper for g in promised))
+    roots = [d for d in rests if d is not None]
     return Result(
         verdict=claim.verdict(target),
         out_of_reach=claim.out_of_reach(target),
@@ -72,7 +81,20 @@ def _summarise(run: Run, claim: Claim, found: Training) -> Result:
         curve=found.curve,
         fractional=found.fractional,
         sensitivity=found.sensitivity,
+        guarantees=tuple(_guarantee(kind, claim, target) for kind in promised),
+        promised=tuple(kind.upper for kind in promised),
     )
+
+
+def _guarantee(kind: Guarantee, claim: Claim, target: Fraction) -> dict[str, Any]:
+    """One of both; where it is the claim itself, with its numbers."""
+    if kind.upper is None:
+        epsilon = {"lower": None, "upper": None}
+    elif kind.upper is claim.upper:
+        epsilon = {"lower": claim.witness_epsilon.below(), "upper": claim.printed(target)}
+    else:
+        epsilon = {"lower": None, "upper": enclose(kind.upper).above()}
+    return {"name": kind.name, "neighbours": kind.neighbours, "epsilon": epsilon}
 
 
 def _renyi(found: Training) -> tuple[dict[str, str], ...]:
@@ -94,6 +116,8 @@ def assumptions(mechanism: ScaledSGD, roots: list[Derivation]) -> list[dict[str,
     """What the bound rests on; nobody but the user can answer for it."""
     ids = {name for root in roots for name in root.assumptions} | {f"neighbours:{mechanism.neighbours}"}
     ids = sorted(ids - {"release:all"})  # T7's: who sees every sum sees every model
+    if mechanism.group_size > 1:
+        ids.append(f"group:{mechanism.group_sampling}")
     if mechanism.others:
         ids.append("other_releases")
     return [{"id": name, "status": "attested", "text": ASSUMPTIONS[name]} for name in ids]

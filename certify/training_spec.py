@@ -41,6 +41,8 @@ def make_training(table: TrainingTable) -> ScaledSGD:
             gradient_norm_bound=table.scaling.gradient_norm_bound,
             momentum=Momentum(**table.momentum.model_dump()),
             others=tuple(release.mu for release in table.releases),
+            group_size=table.threat.group_size,
+            group_sampling=table.threat.group_sampling,
         )
     except (InvalidMechanism, InvalidScaling) as problem:
         raise UsageError(key_of(problem)) from None
@@ -48,7 +50,8 @@ def make_training(table: TrainingTable) -> ScaledSGD:
 
 def key_of(problem: InvalidMechanism | InvalidScaling) -> str:
     """The message with the key as the run file has it."""
-    table_of = {"neighbours": "threat.", "gradient_norm_bound": "scaling.", "releases.mu": ""}
+    table_of = dict.fromkeys(("neighbours", "group_size", "group_sampling"), "threat.")
+    table_of |= {"gradient_norm_bound": "scaling.", "releases.mu": ""}
     table_of |= dict.fromkeys(("max_grad_norm", "r", "s"), "scaling.")
     table_of |= dict.fromkeys(("momentum.outer", "momentum.inner_beta", "momentum.inner_window"), "")
     return f"{table_of.get(problem.key, 'mechanism.')}{problem}"

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from certify.tables import (
+    NEWER,
     AttestTable,
     AutoSTable,
     ClipTable,
@@ -108,6 +109,14 @@ class TrainingThreatTable(Table):
         None,
         description='what "neighbouring" means; default: "add-or-remove-one", but "replace-one" with disjoint batches '
         "or without replacement",
+    )
+    group_size: Whole = Field(
+        1, description="k, how many records may differ: replaced, or added and removed in all", json_schema_extra=NEWER
+    )
+    group_sampling: Literal["independent", "together"] = Field(
+        "independent",
+        description='how a group is drawn: each record for itself ("independent"), or one draw for all ("together")',
+        json_schema_extra=NEWER,
     )
 
 

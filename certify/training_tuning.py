@@ -93,7 +93,9 @@ def calibrate_training(tables: Mapping[str, Any], tune: str, progress: Progress 
     def excess(value: float, rough: bool = False) -> float:
         """log(ε/target), in doubles; no less than −7, as far below it hardly matters."""
         mechanism = run.with_values(**{tune: _rounded(value, tune, parameter, run)}).mechanism
-        found = estimate_training(schedule(mechanism), mechanism.neighbours, delta, both=False, rough=rough)
+        found = estimate_training(
+            schedule(mechanism), mechanism.neighbours, delta, group=mechanism.coins, both=False, rough=rough
+        )
         return math.log(max(found / float(target), 1e-3))
 
     value = _search(excess, parameter, run, tune)
@@ -232,7 +234,7 @@ def _confirm(
         if not tried or tried in seen or len(seen) > _REGAINS:
             break
         width = Ends(Fraction(aim), _LOWER)
-        result = certify_training(run.with_values(**{tune: tried}), width=width, progress=progress)
+        result = certify_training(run.with_values(**{tune: tried}), width=width, guarantees=False, progress=progress)
         missed = math.log(max(float(Fraction(result.epsilon["upper"]) / run.target_epsilon), 1e-3))
         if before is not None and abs(before[1] - missed) > _TELLING:
             found = (before[1] - missed) / (step - before[0])

@@ -27,7 +27,8 @@ class InvalidRelease(ValueError):
 class Release:
     """`steps` noisy sums of batches: noise_multiplier z, sample_rate q (1 for "full").
 
-    sampling: "poisson" (each record joins by itself with probability q), "without-replacement" (batches of a fixed size, drawn anew each step; neighbours replace one record), "full".
+    sampling: "poisson" (each record joins by itself with probability q), "without-replacement" (batches of a fixed
+    size, drawn anew each step; neighbours replace one record), "full".
     z is the noise's standard deviation over the add-or-remove sensitivity, also where neighbours replace a record and
     the sums then differ by 2. Ranges are checked where a schedule is used.
 
@@ -66,8 +67,8 @@ def check(releases: tuple[Release, ...], neighbours: str) -> None:
 
 @dataclass(frozen=True)
 class Part:
-    """`steps` equal pairs: Σ_j Bin(up,q;j)N(jμ,1) against Σ_j Bin(down,q;j)N(−jμ,1), μ² = square. (up, down) = (1, 0) is
-    (1−q)N(0,1) + qN(μ,1) against N(0,1); q = 1 is a Gaussian pair, with (1, 0).
+    """`steps` equal pairs: Σ_j Bin(up,q;j)N(jμ,1) against Σ_j Bin(down,q;j)N(−jμ,1), μ² = square. (up, down) = (1, 0)
+    is (1−q)N(0,1) + qN(μ,1) against N(0,1); q = 1 is a Gaussian pair, with (1, 0).
 
     symmetric: the pair C_q of sampling without replacement, which dominates both directions at once.
     """
@@ -100,8 +101,8 @@ def directions(
     """(parts, sign) of every composition whose largest ε counts; sign −1: of the reversed pairs.
 
     Poisson: with a records that only the first dataset has and b that only the second has, the dominating pair is
-    (a, b); a + b = group. The reverse of (a, b) is the mirror image of (b, a): (k, 0) first, its reverse for (0, k), and
-    the pair of replacing, (k, k), in one direction only. One direction, too, where no batch is drawn by coins.
+    (a, b); a + b = group. The reverse of (a, b) is the mirror image of (b, a): (k, 0) first, its reverse for (0, k),
+    and the pair of replacing, (k, k), in one direction only. One direction, too, where no batch is drawn by coins.
     """
     releases = tuple(releases)
     first = parts(releases, neighbours, extra, group)
@@ -122,7 +123,7 @@ def _sided(releases: tuple[Release, ...], neighbours: str, extra: Fraction, up: 
         if release.sample_rate == 1:
             gaussian += (up + down) ** 2 * square * release.steps
         elif release.sample_rate and release.steps:
-            key = ((up + down) ** 2 * square, release.sample_rate, True) if drawn else (square, release.sample_rate, False)
+            key = (up + down) ** 2 * square if drawn else square, release.sample_rate, drawn
             counts[key] = counts.get(key, 0) + release.steps
     made = [
         Part(square, rate, steps, symmetric, *(() if symmetric else (up, down)))

@@ -37,9 +37,9 @@ from accountant.theorems.scaling import bounded_sensitivity, momentum, scaled_li
 from accountant.theorems.secret import secret_order, secret_renyi
 from accountant.theorems.shifts import closed_form, taut_string, unlearning_noise
 from accountant.theorems.subsampled import (
+    disjoint_batches,
     group_distribution,
     group_distribution_witness,
-    disjoint_batches,
     loss_distribution,
     loss_distribution_witness,
     subsampled_renyi,
@@ -74,6 +74,8 @@ __all__ = [
     "full_batches_witness",
     "gaussian_profile",
     "gradient_shift",
+    "group_distribution",
+    "group_distribution_witness",
     "huber_constants",
     "huber_model",
     "koloskova2025",
@@ -82,8 +84,6 @@ __all__ = [
     "least_squares_model",
     "logistic_constants",
     "logistic_model",
-    "group_distribution",
-    "group_distribution_witness",
     "loss_distribution",
     "loss_distribution_witness",
     "momentum",

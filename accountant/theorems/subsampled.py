@@ -231,8 +231,9 @@ def group_distribution(
 def group_distribution_witness(
     A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, group: int, grid: Grid, direction: str
 ) -> ApproximateDP:
-    """ε(δ) of a mechanism and neighbours that the schedule allows, from below, as T19l: all records that differ have the
-    same term of norm Δ, and where they are replaced the opposite one; all others have 0. T27's pair is then attained.
+    """ε(δ) of a mechanism and neighbours that the schedule allows, from below, as T19l: all records that differ have
+    the same term of norm Δ, and where they are replaced the opposite one; all others have 0. T27's pair is then
+    attained.
 
     direction: "remove" = all k are in the first dataset alone, "add" the reverse.
     """
