@@ -153,8 +153,9 @@ def make_statement(
             entry |= _details(result, proof)
         claims.append(entry)
     shown = result.as_json()
-    for absent in ("published", "fallback", "digest", *(["guarantees"] if result.guarantees else [])):  # comparisons are not claims; the digest is the subject's
+    for absent in ("published", "fallback", "digest"):  # comparisons are not claims; the digest is the subject's
         del shown[absent]
+    shown.pop("guarantees", None)
     if result.fractional is not None:  # is no claim either: a quadrature, which the checker does not repeat
         del shown["renyi"][: len(enclose_all(result.fractional))]
     shown["theorems"] = sorted({step["theorem"] for step in proof.steps})  # those of the curve too

@@ -54,7 +54,7 @@ FAMILIES = {
     "Timelines and distances": ("T10", "T1", "T1a"),
     "From distance and noise to μ": ("T3", "T5", "T4", "T4a", "T7", "T8"),
     "From μ to Rényi divergences and ε": ("T2", "T11", "T12", "T9", "T9r", "T24"),
-    "Sampled batches": ("T18", "T18f", "T19", "T20", "T20d", "T20f", "T19l", "T20l"),
+    "Sampled batches": ("T18", "T18f", "T19", "T20", "T20d", "T20f", "T27", "T19l", "T20l", "T27l"),
     "Lower bounds": ("T6", "T6c", "T6m"),
     "Published bounds": ("P1", "P1f", "P1s", "P2", "P3", "P3s", "T23p"),
 }

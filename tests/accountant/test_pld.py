@@ -567,7 +567,6 @@ def test_the_memory_cap_is_kept_and_said() -> None:
         (Release("poisson", 1, "0.1", -1), "add-or-remove-one", "steps: -1 must be a whole number"),
         (Release("shuffled", 1, "0.1"), "add-or-remove-one", "sampling: got 'shuffled'"),
         (Release("full", 1, "0.1"), "replace-one", "sample_rate: 1/10 with sampling"),
-        (Release("poisson", 1, "0.1"), "replace-one", "neighbours: replace-one with sampling = poisson"),
         (Release("without-replacement", 1, "0.1"), "add-or-remove-one", "write replace-one"),
     ],
 )

@@ -30,7 +30,16 @@ def test_defaults() -> None:
     [
         ({"stages": ()}, "steps", "no step"),
         ({"sampling": "sequential"}, "sampling", "poisson"),
-        ({"neighbours": "replace-one"}, "neighbours", "without-replacement"),
+        ({"group_size": 0}, "group_size", "whole number from 1"),
+        ({"group_size": 33}, "group_size", "at most 32"),
+        ({"group_size": 101, "samples": 100}, "group_size", "exceeds samples"),
+        ({"group_sampling": "together"}, "group_sampling", "write group_size"),
+        ({"group_size": 2, "group_sampling": "apart"}, "group_sampling", "independent"),
+        (
+            {"group_size": 2, "sampling": "without-replacement", "samples": 100},
+            "group_size",
+            "no bound for sampling",
+        ),
         ({"sampling": "shuffled", "neighbours": "add-or-remove-one"}, "neighbours", "moves all the others"),
         ({"sampling": "fixed", "neighbours": "add-or-remove-one"}, "neighbours", "poisson"),
         (
@@ -51,7 +60,7 @@ def test_defaults() -> None:
         ({"normaliser": 0}, "normaliser", "positive"),
         ({"gradient_norm_bound": -1}, "gradient_norm_bound", "positive"),
         ({"others": (-1,)}, "releases.mu", "at least 0"),
-        ({"stages": (Stage(1, "0.1", 10**9), STAGE)}, "steps", "more than"),
+        ({"stages": (Stage(1, "0.1", 10**9), STAGE)}, "steps", "at most 10^9 in all"),
     ],
 )
 def test_refusals_name_the_key(more, key, says) -> None:

@@ -93,8 +93,10 @@ SHUFFLED = {"sampling": "shuffled", "sample_rate": "0.25"}
 REFUSED = {
     "shuffled, a record more or less": (
         training(SHUFFLED, threat={"neighbours": "add-or-remove-one"}), "threat.neighbours", "moves all the others"),
-    "Poisson, a record replaced": (
-        training(threat={"neighbours": "replace-one"}), "threat.neighbours", "without-replacement"),
+    "a group without replacement": (
+        training({"sampling": "without-replacement", "samples": 1000, "batch_size": 100, "sample_rate": None},
+                 threat={"group_size": 2}), "threat.group_size", "no bound for sampling"),
+    "together alone": (training(threat={"group_sampling": "together"}), "threat.group_sampling", "group_size"),
     "normaliser of the data": (training({"normaliser": "samples"}), "mechanism.normaliser", "public number"),
     "normaliser of zero": (training({"normaliser": 0}), "mechanism.normaliser", "positive"),
     "map of another kind": (training({"kind": "auto-s"}), "scaling.kind", '"auto-s"'),
