@@ -60,7 +60,7 @@ def test_defaults() -> None:
         ({"normaliser": 0}, "normaliser", "positive"),
         ({"gradient_norm_bound": -1}, "gradient_norm_bound", "positive"),
         ({"others": (-1,)}, "releases.mu", "at least 0"),
-        ({"stages": (Stage(1, "0.1", 10**9), STAGE)}, "steps", "at most 10^9 in all"),
+        ({"stages": (Stage(1, "0.1", 10**9), STAGE)}, "steps", "in 2 stages; at most"),
     ],
 )
 def test_refusals_name_the_key(more, key, says) -> None:

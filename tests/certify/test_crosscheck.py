@@ -240,7 +240,6 @@ def test_renyi_at_replace_one() -> None:
     assert F("12.26") < F(found.lower) < F("12.261") and found.reason
 
 
-@pytest.mark.skipif("replace-one" not in NEIGHBOURS["poisson"], reason="T17r is not here yet")
 def test_replace_one_under_poisson(record) -> None:
     """T17r: 2.8434, where 1.8282 is the answer for a record that is added or removed."""
     found = crosscheck(record(OPACUS), written_by="opacus", delta="1e-5", neighbours="replace-one", printed="1.83837")
