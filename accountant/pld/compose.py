@@ -40,11 +40,11 @@ def unit_of(points: int) -> Fraction:
     return Fraction(32, (points << 5) >> (points.bit_length() - 1))
 
 
-def fineness_of(part: Part, sign: int, tail: Fraction, points: int) -> int:
-    """The finest grid, spacing unit·2^−fineness, on which one step has at most `points` cells."""
+def fineness_of(part: Part, sign: int, tail: Fraction, points: int, top: Fraction | None = None) -> int:
+    """The finest grid, spacing unit·2^−fineness, on which one step has at most `points` cells up to `top`."""
     with precision(COARSE):
         pair = pair_of(part)
-        low, high = loss_range(pair, sign, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail))
+        low, high = loss_range(pair, sign, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail), top)
         if part.symmetric:
             high = max(high, -low)
             low = -high
@@ -73,7 +73,7 @@ def composed(parts: tuple[Part, ...], sign: int, upper: bool, delta: Fraction, p
     for part in parts:
         with precision(COARSE):
             bulk = pair_of(part).bulk()
-        fineness = fineness_of(part, sign, tail, points)
+        fineness = fineness_of(part, sign, tail, points, lean.top)
         one = (spread if upper else merge)(part, sign, fineness, bits, tail, lean, unit_of(points))
         many = power(one, part.steps, budget, WINDOW * points, bottom, bulk)
         result = many if result is None else compose(result, many, budget, WINDOW * points, bottom)

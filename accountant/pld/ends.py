@@ -16,6 +16,7 @@ from accountant.pld.tilt import Tilt
 FARTHEST = 1 << 10  # points without a cell after which the search ends
 _FILL = 4  # times the central two standard deviations
 _NARROW = 0.25  # cells for which the series below is good to 1e-10
+_LIFTS = 12  # sixteenths of a cell, less one, by which a start is lifted at most
 _LOOK = 40  # cells after which a start is judged
 _TRIES, _CALM = 12, 2.0**-7
 _AIM = 2.0**-25  # how far beyond the grid point a cell's mean is aimed, in cells
@@ -38,6 +39,8 @@ def choose_start(search: Ends, symmetric: bool, sign: int, least: arb) -> tuple[
         return search.calm(1, pair.inverse(ball(h / 2).exp()), lambda u: h, reach=3 * h / 8), lambda u: h
     guess = _start(pair, h, least)
     first = half_a_step if guess is None else above_the_mean
+    if guess is not None and (lifted := _lifted(search, guess, sign, first)) is not guess:
+        return float(lifted.mid()), first
     return search.calm(sign, least if guess is None else guess, first), first
 
 
@@ -63,6 +66,19 @@ def _start(pair: Pair | MixedPair, h: Fraction, least: arb) -> arb | None:
         middle = (low + high) / 2
         low, high = (low, middle) if far(middle) else (middle, high)
     return arb(high.mid())
+
+
+def _lifted(search: Ends, guess: arb, sign: int, first: Callable[[float], Fraction]) -> arb:
+    """The guess, or where hardly anything has a loss of h a start so much higher that the mean of what is above it
+    comes to the first point; the guess again where none does."""
+    pair, level, lifted = search.pair, search.pair.ratio(guess), guess
+    for sixteenth in range(1, _LIFTS):
+        start = float(lifted.mid())
+        mixed, base = pair.masses(pair.at(arb(start)), pair.top)
+        if not mixed < base * (ball(first(start)) + ball(search.h / 16)).exp():
+            return lifted
+        lifted = pair.inverse(level * ball(search.h * Fraction(sixteenth, 16)).exp())
+    return guess
 
 
 class Ends:

@@ -25,7 +25,7 @@ def points_for(made: tuple[Part, ...], delta: Fraction, width: Fraction, added: 
     if lean.epsilon * lean.slope < LEAST_TAIL:
         return FEWEST
     tail = tail_of(made, delta)
-    square = sum(part.steps * 4.0 ** -fineness_of(part, 1, tail, FEWEST) for part in made)
+    square = sum(part.steps * 4.0 ** -fineness_of(part, 1, tail, FEWEST, lean.top) for part in made)
     excess = added * square * (lean.slope + 1) / 2 / (lean.epsilon * float(width))
     points = _rounded(FEWEST * math.sqrt(excess))
     if points <= DOUBTED:

@@ -35,6 +35,8 @@ def merge(
         search = Ends(pair_of(part), fineness, lean, h)
         pair, tail = search.pair, ball(tail)
         lasts = [float(pair.quantile(tail, mixed=way > 0, above=True).mid()) for way in signs]
+        if lean.top is not None and signs[0] > 0:  # the last cell has all that is above
+            lasts[0] = min(lasts[0], float(pair.inverse(ball(lean.top).exp()).mid()))
         least = pair.quantile(tail, mixed=sign > 0, above=False)
         start, first = choose_start(search, part.symmetric, sign, least)
         loss = first(start)
@@ -42,7 +44,7 @@ def merge(
     with precision(guard(part, fineness, bits)):
         cells = _Cells(pair_of(part), fineness, bits, unit)
         for way, found in zip(signs, ends, strict=True):
-            cells.fill(way, start, loss, found)
+            cells.fill(way, start, loss, found, topmost=way > 0 and lean.top is not None)
         begin = cells.pair.at(arb(start))
         if part.symmetric:  # the cell in the middle is alike under P and Q
             if not cells.pair.ratio(arb(start)) >= 1:
@@ -67,22 +69,35 @@ class _Cells:
     def add(self, index: int, mass: arb) -> None:
         self.masses[index] = self.masses.get(index, 0) + max(0, integer(mass * self.scale, up=False))
 
-    def fill(self, sign: int, start: float, loss: Fraction, ends: list[tuple[int, float]]) -> None:
-        """Cells from u = start to +∞, at the points loss, loss + h …, index 1, 2 …, of sign +1; mirrored for −1."""
+    def fill(
+        self, sign: int, start: float, loss: Fraction, ends: list[tuple[int, float]], topmost: bool = False
+    ) -> None:
+        """Cells from u = start to +∞, at the points loss, loss + h …, index 1, 2 …, of sign +1; mirrored for −1.
+
+        topmost: the last of them goes where its mean is, however far up.
+        """
         before, index, base = self.pair.at(arb(start)), 0, ball(loss)
         for index, high in ends:
             point = self.pair.at(arb(high))
             self.place(sign, before, point, base + (index - 1) * self.step, index)
             before = point
-        self.place(sign, before, self.pair.top, base + index * self.step, index + 1)
+        self.place(sign, before, self.pair.top, base + index * self.step, index + 1, anywhere=topmost)
 
-    def place(self, sign: int, low: Point | MixedPoint, high: Point | MixedPoint, loss: arb, index: int) -> None:
+    def place(
+        self,
+        sign: int,
+        low: Point | MixedPoint,
+        high: Point | MixedPoint,
+        loss: arb,
+        index: int,
+        anywhere: bool = False,
+    ) -> None:
         """Put a cell's mass at `loss`, the grid's `index` (both for sign +1; −loss, −index for −1), or as many points
-        further down as it takes."""
+        further down as it takes; `anywhere`: or further up."""
         mixed, base = self.pair.masses(low, high)
         p, q = (mixed, base) if sign > 0 else (base, mixed)
         ratio = (sign * loss).exp()
-        for down in range(3):
+        for down in range(0 if anywhere else 3):
             if p >= q * ratio:
                 self.add(sign * index - down, p)
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from flint import arb
@@ -43,24 +44,25 @@ def spread(
         if part.symmetric:
             return _symmetric(pair, values, tail)
         anchor = _anchor(part, pair, sign, fineness)
-        low, high = loss_range(pair, sign, values.h, anchor, tail)
+        low, high = loss_range(pair, sign, values.h, anchor, tail, lean.top)
         values.cells(sign, anchor, low, high)
         start, end = values.ends
-        if sign > 0:
-            below, above = pair.masses(pair.bottom, start)[0], pair.masses(end, pair.top)[0]
-        else:
-            below, above = pair.masses(start, pair.top)[1], pair.masses(pair.bottom, end)[1]
-        values.add(low, below)
-        infinite = values.units(above)
-        return values.collect(anchor, infinite)
+        values.add(low, pair.masses(pair.bottom, start)[0] if sign > 0 else pair.masses(start, pair.top)[1])
+        if sign > 0 and lean.top is not None:
+            return values.collect(anchor, values.top_cell(anchor, high))
+        above = pair.masses(end, pair.top)[0] if sign > 0 else pair.masses(pair.bottom, end)[1]
+        return values.collect(anchor, values.units(above))
 
 
 def _symmetric(pair: Pair | MixedPair, values: _Spread, tail: arb) -> Masses:
     """C_q: losses above 0 as of (mixture, normal), those below as of (normal, mixture), the rest at 0."""
-    _, high = loss_range(pair, 1, values.h, Fraction(0), tail)
-    values.cells(1, Fraction(0), 0, max(high, 1))
+    _, high = loss_range(pair, 1, values.h, Fraction(0), tail, values.lean.top)
+    values.cells(1, Fraction(0), 0, high := max(high, 1))
     middle, end = values.ends
-    infinite = values.units(pair.masses(end, pair.top)[0])
+    if values.lean.top is not None:
+        infinite = values.top_cell(Fraction(0), high)
+    else:
+        infinite = values.units(pair.masses(end, pair.top)[0])
     low, _ = loss_range(pair, -1, values.h, Fraction(0), tail)
     low = min(low, -1)
     values.cells(-1, Fraction(0), low, 0)
@@ -79,15 +81,20 @@ def _anchor(part: Part, pair: Pair | MixedPair, sign: int, fineness: int) -> Fra
     return sign * beyond
 
 
-def loss_range(pair: Pair | MixedPair, sign: int, h: Fraction, anchor: Fraction, tail: arb) -> tuple[int, int]:
-    """First and last index of the grid anchor + ih that has all but the tails."""
+def loss_range(
+    pair: Pair | MixedPair, sign: int, h: Fraction, anchor: Fraction, tail: arb, top: Fraction | None = None
+) -> tuple[int, int]:
+    """First and last index of the grid anchor + ih that has all but the tails, and but what is above the top."""
     mixed = sign > 0
     ends = [pair.ratio(pair.quantile(tail, mixed=mixed, above=above)).log() for above in (False, True)]
     if sign < 0:
         ends = [-ends[1], -ends[0]]
     scale = 1 / ball(h)
     low = integer((ends[0] - ball(anchor)) * scale, up=False)
-    return low, max(low + 1, integer((ends[1] - ball(anchor)) * scale, up=True))
+    high = integer((ends[1] - ball(anchor)) * scale, up=True)
+    if top is not None:
+        high = min(high, math.ceil((top - anchor) / h))
+    return low, max(low + 1, high)
 
 
 class _Spread:
@@ -132,6 +139,14 @@ class _Spread:
             ratio, before = following, point
             length = min(longest, 3 * length)
         self.ends = (first, before)
+
+    def top_cell(self, anchor: Fraction, high: int) -> int:
+        """All above the last cell as one cell, of which the upper end is +∞; what goes there."""
+        p, q = self.pair.masses(self.ends[1], self.pair.top)
+        whole = self.units(p)
+        up = min(whole, max(0, integer((p - q * ball(anchor + high * self.h).exp()) * self.scale, up=True)))
+        self.masses[high] = self.masses.get(high, 0) + whole - up
+        return up
 
     def _boundary(self, sign: int, loss: arb) -> tuple[arb, Point | MixedPoint]:
         ratio = loss.exp()

@@ -16,7 +16,7 @@ from flint import arb
 
 from accountant.enclose import precision
 from accountant.pld.mixture import MixedPair, pair_of
-from accountant.pld.pair import ball
+from accountant.pld.pair import ball, rounded
 from accountant.pld.release import Part
 
 BITS = 64
@@ -24,22 +24,30 @@ _QUARTERS = range(-24, 161)  # θ is 2^{k/4} for one of these k: from 1/64 to 2^
 _RARE = 20  # bits of δ that may be charged for losses left out
 _REACH = 11  # nodes as far from either end of the integrand's peaks, half a unit apart
 _THIRDS = 8  # cells are at most 3^8 units long
+_OCTAVES = 24
+_FEWER = 3  # bits of δ that losses above the top may have together
+_SPARE = 2  # times ε at least is the top
 _FINE = 12  # w·m³ ≤ 2^−12 for the tilted mass w of one of the m units of a cell: +10 % or less of the whole bias
 
 
 @dataclass(frozen=True)
 class Tilt:
-    """slope: θ; epsilon: about the ε of δ, 0 where the estimate makes no sense."""
+    """slope: θ; epsilon: about the ε of δ, 0 where the estimate makes no sense.
+
+    cap: a loss above it counts as one of that size; top: above this loss (None: nowhere) one cell will do.
+    """
 
     slope: float
     epsilon: float
+    cap: float = math.inf
+    top: Fraction | None = None
 
     def longest(self, log2_mass: float, x: float) -> int:
         """How many units a cell at loss x may have, a power of 3, where one unit has the mass 2^log2_mass.
 
         Sums and products alone: the same on every machine.
         """
-        room = -_FINE - log2_mass - max(0.0, self.slope * x) * _LOG2_E
+        room = -_FINE - log2_mass - max(0.0, self.slope * min(x, self.cap)) * _LOG2_E
         return 3 ** max(0, min(_THIRDS, int(room / _LOG2_27)))
 
 
@@ -51,23 +59,96 @@ FLAT = Tilt(0.0, 0.0)
 def tilt(parts: tuple[Part, ...], sign: int, delta: Fraction) -> Tilt:
     """On a ladder: below the least θ at which Chernoff's bound on the tail is δ or less, where the saddle point's own
     estimate is least."""
+    rarest = delta / 2**_RARE / sum(p.steps for p in parts)
     with precision(BITS):
         target = float(ball(delta).log().mid())
-        steps = tuple(_Step(part, sign, delta / 2**_RARE / sum(p.steps for p in parts)) for part in parts)
-        low, high = _QUARTERS[0] - 1, _QUARTERS[-1]
-        while high - low > 1:
+        steps = tuple(_Step(part, sign, rarest) for part in parts)
+        epsilon, slope = _saddle(steps, target, None)
+        if sign < 0 or not epsilon > 0:
+            return Tilt(slope, max(0.0, epsilon))
+    return _with_top(parts, delta, steps, Tilt(slope, epsilon))
+
+
+def _saddle(steps: tuple[_Step, ...], target: float, cap: arb | None) -> tuple[float, float]:
+    """(ε, θ) where no loss is more than `cap`."""
+    low, high = _QUARTERS[0] - 1, _QUARTERS[-1]
+    while high - low > 1:
+        middle = (low + high) // 2
+        cumulant, mean, _ = _cumulants(steps, middle, cap)
+        low, high = (middle, high) if cumulant - _slope(middle) * mean > target else (low, middle)
+    return min((_estimate(steps, quarter, target, cap), _slope(quarter)) for quarter in range(high - 5, high + 1))
+
+
+def _with_top(parts: tuple[Part, ...], delta: Fraction, steps: tuple[_Step, ...], whole: Tilt) -> Tilt:
+    """The estimate where single losses may come to more than ε by themselves.
+
+    Then θ is not where the moments of all losses have their saddle, which is far too high, but about −log δ/ε: losses
+    count as ε at most. And F (see masses) is linear in e^{−x} for losses of more than ε less what the others can come
+    to: no finer cells are needed there than one.
+    """
+    with precision(BITS):
+        rare, rarest = (_quantile(parts, delta * Fraction(2) ** -bits) for bits in (_FEWER, _RARE))
+        if 2 * rare > rarest:
+            return whole
+        target = float(ball(delta).log().mid())
+        alone = _alone(parts, delta)
+        high, low = _octave(whole.epsilon), _octave(alone) if alone else _octave(whole.epsilon) - 4 * _OCTAVES
+        while high - low > 1:  # the least cap at which losses add up to it
             middle = (low + high) // 2
-            cumulant, mean, _ = _cumulants(steps, middle)
-            low, high = (middle, high) if cumulant - _slope(middle) * mean > target else (low, middle)
-        found = [(_estimate(steps, quarter, target), _slope(quarter)) for quarter in range(high - 5, high + 1)]
-    epsilon, slope = min(found)
-    return Tilt(slope, max(0.0, epsilon))
+            epsilon, _ = _saddle(steps, target, arb(_slope(middle)))
+            low, high = (middle, high) if epsilon > _slope(middle) else (low, middle)
+        cap = max(_slope(high), alone)
+        top = max(rare, _SPARE * Fraction(cap))
+        if 2 * top > rarest:
+            return whole
+        _, slope = _saddle(steps, target, arb(cap))
+        return Tilt(slope, cap, cap, top)
 
 
-def _estimate(steps: tuple[_Step, ...], quarter: int, target: float) -> float:
+def _octave(x: float) -> int:
+    """The least k with 2^{k/4} ≥ x."""
+    k = 4 * (math.frexp(x)[1] - 1)
+    while _slope(k) < x:
+        k += 1
+    return k
+
+
+def _quantile(parts: tuple[Part, ...], tail: Fraction) -> Fraction:
+    """A loss so large that larger ones have at most about that probability in one step or another."""
+    found = Fraction(0)
+    for part in parts:
+        if part.rate < 1:
+            pair = pair_of(part)
+            u = pair.quantile(ball(tail / part.steps), mixed=True, above=True)
+            found = max(found, rounded(pair.ratio(u).log(), BITS, up=True))
+    return found
+
+
+def _alone(parts: tuple[Part, ...], delta: Fraction) -> float:
+    """About the ε at which single steps' δ(ε) add up to δ, 2^{k/4}; 0 where that is less than 2^−40."""
+    pairs = [(part.steps, pair_of(part)) for part in parts]
+
+    def enough(quarter: int) -> bool:
+        """Whether they add up to more."""
+        ratio, total = arb(_slope(quarter)).exp(), arb(0)
+        for steps, pair in pairs:
+            mixed, base = pair.masses(pair.point(ratio), pair.top)
+            total += steps * (mixed - ratio * base)
+        return bool(total > ball(delta))
+
+    low, high = -4 * 40, 4 * 10
+    if not enough(low):
+        return 0.0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if enough(middle) else (low, middle)
+    return _slope(high)
+
+
+def _estimate(steps: tuple[_Step, ...], quarter: int, target: float, cap: arb | None) -> float:
     """The ε with δ(ε) = e^{K − θε}/(θ(θ + 1)√(2πK″)); Chernoff's where that factor is no help."""
     theta = _slope(quarter)
-    cumulant, _, variance = _cumulants(steps, quarter)
+    cumulant, _, variance = _cumulants(steps, quarter, cap)
     factor = theta * (theta + 1) * math.sqrt(2 * math.pi * max(variance, 0.0))
     return (cumulant - target - math.log(max(1.0, factor))) / theta
 
@@ -78,12 +159,12 @@ def _slope(quarter: int) -> float:
     return (1.0, 1.189207115002721, 1.4142135623730951, 1.681792830507429)[rest] * 2.0**whole
 
 
-def _cumulants(steps: tuple[_Step, ...], quarter: int) -> tuple[float, float, float]:
+def _cumulants(steps: tuple[_Step, ...], quarter: int, cap: arb | None = None) -> tuple[float, float, float]:
     """K, K′ and K″ at θ."""
     theta = arb(_slope(quarter))
     totals = [arb(0), arb(0), arb(0)]
     for step in steps:
-        totals = [total + step.part.steps * value for total, value in zip(totals, step.cumulants(theta), strict=True)]
+        totals = [total + step.part.steps * value for total, value in zip(totals, step.cumulants(theta, cap), strict=True)]
     return tuple(float(total.mid()) for total in totals)
 
 
@@ -108,7 +189,7 @@ class _Step:
             self.nodes.append((energy, self.pair.ratio(u).log()))
         return self.nodes[:count]
 
-    def cumulants(self, theta: arb) -> tuple[arb, arb, arb]:
+    def cumulants(self, theta: arb, cap: arb | None = None) -> tuple[arb, arb, arb]:
         if self.part.rate == 1:
             square = ball(self.part.square)
             return theta * (theta + 1) * square / 2, (2 * theta + 1) * square / 2, square
@@ -118,6 +199,8 @@ class _Step:
             reach = float((power * self.part.up * self.pair.mu).mid())
             last = min(last + 2 * int(min(reach, 2.0**20)), self.most)
         nodes = [(loss, power * loss - energy) for energy, loss in self._losses(last - 2 * self.first + 1)]
+        if cap is not None:
+            nodes = [(loss.min(cap), exponent - theta * (loss - cap).max(arb(0))) for loss, exponent in nodes]
         peak = max(float(exponent.mid()) for _, exponent in nodes)
         total = mean = square = arb(0)
         for loss, exponent in nodes:
