@@ -12,7 +12,7 @@ from accountant.enclose import precision
 from accountant.exact import exact
 from accountant.pld import profile
 from accountant.pld.compose import composed, epsilon_at
-from accountant.pld.foresight import LOWER, UPPER, more_points, points_for
+from accountant.pld.foresight import FLOOR, LOWER, UPPER, more_points, points_for
 from accountant.pld.release import Part, Release, directions, parts
 
 LEAST_REVERSED = 1 << 6
@@ -39,7 +39,7 @@ class Bracket:
 
     points, reverse_points: the grid sizes that gave the upper bound, for the pairs (mixture, normal) and for the
     other directions; 0 where there was nothing to compute (T11, or nothing sampled). lower_points: that of the lower
-    bound. sharp: as wide as was asked.
+    bound. sharp: no wider than was asked.
     pair_lower: a lower bound on the upper bound's limit for ever finer grids; it differs from `lower` for sampling
     without replacement alone, whose dominating pair no mechanism attains. An adversary who sees the loss so far and
     swaps the two records' roles, or gives all others another gradient, gains little there (in doubles, by dynamic
@@ -86,7 +86,7 @@ def bracket(
     most_points: int = MOST,
     progress: Progress | None = None,
 ) -> Bracket:
-    """ε at δ within a relative `width`.
+    """ε at δ within a `width` relative to its upper end, or to FLOOR where that is larger.
 
     The first grid is the one that an estimate asks for.
 
@@ -127,7 +127,7 @@ def bracket(
         while True:
             upper = at(f"{what}upper bound", made, sign, True, points)
             lower = at(f"{what}lower bound", made, sign, False, lower_points)
-            enough = upper is not None and upper - lower <= (LAX * width if apart else width) * upper
+            enough = upper is not None and _near(upper, lower, LAX * width if apart else width)
             if enough or max(points, lower_points) >= most_points:
                 return upper, lower, points, lower_points
             more = min(most_points, more_points(points, upper, lower, width))
@@ -151,8 +151,12 @@ def bracket(
             pair_lower = max(pair_lower, other_lower)
             if sign < 0 and attained:
                 lower = max(lower, epsilon_at(attained, -1, False, delta, finer))
-    sharp = upper is not None and upper - pair_lower <= width * upper
+    sharp = upper is not None and _near(upper, pair_lower, width)
     return Bracket(lower, upper, pair_lower, points, reverse_points, sharp, lower_points)
+
+
+def _near(upper: Fraction, lower: Fraction, width: Fraction) -> bool:
+    return upper - lower <= width * max(upper, FLOOR)
 
 
 def upper_epsilon(

@@ -10,13 +10,15 @@ from accountant.pld.release import Part
 from accountant.pld.tilt import tilt
 
 LEAST, FEWEST, DOUBTED = 1 << 9, 1 << 11, 1 << 15
+FLOOR = Fraction(1, 1000)  # an ε below it is known to the width of that: a relative 1e-3 is 1e-6 then
 LEAST_TAIL = 0.5  # −log of what δ(ε) is of δ(0), about: ε so small is not estimated
 # What the upper bound, the lower bound, and both together add to the variance of a step's loss, in h².
 UPPER, LOWER, BOTH = 0.235, 0.185, 0.42
 
 
 def points_for(made: tuple[Part, ...], delta: Fraction, width: Fraction, added: float = BOTH) -> int:
-    """How many points should do for a relative error of `width`, where a grid adds `added`·h² to a step's variance.
+    """How many points should do for an error of `width`, relative to the larger of ε and FLOOR, where a grid adds
+    `added`·h² to a step's variance.
 
     A grid that adds v to the variance of the whole loss, and keeps the mean of e^{−x}, moves ε by about v(θ + 1)/2, θ
     the slope of −log δ(ε).
@@ -26,7 +28,7 @@ def points_for(made: tuple[Part, ...], delta: Fraction, width: Fraction, added: 
         return FEWEST
     tail = tail_of(made, delta)
     square = sum(part.steps * 4.0 ** -fineness_of(part, 1, tail, FEWEST, lean.top) for part in made)
-    excess = added * square * (lean.slope + 1) / 2 / (lean.epsilon * float(width))
+    excess = added * square * (lean.slope + 1) / 2 / (max(lean.epsilon, float(FLOOR)) * float(width))
     points = _rounded(FEWEST * math.sqrt(excess))
     if points <= DOUBTED:
         return max(points, LEAST)
@@ -45,5 +47,5 @@ def more_points(points: int, upper: Fraction | None, lower: Fraction, width: Fra
     """The width shrinks with the square of the number of points."""
     if upper is None:
         return 2 * points
-    excess = float((upper - lower) / (width * upper))
+    excess = float((upper - lower) / (width * max(upper, FLOOR)))
     return _rounded(points * min(16.0, max(1.1, 1.05 * math.sqrt(excess))))

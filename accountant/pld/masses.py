@@ -204,8 +204,8 @@ def _spread_odd(m: Masses, made: int, odd: int) -> Masses:
 
     All at once: a slot has room for a mass times the share.
     """
-    with precision(m.bits + 32):
-        share = _integer((arb(2) ** m.bits / (1 + (-_ball(m.spacing)).exp())).upper(), up=True)
+    with precision(m.bits + 32):  # far apart: all of it, and no more
+        share = min(1 << m.bits, _integer(arb(2) ** m.bits / (1 + (-_ball(m.spacing)).exp()), up=True))
     size = width(m.bits)
     pairs = m.count // 2
     up = odd * share + _repeated((1 << m.bits) - 1, pairs, m.bits)
@@ -221,7 +221,7 @@ def _merge_odd(m: Masses, even: int, odd: int) -> Masses:
     """
     shift = m.bits + 8
     with precision(shift + 32):
-        share = _integer((arb(2) ** shift * (-_ball(m.spacing)).exp()).lower(), up=False)
+        share = max(0, _integer(arb(2) ** shift * (-_ball(m.spacing)).exp(), up=False))
     made, odd = _values(even, m.count - m.count // 2, m.bits), _values(odd, m.count // 2, m.bits)
     down = 0
     for i in range(len(odd) - 1, -1, -1):

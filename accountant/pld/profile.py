@@ -18,7 +18,7 @@ def _decay(m: Masses) -> tuple[int, int]:
     """(e^{−h} as an integer at scale 2^shift, shift): from below for an upper bound, from above for a lower one."""
     shift = m.bits + GUARD
     with precision(shift + 64):
-        return integer(arb(2) ** shift * (-ball(m.spacing)).exp(), up=not m.upper), shift
+        return max(0, integer(arb(2) ** shift * (-ball(m.spacing)).exp(), up=not m.upper)), shift
 
 
 def delta(m: Masses, epsilon: Fraction) -> Fraction:

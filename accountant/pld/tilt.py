@@ -24,7 +24,8 @@ _QUARTERS = range(-24, 161)  # θ is 2^{k/4} for one of these k: from 1/64 to 2^
 _RARE = 20  # bits of δ that may be charged for losses left out
 _REACH = 11  # nodes as far from either end of the integrand's peaks, half a unit apart
 _THIRDS = 8  # cells are at most 3^8 units long
-_OCTAVES = 24
+_OCTAVES, _ABOVE = 24, 1.01
+_ALIKE = 0.95  # so much of the estimate is left where a cap does not matter
 _FEWER = 3  # bits of δ that losses above the top may have together
 _SPARE = 2  # times ε at least is the top
 _FINE = 12  # w·m³ ≤ 2^−12 for the tilted mass w of one of the m units of a cell: +10 % or less of the whole bias
@@ -87,22 +88,20 @@ def _with_top(parts: tuple[Part, ...], delta: Fraction, steps: tuple[_Step, ...]
     to: no finer cells are needed there than one.
     """
     with precision(BITS):
-        rare, rarest = (_quantile(parts, delta * Fraction(2) ** -bits) for bits in (_FEWER, _RARE))
-        if 2 * rare > rarest:
-            return whole
         target = float(ball(delta).log().mid())
+        if _saddle(steps, target, arb(whole.epsilon))[0] > _ALIKE * whole.epsilon:
+            return whole
         alone = _alone(parts, delta)
         high, low = _octave(whole.epsilon), _octave(alone) if alone else _octave(whole.epsilon) - 4 * _OCTAVES
         while high - low > 1:  # the least cap at which losses add up to it
             middle = (low + high) // 2
             epsilon, _ = _saddle(steps, target, arb(_slope(middle)))
-            low, high = (middle, high) if epsilon > _slope(middle) else (low, middle)
+            low, high = (middle, high) if epsilon > _ABOVE * _slope(middle) else (low, middle)
         cap = max(_slope(high), alone)
-        top = max(rare, _SPARE * Fraction(cap))
-        if 2 * top > rarest:
-            return whole
         _, slope = _saddle(steps, target, arb(cap))
-        return Tilt(slope, cap, cap, top)
+        rare, rarest = (_quantile(parts, delta * Fraction(2) ** -bits) for bits in (_FEWER, _RARE))
+        top = max(rare, _SPARE * Fraction(cap))
+        return Tilt(slope, cap, cap, top if 2 * top < rarest else None)
 
 
 def _octave(x: float) -> int:
@@ -126,23 +125,24 @@ def _quantile(parts: tuple[Part, ...], tail: Fraction) -> Fraction:
 
 def _alone(parts: tuple[Part, ...], delta: Fraction) -> float:
     """About the ε at which single steps' δ(ε) add up to δ, 2^{k/4}; 0 where that is less than 2^−40."""
-    pairs = [(part.steps, pair_of(part)) for part in parts]
+    with precision(2 * BITS + delta.denominator.bit_length() - delta.numerator.bit_length()):
+        pairs = [(part.steps, pair_of(part)) for part in parts]
 
-    def enough(quarter: int) -> bool:
-        """Whether they add up to more."""
-        ratio, total = arb(_slope(quarter)).exp(), arb(0)
-        for steps, pair in pairs:
-            mixed, base = pair.masses(pair.point(ratio), pair.top)
-            total += steps * (mixed - ratio * base)
-        return bool(total > ball(delta))
+        def enough(quarter: int) -> bool:
+            """Whether they add up to more."""
+            ratio, total = arb(_slope(quarter)).exp(), arb(0)
+            for steps, pair in pairs:
+                mixed, base = pair.masses(pair.point(ratio), pair.top)
+                total += steps * (mixed - ratio * base)
+            return bool(total > ball(delta))
 
-    low, high = -4 * 40, 4 * 10
-    if not enough(low):
-        return 0.0
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if enough(middle) else (low, middle)
-    return _slope(high)
+        low, high = -4 * 40, 4 * 10
+        if not enough(low):
+            return 0.0
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if enough(middle) else (low, middle)
+        return _slope(high)
 
 
 def _estimate(steps: tuple[_Step, ...], quarter: int, target: float, cap: arb | None) -> float:
@@ -164,7 +164,9 @@ def _cumulants(steps: tuple[_Step, ...], quarter: int, cap: arb | None = None) -
     theta = arb(_slope(quarter))
     totals = [arb(0), arb(0), arb(0)]
     for step in steps:
-        totals = [total + step.part.steps * value for total, value in zip(totals, step.cumulants(theta, cap), strict=True)]
+        totals = [
+            total + step.part.steps * value for total, value in zip(totals, step.cumulants(theta, cap), strict=True)
+        ]
     return tuple(float(total.mid()) for total in totals)
 
 
