@@ -139,7 +139,8 @@ def derive_training(
 
 
 def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction, sensitivity: Derivation) -> Training:
-    if mechanism.max_batch_size is not None and mechanism.max_batch_size <= mechanism.samples:
+    # The larger of two neighbours has group_size records more.
+    if mechanism.max_batch_size is not None and mechanism.max_batch_size < mechanism.samples + mechanism.group_size:
         raise InvalidMechanism("max_batch_size", f"{mechanism.max_batch_size} cuts every batch; take a larger one")
     own = len(releases) - len(_others(mechanism, Fraction(1)))
     if mechanism.sampling in _DISJOINT:
@@ -198,7 +199,8 @@ def derive_guarantees(
     same δ and for groups of the same size.
 
     The other releases of the budget are known for the run's neighbours alone: a replaced record is one removed and one
-    added, so twice their μ (T8); the other way round nothing is known.
+    added, so twice their μ (T8); the other way round nothing is known. Where the other one has no bound the run is none
+    the worse for it.
     """
     made = []
     for name, neighbours in (("membership", _membership(mechanism)), ("attribute or label", "replace-one")):
@@ -209,7 +211,12 @@ def derive_guarantees(
             made.append(Guarantee(name, None, None))
             continue
         other = replace(mechanism, neighbours=neighbours, others=tuple(2 * mu for mu in mechanism.others))
-        made.append(Guarantee(name, neighbours, _other_upper(other, exact(delta, "delta"), progress)))
+        try:
+            bound = _other_upper(other, exact(delta, "delta"), progress)
+        except InvalidMechanism:  # no finite bound, or batches are cut too often for the larger ε
+            made.append(Guarantee(name, None, None))
+        else:
+            made.append(Guarantee(name, neighbours, bound))
     return tuple(made)
 
 

@@ -216,6 +216,29 @@ class ScaledSGD:
             raise InvalidMechanism(
                 "group_size", f"{self.group_size} records drawn by coins of their own; at most {MAX_GROUP} are computed"
             )
+        self._check_group_fits()
+
+    def _check_group_fits(self) -> None:
+        """Where all k cannot be in one batch no mechanism attains their k-fold shift; where a batch of k drawn together
+        may be cut, its size has no binomial law."""
+        k, cap = self.group_size, self.max_batch_size
+        if self.sampling in ("shuffled", "fixed") and self.samples is not None:
+            for stage in self.stages:
+                if stage.sample_rate * self.samples < k:
+                    size = canonical(stage.sample_rate * self.samples)
+                    raise InvalidMechanism(
+                        "group_size", f"{k} exceeds the batch size {size}; take a batch size of {k} or more"
+                    )
+        if cap is None:
+            return
+        if cap < k:
+            raise InvalidMechanism("max_batch_size", f"{cap} cuts a group of {k}; take a larger one")
+        if self.group_sampling == "together" and cap < self.samples + k:
+            raise InvalidMechanism(
+                "max_batch_size",
+                f'{cap} may cut a batch, which has no bound for group_sampling = "together"; leave it out, '
+                f"or write {self.samples + k}",
+            )
 
     @property
     def coins(self) -> int:

@@ -67,9 +67,18 @@ def _guarantees(result: Result) -> Iterator[tuple[str, str]]:
     """What is promised against either kind of inference: an ε for one says nothing of the other."""
     for kind in result.guarantees:
         if kind["neighbours"] is None:
-            yield kind["name"], "no bound is known for this sampling; Poisson sampling has both"
+            yield kind["name"], _why_unknown(result.run.mechanism)
         else:
             yield kind["name"], f"ε {_interval(kind['epsilon'])} ({kind['neighbours']})"
+
+
+def _why_unknown(mechanism: ScaledSGD) -> str:
+    """Why one of the guarantees has no bound."""
+    if mechanism.sampling == "without-replacement":
+        return "no bound is known for batches of a fixed size; Poisson sampling has both"
+    if mechanism.neighbours == "replace-one" and any(mechanism.others):
+        return "no bound is known: the other releases state their mu for replace-one alone"
+    return "no bound: it is too large here" + ", or max_batch_size cuts too often" * bool(mechanism.max_batch_size)
 
 
 def _training(result: Result) -> Iterator[tuple[str, str]]:

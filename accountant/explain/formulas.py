@@ -127,7 +127,7 @@ _FORMULAS: dict[str, Callable[[Derivation, Names], tuple[Formula, ...]]] = {
     "T11": _profile,
     **dict.fromkeys(("T14", "T14g"), sensitivity),
     "T18": renyi_of_sampled,
-    **dict.fromkeys(("T19", "T19l"), loss_of_sampled),
+    **dict.fromkeys(("T19", "T19l", "T27", "T27l"), loss_of_sampled),
     "T20": charge,
     **dict.fromkeys(("T20d", "T20f", "T20l"), square_of_sums),
     "T23": drift,

@@ -63,6 +63,7 @@ MEANING = {
     "q": "sample_rate",
     "N_steps": "steps",
     "E": "epochs",
+    "g": "group_size",
     "n": "samples",
     "B": "max_batch_size",
     "G": "gradient_norm_bound",

@@ -86,26 +86,41 @@ def renyi_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 
 def loss_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
-    """T19, T19l: the profile of the sum of the steps' losses, and each step's loss at noise x."""
+    """T19, T19l, T27, T27l: the profile of the sum of the steps' losses, and each step's loss at noise x. Where records
+    are added or removed, those of removing all of them: what T27 maximises over has this one for its first."""
     given = dict(node.arguments)
-    releases = given["releases"]
+    releases, group = given["releases"], given.get("group", 1)
     if len(releases) > MOST_BLOCKS:
         return ()
     symmetrised = any(release.sampling == "without-replacement" for release in releases)
-    d = _shift(given["neighbours"])
+    replaced = given["neighbours"] == "replace-one"
+    records = group if group == 1 else names.name("g", group, integer=True)
     total: sympy.Expr = sympy.Integer(0)
     steps = []
-    for i, release in enumerate(_named(releases, names)):
-        z, q, count = release.noise_multiplier, release.sample_rate, release.steps.symbol
+    for i, (given_release, release) in enumerate(zip(releases, _named(releases, names), strict=True)):
         own = LOSS[STEP] if len(releases) == 1 else sympy.IndexedBase(f"L_{i + 1}")[STEP]
-        total += sympy.Sum(own, (STEP, 1, count))
-        loss = sympy.log(1 - q + q * sympy.exp((2 * d * X - d * d) / (2 * z**2)))
+        total += sympy.Sum(own, (STEP, 1, release.steps.symbol))
+        z, q = release.noise_multiplier, release.sample_rate
+        if given_release.sample_rate == 1:
+            d = _shift(given["neighbours"]) * records
+            loss = (2 * d * X - d * d) / (2 * z**2)
+        else:
+            loss = sympy.log(_ratio(records, z, q, 1))
+            loss -= sympy.log(_ratio(records, z, q, -1)) if replaced else 0
         steps.append(formula(node.theorem.id, sympy.Function(str(own.base))(X), loss, names))
     gap = sympy.Max(0, 1 - sympy.exp(EPSILON - total))
     whole = formula(node.theorem.id, DELTA, sympy.Function("E")(gap), names)
     # Without replacement the losses above 0 are those of the mixture, the ones below 0 those of the reverse: no formula
     # in one line says it.
     return (whole, *steps) if not symmetrised else (whole,)
+
+
+def _ratio(records: sympy.Expr | int, z: sympy.Expr, q: sympy.Expr, sign: int) -> sympy.Expr:
+    """The density of Σ_j Bin(records, q; j)·N(sign·j, z²) at x, over that of N(0, z²)."""
+    if records == 1:
+        return 1 - q + q * sympy.exp((2 * sign * X - 1) / (2 * z**2))
+    weight = sympy.binomial(records, ORDER) * q**ORDER * (1 - q) ** (records - ORDER)
+    return sympy.Sum(weight * sympy.exp((2 * sign * ORDER * X - ORDER**2) / (2 * z**2)), (ORDER, 0, records))
 
 
 def charge(node: Derivation, names: Names) -> tuple[Formula, ...]:

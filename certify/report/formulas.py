@@ -29,7 +29,7 @@ from certify.report.spelling import spell, symbol
 
 MOST_REQUESTS = 20  # of a longer history, the formulas of the worst request alone
 _COUNTS = ("batch_size", "classes", "epochs", "phases", "points", "reverse_points", "steps", "samples", "window")
-_WHOLE = (*_COUNTS, "max_batch_size", "block", "position", "first", "last", "epoch", "batches")
+_WHOLE = (*_COUNTS, "max_batch_size", "group", "block", "position", "first", "last", "epoch", "batches")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ def _chosen(reading: Reading, proof: Mapping[str, Any]) -> list[int]:
 def below(reading: Reading) -> list[int]:
     """The steps that the claim on the worst request rests on, ascending."""
     proof, needed = reading.predicate["proof"], set()
-    waiting = [int(step) for step in proof["claims"][reading.worst].values() if step is not None]
+    named = (step if isinstance(step, list) else [step] for step in proof["claims"][reading.worst].values())
+    waiting = [int(step) for steps in named for step in steps if step is not None]
     while waiting:
         if (step := waiting.pop()) not in needed:
             needed.add(step)

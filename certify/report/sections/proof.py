@@ -27,7 +27,7 @@ from certify.report.reading import Reading
 from certify.report.sections.words import DASH, STATUS_TONE, code, flattened, marked, number, several, told
 
 MOST_STEPS = 80  # of a longer proof, the steps below the claim on the worst request are shown
-_LOWER = ("T6", "T6c", "T6m", "T19l", "T20l")
+_LOWER = ("T6", "T6c", "T6m", "T19l", "T20l", "T27l")
 
 
 def proof(reading: Reading) -> Section:

@@ -13,7 +13,7 @@ from certify.report.sections.words import number, power, several
 _DIFFER = {
     "replace-one": ("in the value of one record", "in the values of {} records"),
     "remove-one": ("in whether one record takes part", "in whether {} records take part"),
-    "add-or-remove-one": ("by one record that only one of them has", ""),
+    "add-or-remove-one": ("by one record that only one of them has", "by {} records, each in only one of them"),
 }
 _WITHOUT = {
     "replace-one": ("that record has another value", "those records have other values"),
@@ -30,7 +30,9 @@ class Wording:
     @property
     def records(self) -> int:
         """How many records differ in the worst case that the claim covers."""
-        return 1 if self.reading.training else sum(map(int, self.reading.run["requests"]["sizes"]))
+        if self.reading.training:
+            return int(self.reading.run["threat"].get("group_size", "1"))
+        return sum(map(int, self.reading.run["requests"]["sizes"]))
 
     @property
     def everything(self) -> bool:
