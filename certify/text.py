@@ -20,6 +20,10 @@ MEANING = {
     Verdict.INDETERMINATE: "the bound is too close to the target to decide",
 }
 MOST_REQUESTS = 12
+_RATHER_POISSON = (  # theory T17r: its pair is one of those that this sampling's pair dominates
+    'advice: who needs replace-one should write sampling = "poisson": at the same rate and noise its ε is no larger, '
+    "in practice far smaller (`plumbline compare` shows both), and add-or-remove-one has a bound too"
+)
 _DRAWN = {"independent": "each for itself", "together": "together"}
 
 
@@ -42,6 +46,8 @@ def result_text(result: Result) -> str:
     lines += ["", f"theorems  {', '.join(result.theorems)}", f"run       sha256:{result.digest}"]
     if result.verdict is not Verdict.CERTIFIED:
         lines += ["", _hint(result)]
+    if getattr(result.run.mechanism, "sampling", None) == "without-replacement":
+        lines += ["", _RATHER_POISSON]
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from scipy.special import gammaln, logsumexp
 from accountant import apply, derive_epsilon, enclose, theorems
 from accountant.arithmetic import Ball, Float
 from accountant.arithmetic.balls import ends
-from accountant.derive_training import schedule
+from accountant.derive_training import derive_training, schedule
 from accountant.enclose import precision
 from accountant.estimate_training import estimate_training
 from accountant.exact import canonical, exact, outward, round_decimal
@@ -32,6 +32,7 @@ LABELS = {
     "plumbline": "Plumbline",
     "renyi": "Rényi route (T12)",
     "renyi_mironov": "Rényi route, conversion of Mironov 2017",
+    "poisson": "the same with Poisson sampling (T17r)",
     "no_amplification": "without amplification (T11)",
 }
 _BITS = 128
@@ -120,6 +121,8 @@ def compare_training(run: Run, progress: Progress | None = None) -> TrainingComp
         Row("plumbline", label, result.epsilon["upper"], _factor(ours, run)),
         *(_renyi(run, releases, own) if result.curve is not None else ()),
     ]
+    if sampled and run.mechanism.sampling == "without-replacement":
+        rows.append(_rather_poisson(run, own))
     if sampled and not cut:
         # A group of k records with coins of their own: k times the μ of one that is always there (T8).
         together = tuple(replace(r, noise_multiplier=r.noise_multiplier / run.mechanism.coins) for r in releases)
@@ -133,6 +136,18 @@ def compare_training(run: Run, progress: Progress | None = None) -> TrainingComp
             )
         )
     return TrainingComparison(result, tuple(rows))
+
+
+def _rather_poisson(run: Run, own: int) -> Row:
+    """Batches of a fixed size, drawn by Poisson sampling at the same rate instead."""
+    drawn, delta = replace(run.mechanism, sampling="poisson"), run.target_delta
+    releases = schedule(drawn)
+
+    def epsilon(factor: float) -> float:
+        return estimate_training(_scaled(releases, own, factor), drawn.neighbours, float(delta), both=False)
+
+    upper = enclose(derive_training(drawn, delta).upper).above()
+    return Row("poisson", LABELS["poisson"], upper, _factor(epsilon, run))
 
 
 def _route(result: Result) -> str:

@@ -20,7 +20,7 @@ from accountant.pld import Grid, Release
 from accountant.theorems.gaussian_sums import full_batches, full_batches_witness
 from accountant.theorems.privacy import adaptive_composition
 from accountant.theorems.scaling import bounded_sensitivity, scaled_sensitivity
-from accountant.theorems.subsampled import disjoint_batches, loss_distribution, subsampled_renyi
+from accountant.theorems.subsampled import disjoint_batches, group_distribution, loss_distribution, subsampled_renyi
 
 TWO = (  # one sampled and one full release: every kind of term
     Release("poisson", F(3, 2), F(1, 10), 4),
@@ -128,3 +128,27 @@ def test_which_theorems_have_no_formula() -> None:
     without = {"L1u", "L2u", "L3u", "L4u", "L5u", "L7", "T15", "T16", "T18f", "T12", "T1a", "T4", "T8"}
     published = {name for name in THEOREMS if name[0] == "P"} | {"T23p"}
     assert set(THEOREMS) - set(_FORMULAS) == without | published
+
+
+@pytest.mark.parametrize("group", [1, 3])
+@pytest.mark.parametrize("neighbours", ["add-or-remove-one", "replace-one"])
+def test_losses_of_replaced_records_and_groups(neighbours: str, group: int) -> None:
+    """The printed loss is the log ratio of the two mixtures, at any noise x; a full release's is a normal's."""
+    theorem, more = (loss_distribution, {}) if group == 1 else (group_distribution, {"group": group})
+    releases = (Release("poisson", F(3, 2), F(1, 4), 1), Release("full", F(5), F(1), 1))
+    grid = Grid(delta=F(1, 1000), points=1 << 9, reverse_points=1 << 9, further=())
+    _, *steps = of(apply(theorem, releases=releases, neighbours=neighbours, grid=grid, **more))
+    other = group if neighbours == "replace-one" else 0
+
+    def log_density(x: mpf, count: int, sign: int, z: mpf, q: mpf) -> mpf:
+        weights = [mpmath.binomial(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1)]
+        return mp.log(sum(w * mpmath.npdf(x, sign * j, z) for j, w in enumerate(weights)))
+
+    with mp.workdps(30):
+        for x in (mpf(-2), mpf("0.3"), mpf(4)):
+            drawn, full = (mpf(str(sympy.N(exactly(step, x=sympy.Rational(str(x))), 25))) for step in steps)
+            z, q = mpf("1.5"), mpf("0.25")
+            truth = log_density(x, group, 1, z, q) - log_density(x, other, -1, z, q)
+            assert abs(drawn - truth) < mpf(10) ** -20
+            d = group + other
+            assert abs(full - (2 * d * x - d * d) / mpf(50)) < mpf(10) ** -20

@@ -16,12 +16,14 @@ from certify.report.document import (
     Link,
     Paragraph,
     Section,
+    Table,
     facts,
     line,
 )
 from certify.report.reading import Reading
 from certify.report.sections.wording import Wording
 from certify.report.sections.words import (
+    DASH,
     INEQUALITY,
     VERDICT_TONE,
     code,
@@ -32,6 +34,10 @@ from certify.report.sections.words import (
     strong,
 )
 
+_QUESTION = {
+    "membership": "Was the record in the data at all?",
+    "attribute or label": "Which of two values did the record have?",
+}
 REPRODUCIBLE = "The noise can be drawn again: no privacy claim holds for this model."
 
 
@@ -62,10 +68,44 @@ def guarantee(reading: Reading, on: date) -> Section:
         (
             Section("statement", "Exactly", exact),
             Section("plain-words", "In plain words", tuple(Paragraph(words) for words in said.plain_words())),
+            *both_kinds(reading),
             Section("not-promised", "What it does not promise", (Items(tuple(not_promised(reading, said))),)),
             Section("provenance", "Who made it, and who signed", (provenance(reading, on),)),
         ),
     )
+
+
+def both_kinds(reading: Reading) -> Iterator[Section]:
+    """Membership, and attribute or label: of a training run."""
+    kinds = reading.predicate.get("guarantees")
+    if not kinds:
+        return
+    size = int(reading.run["threat"].get("group_size", "1"))
+    rows = tuple(
+        (
+            line(kind["name"]),
+            line(_QUESTION[kind["name"]]),
+            line(DASH) if kind["neighbours"] is None else line(code(kind["neighbours"])),
+            line("no bound is known") if kind["epsilon"]["upper"] is None else line(number(kind["epsilon"]["upper"])),
+        )
+        for kind in kinds
+    )
+    text = "An ε for one kind of inference is none for the other. Both are at the δ above"
+    text += f", for groups of {size} records." if size > 1 else "."
+    blocks: list[Block] = [
+        Paragraph(line(text)),
+        Table("Two kinds of inference", ("Kind", "Question", "Neighbours", "ε at most"), rows),
+    ]
+    if reading.run["mechanism"]["sampling"] == "without-replacement":
+        blocks.append(
+            Paragraph(
+                line(
+                    "Batches of a fixed size give no bound on membership, and a larger ε for attributes than Poisson "
+                    "sampling at the same rate, which gives both."
+                )
+            )
+        )
+    yield Section("inference", "Membership, and attribute or label", tuple(blocks))
 
 
 def verdict(reading: Reading, on: date) -> Callout:
