@@ -1,6 +1,7 @@
 """Verify a Plumbline certificate with nothing but Python (3.11 or later).
 
     python checker.py CERTIFICATE [--digest HEX] [--key PUB.pem ...] [--threshold N] [--subject FILE ...] [--date DAY]
+                                  [--work N]
     python checker.py ERASURE_RECORD --certificate CERTIFICATE [...]
 
 This file may be copied alone to another machine. Checking signatures (--key), and only that, needs `cryptography` too.
@@ -11,6 +12,7 @@ This file may be copied alone to another machine. Checking signatures (--key), a
     --subject FILE   a file that the certificate must be about (model.npy, run_record.json); may be repeated
     --certificate CERTIFICATE    of an erasure record: the certificate that it names
     --date DAY       YYYY-MM-DD: what has expired by the end of that day, UTC, has expired; now, unless given
+    --work N         how much work may be done, in units of about a microsecond; 20000000, unless given
 
 A certificate (format: docs/certificate.md) carries a run, a claim about it, and a proof. This file believes none of it:
 it restates the theorems, derives from the run what each step of the proof must say, and computes every bound again in
@@ -22,22 +24,23 @@ An erasure record is verified with the certificate that it names, which must hav
 is only known to be whole.
 
     verify(data: bytes, digest: str | None = None, *, keys: Sequence[bytes] = (), threshold: int | None = None,
-           subjects: Sequence[str] = (), now: datetime | None = None, certificate: bytes | None = None) -> Report
-                                                                      raises Malformed, Mismatch, DoesNotFollow
+           subjects: Sequence[str] = (), now: datetime | None = None, certificate: bytes | None = None,
+           work: int = WORK) -> Report                     raises Malformed, Mismatch, DoesNotFollow, OutOfWork
 
     exit 0   verified, and the claim is CERTIFIED
     exit 1   verified, but the claim is NOT_CERTIFIED; or the claim does not follow, or has expired   (DoesNotFollow)
     exit 2   malformed input, or wrong usage                                                          (Malformed)
-    exit 3   verified, and the claim is INDETERMINATE; an erasure record without its certificate
+    exit 3   verified, and the claim is INDETERMINATE; an erasure record without its certificate; the work that
+             may be done is used up, and nothing was decided                                          (OutOfWork)
     exit 4   a digest, a subject or a signature does not match                                        (Mismatch)
     exit 70  internal error
 
 The eight steps of `verify`, as numbered in docs/certificate.md:
     1 size   2 envelope   3 types   4 subject   5 side conditions   6 recomputation   7 target   8 expiry
 
-Contents: limits and errors; closed tables; intervals; exp, log, π, the normal tail; powers; the theorems about noisy
-gradient descent (T1 to T11, T16, T22 to T24), about sensitivity (T14, T15), and about sampled batches (T17 to T20); the
-canonical run and what it implies; reading JSON; what was run; signatures; verification; command line.
+Contents: limits and errors; work; closed tables; intervals; exp, log, π, the normal tail; powers; the theorems about
+noisy gradient descent (T1 to T11, T16, T22 to T24), about sensitivity (T14, T15), and about sampled batches (T17 to
+T20); the canonical run and what it implies; reading JSON; what was run; signatures; verification; command line.
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ import sys
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cache, cmp_to_key, lru_cache
@@ -62,9 +66,11 @@ from itertools import pairwise
 from math import isqrt
 from typing import Any
 
+WORK = 20_000_000  # units that may be spent, see *Work*
 MAX_BYTES = 16 * 2**20
 MAX_NESTING = 32
 MAX_NUMBER = 400  # characters
+MAX_DERIVED = 2000  # bits of the numerator and the denominator of a number that is compared with such a text
 PRECISIONS = (128, 256, 512, 1024, 2048, 4096, 8192)  # bits, tried in turn until a comparison is decided
 MAX_EXACT = 2**16  # bits of c^steps up to which an undecided comparison is settled in exact rationals
 MAX_POINTS = 1_000_000  # points of one schedule that are looked at one by one (only c > 1 needs many)
@@ -122,6 +128,12 @@ class DoesNotFollow(CheckError):
     exit_code = 1
 
 
+class OutOfWork(CheckError):
+    """The work that may be done is used up: nothing was decided."""
+
+    exit_code = 3
+
+
 class Undecided(Exception):
     """Two enclosures overlap: the comparison needs more precision."""
 
@@ -143,6 +155,7 @@ class Report:
     expires: str | None = None
     created: str = ""
     notes: tuple[str, ...] = ()  # what was not checked, or must be known besides
+    work: int = field(default=0, compare=False)  # units that were spent
 
     def signed_by(self) -> str:
         """Who vouches for it, in words."""
@@ -169,6 +182,77 @@ def require(condition: bool, message: str) -> None:
     """A side condition or a conclusion: it holds, or the claim does not follow."""
     if not condition:
         raise DoesNotFollow(message)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Work. A short certificate can ask for much. So work is counted, in units of about a microsecond: an operation on
+# intervals, or a step of a loop that has none. What takes longer counts more, by the length of its numbers. Units are
+# counted, not seconds measured: the same certificate takes the same work on every machine, and in every order.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Meter:
+    """How much was spent, of how much."""
+
+    __slots__ = ("limit", "spent", "whole")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = self.whole = limit
+        self.spent = 0
+
+    def spend(self, units: int) -> None:
+        self.spent += units
+        if self.spent > self.limit:
+            problem = f"the work that may be done ({self.whole} units) is used up, and nothing was decided"
+            raise OutOfWork(f"{problem}; --work N allows for more")
+
+    @contextmanager
+    def half(self) -> Iterator[None]:
+        """At most half of what is left may be spent; beyond that what is tried here does not follow."""
+        before, self.limit = self.limit, self.spent + (self.limit - self.spent) // 2
+        try:
+            yield
+        except OutOfWork:
+            raise DoesNotFollow("half of the work that was left is used up") from None
+        finally:
+            self.limit = before
+
+
+_METER: ContextVar[Meter | None] = ContextVar("_METER", default=None)
+
+
+def spend(units: int) -> None:
+    """Count work, while something is verified."""
+    meter = _METER.get()
+    if meter is not None:
+        meter.spend(units)
+
+
+@contextmanager
+def budgeted() -> Iterator[None]:
+    """With at most half of what is left to spend; what would take more does not follow."""
+    meter = _METER.get()
+    if meter is None:
+        yield
+        return
+    with meter.half():
+        yield
+
+
+@contextmanager
+def metered(work: int) -> Iterator[Meter]:
+    """With a meter; with that of the certificate whose erasure record is verified, if there is one."""
+    outer = _METER.get()
+    if outer is not None:
+        yield outer
+        return
+    for function in REMEMBERED:  # else the work of one certificate would hang on those before it
+        function.cache_clear()
+    token = _METER.set(Meter(work))
+    try:
+        yield _METER.get()
+    finally:
+        _METER.reset(token)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -346,8 +430,11 @@ class Interval:
     def of(cls, value: int | Fraction, bits: int) -> Interval:
         if value.denominator == 1:
             whole = (value.numerator, 0)
+            spend(1 + (value.numerator.bit_length() >> 10))
             return cls(_rounded(whole, bits, False), _rounded(whole, bits, True), bits)
         ratio = (value.numerator, 0), (value.denominator, 0)
+        length = value.numerator.bit_length() + value.denominator.bit_length()
+        spend(2 + ((bits + length) * (bits + length) >> 20))
         return cls(_quotient(*ratio, bits, False), _quotient(*ratio, bits, True), bits)
 
     def _lift(self, other: Interval | int | Fraction) -> Interval:
@@ -355,6 +442,7 @@ class Interval:
 
     def __add__(self, other: Interval | int | Fraction) -> Interval:
         y, bits = self._lift(other), self.bits
+        spend(1 + (bits >> 12))
         return Interval(_sum(self.low, y.low, bits, False), _sum(self.high, y.high, bits, True), bits)
 
     def __neg__(self) -> Interval:
@@ -368,6 +456,7 @@ class Interval:
 
     def __mul__(self, other: Interval | int | Fraction) -> Interval:
         y, bits = self._lift(other), self.bits
+        spend(1 + (bits * bits >> 20))
         (a, i), (b, j), (c, k), (d, m) = self.low, self.high, y.low, y.high
         if a >= 0 and c >= 0:
             low, high = (a * c, i + k), (b * d, j + m)
@@ -382,6 +471,7 @@ class Interval:
         y, bits = self._lift(other), self.bits
         if y.low[0] <= 0:
             raise Undecided  # only positive divisors occur: more precision will tell
+        spend(1 + (bits * bits >> 19))
         low = _quotient(self.low, y.high if self.low[0] >= 0 else y.low, bits, False)
         high = _quotient(self.high, y.low if self.high[0] >= 0 else y.high, bits, True)
         return Interval(low, high, bits)
@@ -396,6 +486,7 @@ class Interval:
 
     def sqrt(self) -> Interval:
         """Square root of a quantity that is known not to be negative."""
+        spend(4 + (self.bits * self.bits >> 18))
 
         def root(number: Dyadic, up: bool) -> Dyadic:
             mantissa, exponent = number
@@ -475,8 +566,9 @@ def series(x: Interval, stride: int) -> Interval:
 
     x_low, x_high = scaled(x.low), -scaled((-x.high[0], x.high[1]))
     low = high = total_low = total_high = 1 << bits
-    divisor = stride - 1
+    divisor, each = stride - 1, 1 + (bits * bits >> 20)
     while high > 1 or divisor << bits < 2 * x_high:
+        spend(each)
         divisor += stride
         low = (low * x_low >> bits) // divisor
         high = -((-high * x_high >> bits) // divisor)  # >> and // round down, so that this rounds up
@@ -509,8 +601,9 @@ def artanh(p: int, q: int, bits: int) -> Interval:
     """
     low, high, k = (p << bits) // q, -((-p << bits) // q), 1
     square_low, square_high = (p * p << bits) // (q * q), -((-p * p << bits) // (q * q))
-    total_low, total_high = low, high
+    total_low, total_high, each = low, high, 1 + (bits * bits >> 20)
     while high > 1:
+        spend(each)
         low, high, k = low * square_low >> bits, -(-high * square_high >> bits), k + 2
         total_low, total_high = total_low + low // k, total_high - (-high // k)
     return Interval((total_low, -bits), (total_high + high, -bits), bits)
@@ -617,7 +710,21 @@ def profile(epsilon: Number, mu: Interval) -> Interval:
 
 def number(value: int | Fraction, bits: int | None) -> Number:
     """The rational `value` as a number to compute with."""
-    return Fraction(value) if bits is None else Interval.of(value, bits)
+    if bits is not None:
+        return Interval.of(value, bits)
+    value = Fraction(value)
+    spend_exactly(value)
+    return value
+
+
+def spend_exactly(*values: Number) -> None:
+    """Count an operation on fractions, whose common factors are looked for: the square of their length."""
+    length = 0
+    for value in values:
+        if isinstance(value, Fraction):
+            length += value.numerator.bit_length() + value.denominator.bit_length()
+    if length:
+        spend(1 + (length * length >> 18))
 
 
 @lru_cache(maxsize=2**16)
@@ -626,6 +733,7 @@ def power(c: Fraction, n: int, bits: int | None) -> Number:
     if n == 0 or c == 1:
         return number(1, bits)
     half = power(c, n // 2, bits)
+    spend_exactly(half, half)
     return half * half * number(c, bits) if n % 2 else half * half
 
 
@@ -636,7 +744,9 @@ def geometric(c: Fraction, stride: int, n: int, bits: int | None) -> Number:
         return number(n, bits)
     if n % 2:
         return geometric(c, stride, n - 1, bits) * power(c, stride, bits) + number(1, bits)
-    return geometric(c, stride, n // 2, bits) * (number(1, bits) + power(c, stride * (n // 2), bits))
+    half = geometric(c, stride, n // 2, bits)
+    spend_exactly(half, half)
+    return half * (number(1, bits) + power(c, stride * (n // 2), bits))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -893,6 +1003,7 @@ def requests(start: Fraction, diameter: Fraction | None, phases: list[Any], fact
     """
     built = []
     for phase, factor, one in zip(phases, factors, shift, strict=True):
+        spend(4 + len(phase["records"]))
         epochs, batches, noise = int(phase["epochs"]), int(phase["batches"]), variance(phase)
         if isinstance(factor, Drift):
             require(one == factor, "requests: a clipped_step stands for both rates of a phase")
@@ -911,7 +1022,9 @@ def stretch(phase: Phase, begin: int, end: int, bits: int | None) -> tuple[Numbe
 
     def window(first: int, last: int) -> Number:  # Σ count_p · c^(last-1-p), positions first ≤ p < last of one epoch
         total, at = number(0, bits), first
-        for i in range(bisect_left(phase.positions, first), bisect_left(phase.positions, last)):
+        within = range(bisect_left(phase.positions, first), bisect_left(phase.positions, last))
+        spend(1 + len(within))
+        for i in within:
             gap = phase.positions[i] + 1 - at
             total, at = total * power(c, gap, bits) + phase.counts[i], at + gap
         return total * power(c, last - at, bits)
@@ -949,6 +1062,7 @@ def repeated(f: CappedMap, n: int) -> CappedMap:
 def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phase, int, int]]:
     """What lies between two moments, block by block, as (phase, from step, to step)."""
     for block in range(begin[0], min(end[0] + 1, len(timeline.phases))):
+        spend(1)
         phase = timeline.phases[block]
         first, last = begin[1] if block == begin[0] else 0, end[1] if block == end[0] else phase.steps
         if first < last:
@@ -972,6 +1086,7 @@ def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -
     def epoch(phase: Phase, steps: int) -> CappedMap:  # its first steps
         c, done, at = number(phase.factor, bits), None, 0
         for position, count in zip(phase.positions, phase.counts, strict=True):
+            spend(1)
             if position < steps:
                 quiet, shift = repeated((c, zero, cap), position - at), number(count * phase.shift, bits)
                 done, at = then(then(done, quiet), (c, shift, cap)), position + 1
@@ -988,6 +1103,7 @@ def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Momen
     """The pieces between corners: (from, to, how many equal ones in a row)."""
     found, moment = [], timeline.begin
     for corner in corners:
+        spend(2)
         block, position, first, last = (int(corner[key]) for key in ("block", "position", "first", "last"))
         require(block < len(timeline.phases), f"taut_string: corner in block {block}, after the end")
         phase = timeline.phases[block]
@@ -1061,17 +1177,20 @@ def stays_above_zero(timeline: Timeline, corners: list[Any], bits: int | None) -
         w_k, v_k = distance_at(timeline, begin, bits), number(0, bits)
         for index, (phase, first, last) in enumerate(pieces):
             moments = set()
+            spend(len(phase.positions))
             for position in phase.positions:  # strictly inside the segment: its first moment is the corner itself
                 earliest = -((position - first - (index == 0)) // phase.batches)
                 latest = (last - 1 - position) // phase.batches
                 step = max(1, latest - earliest) if phase.factor <= 1 else 1  # the first and the last, or all
                 looked_at += max(0, latest - earliest) // step
                 require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
+                spend(max(0, latest - earliest) // step)
                 moments.update(e * phase.batches + position for e in range(earliest, latest + 1, step))
             at = first
             for moment in (*sorted(moments), last):
                 r, s, q = stretch(phase, at, moment, bits)
                 w_k, v_k, at = r * w_k + s, r * r * v_k + q, moment
+                spend_exactly(w_k, v_k, w, v)
                 remaining = power(phase.factor, last - moment, bits) * rest[len(pieces) - 1 - index]
                 if moment < last and not w_k * v >= w * remaining * v_k:
                     return False
@@ -1098,6 +1217,7 @@ def weights(positions: list[int], batches: int, rule: str) -> list[Fraction]:
     left: for those until the one after; from below where f does not fall.
     chord: for half of the gaps on either side (and ½ at both ends): the trapezoid rule; from above where f is convex.
     """
+    spend(4 * len(positions))
     require(positions[:1] == [0], "secret order: positions must begin with batch 0")
     require(positions[-1] == batches - 1, "secret order: positions must end with the last batch")
     require(all(p < q for p, q in pairwise(positions)), "secret order: positions must ascend")
@@ -1571,6 +1691,7 @@ def fixed_log(u: int, bits: int) -> int:
     work = bits + 32
     exponent = u.bit_length() - 1
     m = u << (work - exponent) if work >= exponent else u >> (exponent - work)
+    spend(2 + (work * work >> 15))
     total = (exponent - bits) * log_of_step(1, 0, work)
     for k in (8, 16, 24):
         i = (m - (1 << work)) >> (work - k)
@@ -1594,6 +1715,7 @@ def normal_series(g: int, bits: int) -> list[int]:
     """
     x, work = Fraction(-g, 32), bits + 64
     before, b = 0, fixed(density(Interval.of(-x, work + 32)), work)
+    spend(100 + bits)
     coefficients, n, size = [fixed(at_most(Interval.of(x, work + 32)), work)], 0, 0
     while size < 2 * bits:  # size ≤ 2·log2((n+1)!/(sqrt(n!)·|d|^(n+1))), rounded down
         coefficients.append(b // (n + 1))
@@ -1612,11 +1734,14 @@ def fixed_normal(x: int, bits: int) -> int:
     if g * g > 2048 * work:  # |x| > sqrt(2·work) - 1/64: Φ(x) < 2^-work
         return 0
     d = (x << 16) + (g << (work - 5))
-    total = 0
-    for coefficient in normal_series(g, work):
+    series, total = normal_series(g, work), 0
+    spend(2 + len(series) * (16 + (work * work >> 14)) // 128)
+    for coefficient in series:
         total = coefficient + (total * d >> work)
     return total >> 16
 
+
+REMEMBERED = (log_of_two, pi, root_of_two_pi, power, geometric, log_of_step, normal_series)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # T19: privacy-loss distributions in integers
@@ -1675,6 +1800,7 @@ def exponentials(nodes: range, step: Fraction, bits: int) -> list[int]:
     absolute one of 4 units downwards; there are 32 guard bits, and at most 2^26 nodes.
     """
     work = bits + 32
+    spend(len(nodes) * (1 + (work * work >> 19)))
     values = {}
     for sign, count in ((1, max(nodes.stop, 1)), (-1, max(1 - nodes.start, 1))):
         factor, t = fixed(e_to(sign * step, work + 64), work), 1 << work
@@ -1737,6 +1863,7 @@ def from_above(release: Release, nodes: range, grid: Grid, level: int, backward:
     with masses p_j·e^(-x_j); of use where the grid goes one way."""
     step, unit, bits = grid.at(level), grid.unit, grid_bits(release, nodes, grid, level)
     one = 1 << bits
+    spend(4 * len(nodes))
     h, error = divergence_curve(release, nodes, step, bits)
     # p_j = α·(h_(j-1) - 2·h_j + h_(j+1)) + h_j - h_(j+1) with α = 1/(1 - e^-step); α is off by less than 2 units
     alpha = fixed(1 / (1 - e_to(-step, bits + 64)), bits)
@@ -1771,6 +1898,7 @@ def from_below(release: Release, nodes: range, grid: Grid, backward: bool = Fals
     require(not release.symmetrised, "loss_distribution: no lower bound without replacement")
     require(nodes.start <= -2, "loss_distribution: needs two nodes below 0")  # so that all y_j ≥ 0
     step, bits = grid.step, grid_bits(release, nodes, grid, 0)
+    spend(40 * len(nodes))  # of which most for thresholds
     t, one = exponentials(nodes, step, bits), 1 << bits
     half, error = fixed_ratio(release.shift / 2, bits), 4 * ((t[-1] >> bits) + 4)
     kinked = release.kinked and grid.one_way and not backward
@@ -1813,6 +1941,7 @@ def convex_masses(y: list[int], step: Fraction, grid: Grid, bits: int) -> list[i
 
     def mass(i: int, j: int, k: int) -> tuple[int, int]:
         """At node j between its neighbours i and k: (y_i - y_j)·α(j-i) - (y_j - y_k)·(α(k-j) - 1), enclosed."""
+        spend(4)
         ends = []
         for side in (0, 1):
             a = y[i] - y[j] if i >= 0 else 0
@@ -1840,6 +1969,7 @@ def convex_masses(y: list[int], step: Fraction, grid: Grid, bits: int) -> list[i
 def coarser(x: Losses, grid: Grid) -> Losses:
     """On every other node. A mass p between two of them is split 1 : e^-step, which keeps its Q-mass p·e^-x too."""
     bits = grid.unit.bit_length() + 8
+    spend(2 * len(x.masses))
     share = 1 / (1 + e_to(-grid.at(x.level), bits + 64))  # goes up
     up, down = fixed(share, bits) + 2, fixed(1 - share, bits) + 2
     masses = [0] * (x.first % 2) + x.masses
@@ -1857,6 +1987,7 @@ def coarser_below(x: Losses, grid: Grid) -> tuple[Losses, int]:
     above, and the rest, at least e^h times what comes up to the node below from the other side, to that below.
     """
     bits = 64
+    spend(2 * len(x.masses))
     fall = fixed(e_to(-grid.at(x.level), 2 * bits), bits)  # e^-h, rounded down
     share = (fall << bits) // ((1 << bits) + fall) // 2  # what goes up, of both neighbours, where masses are smooth
     masses = [0] * (x.first % 2) + x.masses + [0]
@@ -1883,6 +2014,7 @@ def raised(x: Losses, level: int, grid: Grid) -> Losses:
 def polynomial_product(x: list[int], y: list[int]) -> list[int]:
     """The product of two polynomials with coefficients ≥ 0: one product of two long decimal numbers (Kronecker)."""
     width = len(str(sum(x) * sum(y)))  # no coefficient is larger than this
+    spend((len(x) + len(y)) * (2 + width // 48))
     context = decimal.Context(
         prec=width * (len(x) + len(y)), Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.Inexact]
     )
@@ -2258,6 +2390,7 @@ def best_orders(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> list[
             total += release.steps * (top + math.log(sum(math.exp(term - top) for term in terms)))
         return (total - log_of(delta) - math.log(order)) / (order - 1) + math.log1p(-1 / order)
 
+    spend(20_000 * len(schedule.sampled))
     best = min([*range(2, 33), *range(36, 129, 4), *range(144, MAX_ORDER + 1, 16)], key=conversion)
     return [best] if conversion(best) <= float(epsilon) * 1.000001 else []
 
@@ -2286,12 +2419,15 @@ def check_subsampled(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> 
 def canonical(value: Fraction) -> str:
     """An exact number as certificates write it: an integer, a finite decimal, or p/q in lowest terms."""
     p, q = value.numerator, value.denominator
-    require(max(p.bit_length(), q.bit_length()) < 10_000, "a derived number is too long to be written down")
+    long = "a derived number is too long to be written down"
+    require(max(p.bit_length(), q.bit_length()) <= MAX_DERIVED, long)
+    spend(1 + (q.bit_length() >> 3))
     twos = (q & -q).bit_length() - 1
     rest, fives = q >> twos, 0
     while rest % 5 == 0:
         rest, fives = rest // 5, fives + 1
     places = max(twos, fives)
+    require(rest != 1 or places <= MAX_NUMBER, long)  # Python writes down no integers that are much longer
     if rest != 1 or places == 0:
         return str(p) if q == 1 else f"{p}/{q}"
     digits = str(p * 10**places // q).rjust(places + 1, "0")
@@ -2409,6 +2545,7 @@ def phase_epochs(run: Run, request: int, fewer: int = 0) -> list[int]:
 
     Retraining for T epochs is compared with the last T epochs of the history. `fewer`: at the end of the last phase.
     """
+    spend(1 + request)
     epochs = [run.epochs, *run.unlearning_epochs[: request + 1]]
     left_out = sum(epochs[1:]) if run.reference == "retrain-T" else 0
     for i, count in enumerate(epochs):
@@ -2432,6 +2569,7 @@ def implied_start(run: Run, request: int) -> str:
 
 def differing(run: Run, request: int, phase: int) -> int:
     """Records that differ in a phase of the claim on a request: of all requests up to it that are not yet erased."""
+    spend(1 + (request >> 4))
     return sum(run.sizes[phase : request + 1])
 
 
@@ -2457,6 +2595,7 @@ def implied_phases(
     for phase, epochs in enumerate(phase_epochs(run, request, fewer)):
         if epochs and phase in among:
             full, rest = divmod(differing(run, request, phase), run.batch_size)
+            spend(10 + full)
             counts = [rest] * (rest > 0) + [run.batch_size] * full
             records = [[str(run.batches - len(counts) + i), str(count)] for i, count in enumerate(counts)]
             described = {"epochs": str(epochs), "batches": str(run.batches), "step_size": canonical(run.step_size)}
@@ -2611,25 +2750,38 @@ def training_assumptions(run: Training, theorems: set[str]) -> list[dict[str, st
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def is_deep(text: str) -> bool:
+    """Whether brackets are nested too deeply, before the first character that is no JSON.
+
+    One pass: with escaped characters left out, every other piece between quotes is outside of strings. A backslash
+    outside of a string is no JSON, so nothing after it counts.
+    """
+    depth = 0
+    for outside in re.sub(r"\\.", "", text, flags=re.DOTALL).split('"')[::2]:
+        for bracket in re.finditer(r"[\[\]{}]", outside):
+            depth += 1 if bracket[0] in "[{" else -1
+            if depth > MAX_NESTING:
+                return True
+    return False
+
+
 def read_json(data: bytes, what: str) -> Any:
     """Strict JSON: UTF-8, bounded nesting, no duplicate keys, no bare numbers (the format writes them as strings)."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(result := dict(pairs)) < len(pairs):
-            keys = [key for key, _ in pairs]
-            raise Malformed(f"{what}: duplicate key {next(ascii(k) for k in keys if keys.count(k) > 1)[:60]}")
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+            raise Malformed(f"{what}: duplicate key {ascii(twice[:60])[:60]}")
         return result
 
     def bare(text: str) -> None:
         raise Malformed(f"{what}: bare number {text[:20]}; numbers are written as strings")
 
     try:
+        spend(1 + len(data) // 8)
         text = data.decode("utf-8")
-        depth = deepest = 0
-        for bracket in re.findall(r"[\[\]{}]", re.sub(r'"[^"\\]*(?:\\.[^"\\]*)*"', "", text, flags=re.DOTALL)):
-            depth += 1 if bracket in "[{" else -1
-            deepest = max(deepest, depth)
-        if deepest > MAX_NESTING:
+        if is_deep(text):
             raise Malformed(f"{what}: nested more than {MAX_NESTING} deep")
         value = json.loads(text, object_pairs_hook=unique, parse_int=bare, parse_float=bare, parse_constant=bare)
         json.dumps(value, ensure_ascii=False).encode("utf-8")  # no half surrogate pairs
@@ -2651,8 +2803,11 @@ def pattern(regex: str, meaning: str) -> Callable[[Any, str], None]:
 
 
 def one_of(*values: Any) -> Callable[[Any, str], None]:
+    texts = frozenset(value for value in values if isinstance(value, str))
+    others = [value for value in values if not isinstance(value, str)]
+
     def shape(value: Any, where: str) -> None:
-        if not any(value is v or (isinstance(v, str) and value == v) for v in values):
+        if not (value in texts if isinstance(value, str) else any(value is v for v in others)):
             raise Malformed(f"{where}: needs one of {', '.join(map(ascii, values))}, got {ascii(value)[:60]}")
 
     return shape
@@ -2676,6 +2831,7 @@ def newer(shape: Any, default: Any) -> Callable[[Any, str], None]:
 def check_shape(value: Any, shape: Any, where: str) -> None:
     """`shape`: an object with exactly these keys (but for `key?`, which may be absent), [shape of every entry],
     (shape, …) of fixed length, or a function."""
+    spend(1)
     if callable(shape):
         shape(value, where)
     elif isinstance(shape, dict):
@@ -3093,14 +3249,14 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     ended = all(moment(phase["finished"]) <= moment(predicate["created"]) for phase in phases)
     require(ended, "created: before the run that it tells of ended")
     require(len({entry["id"] for entry in erasures}) == len(erasures), "execution.erasures: an id is given twice")
-    cumulative = 0
+    cumulative, cap = 0, str(sum(run.sizes))
     for i, entry in enumerate(erasures):
         where = f"execution.erasures[{i}]"
         check_erasure(entry, where)
         records, cumulative = int(entry["records"]), cumulative + int(entry["records"])
         require(records <= run.sizes[i], f"{where}.records: the run allows {run.sizes[i]}")
         implied = {
-            "request": str(i + 1), "cumulative": str(cumulative), "cap": str(sum(run.sizes)),
+            "request": str(i + 1), "cumulative": str(cumulative), "cap": cap,
             "guarantee": {"epsilon": entry["guarantee"]["epsilon"], "delta": predicate["delta"],
                           "reference": run.reference, "neighbours": run.neighbours},
         }  # fmt: skip
@@ -3172,6 +3328,7 @@ def check_signatures(envelope: dict[str, Any], payload: bytes, keys: dict[str, A
 
     def signed(key: Any) -> bool:
         for signature in signatures:
+            spend(100 + len(message) // 400)
             try:
                 key.verify(signature, message)
                 return True
@@ -3215,6 +3372,7 @@ class Proof:
                 return found == implied
             return all(entry == next(implied, None) for entry in found) and next(implied, None) is None
 
+        spend(5)
         found, name = self.theorem_of(index), f"step {index} ({NAMES[theorem]})"
         require(found == theorem, f"step {index}: {theorem} is needed here, got {found}")
         step = self.steps[int(index)]
@@ -3448,10 +3606,12 @@ def conclude_sampled(step: dict[str, Any], given: list[Any], name: str, cut: tup
     if stated == 0:
         return True
     try:
-        check_lower(schedule, stated, delta, args["direction"])
+        with budgeted():
+            check_lower(schedule, stated, delta, args["direction"])
     except DoesNotFollow:
         try:
-            check_subsampled(schedule, stated, delta)
+            with budgeted():
+                check_subsampled(schedule, stated, delta)
         except DoesNotFollow:  # neither shown nor refuted
             return False
         raise DoesNotFollow(f"{name}: the stated epsilon does not follow") from None
@@ -3596,15 +3756,16 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
 
 def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -> list[Any]:
     """Every conclusion, again, in order; returns what the steps stand for. `cut`: of a training run's batches."""
-    values: list[Any] = []
-    for i, step in enumerate(steps):
+    values: list[Any] = [None] * len(steps)
+    for i in sorted(range(len(steps)), key=lambda i: steps[i]["theorem"] == "T19l"):  # what may fail, with what is left
+        step = steps[i]
         before = [int(premise) for premise in step["premises"]]
         given, name = [values[j] for j in before], f"step {i} ({NAMES[step['theorem']]})"
         if step["theorem"] in ("T18", "T19", "T19l", "T20"):
-            values.append(conclude_sampled(step, given, name, cut))
+            values[i] = conclude_sampled(step, given, name, cut)
         else:
             below = any(steps[j]["theorem"] in ("T6", "T20l") for j in before)
-            values.append(conclude(step, given, name, below))
+            values[i] = conclude(step, given, name, below)
     return values
 
 
@@ -3750,9 +3911,15 @@ def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
 @contextmanager
 def numbered(log: list[str], index: int, name: str) -> Iterator[None]:
     try:
-        yield
+        try:
+            yield
+        except ValueError as error:
+            if "integer string conversion" not in str(error):
+                raise
+            raise DoesNotFollow("a number is too long for this Python to write down") from None
     except CheckError as error:
-        error.steps = (*log, f"{index} {name:<16} FAILED: {error}")
+        how = "STOPPED" if isinstance(error, OutOfWork) else "FAILED"
+        error.steps = (*log, f"{index} {name:<16} {how}: {error}")
         raise
     log.append(f"{index} {name:<16} ok")
 
@@ -3878,13 +4045,31 @@ def verify(
     subjects: Sequence[str] = (),
     now: datetime | None = None,
     certificate: bytes | None = None,
+    work: int = WORK,
 ) -> Report:
     """Verify the bytes of a certificate, or of an erasure record together with the `certificate` that it names.
 
     digest: the SHA-256 that its run must have, if known beforehand. keys: Ed25519 public keys in PEM, of which
     `threshold` must have signed (default: all). subjects: SHA-256 of files that it must be about. now: the time by
-    which it must not have expired (default: now).
+    which it must not have expired (default: now). work: how much may be done, in units.
     """
+    if work < 1:
+        raise Malformed(f"--work: needs at least 1 unit, got {work}")
+    with metered(work) as meter:
+        report = verified(data, digest, keys, threshold, subjects, now, certificate)
+        return replace(report, work=meter.spent)
+
+
+def verified(
+    data: bytes,
+    digest: str | None,
+    keys: Sequence[bytes],
+    threshold: int | None,
+    subjects: Sequence[str],
+    now: datetime | None,
+    certificate: bytes | None,
+) -> Report:
+    """`verify`, metered."""
     log: list[str] = []
     with numbered(log, 1, "size"):
         if len(data) > MAX_BYTES:
@@ -3989,7 +4174,7 @@ def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
     """The certificate's file, and the values of each option."""
     names, options = (
         [],
-        {name: [] for name in ("--digest", "--key", "--threshold", "--subject", "--date", "--certificate")},
+        {name: [] for name in ("--digest", "--key", "--threshold", "--subject", "--date", "--certificate", "--work")},
     )
     rest = iter(arguments)
     for word in rest:
@@ -4004,7 +4189,7 @@ def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
             names.append(word)
     if len(names) != 1:
         raise Malformed(f"usage: checker.py CERTIFICATE [{'] ['.join(f'{name} VALUE' for name in options)}]")
-    for name in ("--digest", "--threshold", "--date", "--certificate"):
+    for name in ("--digest", "--threshold", "--date", "--certificate", "--work"):
         if len(options[name]) > 1:
             raise Malformed(f"{name}: given twice")
     return names[0], options
@@ -4020,6 +4205,8 @@ def main(arguments: list[str]) -> int:
         name, options = read_arguments(list(arguments))
         for threshold in options["--threshold"]:
             pattern(r"[1-9][0-9]?", "a number of keys")(threshold, "--threshold")
+        for work in options["--work"]:
+            pattern(r"[1-9][0-9]{0,17}", "a number of units")(work, "--work")
         report = verify(
             read_file(name, MAX_BYTES),
             *options["--digest"],
@@ -4028,6 +4215,7 @@ def main(arguments: list[str]) -> int:
             subjects=[digest_of_file(subject) for subject in options["--subject"]],
             now=next(map(end_of, options["--date"]), None),
             certificate=next((read_file(other, MAX_BYTES) for other in options["--certificate"]), None),
+            work=next(map(int, options["--work"]), WORK),
         )
         out, code = str(report), report.exit_code
     except CheckError as error:

@@ -59,6 +59,7 @@ def verify(
     subjects: Sequence[str | Path] = (),
     on: date | None = None,
     of: str | Path | None = None,
+    work: int | None = None,
 ) -> Verification:
     """Re-derive a certificate's claim from nothing but its bytes; hold an erasure record against its certificate.
 
@@ -70,6 +71,7 @@ def verify(
         subjects: files that the certificate must be about (exit 4 if not).
         on: the day (UTC) to judge expiry by; now, unless given.
         of: of an erasure record, the certificate that it names; without it the record is not verified (exit 3).
+        work: how much work may be done, in the checker's units (docs/certificate.md); used up: exit 3.
 
     Raises:
         UsageError: a file that cannot be read, a malformed run file or key, or a threshold that no keys can meet.
@@ -80,6 +82,10 @@ def verify(
         keys = read_public_keys(keys)
     if threshold is not None and not 1 <= threshold <= len(keys):
         raise UsageError(f"--threshold: {threshold} is not between 1 and the number of keys given, {len(keys)}")
+    if work is None:
+        work = checker.WORK
+    elif work < 1:
+        raise UsageError(f"--work: {work} must be at least 1")
     if run is None:
         digest = None
     else:
@@ -90,7 +96,14 @@ def verify(
     data = read_certificate(certificate)
     now = None if on is None else end_of(on)
     whole = None if of is None else read_certificate(of)
-    about = {"keys": keys, "threshold": threshold, "subjects": tuple(named), "now": now, "certificate": whole}
+    about = {
+        "keys": keys,
+        "threshold": threshold,
+        "subjects": tuple(named),
+        "now": now,
+        "certificate": whole,
+        "work": work,
+    }
     try:
         report = checker.verify(data, digest, **about)
     except checker.CheckError as refused:

@@ -32,6 +32,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
             subjects=arguments.subjects,
             of=arguments.of,
             on=arguments.date,
+            work=arguments.work,
         )
     if arguments.format == "json":
         print_json(found.as_json())

@@ -581,6 +581,7 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     status = "proved" if derived else "attested"
     absent = {name: loss["kind"] not in kinds for name, kinds in LOSS_ASSUMPTIONS.items()}
     absent["weight_decay"] = derived or (convex and all(s["theorem"] != "T23" for s in steps))
+    absent |= {"per_record_clipping": True, "batch_clipping": True}  # on the page already; with T26
     absent["projection"] = diameter is None
     absent["batches:secret"] = mechanism["batch_order"] == "fixed"
     for key, kinds in (("neighbours", ("replace-one", "remove-one")), ("release", ("final", "all")),
