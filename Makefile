@@ -9,7 +9,7 @@ JOBS ?= 2
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: certify test test-slow bench lint docs notebooks browser clean help
+.PHONY: certify test test-slow bench lint docs notebooks findings browser clean help
 
 help:
 	@echo "make certify    certify, train, unlearn, verify, compare and draw, into out/"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench      the benchmarks, as ratios measured in one run"
 	@echo "make docs       write THEOREMS.md, docs/run-file.md and docs/policy.md from the code"
 	@echo "make notebooks  execute notebooks/ in place"
+	@echo "make findings   run what findings/ says about public packages, each in an environment of its own"
 	@echo "make lint       ruff"
 	@echo "make browser    Chromium from the system's packages, for the tests of the HTML report (needs root)"
 
@@ -50,6 +51,11 @@ docs: $(READY)
 
 notebooks: $(READY)
 	$(BIN)/python notebooks/run.py
+
+# Each script installs pinned public packages in a temporary folder and fails if what it describes has changed.
+findings:
+	@failed=; for script in findings/*.sh; do echo "== $$script"; PYTHON=$(PYTHON) bash $$script || failed="$$failed $$script"; done; \
+	[ -z "$$failed" ] || { echo "changed:$$failed"; exit 1; }
 
 browser:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
