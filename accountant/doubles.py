@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from accountant.arithmetic import ConditionViolated, Exact, Float
+from accountant.exact import as_double
 from accountant.flow import Flows, Mark
 from accountant.kernel import conclude
 from accountant.mechanisms import NoisySGD
@@ -25,18 +26,18 @@ def float_timeline(mechanism: NoisySGD, runs: History, unit: Fraction, rates: tu
     """T10 in doubles by the named theorem (C1, T22 or T23) of each phase: distances in that unit, and the noise that
     of σ = 1, for μ is scale-free and doubles do not overflow."""
     blocks = tuple(_block(mechanism, phase, rate, unit) for phase, rate in zip(runs.phases, rates, strict=True))
-    diameter = None if mechanism.diameter is None else float(mechanism.diameter / unit)
-    return Timeline(float(runs.start / unit), diameter, blocks, equal_starts=runs.start == 0, uniform=True)
+    diameter = None if mechanism.diameter is None else as_double(mechanism.diameter / unit)
+    return Timeline(as_double(runs.start / unit), diameter, blocks, equal_starts=runs.start == 0, uniform=True)
 
 
 def _block(mechanism: NoisySGD, phase: Phase, rate: str, unit: Fraction) -> Block:
-    factor, variance = step_factor(mechanism, rate), float(2 * phase.step_size)
+    factor, variance = step_factor(mechanism, rate), as_double(2 * phase.step_size)
     if rate == "T23":
-        shifts = ((0, float(step_shift(mechanism, phase, rate) / unit)),)
-        return Block(phase.epochs * phase.batches, 1, float(factor), variance, shifts)
-    shift = float(step_shift(mechanism, phase, rate) / unit)
+        shifts = ((0, as_double(step_shift(mechanism, phase, rate) / unit)),)
+        return Block(phase.epochs * phase.batches, 1, as_double(factor), variance, shifts)
+    shift = as_double(step_shift(mechanism, phase, rate) / unit)
     shifts = tuple((position, count * shift) for position, count in phase.records)
-    return Block(phase.epochs, phase.batches, float(factor), variance, shifts, expanding=factor > 1)
+    return Block(phase.epochs, phase.batches, as_double(factor), variance, shifts, expanding=factor > 1)
 
 
 def step_factor(mechanism: NoisySGD, rate: str) -> Fraction:

@@ -11,6 +11,7 @@ import numpy as np
 from accountant.arithmetic import Float
 from accountant.arithmetic.floats import gaussian_epsilon, mixture_epsilon
 from accountant.doubles import float_timeline, unit_of
+from accountant.exact import as_double
 from accountant.fallback import best_scaled_mu
 from accountant.late import search_range
 from accountant.mechanisms import NoisySGD
@@ -40,7 +41,7 @@ def estimate_mu(mechanism: NoisySGD, request: int = 0) -> float:
     one."""
     product = noise_times_mu(mechanism, request)
     try:
-        return math.inf if product is None else float(product / mechanism.noise_std)
+        return math.inf if product is None else as_double(product / mechanism.noise_std)
     except OverflowError:
         return math.inf
 
@@ -55,7 +56,7 @@ def estimate(mechanism: NoisySGD, delta: float, request: int = 0) -> float:
     rates = ("C1",) * len(runs.phases)
     unit = unit_of(mechanism, runs, rates)
     timeline = float_timeline(mechanism, runs, unit, rates)
-    scale = float(unit / mechanism.noise_std)
+    scale = as_double(unit / mechanism.noise_std)
     timeline = replace(timeline, blocks=tuple(_with_noise(block, 1 / scale) for block in timeline.blocks))
     positions, rule = choose_positions(timeline, delta)
     learning = timeline.blocks[0]

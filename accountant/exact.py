@@ -5,6 +5,7 @@ A Python float is a number of unknown origin: 0.1 is not a tenth. In a certified
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 from fractions import Fraction
@@ -47,6 +48,14 @@ def exact(value: int | Fraction | Decimal | str, name: str = "value") -> Fractio
     if number[3] and abs(int(number[3][1:])) > MAX_EXPONENT:
         raise ValueError(f"{name}: the exponent of {text} is beyond ±{MAX_EXPONENT}")
     return Fraction(text)
+
+
+def as_double(value: Fraction | int) -> float:
+    """The nearest double, for searches; beyond them an infinity, and 0 for what is too small."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def canonical(value: Fraction | int) -> str:

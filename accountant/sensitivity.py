@@ -11,7 +11,7 @@ from typing import Any
 from flint import arb, ctx
 
 from accountant.arithmetic import Ball, Number, Undecided
-from accountant.arithmetic.balls import normal_cdf
+from accountant.arithmetic.balls import far_tail
 from accountant.derive import derive_upper
 from accountant.enclose import Enclosure, Indeterminate, enclose
 from accountant.estimate import estimate
@@ -68,10 +68,10 @@ def derivatives(upper: Derivation, noise_std: Fraction) -> Derivatives | None:
                 continue
             a = mu / 2 - e / mu
             density = weight * (-a * a / 2).exp() / (2 * arb.pi()).sqrt()
-            by_mu, scaled, tail = by_mu + density, scaled + mu * density, tail + weight * normal_cdf(a - mu)
+            by_mu, scaled, tail = by_mu + density, scaled + mu * density, tail + weight * far_tail(mu, e)
         if not tail > 0:
             raise Undecided("μ > 0")
-        return by_mu, scaled, e.exp() * tail
+        return by_mu, scaled, tail
 
     remembered: dict[int, tuple[Number, Number, Number]] = {}
 

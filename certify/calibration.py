@@ -25,10 +25,11 @@ from accountant.arithmetic import Exact, Float
 from accountant.arithmetic.floats import gaussian_mu
 from accountant.baselines import chien2024_epochs
 from accountant.exact import canonical, decimal, exact, round_decimal
-from accountant.kernel import evaluate
+from accountant.kernel import TheoremError, evaluate
 from certify import tuning
 from certify.claims import Verdict, make_claim, refusals
 from certify.errors import OutOfReach, UsageError
+from certify.extremes import within_doubles
 from certify.outcome import Progress, Result
 from certify.result import summarise
 from certify.spec import Run, is_training, load_tables, read_run
@@ -148,14 +149,15 @@ def calibrate(
     check_doubles(run)
     if tune == "unlearning_epochs" and run.mechanism.unlearning_epochs == (0,):
         raise UsageError("mechanism.unlearning_epochs: 0 makes a claim about learning; leave the key out to tune it")
-    result = _confirm(run, tune)
-    return Calibration(
-        parameter=tune,
-        value=_value(result, tune),
-        result=result,
-        published={"chien2024": None} | _published(run, tune),
-        note=_note(result, tune),
-    )
+    with within_doubles(run):
+        result = _confirm(run, tune)
+        return Calibration(
+            parameter=tune,
+            value=_value(result, tune),
+            result=result,
+            published={"chien2024": None} | _published(run, tune),
+            note=_note(result, tune),
+        )
 
 
 def _start(tune: str, tables: Mapping[str, Any]) -> str:
@@ -302,11 +304,13 @@ def published_noise(run: Run, bounds: Bounds = derive_published) -> dict[str, fl
                 return float(evaluate(derivation, Float()).epsilon)
         except OverflowError:
             return math.inf
+        except TheoremError:  # in doubles c may be 1, or 2R be 0
+            return math.nan
 
     found: dict[str, float | None] = {}
     for name in bounds(run.mechanism, run.target_delta):
         low, high = 1e-12, 1e12
-        if epsilon(name, high) > target or epsilon(name, low) < target:
+        if not epsilon(name, high) <= target <= epsilon(name, low):
             found[name] = None
             continue
         log_root = brentq(

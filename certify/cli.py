@@ -11,7 +11,7 @@ from io import TextIOWrapper
 
 from certify.checker import CheckError
 from certify.cli_options import command_parser
-from certify.commands.output import fail
+from certify.commands.output import discard, fail
 from certify.errors import Exit, OutOfReach, UsageError
 
 
@@ -48,8 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(f"{problem}", Exit.INDETERMINATE)
     except BrokenPipeError:
         # Whoever read stdout has gone, and with them the verdict: no code that says certified or verified.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would complain again while closing it
+        discard(sys.stdout)
         return Exit.INTERNAL
+    except OSError as problem:  # a full disk, under stdout or elsewhere
+        discard(sys.stdout)
+        return fail(f"{problem.filename or 'output'}: {problem.strerror or problem}", Exit.USAGE)
     except KeyboardInterrupt:
         return fail("interrupted", 130)
     except SystemExit:  # --help

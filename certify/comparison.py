@@ -20,6 +20,7 @@ from accountant.exact import canonical
 from certify import tuning
 from certify.calibration import check_doubles, distance_noise, published_noise, witness_noise
 from certify.errors import OutOfReach
+from certify.extremes import within_doubles
 from certify.outcome import Progress, Result
 from certify.result import certify
 from certify.spec import Run, read_run
@@ -103,8 +104,11 @@ def compare(
         UsageError: malformed, or a run that no theorem covers.
     """
     run = source if isinstance(source, Run) else read_run(source)
-    if isinstance(run.mechanism, ScaledSGD):
-        return compare_training(run, progress)
+    with within_doubles(run):
+        return compare_training(run, progress) if isinstance(run.mechanism, ScaledSGD) else _compare(run, progress)
+
+
+def _compare(run: Run, progress: Progress | None) -> Comparison:
     check_doubles(run)
     result = certify(run, progress=progress)
     request = result.claims.index(result.worst)

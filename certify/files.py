@@ -35,14 +35,25 @@ def make_directory(path: Path) -> Path:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a half. Who may read it stays as it was."""
+    """Write a file so that a reader sees the old one or the new one, never a half. Who may read it stays as it was.
+
+    Raises:
+        UsageError: it cannot be written, for the disk is full or the folder is not there or not ours.
+    """
+    try:
+        _write(path, content.encode() if isinstance(content, str) else content)
+    except OSError as problem:
+        raise UsageError(f"{path}: cannot be written: {problem.strerror or problem}") from None
+
+
+def _write(path: Path, content: bytes) -> None:
     name = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)  # a new file: as the umask says
     try:
         with os.fdopen(handle, "wb") as file:
             if path.exists():
                 os.chmod(name, stat.S_IMODE(path.stat().st_mode))
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(content)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -16,11 +17,13 @@ from accountant.kernel import evaluate
 from accountant.string import outline
 from certify.calibration import distance_noise, least_noise, published_noise
 from certify.errors import UsageError
+from certify.files import write_atomically
 from certify.planning import Plan, noise_floor
 from certify.spec import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST_STEPS = 20_000
 # Okabe and Ito's colours can be told apart by everybody, in grey as well.
@@ -31,6 +34,12 @@ _CURVES = {
     "W∞ alone (noise of unlearning only)": ("#009E73", "-"),
     "Plumbline (taut string)": ("#D55E00", "-"),
     "lower bound (no σ below is possible)": ("#000000", (0, (6, 4))),
+}
+
+_UNDATED = {  # no date and no version in the file
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 
 
@@ -45,6 +54,15 @@ def _pyplot():
     return plt
 
 
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """Write a figure, whole or not at all, without date or version, and close it. The suffix says in which format."""
+    path, content = Path(path), BytesIO()
+    figure.savefig(content, dpi=150, format=path.suffix.lstrip(".") or "png", metadata=_UNDATED.get(path.suffix))
+    _pyplot().close(figure)
+    write_atomically(path, content.getvalue())
+    return path
+
+
 def draw_string(mechanisms: Sequence[tuple[str, NoisySGD]], path: str | Path) -> Path:
     """The taut string of each mechanism (title, mechanism), side by side, written to `path` (png, svg or pdf).
 
@@ -56,9 +74,7 @@ def draw_string(mechanisms: Sequence[tuple[str, NoisySGD]], path: str | Path) ->
     for axes, (title, mechanism) in zip(panels[0], mechanisms, strict=True):
         _string_panel(axes, title, mechanism)
     figure.tight_layout()
-    figure.savefig(path, dpi=150, metadata={"Software": None} if str(path).endswith(".png") else None)
-    plt.close(figure)
-    return Path(path)
+    return save_figure(figure, path)
 
 
 def _string_panel(axes: Axes, title: str, mechanism: NoisySGD) -> None:
@@ -149,9 +165,7 @@ def draw_noise(run: Run, path: str | Path, *, least: float = 0.05, most: float =
     axes.legend(frameon=False, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
-    figure.savefig(path, dpi=150, metadata={"Software": None} if str(path).endswith(".png") else None)
-    plt.close(figure)
-    return Path(path)
+    return save_figure(figure, path)
 
 
 def draw_plan(plan: Plan, path: str | Path | BinaryIO) -> None:

@@ -19,6 +19,7 @@ from certify import tuning
 from certify.calibration import DIGITS, LEAST_NOISE, MOST_NOISE, check_doubles, least_noise, tables_of
 from certify.claims import Claim, Verdict, refusals
 from certify.errors import OutOfReach, UsageError
+from certify.extremes import within_doubles
 from certify.spec import Run, is_training, read_run
 
 MOST_CHOICES = 6  # of batch sizes, and of epochs, unless they are given
@@ -124,6 +125,18 @@ def plan(
         given = "batch_size" in tables["mechanism"]
         tables["mechanism"] = _FREE | tables["mechanism"]
     run = read_run(tables)
+    with within_doubles(run):
+        return _plan(run, given, batch_sizes, unlearning_epochs, progress)
+
+
+def _plan(
+    run: Run,
+    given: bool,
+    batch_sizes: Sequence[int] | None,
+    unlearning_epochs: Sequence[int] | None,
+    progress: Callable[[int, int], None] | None,
+) -> Plan:
+    """given: whether the run file says a batch size of its own."""
     check_doubles(run)
     own = [run.mechanism.batch_size] if given else []
     mechanism = run.mechanism

@@ -8,8 +8,30 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from accountant.exact import MAX_CHARACTERS
+from certify.errors import UsageError
+
 UNKNOWN = "extra_forbidden"
 MOST = 80  # characters of a value
+
+
+def reason(problem: BaseException) -> str:
+    """The first line of what a parser says; of a number that Python does not read, what is read here."""
+    says = (str(problem).splitlines() or [type(problem).__name__])[0]
+    return f"a number of too many digits; at most {MAX_CHARACTERS} are read" if "int_max_str_digits" in says else says
+
+
+def refuse_long_numbers(value: Any, key: str = "") -> None:
+    """Refuse integers that cannot be written out in as many digits as are read: Python reads them in hexadecimal, and
+    then does not print them. Raises UsageError with the key."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            refuse_long_numbers(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            refuse_long_numbers(item, f"{key}[{i + 1}]")
+    elif isinstance(value, int) and abs(value) >= 10**MAX_CHARACTERS:
+        raise UsageError(f"{key}: a number of more than {MAX_CHARACTERS} digits; write a shorter one")
 
 
 def first_problem(invalid: ValidationError) -> Mapping[str, Any]:

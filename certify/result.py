@@ -23,6 +23,7 @@ from accountant.losses import DerivedLoss
 from accountant.secret import derive_secret_renyi
 from accountant.timeline import history
 from certify.claims import DIGITS, Claim, Verdict, make_claim, worst
+from certify.extremes import within_doubles
 from certify.fallback import describe_fallback
 from certify.outcome import Progress, Result
 from certify.spec import Run, read_run
@@ -42,8 +43,15 @@ def certify(source: str | Path | Mapping[str, Any] | Run, *, progress: Progress 
         Indeterminate: a side condition cannot be decided.
     """
     run = source if isinstance(source, Run) else read_run(source)
-    if isinstance(run.mechanism, ScaledSGD):
-        return certify_training(run, progress=progress)
+    with within_doubles(run):
+        return (
+            certify_training(run, progress=progress)
+            if isinstance(run.mechanism, ScaledSGD)
+            else _certify(run, progress)
+        )
+
+
+def _certify(run: Run, progress: Progress | None) -> Result:
     claims = []
     for request in range(len(run.mechanism.requests)):
         claims.append(make_claim(run, request))

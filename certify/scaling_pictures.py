@@ -13,7 +13,7 @@ from accountant.exact import canonical
 from accountant.kernel import evaluate
 from accountant.scaled import derive_sensitivity
 from accountant.scaling import AutoS, Clip, Psac, Psasc, Scaling
-from certify.pictures import _pyplot
+from certify.pictures import _pyplot, save_figure
 
 # Okabe and Ito's colours, as in `pictures`; line styles tell the maps apart in grey.
 _STYLES = {
@@ -21,11 +21,6 @@ _STYLES = {
     "auto-s": ("#E69F00", "-.", "AUTO-S"),
     "psac": ("#0072B2", (0, (6, 3)), "DP-PSAC"),
     "psasc": ("#D55E00", "-", "DP-PSASC"),
-}
-_UNDATED = {  # no date and no version in the file
-    ".png": {"Software": None},
-    ".svg": {"Date": None, "Creator": None},
-    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 DEFAULT: tuple[Scaling, ...] = (Clip(1), AutoS(1, "0.1"), Psac(1, "0.1"), Psasc(1, "0.1", "0.5"))
 POINTS = 801
@@ -73,6 +68,4 @@ def draw_scaling(
             axes.spines[["top", "right"]].set_visible(False)
         left.legend(frameon=False, fontsize=9, loc="lower left")
         figure.tight_layout()
-        figure.savefig(path, dpi=150, metadata=_UNDATED.get(Path(path).suffix))
-        plt.close(figure)
-    return Path(path)
+        return save_figure(figure, path)

@@ -74,10 +74,7 @@ def sign(
     envelope["signatures"].append(_signature(envelope, private, certificate))
     if target.exists() and read_certificate(target) != data:  # another signer was faster
         raise UsageError(f"{path}: has changed while it was being signed; sign it again")
-    try:
-        write_atomically(target, json.dumps(envelope, indent=1) + "\n")
-    except OSError as problem:
-        raise UsageError(f"{path}: cannot be written: {problem.strerror or problem}") from None
+    write_atomically(target, json.dumps(envelope, indent=1) + "\n")
     return Signed(path, key_id(private.public_key()), len(envelope["signatures"]), _written_anew(path) if stale else ())
 
 

@@ -22,7 +22,7 @@ from accountant.exact import canonical, exact
 from accountant.losses import SCALED_MODELS, Loss, ScaledLoss
 from accountant.scaling import InvalidScaling
 from certify.errors import UsageError
-from certify.problems import UNKNOWN, first_problem, told
+from certify.problems import UNKNOWN, first_problem, reason, refuse_long_numbers, told
 from certify.questions import BY_ID
 from certify.tables import IN_A_BALL, LOSSES, MAPS, NEWER, OUTSIDE, TABLES, AttestTable, RunTable, TargetTable
 from certify.training_spec import make_training
@@ -71,6 +71,8 @@ def read_run(source: str | Path | Mapping[str, Any]) -> Run:
         TypeError: a Python float in a mapping.
     """
     tables = source if isinstance(source, Mapping) else load_tables(Path(source))
+    if isinstance(source, Mapping):
+        refuse_long_numbers(tables)
     _refuse_floats(tables, "")
     _check_kind(tables)
     about_training = is_training(tables)
@@ -132,11 +134,13 @@ def load_tables(path: Path, what: str = "run file") -> dict[str, Any]:
     if data.startswith(codecs.BOM_UTF8):
         raise UsageError(f"{path}: is no TOML: begins with a byte-order mark; save it as UTF-8 without one")
     try:
-        return tomllib.loads(data.decode("utf-8"), parse_float=Decimal)
+        tables = tomllib.loads(data.decode("utf-8"), parse_float=Decimal)
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is no UTF-8 text") from None
     except (RecursionError, ValueError) as problem:
-        raise UsageError(f"{path}: is no TOML: {str(problem).splitlines()[0]}") from None
+        raise UsageError(f"{path}: is no TOML: {reason(problem)}") from None
+    refuse_long_numbers(tables)
+    return tables
 
 
 def _without_nulls(value: Any) -> Any:

@@ -21,6 +21,7 @@ from accountant.pld import Ends
 from accountant.pld.release import MOST_STEPS
 from certify.claims import Verdict
 from certify.errors import OutOfReach, UsageError
+from certify.extremes import within_doubles
 from certify.outcome import Progress, Result
 from certify.spec import Run, read_run
 from certify.training_result import certify_training
@@ -98,8 +99,9 @@ def calibrate_training(tables: Mapping[str, Any], tune: str, progress: Progress 
         )
         return math.log(max(found / float(target), 1e-3))
 
-    value = _search(excess, parameter, run, tune)
-    return _confirm(run, tune, parameter, value, _slope(excess, value), progress)
+    with within_doubles(run):
+        value = _search(excess, parameter, run, tune)
+        return _confirm(run, tune, parameter, value, _slope(excess, value), progress)
 
 
 def _slope(excess: Excess, value: float) -> float:

@@ -11,8 +11,10 @@ import numpy as np
 from flint import arb, ctx, fmpq
 
 from accountant.arithmetic.base import Arithmetic, Number, Undecided
-from accountant.arithmetic.floats import diffused_epsilon, diffused_log_delta, mixture_epsilon
+from accountant.arithmetic.floats import diffused_epsilon, diffused_log_delta, mixture_epsilon, normal_quantile
 
+_LEAST_DELTA = arb(10) ** -300  # below which δ is no double
+_DOUBLES_KNOW = 2.0**20  # μ up to which an ε in doubles is a start for Newton's method
 _Mixture = Sequence[tuple[Number, Number]]  # (μ, weight)
 
 
@@ -64,8 +66,7 @@ class Ball(Arithmetic):
         return then.union(otherwise) if answer is None else (then if answer else otherwise)
 
     def gaussian_delta(self, mu: Number, epsilon: Number) -> Number:
-        ratio = epsilon / mu
-        return normal_cdf(mu / 2 - ratio) - epsilon.exp() * normal_cdf(-mu / 2 - ratio)
+        return normal_cdf(mu / 2 - epsilon / mu) - far_tail(mu, epsilon)
 
     def mixture_epsilon(self, mus: Sequence[Number], weights: Sequence[Number], delta: Number) -> Number:
         if not all(mu.is_finite() and not mu < 0 for mu in mus):
@@ -97,8 +98,17 @@ class Ball(Arithmetic):
     def _root(self, mixture: _Mixture, delta: Number) -> Number:
         """About the ε with δ(ε) = delta, to the working precision; nothing is proved of it."""
         mus, weights = zip(*((float(mu), float(weight)) for mu, weight in mixture), strict=True)
-        root = arb(_guess(mus, weights, float(delta.mid())))
-        for _ in range(max(1, ctx.prec.bit_length() - 5)):  # each Newton step doubles the digits
+        steps = max(1, ctx.prec.bit_length() - 5)  # each Newton step doubles the digits
+        if delta < _LEAST_DELTA:  # from the Rényi route, which is above: log δ(ε) is concave, and no step goes too far
+            most = max((mu for mu, _ in mixture), key=lambda mu: float(mu.mid().log()))
+            root, steps = (most * most / 2 + most * (-2 * delta.log()).sqrt()).mid(), steps + 20
+        elif max(mus) < _DOUBLES_KNOW:
+            root = arb(_guess(mus, weights, float(delta.mid())))
+        else:  # δ is about weight·Φ(μ/2 − ε/μ) of the largest μ, and in doubles ε says too little of that difference
+            most, weight = max(mixture, key=lambda pair: float(pair[0].mid().log()))
+            share = min(float((delta / weight).mid()), 0.5)
+            root = (most * (most / 2 - arb(normal_quantile(share)))).mid()
+        for _ in range(steps):
             root = self._newton(mixture, delta, root)
         return root
 
@@ -146,7 +156,7 @@ class Ball(Arithmetic):
 
     def _newton(self, mixture: _Mixture, delta: Number, epsilon: Number) -> Number:
         value = self._mixture_delta(mixture, epsilon)
-        slope = epsilon.exp() * sum((w * normal_cdf(-mu / 2 - epsilon / mu) for mu, w in mixture), arb(0))
+        slope = sum((w * far_tail(mu, epsilon) for mu, w in mixture), arb(0))
         following = (epsilon + (value.log() - delta.log()) * value / slope).mid()
         return following if following.is_finite() and following > 0 else epsilon
 
@@ -175,6 +185,25 @@ def diffused_delta(
 def normal_cdf(x: Number) -> Number:
     """Φ(x), with full relative accuracy in the lower tail."""
     return (-x / arb(2).sqrt()).erfc() / 2
+
+
+_FAR = arb(2) ** 12
+_TERMS = 12
+
+
+def far_tail(mu: Number, epsilon: Number) -> Number:
+    """e^ε Φ(b), b = −μ/2 − ε/μ. Where b is far out, without e^ε: with a = b + μ it is φ(a)·(1 − Φ(x))/φ(x), x = −b,
+    and that quotient, 1/x − 1/x³ + 3/x⁵ − 15/x⁷ …, lies between any two partial sums that follow each other."""
+    ratio = epsilon / mu
+    if not mu > _FAR:
+        return epsilon.exp() * normal_cdf(-mu / 2 - ratio)
+    a, x = mu / 2 - ratio, mu / 2 + ratio
+    term = total = 1 / x
+    for k in range(1, _TERMS):
+        term = -term * (2 * k - 1) / (x * x)
+        total += term
+    quotient = total.union(total - term)
+    return (-a * a / 2).exp() / (2 * arb.pi()).sqrt() * quotient
 
 
 _NEXT_TO_ZERO = arb(2) ** -20_000

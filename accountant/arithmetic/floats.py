@@ -12,9 +12,11 @@ from scipy import special
 from scipy.optimize import brentq
 
 from accountant.arithmetic.base import Arithmetic, Number
+from accountant.exact import as_double
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 _LOG_SQRT_TAU = 0.5 * np.log(2 * np.pi)
+_FAR_OUT = -1e5
 _TIE = 1e-9  # rounding can break a tie either way: doubles refuse only what is clearly wrong
 
 
@@ -24,7 +26,7 @@ class Float(Arithmetic):
     speed."""
 
     def of(self, value: Fraction | int) -> Number:
-        return float(value)
+        return as_double(value)
 
     def sqrt(self, x: Number) -> Number:
         return math.sqrt(x) if type(x) is float and x >= 0 else np.sqrt(x)
@@ -90,6 +92,11 @@ def _geometric(x: float, n: int) -> float:
     return math.inf if exponent > 700 else -math.expm1(exponent) / (1 - x)
 
 
+def normal_quantile(p: float) -> float:
+    """The x with Φ(x) = p."""
+    return float(special.ndtri(p))
+
+
 def _mills(x: Number) -> Number:
     """Φ(x)/φ(x), for x below about 37."""
     return np.sqrt(np.pi / 2) * special.erfcx(-x / np.sqrt(2))
@@ -104,11 +111,14 @@ def log_gaussian_delta(mu: Number, epsilon: Number) -> Number:
     mu, epsilon = np.broadcast_arrays(np.asarray(mu, float), np.asarray(epsilon, float))
     a, b = mu / 2 - epsilon / mu, -mu / 2 - epsilon / mu
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        far = special.log_ndtr(a) + np.log(-np.expm1(epsilon + special.log_ndtr(b) - special.log_ndtr(a)))
+        log_a = special.log_ndtr(a)
+        # Rounding of a large ε may make the exponent positive: then nothing is known of δ but that it is small.
+        far = log_a + np.log(-np.expm1(np.minimum(epsilon + special.log_ndtr(b) - log_a, 0)))
         difference = _mills(np.minimum(a, 30)) - _mills(np.minimum(b, 30))
         if np.any(mu < 1):
             x = (a + b)[..., None] / 2 + (mu / 2)[..., None] * _NODES
-            slope = 1 + x * _mills(np.minimum(x, 30))
+            # 1 + x·Φ/φ(x) is about 1/x² far out, where it cancels
+            slope = np.where(x < _FAR_OUT, 1 / (x * x), 1 + x * _mills(np.clip(x, _FAR_OUT, 30)))
             difference = np.where(mu < 1, mu / 2 * np.sum(_WEIGHTS * slope, axis=-1), difference)
         close = -(a**2) / 2 - _LOG_SQRT_TAU + np.log(difference)
     return np.where(a > 5, far, close)[()]

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from accountant.enclose import enclose, enclose_all
-from accountant.exact import canonical
+from accountant.exact import canonical, decimal, round_decimal
 from accountant.explain.formula import Formula
 from accountant.explain.formulas import formulas
 from accountant.explain.names import Names
@@ -226,4 +226,4 @@ def _linear(loss: LinearLoss) -> str:
 
 def _short(value: Fraction) -> str:
     text = canonical(value)
-    return text if len(text) <= 24 else f"{float(value):.12g}…"
+    return text if len(text) <= 24 else f"{decimal(round_decimal(value, 12, up=value < 0))}…"

@@ -126,6 +126,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
     from accountant import NoisySGD
     from accountant.explain import explain
     from certify.explanation import analyse
+    from certify.extremes import within_doubles
     from certify.result import certify
     from certify.scaling_section import ScalingSection, draw, scaling_of
     from certify.training_explanation import analyse_training
@@ -142,15 +143,16 @@ def run_explain(arguments: argparse.Namespace) -> int:
     if derivation is None:
         raise UsageError("--lower: there is no lower bound with an active projection")
     written = draw(result, claim, output) if output else None
-    parts: list[Any] = [explain(derivation)]
     in_full = not (arguments.brief or arguments.lower)
-    if in_full and (scaling := scaling_of(result.run.mechanism)):
-        parts.append(ScalingSection(scaling))
-    if in_full and not isinstance(result.run.mechanism, NoisySGD):
-        parts.append(analyse_training(result.run))
-    elif in_full:
-        request = result.claims.index(claim)
-        parts.append(analyse(result.run.mechanism, result.run.target_delta, request, claim.upper, claim.bound))
+    with within_doubles(result.run):
+        parts: list[Any] = [explain(derivation)]
+        if in_full and (scaling := scaling_of(result.run.mechanism)):
+            parts.append(ScalingSection(scaling))
+        if in_full and not isinstance(result.run.mechanism, NoisySGD):
+            parts.append(analyse_training(result.run))
+        elif in_full:
+            request = result.claims.index(claim)
+            parts.append(analyse(result.run.mechanism, result.run.target_delta, request, claim.upper, claim.bound))
     if arguments.format == "json":
         print_json({key: value for part in parts for key, value in part.as_json().items()})
     elif arguments.format == "latex":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
 
 MOST_CHARACTERS = 500  # of a line on stderr
 PATIENCE = 2  # seconds before a progress bar shows
@@ -34,7 +35,17 @@ def print_json(value: Any) -> None:
 def tell(message: object) -> None:
     """One line on stderr, without the line breaks and escape sequences of what it quotes, and not at any length."""
     text = one_line(str(message))
-    print(text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…", file=sys.stderr)
+    try:
+        print(text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…", file=sys.stderr, flush=True)
+    except OSError:  # nobody can be told; the exit code still is what it is
+        discard(sys.stderr)
+
+
+def discard(stream: TextIO) -> None:
+    """Let what is still to be written to a stream that cannot be written to go nowhere: Python would try again at its
+    end, and exit with a code of its own."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def fail(problem: object, code: int) -> int:

@@ -17,6 +17,7 @@ from certify.peers.events import read_events
 from certify.peers.opacus import HOW_TO_EXPORT, read_history
 from certify.peers.record import Record
 from certify.peers.rows import read_rows
+from certify.problems import reason
 
 __all__ = ["FORMATS", "MAX_BYTES", "Record", "read_record"]
 
@@ -47,8 +48,7 @@ def read_record(source: Any, written_by: str) -> Record:
     except OSError as problem:
         raise UsageError(f"{name}: {problem.strerror or problem}") from None
     except (ValueError, TypeError, SyntaxError, ArithmeticError) as problem:
-        says = (str(problem).splitlines() or [type(problem).__name__])[0]
-        raise UsageError(f"{name}: not a valid {written_by} record: {says}") from None
+        raise UsageError(f"{name}: not a valid {written_by} record: {reason(problem)}") from None
     except (RecursionError, MemoryError):
         raise UsageError(f"{name}: not a valid {written_by} record: nested too deeply") from None
 

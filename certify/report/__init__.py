@@ -48,10 +48,7 @@ def write_report(
     on = on or datetime.now(UTC).date()
     document = compose(read(read_certificate(certificate), keys, threshold, end_of(on)), on)
     content = _render(FORMATS[output.suffix], document)
-    try:
-        write_atomically(output, content)
-    except OSError as problem:
-        raise UsageError(f"-o {output}: {problem.strerror or problem}") from None
+    write_atomically(output, content)
     return output
 
 

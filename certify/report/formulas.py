@@ -18,7 +18,7 @@ from accountant.explain.formula import Formula
 from accountant.explain.formulas import formulas
 from accountant.explain.names import Names
 from accountant.flow import Mark
-from accountant.kernel import THEOREMS, Derivation, Theorem, apply
+from accountant.kernel import THEOREMS, Derivation, Theorem, TheoremError, apply
 from accountant.pld.account import Grid
 from accountant.pld.release import Release
 from accountant.theorems.shifts import Corner
@@ -65,9 +65,11 @@ def formulary(reading: Reading) -> Formulary:
     """The formulas of every step that has one."""
     proof = reading.predicate["proof"]
     chosen = _chosen(reading, proof)
-    nodes, names, found = rebuild(proof["steps"], chosen), Names(), {}
+    nodes, names, found = rebuild(proof["steps"], chosen, _batch_size(reading)), Names(), {}
     seen: set[tuple[sympy.Expr, sympy.Expr]] = set()
     for index in chosen:
+        if nodes[index] is None:
+            continue
         fresh = [f for f in formulas(nodes[index], names) if (f.left, f.right) not in seen]
         seen |= {(f.left, f.right) for f in fresh}
         if fresh:
@@ -101,31 +103,48 @@ def below(reading: Reading) -> list[int]:
 # --- a proof's steps, as the theorems take them -----------------------------------------------------------------------
 
 
-def rebuild(steps: Sequence[Mapping[str, Any]], chosen: Sequence[int]) -> dict[int, Derivation | Stated]:
-    """The steps of a proof by number; `chosen` has the premises of each before it."""
-    made: dict[int, Derivation | Stated] = {}
+def _batch_size(reading: Reading) -> int:
+    """That of the run, for phases of which no step says one (T23, whose drift has none)."""
+    return int(reading.run["mechanism"].get("batch_size") or 1)
+
+
+def rebuild(
+    steps: Sequence[Mapping[str, Any]], chosen: Sequence[int], batch_size: int
+) -> dict[int, Derivation | Stated | None]:
+    """The steps of a proof by number; `chosen` has the premises of each before it.
+
+    None: a step that the checker accepts and a theorem of this version refuses, or one that rests on such a step. It
+    has no formula, and is listed all the same.
+    """
+    made: dict[int, Derivation | Stated | None] = {}
     for index in chosen:
         step = steps[index]
         premises = tuple(made[int(premise)] for premise in step["premises"])
-        theorem, arguments = THEOREMS[step["theorem"]], _arguments(step, premises)
+        if None in premises:
+            made[index] = None
+            continue
+        theorem, arguments = THEOREMS[step["theorem"]], _arguments(step, premises, batch_size)
         if theorem.rational or theorem.id == "T10":  # whose conclusions give names their values; they cost nothing
-            made[index] = apply(theorem, *premises, **arguments)
+            try:
+                made[index] = apply(theorem, *premises, **arguments)
+            except TheoremError:
+                made[index] = None
         else:
             made[index] = Stated(theorem, premises, tuple(arguments.items()))
     return made
 
 
-def _arguments(step: Mapping[str, Any], premises: tuple[Any, ...]) -> dict[str, Any]:
+def _arguments(step: Mapping[str, Any], premises: tuple[Any, ...], batch_size: int) -> dict[str, Any]:
     given = dict(step["args"])
     if step["theorem"] in ("T10", "T24"):  # whose batch sizes are said by C2, where there is one
-        sizes = [dict(premise.arguments).get("batch_size", 1) for premise in premises[1::2]]
+        sizes = [dict(premise.arguments).get("batch_size", batch_size) for premise in premises[1::2]]
     read: dict[str, Any] = {}
     for name, value in given.items():
         match name:
             case "phases" if isinstance(value, list):
                 read[name] = tuple(_phase(p, sizes[i] if "batch_size" not in p else 0) for i, p in enumerate(value))
             case "phase":
-                read[name] = _phase(value, 1)
+                read[name] = _phase(value, batch_size)
             case "corners":
                 read[name] = tuple(Corner(**{key: int(n) for key, n in corner.items()}) for corner in value)
             case "restart":

@@ -71,6 +71,20 @@ def test_epsilon_agrees_with_mpmath(mu: str) -> None:
         assert fast == pytest.approx(float(found.upper), rel=1e-9, abs=1e-300)
 
 
+@pytest.mark.parametrize("mu", ["0.003", "1", "4095", "4097", "1e5", "1048577", "1e10", "1e38", "1e100"])
+@pytest.mark.parametrize("delta", ["1e-399", "1e-320", "1e-5", "0.9"])
+def test_epsilon_agrees_with_mpmath_where_doubles_end(mu: str, delta: str) -> None:
+    """μ so large, or δ so small, that ε in doubles says nothing of μ/2 − ε/μ, or δ is none."""
+    found = epsilon(mu, delta)
+    assert found.sharp
+    with mp.workdps(500):
+        assert conversions.delta_gdp(big(found.upper), big(F(mu))) <= mpf(delta)
+        if found.lower:
+            assert conversions.delta_gdp(big(found.lower), big(F(mu))) >= mpf(delta)
+        else:
+            assert found.upper == 0
+
+
 @pytest.mark.parametrize(("mu", "delta"), [("0.0323489637", "8.87784e-5"), ("3", "1e-7"), ("25", "1e-20")])
 def test_epsilon_equals_the_bisection(mu: str, delta: str) -> None:
     found = epsilon(mu, delta)
