@@ -76,7 +76,7 @@ def canonical(value: Fraction | int) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}"
 
 
-def _magnitude(value: Fraction) -> int:
+def magnitude(value: Fraction) -> int:
     """The e with 10^e <= |value| < 10^(e+1)."""
     value = abs(value)
     e = (value.numerator.bit_length() - value.denominator.bit_length()) * 30103 // 100000  # within 2 of it
@@ -91,7 +91,7 @@ def round_decimal(value: Fraction, digits: int, *, up: bool) -> Fraction:
     """The nearest number of `digits` significant decimal digits at or above (`up`) or at or below `value`."""
     if value == 0:
         return value
-    unit = Fraction(10) ** (_magnitude(value) - digits + 1)
+    unit = Fraction(10) ** (magnitude(value) - digits + 1)
     steps = value / unit
     whole = steps.numerator // steps.denominator
     return unit * (whole + 1 if up and whole != steps else whole)
@@ -101,7 +101,7 @@ def decimal(value: Fraction, digits: int = 12) -> str:
     """A rational that has at most `digits` significant digits, for people and for JSON: plain, or 1.23e-11."""
     if value == 0:
         return "0"
-    e = _magnitude(value)
+    e = magnitude(value)
     if -7 <= e < 16:
         return canonical(value)
     mantissa = canonical(value / Fraction(10) ** e)
@@ -119,5 +119,5 @@ def outward(value: Fraction, *, up: bool, digits: int = 12) -> str:
         return decimal(LEAST if up else -LEAST) if up == (value > 0) else "0"
     rounded = round_decimal(value, digits, up=up)
     if abs(rounded - value) < abs(value) / 10 ** (digits + 3):
-        rounded += (1 if up else -1) * Fraction(10) ** (_magnitude(value) - digits + 1)
+        rounded += (1 if up else -1) * Fraction(10) ** (magnitude(value) - digits + 1)
     return decimal(rounded, digits)

@@ -36,6 +36,9 @@ ASSUMPTIONS: dict[str, str] = {
     "domain": "Where there is a radius, its ball is centred at the origin and every gradient is taken in it; the "
     "loss's constants hold there.",
     "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
+    "noise_above_rounding": "With the dtype, dimension and largest_coordinate of [execution], and an error of at most "
+    "4 units in the last place in each coordinate of each step, rounding adds at most a hundredth of the mu that the "
+    "target allows.",
     "output_noise": "Exact Gaussian noise is added once, to the released parameters alone; the steps add none.",
     "noisy_sums": "Every step releases a sum with one term for each record of its batch, of norm at most the "
     "sensitivity, plus exact Gaussian noise that the observer does not know; whatever it is divided by is public.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import brentq
@@ -26,7 +26,7 @@ from accountant.arithmetic.floats import gaussian_mu
 from accountant.baselines import chien2024_epochs
 from accountant.exact import canonical, decimal, exact, round_decimal
 from accountant.kernel import TheoremError, evaluate
-from certify import tuning
+from certify import floor, tuning
 from certify.claims import Verdict, make_claim, refusals
 from certify.errors import OutOfReach, UsageError
 from certify.extremes import within_doubles
@@ -47,7 +47,8 @@ class Calibration:
     """The value of `parameter` that meets the target, rounded to the safe side and certified, with what it gives.
 
     value: a decimal string, a whole number, or for several requests a list of whole numbers. published: the value
-    that the published bound needs, by name; None where it says nothing or cannot reach the target. note: what a user
+    that the published bound needs, by name; None where it says nothing or cannot reach the target. binds: which of
+    target and floor asks for a noise as large as this; None where rounding sets no floor to it. note: what a user
     should know besides.
     """
 
@@ -56,6 +57,7 @@ class Calibration:
     result: Result
     published: Mapping[str, str | list[int] | None]
     note: str | None = None
+    binds: Literal["target", "floor"] | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -64,7 +66,7 @@ class Calibration:
             "epsilon": dict(self.result.epsilon),
             "certified": self.result.verdict is Verdict.CERTIFIED,
             "published": {name: {"value": value} for name, value in self.published.items()},
-        } | ({"note": self.note} if self.note else {})
+        } | {key: text for key, text in (("binds", self.binds), ("note", self.note)) if text}
 
 
 @dataclass(frozen=True)
@@ -150,13 +152,15 @@ def calibrate(
     if tune == "unlearning_epochs" and run.mechanism.unlearning_epochs == (0,):
         raise UsageError("mechanism.unlearning_epochs: 0 makes a claim about learning; leave the key out to tune it")
     with within_doubles(run):
-        result = _confirm(run, tune)
+        least = floor.least_noise(run) if tune == "noise_std" else None
+        result = _confirm(run, tune, least)
         return Calibration(
             parameter=tune,
             value=_value(result, tune),
             result=result,
             published={"chien2024": None} | _published(run, tune),
             note=_note(result, tune),
+            binds=None if least is None else "floor" if result.run.mechanism.noise_std == least else "target",
         )
 
 
@@ -167,27 +171,42 @@ def _start(tune: str, tables: Mapping[str, Any]) -> str:
     return _SMALL_STEP if tune == "step_size" and unknown else PARAMETERS[tune].start
 
 
-def _confirm(run: Run, tune: str) -> Result:
-    """From the value found in doubles to the safe side, until every claim is certified in balls."""
+def _confirm(run: Run, tune: str, least: Fraction | None = None) -> Result:
+    """From the value found in doubles, or `least` where that is more, to the safe side, until every claim is certified
+    in balls."""
     parameter = PARAMETERS[tune]
     with refusals():
-        value = parameter.find(run)
+        value = _found(parameter, run, least)
     if isinstance(value, Fraction) and not LEAST_NOISE < value < MOST_NOISE:
         raise OutOfReach(f"target.epsilon: the {tune} that it asks for is beyond 1e±300")
     certified: list[bool] = []
     for attempt in range(_ATTEMPTS):
         value = parameter.safer(value, attempt, certified)
+        if least is not None:
+            value = max(value, least)
         if isinstance(value, int) and value < 1:
             break
         candidate = run.with_values(**{tune: value})
         claims = tuple(make_claim(candidate, request) for request in range(len(candidate.mechanism.requests)))
         certified = [claim.verdict(run.target_epsilon) is Verdict.CERTIFIED for claim in claims]
+        if all(certified) and floor.is_violated(candidate):
+            raise OutOfReach(floor.violation(candidate))
         if all(certified):
             return summarise(candidate, claims)
     raise OutOfReach(
         f"target.epsilon: found no {tune} that meets ε = {decimal(run.target_epsilon, 12)} "
         f"at δ = {float(run.target_delta):.6g}"
     )
+
+
+def _found(parameter: _Parameter, run: Run, least: Fraction | None) -> Any:
+    """What the search finds; where any value would meet the target, the least one that is above rounding."""
+    try:
+        return parameter.find(run)
+    except tuning.NothingToTune:
+        if least is None:
+            raise
+        return least
 
 
 def _value(result: Result, tune: str) -> str | int | list[int]:

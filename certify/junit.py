@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from certify.claims import Verdict
 from certify.errors import Exit
+from certify.floor import is_violated, violation
 from certify.outcome import Result
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def junit(result: Result) -> str:
     """The XML text. NOT_CERTIFIED is a failure, INDETERMINATE an error."""
     target = result.run.target_epsilon
-    verdicts = [claim.verdict(target) for claim in result.claims]
+    verdicts = [Verdict.INDETERMINATE if is_violated(result.run) else c.verdict(target) for c in result.claims]
     suite = ElementTree.Element(
         "testsuite",
         name="plumbline certify",
@@ -28,6 +29,8 @@ def junit(result: Result) -> str:
     for i, (claim, verdict) in enumerate(zip(result.claims, verdicts, strict=True)):
         case = ElementTree.SubElement(suite, "testcase", classname=f"run.{result.digest[:12]}", name=f"request {i + 1}")
         text = f"epsilon <= {claim.printed(target)}, target {result.epsilon['target']}, delta {result.delta}"
+        if is_violated(result.run):
+            text = f"{violation(result.run)}; {text}"
         if verdict is Verdict.NOT_CERTIFIED:
             ElementTree.SubElement(case, "failure", message=f"{verdict}: {text}")
         elif verdict is Verdict.INDETERMINATE:

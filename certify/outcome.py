@@ -25,8 +25,10 @@ class Result:
     """What `certify` found. Numbers are decimal strings rounded outward; None where there is none.
 
     The fields are those of `--format json`; `run`, `claims` and the derivations behind them are for `explain` and the
-    certificate. guarantees: of training runs, both kinds; promised: the derivations of their upper bounds. fractional:
-    Rényi orders of a training run that need a theorem of their own; certificates leave them out.
+    certificate. guarantees: of training runs, both kinds; promised: the derivations of their upper bounds. rounding:
+    what the rounding of the numbers that the run is executed in may add to μ, on top of what is printed; None where
+    that is not known. fractional: Rényi orders of a training run that need a theorem of their own; certificates leave
+    them out.
     """
 
     verdict: Verdict
@@ -52,6 +54,7 @@ class Result:
     sensitivity: Derivation | None = field(repr=False, default=None)
     guarantees: tuple[Mapping[str, Any], ...] = ()
     promised: tuple[Derivation | None, ...] = field(repr=False, default=())
+    rounding: Mapping[str, str] | None = None
 
     @property
     def exit_code(self) -> Exit:
@@ -81,4 +84,4 @@ class Result:
             "published": {name: dict(value) for name, value in self.published.items()},
             "fallback": None if self.fallback is None else dict(self.fallback),
             "digest": self.digest,
-        }
+        } | ({} if self.rounding is None else {"rounding": dict(self.rounding)})

@@ -15,7 +15,7 @@ from accountant import derive, derive_upper, enclose
 from accountant.exact import canonical, decimal, round_decimal
 from accountant.late import covers
 from accountant.timeline import hides_position
-from certify import tuning
+from certify import floor, tuning
 from certify.calibration import DIGITS, LEAST_NOISE, MOST_NOISE, check_doubles, least_noise, tables_of
 from certify.claims import Claim, Verdict, refusals
 from certify.errors import OutOfReach, UsageError
@@ -213,26 +213,36 @@ def _row(run: Run) -> PlanRow:
 
 
 def certified_noise(run: Run) -> tuple[Fraction, str]:
-    """The least σ of nine digits that the search finds, and the ε that is certified with it, for the worst request.
+    """The least σ of nine digits that the search finds, above rounding where there is a floor, and the ε that is
+    certified with it, for the worst request.
 
     Searched for in doubles, rounded up, confirmed in balls. Raises OutOfReach, and UsageError as `certify` does.
     """
-    found, target = _found_noise(run), run.target_epsilon
+    target, least = run.target_epsilon, floor.least_noise(run) or Fraction(0)
+    found = _found_noise(run, least)
     for attempt in range(_ATTEMPTS):
-        noise = round_decimal(found * (1 + Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, up=True)
+        noise = max(round_decimal(found * (1 + Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, up=True), least)
         claims = list(_claims(run.with_values(noise_std=noise)))
         if all(claim.verdict(target) is Verdict.CERTIFIED for claim in claims):
             return noise, max((claim.printed(target) for claim in claims), key=Fraction)
     raise OutOfReach(f"target.epsilon: found no noise_std that meets ε = {decimal(target, 12)}")
 
 
-def _found_noise(run: Run) -> Fraction:
-    """Where the order is public μ is inversely proportional to σ, and balls, which do not underflow, find it."""
+def _found_noise(run: Run, least: Fraction) -> Fraction:
+    """Where the order is public μ is inversely proportional to σ, and balls, which do not underflow, find it. Where any
+    noise would meet the target, `least` it is, if there is one."""
     with refusals():
         mechanism = run.mechanism
         if any(hides_position(mechanism, r) or covers(mechanism, r) for r in range(len(mechanism.requests))):
-            return tuning.least_noise(run)
+            try:
+                return tuning.least_noise(run)
+            except tuning.NothingToTune:
+                if least:
+                    return least
+                raise
         found = least_noise(run, derive)
+    if least and (found is None or found < least):
+        return least
     if found is None:
         raise OutOfReach("noise_std: the two runs never differ, any positive value meets the target")
     if found < LEAST_NOISE:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictB
 from accountant.exact import canonical
 from certify import checker
 from certify.errors import UsageError
+from certify.floor import ROUNDING
 from certify.keys import read_public_keys
 from certify.problems import UNKNOWN, first_problem, told
 from certify.spec import load_tables
@@ -167,6 +168,7 @@ def read_policy(path: str | Path) -> Policy:
         _check_ids(by_id, [*checker.ASSUMPTIONS, *AssumptionsTable.model_fields])
         table = PolicyTable.model_validate(tables)
         _check_ids(table.assumptions.forbidden, list(checker.ASSUMPTIONS))
+        _check_rounding(table.assumptions)
     except ValidationError as invalid:
         raise UsageError(f"{path}: {_first_problem(invalid)}") from None
     except UsageError as problem:
@@ -188,6 +190,14 @@ def _check_ids(names: Iterable[str], known: list[str]) -> None:
     for name in names:
         if name not in known:
             raise UsageError(f"assumptions: {name!r}: no such assumption{_near(name, known)}")
+
+
+def _check_rounding(table: AssumptionsTable) -> None:
+    """What a run has not got, no step of its proof rests on; but rounding is in every step that is executed."""
+    if "violated" in (table.model_extra or {}).get(ROUNDING, ()):
+        raise UsageError(
+            f'assumptions.{ROUNDING}: "violated" is never allowed: the model is another than the certified'
+        )
 
 
 def _near(name: str, known: list[str]) -> str:

@@ -25,6 +25,7 @@ from accountant.timeline import history
 from certify.claims import DIGITS, Claim, Verdict, make_claim, worst
 from certify.extremes import within_doubles
 from certify.fallback import describe_fallback
+from certify.floor import ROUNDING, is_violated, rounding_of, status_of
 from certify.outcome import Progress, Result
 from certify.spec import Run, read_run
 from certify.training_result import certify_training
@@ -65,6 +66,8 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
     target, top = run.target_epsilon, worst(claims, run.target_epsilon)
     verdicts = {claim.verdict(target) for claim in claims}
     verdict = next(v for v in (Verdict.NOT_CERTIFIED, Verdict.INDETERMINATE, Verdict.CERTIFIED) if v in verdicts)
+    if is_violated(run):
+        verdict = Verdict.INDETERMINATE
     request = claims.index(top)
     timeline, runs = derive_timeline(run.mechanism, request), history(run.mechanism, request)
     hidden = top.upper.theorem.id == "T9"
@@ -104,6 +107,7 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
             for name, bound in derive_published(run.mechanism, run.target_delta).items()
         },
         fallback=describe_fallback(run, claims),
+        rounding=rounding_of(run),
         digest=run.digest,
         run=run,
         claims=claims,
@@ -123,7 +127,7 @@ def assumptions(run: Run, theorems: Sequence[str]) -> list[dict[str, str]]:
     them. What the run does not have is violated: no derivation rests on it. What is known of the regulariser stands in
     the text on convexity, or where that does not hold, or is not enough (T23), by itself."""
     mechanism, constants = run.mechanism, run.mechanism.loss.constants()
-    derived = isinstance(mechanism.loss, DerivedLoss)
+    derived, floor = isinstance(mechanism.loss, DerivedLoss), status_of(run)
     chosen = [
         "convexity",
         "smoothness",
@@ -131,6 +135,7 @@ def assumptions(run: Run, theorems: Sequence[str]) -> list[dict[str, str]]:
         *(["weight_decay"] if not derived and (not constants.convex or "T23" in theorems) else []),
         *(mechanism.loss.theorem.assumes if derived else ()),
         "gaussian_noise",
+        *([ROUNDING] if floor is not None else []),
         *(["projection"] if mechanism.radius is not None else []),
         "starts",
         f"neighbours:{mechanism.neighbours}",
@@ -141,6 +146,8 @@ def assumptions(run: Run, theorems: Sequence[str]) -> list[dict[str, str]]:
     ]
     proved = {"convexity", "smoothness", "gradient_bound"} if derived else set()
     status = dict.fromkeys(chosen, "attested") | dict.fromkeys(proved, "proved")
+    if floor is not None:
+        status[ROUNDING] = floor
     if not constants.convex:
         status["convexity"] = "violated"
     if constants.smoothness is None:

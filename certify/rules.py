@@ -10,6 +10,7 @@ from typing import Any
 
 from accountant.exact import canonical
 from certify import checker
+from certify.floor import ROUNDING
 from certify.policy import Policy
 
 SIGNATURES = "signatures.threshold"
@@ -48,10 +49,18 @@ def _limits(policy: Policy) -> Iterator[Rule]:
         yield Rule(
             "limits.max_epsilon",
             canonical(epsilon),
-            lambda p, _: (p["epsilon"]["upper"], Fraction(p["epsilon"]["upper"]) <= epsilon),
+            lambda p, _: (measured(p), Fraction(measured(p)) <= epsilon),
         )
     if delta is not None:
         yield Rule("limits.max_delta", canonical(delta), lambda p, _: (canonical(delta_of(p)), delta_of(p) <= delta))
+
+
+def measured(predicate: dict[str, Any]) -> str:
+    """The ε that a limit is about: the proved bound, which does not count rounding; where that is only known to be
+    little beside the target, the target."""
+    epsilon = predicate["epsilon"]
+    status = {a["id"]: a["status"] for a in predicate["assumptions"]}.get(ROUNDING)
+    return max(epsilon["upper"], epsilon["target"], key=Fraction) if status == "proved" else epsilon["upper"]
 
 
 def delta_of(predicate: dict[str, Any]) -> Fraction:

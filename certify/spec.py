@@ -20,11 +20,23 @@ from pydantic.fields import FieldInfo
 from accountant import InvalidLoss, InvalidMechanism, NoisySGD, ScaledSGD
 from accountant.exact import canonical, exact
 from accountant.losses import SCALED_MODELS, Loss, ScaledLoss
+from accountant.rounding import FloatingPoint
 from accountant.scaling import InvalidScaling
 from certify.errors import UsageError
 from certify.problems import UNKNOWN, first_problem, reason, refuse_long_numbers, told
 from certify.questions import BY_ID
-from certify.tables import IN_A_BALL, LOSSES, MAPS, NEWER, OUTSIDE, TABLES, AttestTable, RunTable, TargetTable
+from certify.tables import (
+    IN_A_BALL,
+    LOSSES,
+    MAPS,
+    NEWER,
+    OUTSIDE,
+    TABLES,
+    AttestTable,
+    ExecutionTable,
+    RunTable,
+    TargetTable,
+)
 from certify.training_spec import make_training
 from certify.training_tables import KINDS, TRAINING_TABLES, TrainingTable
 
@@ -33,12 +45,16 @@ MAX_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Run:
-    """A checked run file: the mechanism, the target, and the canonical form whose digest names the run."""
+    """A checked run file: the mechanism, the target, and the canonical form whose digest names the run.
+
+    execution: the numbers that it is executed in; None where the file says nothing of them.
+    """
 
     mechanism: NoisySGD | ScaledSGD
     target_epsilon: Fraction
     target_delta: Fraction
     canonical: Mapping[str, Any]
+    execution: FloatingPoint | None = None
 
     @property
     def digest(self) -> str:
@@ -230,7 +246,8 @@ def _run(table: RunTable) -> Run:
         raise UsageError(f"scaling.{problem}") from None
     except InvalidLoss as problem:
         raise UsageError(f"{'mechanism' if problem.key == 'radius' else 'loss'}.{problem}") from None
-    return Run(mechanism, *_target(table.target, mechanism.samples), _canonical(table, mechanism))
+    target, execution = _target(table.target, mechanism.samples), _execution(table.execution)
+    return Run(mechanism, *target, _canonical(table, mechanism), execution)
 
 
 def _loss(table: RunTable) -> Loss:
@@ -258,7 +275,15 @@ def _training_run(table: TrainingTable) -> Run:
     mechanism = make_training(table)
     tables = _plain(table)
     tables["threat"]["neighbours"] = mechanism.neighbours
-    return Run(mechanism, *_target(table.target, mechanism.samples), tables)
+    return Run(mechanism, *_target(table.target, mechanism.samples), tables, _execution(table.execution))
+
+
+def _execution(table: ExecutionTable) -> FloatingPoint | None:
+    given = table.model_dump()
+    try:
+        return FloatingPoint(**given) if any(value is not None for value in given.values()) else None
+    except InvalidMechanism as problem:
+        raise UsageError(str(problem)) from None
 
 
 def _target(target: TargetTable, samples: int | None) -> tuple[Fraction, Fraction]:

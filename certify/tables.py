@@ -238,6 +238,16 @@ class ThreatTable(Table):
     )
 
 
+class ExecutionTable(Table):
+    dtype: Literal["float64", "float32"] | None = Field(
+        None, description="type of the numbers that the run is executed in", json_schema_extra=NEWER
+    )
+    dimension: Whole | None = Field(None, description="d, number of parameters", json_schema_extra=NEWER)
+    largest_coordinate: Number | None = Field(
+        None, description="X: no parameter is ever larger in size", json_schema_extra=NEWER
+    )
+
+
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_day)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Said = Annotated[str, AfterValidator(_not_blank)]
@@ -296,6 +306,7 @@ class RunTable(Table):
     requests: RequestsTable = RequestsTable()
     target: TargetTable
     threat: ThreatTable = ThreatTable()
+    execution: ExecutionTable = Field(ExecutionTable(), json_schema_extra=NEWER)
     attest: AttestTable | None = None
 
 
@@ -324,5 +335,6 @@ TABLES: dict[str, tuple[type[Table], ...]] = {
     "requests": (RequestsTable,),
     "target": (TargetTable,),
     "threat": (ThreatTable,),
+    "execution": (ExecutionTable,),
     "attest": (AttestTable,),
 }

@@ -10,6 +10,7 @@ from accountant.exact import decimal, round_decimal
 from certify.calibration import Calibration
 from certify.claims import DIGITS, Verdict
 from certify.comparison import Comparison
+from certify.floor import is_violated, violation
 from certify.outcome import Result
 from certify.planning import Plan
 from certify.training_comparison import TrainingComparison
@@ -18,6 +19,10 @@ MEANING = {
     Verdict.CERTIFIED: "the bound is proved to meet the target",
     Verdict.NOT_CERTIFIED: "the bound provably exceeds the target",
     Verdict.INDETERMINATE: "the bound is too close to the target to decide",
+}
+BINDS = {
+    "target": "target: less noise would miss ε",
+    "floor": "floor: less noise would not be above the rounding of the numbers that it is added to",
 }
 MOST_REQUESTS = 12
 _RATHER_POISSON = (  # theory T17r: its pair is one of those that this sampling's pair dominates
@@ -32,6 +37,8 @@ def result_text(result: Result) -> str:
     meaning = MEANING[result.verdict]
     if result.out_of_reach:
         meaning = "not certifiable from these constants: already the lower bound exceeds the target"
+    if is_violated(result.run):
+        meaning = violation(result.run)
     lines = [f"{result.verdict}: {meaning}", "", *_table(list(_figures(result)))]
     if result.fallback:
         lines += ["", *_fallback(result)]
@@ -53,11 +60,14 @@ def result_text(result: Result) -> str:
 
 def _figures(result: Result) -> Iterator[tuple[str, str]]:
     """Guarantee, target, and the native parameters that there are."""
-    yield "guarantee", f"({result.epsilon['upper']}, {result.delta})-DP, {_subject(result)}"
+    exactly = "" if result.rounding is None else ", in exact arithmetic"
+    yield "guarantee", f"({result.epsilon['upper']}, {result.delta})-DP, {_subject(result)}{exactly}"
     yield "target", f"ε ≤ {result.epsilon['target']}"
     yield "ε", _interval(result.epsilon)
     if result.mu["upper"] is not None:
         yield "μ (Gaussian DP)", _interval(result.mu)
+    if result.rounding is not None:
+        yield "rounding", f"may add {result.rounding['charge']} to μ, on top of what is printed here"
     if result.wasserstein["learned"] is not None:
         yield "W∞ after learning", f"≤ {result.wasserstein['learned']}"
         yield "W∞ at release", f"≤ {result.wasserstein['released']}"
@@ -163,6 +173,7 @@ def calibration_text(calibration: Calibration) -> str:
         (calibration.parameter, shown),
         ("ε", _interval(result.epsilon)),
         ("target", f"ε ≤ {result.epsilon['target']} at δ = {result.delta}"),
+        *([("binds", BINDS[calibration.binds])] if calibration.binds else []),
     ]
     names = {
         "chien2024": "Chien et al. 2024",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,7 @@ from accountant.pld import Ends
 from accountant.quantities import GaussianWitness
 from accountant.scaled_sgd import ScaledSGD
 from certify.claims import DIGITS, Claim, refusals
+from certify.floor import ROUNDING, status_of
 from certify.outcome import Progress, Result
 from certify.spec import Run
 
@@ -71,7 +73,7 @@ def _summarise(run: Run, claim: Claim, found: Training, promised: tuple[Guarante
         renyi=_renyi(found),
         requests=(),
         theorems=tuple(sorted({node.theorem.id for root in roots for node in root.nodes()})),
-        assumptions=tuple(assumptions(run.mechanism, roots)),
+        assumptions=tuple(assumptions(run.mechanism, roots, [ROUNDING] if status_of(run) else [])),
         published={"chien2024": {"epsilon": None}},
         fallback=None,
         digest=run.digest,
@@ -112,9 +114,9 @@ def _mu(found: Training) -> dict[str, str | None]:
     return {"lower": enclose(witness).below(), "upper": enclose(found.mu).above()}
 
 
-def assumptions(mechanism: ScaledSGD, roots: list[Derivation]) -> list[dict[str, str]]:
-    """What the bound rests on; nobody but the user can answer for it."""
-    ids = {name for root in roots for name in root.assumptions} | {f"neighbours:{mechanism.neighbours}"}
+def assumptions(mechanism: ScaledSGD, roots: list[Derivation], more: Iterable[str] = ()) -> list[dict[str, str]]:
+    """What the bound rests on, and `more`; nobody but the user can answer for it."""
+    ids = {name for root in roots for name in root.assumptions} | {f"neighbours:{mechanism.neighbours}", *more}
     ids = sorted(ids - {"release:all"})  # T7's: who sees every sum sees every model
     if mechanism.group_size > 1:
         ids.append(f"group:{mechanism.group_sampling}")

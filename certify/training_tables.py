@@ -12,6 +12,7 @@ from certify.tables import (
     AttestTable,
     AutoSTable,
     ClipTable,
+    ExecutionTable,
     Number,
     PsacTable,
     PsascTable,
@@ -135,6 +136,7 @@ class TrainingTable(Table):
     releases: list[ReleaseTable] = Field([], max_length=1000)
     target: TargetTable
     threat: TrainingThreatTable = TrainingThreatTable()
+    execution: ExecutionTable = Field(ExecutionTable(), json_schema_extra=NEWER)
     attest: AttestTable | None = None
 
 
@@ -146,5 +148,6 @@ TRAINING_TABLES: dict[str, tuple[type[Table], ...]] = {
     "releases": (ReleaseTable,),
     "target": (TargetTable,),
     "threat": (TrainingThreatTable,),
+    "execution": (ExecutionTable,),
     "attest": (AttestTable,),
 }

@@ -25,6 +25,10 @@ _MOST_STEP = Fraction(10**6)  # of a loss without curvature or weight decay to b
 _SLACK = 1e-9  # doubles that miss the target by less may still be certified
 
 
+class NothingToTune(OutOfReach):
+    """Any value meets the target."""
+
+
 def meets(mechanism: NoisySGD, run: Run, request: int) -> bool:
     """Whether one claim seems to meet the target, in doubles."""
     target, delta = float(run.target_epsilon), float(run.target_delta)
@@ -57,7 +61,7 @@ def least_noise(run: Run) -> Fraction:
     if None in products:
         raise OutOfReach("noise_std: no noise bounds this run; see `plumbline certify`")
     if not any(products):
-        raise OutOfReach(
+        raise NothingToTune(
             "noise_std: the two runs never differ, or by so little that any value from 1e-300 up meets the target: "
             "nothing to tune"
         )
@@ -83,7 +87,7 @@ def least_noise(run: Run) -> Fraction:
     while excess(low) <= 0:
         low -= 1
         if low < high - 60:
-            raise OutOfReach("noise_std: any value meets the target: nothing to tune")
+            raise NothingToTune("noise_std: any value meets the target: nothing to tune")
     found = Fraction(math.exp(brentq(excess, low, high + 1e-6, xtol=1e-13, rtol=1e-14)))
     return max(found, floor)
 

@@ -39,7 +39,13 @@ INTRODUCTIONS = {
     "scaling": "Optional: a map that scales each record's data gradient by w of its norm x, before the batch's mean is "
     "taken; the regulariser is added afterwards. It keeps a scalar linear model convex, so it goes with "
     f"{', '.join(f'`{kind}`' for kind in SCALED_MODELS)} (without `clip`). L and M are those of the scaled loss, in "
-    '`"1/L"` too.'
+    '`"1/L"` too.',
+    "execution": "Optional: the numbers that the run is executed in. They decide whether its noise is above their "
+    "rounding, 4 ulp in each coordinate of each step (assumption `noise_above_rounding`, theorems T28r and T28f): "
+    "rounding may add at most a hundredth of the μ that the target allows. With all three keys, a convex loss and "
+    "c < 1 that is proved or violated, and where it is violated the verdict is INDETERMINATE; `plumbline calibrate` "
+    "then finds the least noise that meets the target *and* is above rounding, and says which of them binds. With a "
+    "key left out, with c ≥ 1 and in training runs it is attested.",
 }
 ANSWERS = (
     "Each table answers one question of a report's hazard checklist; what nobody answers is shown there as *not "
@@ -55,6 +61,7 @@ FAMILIES = {
     "From distance and noise to μ": ("T3", "T5", "T4", "T4a", "T7", "T8"),
     "From μ to Rényi divergences and ε": ("T2", "T11", "T12", "T9", "T9r", "T24"),
     "Sampled batches": ("T18", "T18f", "T19", "T20", "T20d", "T20f", "T27", "T19l", "T20l", "T27l"),
+    "Finite precision": ("T28r", "T28f"),
     "Lower bounds": ("T6", "T6c", "T6m"),
     "Published bounds": ("P1", "P1f", "P1s", "P2", "P3", "P3s", "T23p"),
 }

@@ -29,7 +29,9 @@ BY_ID = """
 Further keys of this table are ids of assumptions, those of [the certificate](certificate.md), each with the statuses
 that this assumption may have instead of `allowed`: `convexity = ["proved"]`, or `"release:final" = ["attested"]`.
 Only there may `"violated"` stand: the run does not have this, and no step of the proof rests on it. A certificate
-need not make an assumption that is named.
+need not make an assumption that is named. `noise_above_rounding` may not be `"violated"` there either: such a
+certificate is INDETERMINATE, and passes no policy. Where it is proved, `limits.max_epsilon` is held against the target
+of the run as well: rounding, which the proved bound does not count, is known to be little beside that.
 """
 
 IN_CI = """

@@ -33,6 +33,7 @@ from accountant.theorems.privacy import (
     triangle,
 )
 from accountant.theorems.published import chien2024_converged, chien2024_finite, koloskova2025
+from accountant.theorems.rounding import noise_floor, rounding_charge
 from accountant.theorems.scaling import bounded_sensitivity, momentum, scaled_linear_constants, scaled_sensitivity
 from accountant.theorems.secret import secret_order, secret_renyi
 from accountant.theorems.shifts import closed_form, taut_string, unlearning_noise
@@ -87,6 +88,7 @@ __all__ = [
     "loss_distribution",
     "loss_distribution_witness",
     "momentum",
+    "noise_floor",
     "nonconvex_step",
     "poisson_constants",
     "poisson_model",
@@ -94,6 +96,7 @@ __all__ = [
     "renyi_conversion",
     "renyi_curve",
     "requests",
+    "rounding_charge",
     "scaled_linear_constants",
     "scaled_sensitivity",
     "secret_order",

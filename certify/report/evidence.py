@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Literal, Protocol
 
+from certify.floor import ROUNDING
 from certify.questions import BY_ID, Question
 
 NEAR = timedelta(days=30)  # of an expiry date
@@ -186,7 +187,14 @@ class Evidence:
 
     @property
     def violated(self) -> list[str]:
-        return [entry["id"] for entry in self.predicate["assumptions"] if entry["status"] == "violated"]
+        """What the run does not have, and no step of the proof rests on; rounding is a matter of its own."""
+        entries = self.predicate["assumptions"]
+        return [entry["id"] for entry in entries if entry["status"] == "violated" and entry["id"] != ROUNDING]
+
+    @property
+    def rounding(self) -> str | None:
+        """The status of the assumption that noise is above rounding; None where the run does not make it."""
+        return next((entry["status"] for entry in self.assumptions(ROUNDING)), None)
 
     # --- numbers, compared exactly ---
 

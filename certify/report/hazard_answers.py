@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from certify.floor import ROUNDING
 from certify.report.document import Inline, Line, Tone, line
 from certify.report.evidence import BOUNDS_OF_DATA, Evidence, Match
 from certify.report.found import (
@@ -82,6 +83,9 @@ def derivation(e: Evidence) -> Found:
     target = (" is ε = ", number(e.predicate["epsilon"]["target"]))
     if e.predicate["verdict"] == "CERTIFIED":
         return Found("computed", line(*parts, "The target, which", *target, ", is met."))
+    if e.rounding == "violated":
+        text = " is met in exact arithmetic says nothing of the executed run, whose noise is not above rounding."
+        return Found("computed", line(*marked("Undecided"), *parts, "Whether the target", *target, text), "bad")
     if e.predicate["verdict"] == "INDETERMINATE":
         return Found("computed", line(*parts, "Whether the target", *target, " or not met, is undecided."), "warning")
     reach = " No bound from what the run states can meet it." if e.predicate["out_of_reach"] else ""
@@ -212,7 +216,21 @@ def randomness(e: Evidence) -> Found:
 
 
 def floating_point(e: Evidence) -> Found:
-    return assumed(e, "floating_point", "gaussian_noise", "noisy_sums")
+    if e.rounding == "violated":
+        text = "what rounding adds to μ is more than a hundredth of what the target allows"
+        return Found("computed", line(*marked("No"), _numbers(e), text, ", or may be."), "bad")
+    if e.rounding == "proved" and e.attested("floating_point") is None:
+        text = (
+            "rounding adds at most a hundredth of the μ that the target allows, on top of what is proved. How close "
+            "the drawn noise is to an exact Gaussian is not computed."
+        )
+        return Found("computed", line(_numbers(e), text))
+    return assumed(e, "floating_point", "gaussian_noise", "noisy_sums", ROUNDING)
+
+
+def _numbers(e: Evidence) -> str:
+    numbers = e.run["execution"]
+    return f"In {numbers['dtype']}, {numbers['dimension']} coordinates up to {numbers['largest_coordinate']}: "
 
 
 def audit(e: Evidence) -> Found:

@@ -74,7 +74,12 @@ def _of_the_claim(e: Evidence) -> Iterator[Warning_]:
     if e.predicate["verdict"] == "NOT_CERTIFIED":
         reach = " No bound from what the run states can meet it." if e.predicate["out_of_reach"] else ""
         yield Warning_("not_certified", "The target is not met", line("Certified is ", *target, reach), "bad")
-    if e.predicate["verdict"] == "INDETERMINATE":
+    if e.rounding == "violated":
+        text = (
+            "What is executed may be another mechanism than the certified one: its noise is too small for its numbers."
+        )
+        yield Warning_("noise_below_rounding", "The noise is not above rounding", line(text), "bad")
+    elif e.predicate["verdict"] == "INDETERMINATE":
         yield Warning_("indeterminate", "Whether the target is met is undecided", line("Certified is ", *target))
     if e.execution is not None and e.execution["noise"] == "reproducible":
         text = "Whoever knows the seed can draw the noise again: no privacy claim holds for this model."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from certify.floor import ROUNDING
 from certify.report.document import (
     Badge,
     Block,
@@ -119,6 +120,8 @@ def verdict(reading: Reading, on: date) -> Callout:
         "NOT_CERTIFIED": "Not certified: the bound exceeds the target",
         "INDETERMINATE": "Indeterminate: the bound is too close to the target to decide",
     }[found]
+    if any(a["id"] == ROUNDING and a["status"] == "violated" for a in predicate["assumptions"]):
+        title = "Indeterminate: the noise is not above the rounding of the numbers that the run is executed in"
     shown = line(
         Badge(found, VERDICT_TONE[found]),
         " Proved: ε ≤ ",

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from accountant.kernel import THEOREMS
+from certify.floor import ROUNDING
 from certify.report.document import (
     Badge,
     Block,
@@ -151,7 +152,8 @@ def assumptions(reading: Reading, on: date) -> Section:
         Paragraph(
             line(
                 "“Proved” follows from the run's own description. “Attested” rests on somebody's word: if it is "
-                "wrong, the guarantee does not hold. “Violated” is what the run does not have; no step rests on it."
+                "wrong, the guarantee does not hold. “Violated” is what the run does not have; no step rests on "
+                "it, and where that is noise_above_rounding nothing is certified."
             )
         ),
         Table("What the guarantee rests on", ("Assumption", "Status", "Evidence"), rows),
@@ -163,6 +165,8 @@ def assumptions(reading: Reading, on: date) -> Section:
 
 def evidence(reading: Reading, id: str, status: str) -> Line:
     """What backs one assumption."""
+    if id == ROUNDING and status == "violated":
+        return line("the rule does not hold: what is executed may be another mechanism")
     if status == "proved":
         return line("derived from the run's description; the checker derived it again")
     if status == "violated":
@@ -184,6 +188,7 @@ _ITEMS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("convexity", "smoothness", "gradient_bound", "weight_decay"), ("constants",)),
     **dict.fromkeys(("feature_norm", "features", "target_bound", "counts", "classes", "domain"), ("data_bounds",)),
     **dict.fromkeys(("gaussian_noise", "noisy_sums"), ("randomness", "floating_point")),
+    ROUNDING: ("floating_point",),
     **dict.fromkeys(("batches:fixed", "batches:secret", "batches:disjoint", "sampling"), ("sampling",)),
     "starts": ("start",),
     "projection": ("execution",),

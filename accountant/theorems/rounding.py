@@ -1,0 +1,73 @@
+"""What floating-point rounding adds to μ, and when that is little: the rule of thumb of T28."""
+
+from __future__ import annotations
+
+from accountant.arithmetic import Arithmetic, Number
+from accountant.kernel import theorem
+from accountant.quantities import ApproximateDP, Contraction, GaussianDP
+from accountant.theorems.conditions import below, inside_unit
+
+
+@theorem(
+    "T28r",
+    rational=True,
+    concludes=GaussianDP,
+    premises=(Contraction,),
+    source="theory T28",
+    assumes=("gaussian_noise",),
+    oracle="tests/accountant/test_rounding.py::test_the_charge_covers_executed_errors_in_every_step",
+)
+def rounding_charge(
+    A: Arithmetic,
+    rate: Contraction,
+    *,
+    variance: Number,
+    dimension: int,
+    errors: int,
+    spacing: Number,
+    releases: int,
+    charge: Number,
+) -> GaussianDP:
+    """Steps that are executed with an error of at most r ulp in each of d coordinates, before their noise is added,
+    make μ larger by at most 2·c·√d·r·ulp/((1−c)τ), or `charge`, which is not less.
+
+    Hidden errors e = √d·r·ulp add up to E ≤ e/(1−c); the last step contracts them by c, and its noise of variance τ²
+    hides them in both runs, each of which is then cE/τ from the exact one. Where c < 1/2 the last step's own error,
+    as large as e, counts in the place of cE: at c = 0 nothing else is left. `releases` models that are all seen, each
+    in a stretch of its own, make the charge √R times as large.
+    """
+    c = rate.factor
+    A.require(below(A, c, A.of(1)), "c < 1", c)
+    A.require(below(A, A.of(0), variance), "0 < τ²", variance)
+    A.require(dimension >= 1, "d ≥ 1", dimension)
+    A.require(errors >= 1, "r ≥ 1", errors)
+    A.require(below(A, A.of(0), spacing), "0 < ulp", spacing)
+    A.require(releases >= 1, "R ≥ 1", releases)
+    A.require(A.at_least(charge, A.of(0)), "0 ≤ charge", charge)
+    error = 2 * A.maximum(c, 1 - c) * errors * spacing / (1 - c)
+    least = error * error * dimension * releases / variance
+    A.require(A.at_least(charge * charge, least), "the charge covers the errors", charge)
+    return GaussianDP(charge)
+
+
+@theorem(
+    "T28f",
+    concludes=ApproximateDP,
+    premises=(GaussianDP,),
+    source="theory T28, rule of thumb",
+    oracle="tests/accountant/test_rounding.py::test_the_floor_is_where_mpmath_puts_it",
+)
+def noise_floor(A: Arithmetic, charge: GaussianDP, *, epsilon: Number, delta: Number) -> ApproximateDP:
+    """A charge is at most a hundredth of the μ that a target (ε, δ) allows: a Gaussian pair with a hundred times the
+    charge still meets the target, δ_{100·charge}(ε) ≤ δ.
+
+    The claim's own μ would be no measure: like the charge it is inversely proportional to the noise.
+    """
+    A.require(A.at_least(epsilon, A.of(0)), "0 ≤ ε", epsilon)
+    A.require(inside_unit(A, delta), "0 < δ < 1", delta)
+    A.require(
+        A.at_least(delta, A.gaussian_delta(100 * charge.mu, epsilon)),
+        "a hundred times the charge meets the target",
+        charge.mu,
+    )
+    return ApproximateDP(epsilon, delta)
