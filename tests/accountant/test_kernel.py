@@ -48,7 +48,7 @@ def test_the_table_is_the_one_that_is_documented() -> None:
         "T14", "T14g", "T15", "T16",
         "P1", "P1f", "P1s", "P2", "P3", "P3s",
         "T1", "T1a", "T2", "T3", "T4", "T4a", "T5", "T6", "T6c", "T6m", "T7", "T8", "T9", "T9r", "T10", "T11", "T12",
-        "T18", "T18f", "T19", "T19l", "T20", "T20d", "T20f", "T20l",
+        "T18", "T18f", "T19", "T19l", "T20", "T20d", "T20f", "T20l", "T27", "T27l",
         "T22", "T23", "T23p", "T24", "T28f", "T28r",
     }  # fmt: skip
     assert {t.name for t in THEOREMS.values()} == set(theorems.__all__)
