@@ -30,7 +30,7 @@ def merge(
     `lean` says where cells of several units will do. At most `tail` of the mass is dropped at the bottom; what lies
     beyond the top cell's beginning stays there.
     """
-    h, signs = unit * Fraction(2) ** -fineness, (1, -1) if part.symmetric else (sign,)
+    h, signs = unit * Fraction(2) ** -fineness, (1, -1) if part.mirrored else (sign,)
     with precision(guard(part, fineness, ROUGH)):
         search = Ends(pair_of(part), fineness, lean, h)
         pair, tail = search.pair, ball(tail)
@@ -38,7 +38,7 @@ def merge(
         if lean.top is not None and signs[0] > 0:  # the last cell has all that is above
             lasts[0] = min(lasts[0], float(pair.inverse(ball(lean.top).exp()).mid()))
         least = pair.quantile(tail, mixed=sign > 0, above=False)
-        start, first = choose_start(search, part.symmetric, sign, least)
+        start, first = choose_start(search, part.mirrored, sign, least)
         loss = first(start)
         ends = [search.until(way, start, loss, last) for way, last in zip(signs, lasts, strict=True)]
     with precision(guard(part, fineness, bits)):
@@ -46,7 +46,7 @@ def merge(
         for way, found in zip(signs, ends, strict=True):
             cells.fill(way, start, loss, found, topmost=way > 0 and lean.top is not None)
         begin = cells.pair.at(arb(start))
-        if part.symmetric:  # the cell in the middle is alike under P and Q
+        if part.mirrored:  # the cell in the middle is alike under P and Q
             if not cells.pair.ratio(arb(start)) >= 1:
                 raise ArithmeticError("the cell in the middle does not hold the loss 0")
             cells.add(0, 1 - sum(cells.pair.masses(begin, cells.pair.top)))

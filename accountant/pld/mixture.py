@@ -42,7 +42,10 @@ class MixedPair:
         shrunk = [(-(self.mu**2) * j * j / 2).exp() for j in range(max(up, down) + 1)]
         self._rising = [w * s for w, s in zip(self._first, shrunk, strict=False)]
         self._falling = [w * s for w, s in zip(self._second, shrunk, strict=False)]
-        self._doubles = float(self.mu.mid()), [float(c.mid()) for c in self._first], [float(c) for c in self._second]
+        self._idle = ball((1 - rate) ** up), ball((1 - rate) ** down)  # what neither coin moves
+        self._logs = tuple(
+            [(j, float(c.log().mid())) for j, c in enumerate(part) if j] for part in (self._rising, self._falling)
+        )
         ends = [tuple(Side(arb(mass), False) for _ in range(up + down + 1)) for mass in (0, 1)]
         self.bottom, self.top = MixedPoint(None, ends[0]), MixedPoint(None, _everything(ends[1]))
 
@@ -64,11 +67,6 @@ class MixedPair:
         """The second's density over that of N(0, 1)."""
         return _polynomial(self._falling, (-self.mu * u).exp())
 
-    def _slope(self, u: arb) -> arb:
-        """Of log r: μ times the sum of the mean index in either mixture."""
-        x = (self.mu * u).exp()
-        return self.mu * (_mean_index(self._rising, x) + _mean_index(self._falling, 1 / x))
-
     def bulk(self) -> float:
         """How far apart the losses at u = 1 and −1 are: where most of the mass is. No bound."""
         return float((self.ratio(arb(1)) / self.ratio(arb(-1))).log().mid())
@@ -80,20 +78,22 @@ class MixedPair:
                 return None
             if not ratio > self.rest:
                 raise ArithmeticError("the precision does not tell a privacy loss from its infimum")
-        wanted = ratio.log()
-        u = arb(self._guess(float(wanted.mid())))
-        slope = self._slope(u)
+        first, second = self._idle
+        gap = second * (ratio - 1) if self.up == self.down else second * ratio - first
+        if (self.up, self.down) == (1, 1) and (root := self._root(ratio, gap)) is not None:
+            return root
+        u = arb(self._guess(ratio, gap))
+        off, slope = self._excess(u, ratio, gap)
         for _ in range(_POLISHED):
-            step = ((self.ratio(u).log() - wanted) / slope).mid()
+            step = (off / slope).mid()
             u = (u - step).mid()
-            slope = self._slope(u)
+            off, slope = self._excess(u, ratio, gap)
             if abs(float(step)) <= abs(float(u)) * 2.0 ** (-ctx.prec // 2) + 2.0 ** (-ctx.prec // 2):
                 break
-        off = self.ratio(u).log() - wanted
         reach = abs(2 * off / slope).upper() + arb(2) ** (-ctx.prec)
         for _ in range(_WIDENED):
             around = arb(u.mid(), reach)
-            slope = self._slope(around)
+            slope = self._excess(around, ratio, gap)[1]
             if slope > 0:
                 found = u - off / slope
                 if abs(found - u).upper() <= reach:
@@ -101,24 +101,57 @@ class MixedPair:
             reach *= 2
         raise ArithmeticError("the precision does not enclose where a privacy loss lies")
 
-    def _guess(self, wanted: float) -> float:
-        """About the u with that log ratio, by bisection in doubles; any value would do, a good one saves steps."""
-        mu, first, second = self._doubles
+    def _root(self, ratio: arb, gap: arb) -> arb | None:
+        """The same for (1, 1), where c·x² − gap·x − c·ratio = 0; None where the precision does not do."""
+        c = self._rising[1]
+        root = (gap**2 + 4 * c * c * ratio).sqrt()
+        x = (root + gap) / (2 * c) if gap.mid() >= 0 else 2 * c * ratio / (root - gap)
+        return x.log() / self.mu if x > 0 else None
 
-        def loss(u: float) -> float:
-            return _log_sum(first, mu * u, mu) - _log_sum(second, -mu * u, mu)
+    def _excess(self, u: arb, ratio: arb, gap: arb) -> tuple[arb, arb]:
+        """A function with the root wanted, and its slope, which is μ or more everywhere, as that of r is not.
+
+        With A and B the densities' sums over φ(u) without their constant terms, r(u) = ratio is A = gap + ratio·B, all
+        of it positive for gap ≥ 0; else A − gap = ratio·B. The function is the difference of the logarithms.
+        """
+        x = (self.mu * u).exp()
+        (rising, up), (falling, down) = _without_constant(self._rising, x), _without_constant(self._falling, 1 / x)
+        falling, down = falling * ratio, down * ratio
+        if gap.mid() >= 0:
+            falling += gap
+        else:
+            rising -= gap
+        return (rising / falling).log(), self.mu * (up / rising + down / falling)
+
+    def _guess(self, ratio: arb, gap: arb) -> float:
+        """About that u, in doubles: Newton's steps, or halvings where they leave what is known; any value would do, a
+        good one saves steps in balls."""
+        mu, about = float(self.mu.mid()), float(ratio.mid().log().mid())
+        left = -math.inf if gap.mid() == 0 else float(abs(gap.mid()).log().mid())
+        sides = (-math.inf, left) if gap.mid() >= 0 else (left, -math.inf)
+
+        def excess(u: float) -> tuple[float, float]:
+            (rising, up), (falling, down) = (
+                _log_sum(logs, sign * mu * u, moved, side)
+                for logs, sign, moved, side in zip(self._logs, (1, -1), (0.0, about), sides, strict=True)
+            )
+            return rising - falling, mu * (up + down)
 
         low, high = -1.0, 1.0
-        while loss(low) > wanted and low > -1e18:
+        while excess(low)[0] > 0 and low > -1e18:
             low *= 2
-        while loss(high) < wanted and high < 1e18:
+        while excess(high)[0] < 0 and high < 1e18:
             high *= 2
+        u = (low + high) / 2
         for _ in range(_SEARCHED):
-            middle = (low + high) / 2
-            if not low < middle < high:
+            off, slope = excess(u)
+            low, high = (u, high) if off < 0 else (low, u)
+            before, u = u, u - off / slope
+            if not low < u < high:
+                u = (low + high) / 2
+            if abs(u - before) <= 2.0**-48 * max(1.0, abs(u)):
                 break
-            low, high = (middle, high) if loss(middle) < wanted else (low, middle)
-        return (low + high) / 2
+        return u
 
     def point(self, ratio: arb) -> MixedPoint:
         """The boundary where r = ratio."""
@@ -164,13 +197,18 @@ def _polynomial(coefficients: list[arb], x: arb) -> arb:
     return total
 
 
-def _mean_index(coefficients: list[arb], x: arb) -> arb:
-    weighted = [j * c for j, c in enumerate(coefficients)]
-    return _polynomial(weighted, x) / _polynomial(coefficients, x)
+def _without_constant(coefficients: list[arb], x: arb) -> tuple[arb, arb]:
+    """Σ_{j≥1} c_j x^j and Σ_{j≥1} j c_j x^j."""
+    total, moment = arb(0), arb(0)
+    for j in range(len(coefficients) - 1, 0, -1):
+        total, moment = (total + coefficients[j]) * x, (moment + j * coefficients[j]) * x
+    return total, moment
 
 
-def _log_sum(weights: list[float], exponent: float, mu: float) -> float:
-    """log Σ w_j e^{j·exponent − j²μ²/2}, in doubles."""
-    terms = [math.log(w) + j * exponent - j * j * mu * mu / 2 for j, w in enumerate(weights) if w > 0]
-    peak = max(terms)
-    return peak + math.log(sum(math.exp(t - peak) for t in terms))
+def _log_sum(logs: list[tuple[int, float]], exponent: float, moved: float, alone: float) -> tuple[float, float]:
+    """log(e^alone + e^moved Σ_j e^{log c_j + j·exponent}) and its slope by the exponent, in doubles."""
+    terms = [(j, log + moved + j * exponent) for j, log in logs] + [(0, alone)]
+    peak = max(log for _, log in terms)
+    weights = [(j, math.exp(log - peak)) for j, log in terms]
+    total = sum(weight for _, weight in weights)
+    return peak + math.log(total), sum(j * weight for j, weight in weights) / total

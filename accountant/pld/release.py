@@ -80,6 +80,12 @@ class Part:
     up: int = 1
     down: int = 0
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether the losses below 0 are those above 0 of the reversed pair: C_q's by definition; of (k, k) because the
+        reversed pair is the mirror image in u."""
+        return self.symmetric or self.up == self.down
+
 
 def parts(
     releases: Iterable[Release], neighbours: str, extra: Fraction = Fraction(0), group: int = 1

@@ -104,3 +104,17 @@ def test_both_are_the_same_from_either_side(neighbours: str) -> None:
     assert values[0] <= values[1]
     reference = [bracket([Release("poisson", 1, "0.05", 20)], who, "1e-5") for who in (ADD, REPLACE)]
     assert all(float(r.lower) <= v <= float(r.upper) * 1.002 for r, v in zip(reference, values, strict=True))
+
+
+def test_rare_participation_needs_no_finer_grid_for_replaced_records() -> None:
+    """The middle cell is alike under both by symmetry: its mass needs no grid point below its mean. Without that the
+    lower bound was 0 on a grid of 640 points, and 20480 were needed."""
+    found = bracket([Release("poisson", "0.3", "0.01", 20)], REPLACE, "1e-5")
+    assert found.sharp and max(found.points, found.lower_points) <= 1 << 12
+
+
+@pytest.mark.parametrize(("neighbours", "group"), [(REPLACE, 1), (ADD, 2), (REPLACE, 2)])
+def test_losses_that_are_flat_between_the_means_are_inverted(neighbours: str, group: int) -> None:
+    """z = 1/20: between its means the loss changes by e^−200 a unit, and grid points lie on such plateaus."""
+    found = bracket([Release("poisson", "0.05", "0.5", 1)], neighbours, "1e-5", group=group)
+    assert found.sharp and found.lower > 100
