@@ -3,27 +3,30 @@ here."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from accountant import theorems
-from accountant.arithmetic import Ball, Exact
+from accountant.arithmetic import Ball, Exact, Undecided
+from accountant.doubles import in_units
 from accountant.enclose import LEAST_PRECISION, enclose, precision
 from accountant.exact import exact
+from accountant.excursions import Path, best_path
 from accountant.fallback import choose_rates, step_theorems
 from accountant.flow import Flows
-from accountant.kernel import THEOREMS, Derivation, apply, evaluate
+from accountant.kernel import THEOREMS, Derivation, TheoremError, apply, evaluate
 from accountant.late import covers, search_range
 from accountant.losses import DerivedLoss, ScaledLoss
 from accountant.mechanisms import NoisySGD
+from accountant.quantities import Timeline
 from accountant.restart import best_restart
 from accountant.scaled import derive_scaled
-from accountant.string import corners
+from accountant.string import TooLong, corners
 from accountant.theorems.transport import distance_at
 from accountant.timeline import History, Phase, hides_position, history, stretches, unlearning_epochs
 from accountant.witness import choose_positions, search_curved_witness, search_secret_witness, witness_arguments
 
+_MARGINS = (0.0, 1e-9, 1e-6)  # of a slope; the first is best, and may be too close for balls to decide
 RENYI_ORDERS = tuple(Fraction(order) for order in ("1.5", *["2", "3", "4", "8", "16", "32", "64", "128", "256"]))
 
 
@@ -45,14 +48,12 @@ def derive_timeline(mechanism: NoisySGD, request: int = 0) -> Derivation:
 
 
 def derive_farthest(mechanism: NoisySGD, request: int = 0) -> Derivation:
-    """The timeline on which W∞ (T1) is the largest over the batches of a differing record: where steps expand the
-    record comes first, for then its shift is carried farthest; else it is that of `derive_timeline`."""
+    """The timeline on which W∞ (T1) is the largest over the batches of the differing records; that of
+    `derive_timeline` where these are the same."""
     timeline, runs = derive_timeline(mechanism, request), history(mechanism, request)
-    if not any(block.expanding and block.shifts for block in timeline.glance.blocks):
-        return timeline
-    moved = tuple(replace(phase, records=tuple((0, n) for _, n in phase.records)) for phase in runs.phases)
-    rates = choose_rates(mechanism, runs).rates
-    return _timeline(mechanism, replace(runs, phases=moved), rates)
+    growing = any((block.expanding or block.drift is not None) and block.shifts for block in timeline.glance.blocks)
+    farthest = history(mechanism, request, quantity="distance", growing=growing)
+    return timeline if farthest == runs else _timeline(mechanism, farthest, choose_rates(mechanism, runs).rates)
 
 
 def _timeline(mechanism: NoisySGD, runs: History, rates: tuple[str, ...] = ()) -> Derivation:
@@ -78,9 +79,10 @@ class _Steps:
         self._made: dict[tuple[str, Fraction, int], Derivation] = {}
 
     def rates(self, phase: Phase, rate: str) -> tuple[Derivation, Derivation]:
-        """The two premises of T10 for one phase: what contracts and what shifts, or the drift twice."""
+        """The two premises of T10 for one phase: what contracts or drifts and what shifts, or twice the drift of
+        batches that are clipped as a whole."""
         first = self.bound(phase, rate)
-        return first, first if rate == "T23" else self._once("C2", phase)
+        return first, first if rate == "T23b" else self._once("C2", phase)
 
     def bound(self, phase: Phase, rate: str) -> Derivation:
         return self._once(rate, phase)
@@ -98,7 +100,7 @@ class _Steps:
                 return step | {"strong_convexity": constants.strong_convexity, "smoothness": constants.smoothness}
             case "T22":
                 return step | {"smoothness": constants.smoothness}
-            case "T23":
+            case "T23" | "T23b":
                 known = {"strong_convexity": constants.strong_convexity, "gradient_bound": constants.gradient_bound}
                 return step | known
         known = {"gradient_bound": constants.gradient_bound, "neighbours": self._mechanism.neighbours}
@@ -107,7 +109,46 @@ class _Steps:
 
 def pull_taut(timeline: Derivation) -> Derivation:
     """T3 with the corners of the taut string of this timeline (T10), or T5 where a projection makes a later start
-    better."""
+    better; T26 or T26r where it drifts, or where steps expand and composition gives less."""
+    line: Timeline = timeline.glance
+    if line.drifting:
+        return _part_and_meet(timeline)
+    if not (line.equal_starts and line.alike and any(block.expanding for block in line.blocks)):
+        return _string(timeline)
+    try:
+        together = apply(theorems.gauges, timeline, excursions=())
+    except TheoremError:  # a shift after the last noise
+        return _string(timeline)
+    try:
+        bound = _string(timeline)
+    except TooLong:
+        return together
+    with precision(LEAST_PRECISION):
+        mus = [evaluate(found, Ball()).mu for found in (bound, together)]
+    return together if mus[1] < mus[0] else bound
+
+
+def _part_and_meet(timeline: Derivation) -> Derivation:
+    """T26 or T26r with the best excursions that the theorem accepts, decided in balls."""
+    line = in_units(timeline.glance)
+    tried = [best_path(line, margin) for margin in _MARGINS]
+    if line.equal_starts:
+        tried.append(Path(None, (), 0.0))
+    for path in dict.fromkeys(tried):
+        known = {} if path.restart is None else {"restart": path.restart}
+        theorem = theorems.gauges if path.restart is None else theorems.gauges_in_a_ball
+        try:
+            found = apply(theorem, timeline, **known, excursions=path.excursions)
+        except TheoremError as refused:
+            problem = refused
+            continue
+        if found.glance is not None:
+            return found
+        problem = Undecided("the schedule stays above zero: z_k ≥ 0")
+    raise problem
+
+
+def _string(timeline: Derivation) -> Derivation:
     restart = best_restart(timeline.glance)
     with precision(LEAST_PRECISION):
         A, line = Ball(), evaluate(timeline, Ball())
@@ -254,7 +295,9 @@ def derive_clipped_published(mechanism: NoisySGD, delta: Fraction | str) -> dict
     """T11 on the published bound for clipped fine-tuning, both runs starting anywhere in the ball; for one request."""
     k = mechanism.unlearning_epochs[0]
     claim = (mechanism.reference, mechanism.release, len(mechanism.requests))
-    if mechanism.radius is None or not k or claim != ("retrain", "final", 1) or "T23" not in step_theorems(mechanism):
+    if mechanism.radius is None or not k or claim != ("retrain", "final", 1):
+        return {}
+    if not {"T23", "T23b"} & set(step_theorems(mechanism)):
         return {}
     constants, step = mechanism.loss.constants(), mechanism.step_size
     pair = apply(
@@ -270,12 +313,12 @@ def derive_clipped_published(mechanism: NoisySGD, delta: Fraction | str) -> dict
 
 def derive_from_distance(mechanism: NoisySGD, request: int = 0) -> Derivation | None:
     """T4a: what W∞ after learning gives when only the noise of the last unlearning phase is counted; None for K = 0,
-    or where the data may drive the runs apart in that phase too (T23)."""
+    or where the data may drive the runs apart in that phase too (T23, T23b). In the batch in which W∞ is largest."""
     if not mechanism.unlearning_epochs[request] or mechanism.release == "all":
         return None
-    timeline, runs = derive_timeline(mechanism, request), history(mechanism, request)
+    timeline, runs = derive_farthest(mechanism, request), history(mechanism, request)
     last, before = runs.phases[-1:], len(runs.phases) - 1
-    if timeline.premises[-2].theorem.id == "T23":
+    if timeline.glance.blocks[-1].drift is not None:
         return None
     return apply(
         theorems.unlearning_noise,

@@ -8,9 +8,11 @@ from itertools import pairwise
 
 from accountant.arithmetic import Ball, Number
 from accountant.enclose import LEAST_PRECISION, precision
-from accountant.flow import Flows, Mark
+from accountant.flow import Flows, Mark, after, first_shift
 from accountant.kernel import Derivation, evaluate
 from accountant.quantities import Timeline
+from accountant.theorems.gauges import composed
+from accountant.theorems.shifts import segment
 from accountant.theorems.transport import distance_at
 
 
@@ -29,12 +31,13 @@ class PhaseShare:
 @dataclass(frozen=True)
 class Segment:
     """One straight piece of the string, `times` alike in a row: from one moment to the next, each (block, epoch,
-    position). share: of μ², all of them together."""
+    position). share: of μ², all of them together. composed: steps whose shifts are paid where they arrive (T26)."""
 
     start: Mark
     end: Mark
     times: int
     share: float
+    composed: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Dominance:
 
 
 def dominance(bound: Derivation) -> tuple[Dominance, ...]:
-    """The shares of T3 or T5; of T7 those of each stretch; () for any other theorem, and where μ is 0 or not finite."""
+    """The shares of T3, T5, T26 or T26r; of T7 those of each stretch; () for any other theorem, and where μ is 0 or not
+    finite."""
     if bound.theorem.id == "T7":
         parts = [dominance(part) for part in bound.premises]
         squares = [_square(part) for part in bound.premises]
@@ -61,10 +65,10 @@ def dominance(bound: Derivation) -> tuple[Dominance, ...]:
             Dominance(part.phases, part.segments, part.start, part.restart, square / sum(squares))
             for (part,), square in zip(parts, squares, strict=True)
         )
-    if bound.theorem.id not in ("T3", "T5"):
+    if bound.theorem.id not in ("T3", "T5", "T26", "T26r"):
         return ()
     with precision(LEAST_PRECISION):
-        return _of_string(bound)
+        return _of_string(bound) if bound.theorem.id in ("T3", "T5") else _of_gauges(bound)
 
 
 def _square(bound: Derivation) -> float:
@@ -92,9 +96,53 @@ def _of_string(bound: Derivation) -> tuple[Dominance, ...]:
             part = times * (w / whole.variance) ** 2 * later * later * flow.variance
             energies[block], total = energies[block] + part, total + part
         segments.append((at, end, times, total))
-    whole = sum(energies, A.of(0))
     reached = [(block, later * flow.shift) for block, flow, later in _pieces(flows, start, flows.end)]
     before = flows.between(start, flows.end).rate * (distance_at(A, flows, start) if restart else flows.timeline.start)
+    return _shares(flows, restart, energies, segments, reached, before)
+
+
+def _of_gauges(bound: Derivation) -> tuple[Dominance, ...]:
+    """The excursions and what is composed between them; the distance is that of runs which nothing brings together."""
+    A, arguments = Ball(), dict(bound.arguments)
+    flows = Flows(A, evaluate(bound.premises[0], A))
+    timeline, restart = flows.timeline, arguments.get("restart")
+    at, distance = restart or Mark(0), timeline.diameter if restart else timeline.start
+    apart, begin = restart is not None or not timeline.equal_starts, at
+    energies, segments = [A.of(0) for _ in timeline.blocks], []
+    for excursion in (*arguments["excursions"], None):
+        end = flows.end if excursion is None else excursion.start
+        paid = [
+            (i, composed(A, timeline, max(at, Mark(i)), min(end, Mark(i + 1)))) for i in range(len(timeline.blocks))
+        ]
+        paid = [(i, part) for i, part in paid if part > 0] if at < end else []
+        for block, part in paid:
+            energies[block] = energies[block] + part
+        if paid:
+            segments.append((at, end, 1, sum((part for _, part in paid), A.of(0)), True))
+        if excursion is None:
+            break
+        together = not (apart and end == begin) and not timeline.open
+        cost = segment(A, flows, end, excursion.end, distance if end == begin else A.of(0), None, together)
+        variance = flows.between(end, excursion.end).variance
+        for block, flow, later in _pieces(flows, end, excursion.end):
+            energies[block] = energies[block] + cost * later * later * flow.variance / variance
+        segments.append((end, excursion.end, 1, cost, False))
+        at = excursion.end
+    first = None if apart else first_shift(timeline, begin)
+    if first is not None:  # together until then, and apart from the next step on
+        begin, distance = after(timeline, first), dict(timeline.blocks[first.block].shifts)[first.position]
+    reached = [(block, later * flow.shift) for block, flow, later in _pieces(flows, begin, flows.end)]
+    carried = flows.between(begin, flows.end).rate * distance
+    if first is not None:
+        reached, carried = [*reached, (first.block, carried)], A.of(0)
+    return _shares(flows, restart, energies, segments, reached, carried)
+
+
+def _shares(
+    flows: Flows, restart: Mark | None, energies: list, segments: list[tuple], reached: list[tuple], before: Number
+) -> tuple[Dominance, ...]:
+    """The parts of μ² and of the distance as shares of the whole."""
+    A, blocks, whole = flows.A, flows.timeline.blocks, sum(energies, flows.A.of(0))
     far = sum((shift for _, shift in reached), before)
     if not (whole.is_finite() and whole > 0 and far.is_finite() and far > 0):
         return ()
@@ -107,7 +155,7 @@ def _of_string(bound: Derivation) -> tuple[Dominance, ...]:
                 PhaseShare(b.epochs, b.epochs * b.batches, float(e / whole), float(s / far))
                 for b, e, s in zip(blocks, energies, shifts, strict=True)
             ),
-            tuple(Segment(at, end, times, float(part / whole)) for at, end, times, part in segments),
+            tuple(Segment(at, end, times, float(part / whole), *rest) for at, end, times, part, *rest in segments),
             float(before / far),
             restart,
         ),

@@ -1,20 +1,25 @@
-"""μ in doubles: T10 and the taut string with distances in a unit of their own. For search; nothing certified."""
+"""μ in doubles: T10 and the taut string, or the best excursions, with distances in a unit of their own. For search;
+nothing certified."""
 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from accountant.arithmetic import ConditionViolated, Exact, Float
 from accountant.exact import as_double
+from accountant.excursions import best_path
 from accountant.flow import Flows, Mark
 from accountant.kernel import conclude
 from accountant.mechanisms import NoisySGD
 from accountant.quantities import Block, Timeline
 from accountant.restart import best_restart
 from accountant.string import TooLong, corners
+from accountant.theorems.gauges import composed
 from accountant.theorems.shifts import energy
 from accountant.theorems.transport import distance_at, gradient_shift
 from accountant.timeline import History, Phase
@@ -22,22 +27,32 @@ from accountant.timeline import History, Phase
 _A = Float()
 
 
+DRIFTS = ("T23", "T23b")
+
+
 def float_timeline(mechanism: NoisySGD, runs: History, unit: Fraction, rates: tuple[str, ...]) -> Timeline:
-    """T10 in doubles by the named theorem (C1, T22 or T23) of each phase: distances in that unit, and the noise that
-    of σ = 1, for μ is scale-free and doubles do not overflow."""
+    """T10 in doubles by the named theorem (C1, T22, T23 or T23b) of each phase: distances in that unit, and the noise
+    that of σ = 1, for μ is scale-free and doubles do not overflow."""
     blocks = tuple(_block(mechanism, phase, rate, unit) for phase, rate in zip(runs.phases, rates, strict=True))
     diameter = None if mechanism.diameter is None else as_double(mechanism.diameter / unit)
-    return Timeline(as_double(runs.start / unit), diameter, blocks, equal_starts=runs.start == 0, uniform=True)
+    single = all(sum(count for _, count in phase.records) <= 1 for phase in runs.phases)
+    return Timeline(
+        as_double(runs.start / unit),
+        diameter,
+        blocks,
+        equal_starts=runs.start == 0,
+        uniform=True,
+        open=not single and mechanism.batches > 1,
+        alike=True,
+    )
 
 
 def _block(mechanism: NoisySGD, phase: Phase, rate: str, unit: Fraction) -> Block:
     factor, variance = step_factor(mechanism, rate), as_double(2 * phase.step_size)
-    if rate == "T23":
-        shifts = ((0, as_double(step_shift(mechanism, phase, rate) / unit)),)
-        return Block(phase.epochs * phase.batches, 1, as_double(factor), variance, shifts)
     shift = as_double(step_shift(mechanism, phase, rate) / unit)
-    shifts = tuple((position, count * shift) for position, count in phase.records)
-    return Block(phase.epochs, phase.batches, as_double(factor), variance, shifts, expanding=factor > 1)
+    drift = as_double(step_drift(mechanism, phase) / unit) if rate in DRIFTS else None
+    shifts = tuple((position, shift if rate == "T23b" else count * shift) for position, count in phase.records)
+    return Block(phase.epochs, phase.batches, as_double(factor), variance, shifts, expanding=factor > 1, drift=drift)
 
 
 def step_factor(mechanism: NoisySGD, rate: str) -> Fraction:
@@ -45,29 +60,62 @@ def step_factor(mechanism: NoisySGD, rate: str) -> Fraction:
     constants, step = mechanism.loss.constants(), mechanism.step_size
     if rate == "T22":
         return 1 + step * constants.smoothness
-    if rate == "T23":
+    if rate in DRIFTS:
         return 1 - step * constants.strong_convexity
     return max(abs(1 - step * constants.strong_convexity), abs(1 - step * constants.smoothness))
 
 
+def step_drift(mechanism: NoisySGD, phase: Phase) -> Fraction:
+    """What the data can do to a step of two runs that have parted (T23, T23b)."""
+    return 2 * phase.step_size * mechanism.loss.constants().gradient_bound
+
+
 def step_shift(mechanism: NoisySGD, phase: Phase, rate: str) -> Fraction:
-    """What one record shifts a step by (C2), or what the data can (T23)."""
+    """What one record shifts a step by where the runs are together (C2), or a batch that is clipped as a whole."""
+    if rate == "T23b":
+        return step_drift(mechanism, phase)
     bound = mechanism.loss.constants().gradient_bound
-    if rate == "T23":
-        return 2 * phase.step_size * bound
     known = {"step_size": phase.step_size, "batch_size": phase.batch_size, "gradient_bound": bound}
     return conclude(gradient_shift, Exact(), **known, neighbours=mechanism.neighbours).distance
 
 
 def unit_of(mechanism: NoisySGD, runs: History, rates: tuple[str, ...]) -> Fraction:
     """A distance of the run's own size."""
-    pairs = zip(runs.phases, rates, strict=True)
-    shifts = [step_shift(mechanism, phase, rate) for phase, rate in pairs if phase.records or rate == "T23"]
-    return max([runs.start, *shifts]) or Fraction(1)
+    pairs = list(zip(runs.phases, rates, strict=True))
+    shifts = [step_shift(mechanism, phase, rate) for phase, rate in pairs if phase.records]
+    drifts = [step_drift(mechanism, phase) for phase, rate in pairs if rate in DRIFTS]
+    return max([runs.start, *shifts, *drifts]) or Fraction(1)
+
+
+def in_units(timeline: Timeline) -> Timeline:
+    """The same timeline in doubles: distances in the largest of its own, variances in the first."""
+    shifts = [shift for block in timeline.blocks for _, shift in block.shifts]
+    drifts = [block.drift for block in timeline.blocks if block.drift is not None]
+    unit = max([timeline.start, *shifts, *drifts]) or Fraction(1)
+    variance = max([block.variance for block in timeline.blocks]) or Fraction(1)
+    blocks = tuple(
+        replace(
+            block,
+            contraction=as_double(block.contraction),
+            variance=as_double(block.variance / variance),
+            shifts=tuple((position, as_double(shift / unit)) for position, shift in block.shifts),
+            drift=None if block.drift is None else as_double(block.drift / unit),
+        )
+        for block in timeline.blocks
+    )
+    diameter = None if timeline.diameter is None else as_double(timeline.diameter / unit)
+    return replace(timeline, start=as_double(timeline.start / unit), diameter=diameter, blocks=blocks, exact=None)
 
 
 def string_mu(timeline: Timeline) -> float:
-    """About μ of the taut string, from the start or from a later moment in a ball; inf where no theorem gives one."""
+    """About μ of the taut string, from the start or from a later moment in a ball, or of the best excursions; inf where
+    no theorem gives one."""
+    if timeline.drifting:
+        return math.sqrt(best_path(timeline).energy)
+    together = math.inf
+    if timeline.equal_starts and any(block.expanding for block in timeline.blocks):
+        with np.errstate(all="ignore"), suppress(ConditionViolated):
+            together = float(np.sqrt(composed(_A, timeline, Mark(0), Mark(len(timeline.blocks)))))
     try:
         with np.errstate(all="ignore"):
             restart, flows = best_restart(timeline), Flows(_A, timeline)
@@ -75,9 +123,9 @@ def string_mu(timeline: Timeline) -> float:
             distance = timeline.start if restart is None else distance_at(_A, flows, restart)
             bends = corners(_A, timeline, start, distance)
             mu = float(np.sqrt(energy(_A, flows, bends, start, distance)))
-            return math.inf if math.isnan(mu) else mu
+            return together if math.isnan(mu) else min(mu, together)
     except (ConditionViolated, TooLong, OverflowError):
-        return math.inf
+        return together
 
 
 def scaled_mu(mechanism: NoisySGD, runs: History, rates: tuple[str, ...]) -> Fraction | None:

@@ -11,20 +11,22 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 
-from accountant.doubles import scaled_mu, step_factor
+from accountant.doubles import DRIFTS, scaled_mu, step_factor
 from accountant.exact import canonical
 from accountant.mechanisms import InvalidMechanism, NoisySGD
 from accountant.timeline import History
 
 _WHY = {
     "T22": "a step expands distances by 1 + ηL at most (T22)",
-    "T23": "gradients of norm at most M, whatever the data, drive two runs apart by 2ηM a step at most (T23)",
+    "T23": "gradients of norm at most M, whatever the data, drive two runs that have parted further apart by 2ηM a "
+    "step at most (T23)",
+    "T23b": "gradients of batches, clipped to norm M as a whole, drive two runs apart by 2ηM a step at most (T23b)",
 }
 
 
 @dataclass(frozen=True)
 class Choice:
-    """rates: the theorem (C1, T22 or T23) for each phase's steps. because: one sentence on why it is not C1
+    """rates: the theorem (C1, T22, T23 or T23b) for each phase's steps. because: one sentence on why it is not C1
     throughout; None where it is."""
 
     rates: tuple[str, ...]
@@ -81,7 +83,7 @@ def _choose(mechanism: NoisySGD, runs: History) -> Choice:
 def step_theorems(mechanism: NoisySGD) -> tuple[str, ...]:
     """The theorems that bound a step of this size for this loss, wherever it stands; the first is the usual one."""
     constants, step = mechanism.loss.constants(), mechanism.step_size
-    clipped = ("T23",) if step * constants.strong_convexity <= 1 else ()
+    clipped = ("T23b" if mechanism.whole_batch else "T23",) if step * constants.strong_convexity <= 1 else ()
     if constants.convex:
         return ("C1", *clipped) if step_factor(mechanism, "C1") > 1 else ("C1",)
     return (*(() if constants.smoothness is None else ("T22",)), *clipped)
@@ -100,15 +102,12 @@ def _allowed(mechanism: NoisySGD, runs: History) -> list[tuple[str, ...]]:
 
 
 def _fits(mechanism: NoisySGD, runs: History, rates: tuple[str, ...]) -> bool:
-    """Whether T10 takes them: expanding steps need a ball, one differing record, equal starts, and no drift later."""
+    """Whether T10 takes them: expanding steps need a ball, one differing record and equal starts."""
     expanding = {rate for rate in set(rates) if step_factor(mechanism, rate) > 1}
     if not expanding:
         return True
     single = all(sum(count for _, count in phase.records) <= 1 for phase in runs.phases)
-    if mechanism.radius is None or not single or runs.start:
-        return False
-    last = max((i for i, phase in enumerate(runs.phases) if phase.records and rates[i] in expanding), default=None)
-    return last is None or "T23" not in rates[last + 1 :]
+    return mechanism.radius is not None and single and not runs.start
 
 
 def _refuse(mechanism: NoisySGD, runs: History) -> None:
@@ -148,8 +147,9 @@ def late_range(mechanism: NoisySGD) -> tuple[str, Fraction] | None:
     if mechanism.diameter is None:
         return None
     kinds = step_theorems(mechanism)
-    if "T23" not in kinds and mechanism.step_size * mechanism.loss.constants().strong_convexity <= 1:
-        kinds = (*kinds, "T23")
+    if not {"T23", "T23b"} & set(kinds) and mechanism.step_size * mechanism.loss.constants().strong_convexity <= 1:
+        kinds = (*kinds, "T23")  # of a convex loss
     apart = 2 * mechanism.step_size * mechanism.loss.constants().gradient_bound
-    found = [(step_factor(mechanism, kind) * mechanism.diameter + apart * (kind == "T23"), kind) for kind in kinds]
+    drifts = {kind: apart if kind in DRIFTS else Fraction(0) for kind in kinds}
+    found = [(step_factor(mechanism, kind) * mechanism.diameter + drifts[kind], kind) for kind in kinds]
     return min(found)[::-1] if found else None

@@ -68,7 +68,8 @@ def repeat(A: Arithmetic, flow: Flow, n: int) -> Flow:
 
 
 class Flows:
-    """The flows between any two marks of one timeline, in one arithmetic; remembers what it has composed."""
+    """The flows between any two marks of one timeline, in one arithmetic; remembers what it has composed. Where steps
+    drift, the runs are apart throughout: see `first_shift` for when that begins."""
 
     def __init__(self, A: Arithmetic, timeline: Timeline):
         self.A = A
@@ -113,6 +114,8 @@ class Flows:
 
     def _steps(self, block: Block, start: int, end: int) -> Flow:
         A, diameter = self.A, self.timeline.diameter
+        if block.drift is not None:
+            return repeat(A, Flow(block.contraction, block.drift, block.variance, diameter), end - start)
         clean = Flow(block.contraction, A.of(0), block.variance, diameter)
         flow, at = still(A), start
         inside = slice(bisect_left(block.shifts, start, key=_position), bisect_left(block.shifts, end, key=_position))
@@ -123,16 +126,41 @@ class Flows:
         return then(A, flow, repeat(A, clean, end - at)) if at < end else flow
 
 
+def first_shift(timeline: Timeline, start: Mark) -> Mark | None:
+    """The first moment from `start` on that is just before a step that takes the runs apart; None where none does."""
+    for i in range(start.block, len(timeline.blocks)):
+        block = timeline.blocks[i]
+        begin = start if i == start.block else Mark(i)
+        for epoch in (begin.epoch, begin.epoch + 1):
+            least = begin.position if epoch == begin.epoch else 0
+            for position, _ in block.shifts:
+                if position >= least and epoch < block.epochs:
+                    return Mark(i, epoch, position)
+    return None
+
+
+def after(timeline: Timeline, mark: Mark) -> Mark:
+    """The moment one step later."""
+    block = timeline.blocks[mark.block]
+    if mark.position + 1 < block.batches:
+        return Mark(mark.block, mark.epoch, mark.position + 1)
+    return Mark(mark.block, mark.epoch + 1) if mark.epoch + 1 < block.epochs else Mark(mark.block + 1)
+
+
 def shift_marks(timeline: Timeline, start: Mark, end: Mark) -> list[Mark]:
     """The marks just before a shift, strictly between start and end, at which a string from start to end can cross
     the staircase.
 
     Where c ≤ 1 the points of one position lie on a concave curve, so that its first and last epoch in [start, end]
-    are enough; start and end themselves are on the string. Where c > 1 every epoch is needed.
+    are enough; start and end themselves are on the string. Where c > 1 every epoch is needed. A drift is a shift at
+    every step: all points of the block are on one such curve, and its ends are enough.
     """
     marks: set[Mark] = set()
     for i in range(start.block, min(end.block + 1, len(timeline.blocks))):
         block = timeline.blocks[i]
+        if block.drift is not None:
+            marks.update(mark for mark in (Mark(i), Mark(i + 1)) if start <= mark <= end)
+            continue
         for position, _ in block.shifts:
             first = start.epoch + (position < start.position) if i == start.block else 0
             last = end.epoch - (position > end.position) if i == end.block else block.epochs - 1

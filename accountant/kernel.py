@@ -59,6 +59,10 @@ ASSUMPTIONS: dict[str, str] = {
     "drawn together or not at all.",
     "other_releases": "Every other release in the budget is Gaussian-DP with its stated mu, about the same records and "
     "neighbours; it may depend on what was released before.",
+    "per_record_clipping": "Each record's gradient is clipped (or scaled) by itself, before the sum; the regulariser "
+    "is added after.",
+    "batch_clipping": "The mean gradient of every batch is clipped to norm clip as a whole; the regulariser is added "
+    "after.",
     "weight_decay": "The regulariser is the weight decay (m/2)‖θ‖² with m = strong_convexity, alike for neighbours.",
     "batches:fixed": "The batches are fixed in advance, visited in the same order every epoch, and alike in both runs.",
     "batches:secret": "The assignment of the records to batches was drawn uniformly, independently of data and noise, "

@@ -205,6 +205,11 @@ class NoisySGD:
         return self.samples // self.batch_size
 
     @property
+    def whole_batch(self) -> bool:
+        """Whether a batch's gradient is clipped as a whole, and not each record's."""
+        return getattr(self.loss, "clipping", "per-record") == "batch"
+
+    @property
     def diameter(self) -> Fraction | None:
         """2R, or None without projection."""
         return None if self.radius is None else 2 * self.radius

@@ -12,13 +12,15 @@ class LossBounds:
     """L, m, M: smoothness and strong convexity of the regularised loss, bound on one record's data gradient.
 
     smoothness: None where nothing is known of it. convex: whether every record's data loss is; where it is not, m is
-    the regulariser's alone, (m/2)|θ|².
+    the regulariser's alone, (m/2)|θ|². whole_batch: M bounds the mean data gradient of a batch, clipped as a whole, and
+    no record's.
     """
 
     smoothness: Number | None
     strong_convexity: Number
     gradient_bound: Number
     convex: bool = True
+    whole_batch: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,18 +72,21 @@ class Shift:
 @dataclass(frozen=True)
 class Drift:
     """Two runs' steps of this size, whatever their data, map x and y to points at most factor·|x − y| + distance
-    apart."""
+    apart. whole_batch: so does a batch with a differing record where x = y (its gradient is clipped as a whole)."""
 
     factor: Number
     distance: Number
     step_size: Number
+    whole_batch: bool = False
 
 
 @dataclass(frozen=True)
 class Block:
     """`epochs` equal epochs of `batches` steps. `shifts`: (position, distance), ascending; other steps have none.
 
-    contraction: c of a step; variance: τ² of its noise; expanding: c > 1, decided exactly.
+    contraction: c of a step; variance: τ² of its noise; expanding: c > 1, decided exactly. drift: None where a step
+    takes points z apart to at most c·z + its shift; else to at most c·z + drift at every step, for z > 0, and the
+    shifts count only while the runs are together (z = 0).
     """
 
     epochs: int
@@ -90,6 +95,7 @@ class Block:
     variance: Number
     shifts: tuple[tuple[int, Number], ...]
     expanding: bool = False
+    drift: Number | None = None
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,10 @@ class Timeline:
     """Two runs side by side, `start` apart. `diameter` 2R caps their distance after every step; None: no projection.
 
     equal_starts: start = 0; uniform: every block has the same contraction and variance; single: at most one record
-    differs in each block, and every other step is alike in both runs. All are decided exactly. exact: the same
-    timeline in fractions, kept where every contraction is 1, so that they stay short; exact ties are frequent there.
+    differs in each block; open: several records differ, and in which of several batches they are is not known; alike:
+    every phase has the same step size, noise and number of batches, or one batch. All are decided exactly. exact: the
+    same timeline in fractions, kept where every contraction is 1, so that they stay short; exact ties are frequent
+    there.
     """
 
     start: Number
@@ -107,7 +115,14 @@ class Timeline:
     equal_starts: bool = False
     uniform: bool = False
     single: bool = False
+    open: bool = False
+    alike: bool = False
     exact: Timeline | None = field(default=None, metadata={"exact": True}, compare=False, repr=False)
+
+    @property
+    def drifting(self) -> bool:
+        """Whether some phase drifts: then T26 bounds μ, and no single string does."""
+        return any(block.drift is not None for block in self.blocks)
 
 
 @dataclass(frozen=True)

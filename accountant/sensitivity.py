@@ -24,7 +24,13 @@ from accountant.theorems.secret import position_mus, weights_of
 from accountant.timeline import hides_position
 
 REFUSALS = (InvalidMechanism, InvalidLoss, TheoremError, TooLong, Indeterminate)
-_STRINGS = {"T3", "T5", "T7"}  # their μ is inversely proportional to σ: every noise of the timeline scales with it
+_STRINGS = {
+    "T3",
+    "T5",
+    "T26",
+    "T26r",
+    "T7",
+}  # their μ is inversely proportional to σ: every noise of the timeline scales with it
 _STEP = Fraction(1, 1000)
 _MANY = 512  # batches
 
@@ -36,7 +42,7 @@ _MANY = 512  # batches
 class Derivatives:
     """Of the bound ε(δ; σ) with everything else held. by_mu: None for a mixture, which has no one μ.
 
-    by_noise_std is Σ (∂ε/∂μ_j)(−μ_j/σ), at a fixed choice of restart and corners, which do not depend on σ.
+    by_noise_std is Σ (∂ε/∂μ_j)(−μ_j/σ), at a fixed choice of restart, corners and excursions, which do not depend on σ.
     """
 
     by_mu: Enclosure | None
@@ -47,7 +53,8 @@ class Derivatives:
 def derivatives(upper: Derivation, noise_std: Fraction) -> Derivatives | None:
     """Enclosures of ∂ε/∂μ, ∂ε/∂σ and ∂ε/∂δ by the implicit function theorem on Σ w_j δ_{μ_j}(ε) = δ.
 
-    None where ε is no such function of σ (another theorem than T11 on T3, T5 or T7, or T9), or where ε = 0 or μ = 0.
+    None where ε is no such function of σ (another theorem than T11 on T3, T5, T26, T26r or T7, or T9), where ε = 0 or
+    where μ = 0.
 
     Raises:
         Indeterminate: not decided at the greatest precision.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Literal
 
 from accountant.mechanisms import NoisySGD
 
@@ -21,21 +22,45 @@ class Phase:
     records: tuple[tuple[int, int], ...]
 
 
-def worst_batches(records: int, batches: int, batch_size: int) -> tuple[tuple[int, int], ...]:
-    """Where that many differing records hurt most when c ≤ 1: the last batch first, at most batch_size in each (T10).
+Quantity = Literal["privacy", "distance"]
 
-    Moving a shift later in its epoch never helps the defender: it contracts for fewer steps and meets less noise.
+
+def worst_batches(
+    records: int,
+    batches: int,
+    batch_size: int,
+    *,
+    quantity: Quantity = "privacy",
+    growing: bool = False,
+    whole_batch: bool = False,
+) -> tuple[tuple[int, int], ...]:
+    """Where that many differing records hurt most: (position, number), ascending. The one place that says so.
+
+    quantity "privacy": μ, and with it ε, a Rényi divergence and a witness; "distance": W∞. growing: a step makes the
+    distance of two runs larger by itself, for it expands (c > 1) or drifts. whole_batch: a batch's gradient is clipped
+    as a whole, so that one differing record in it counts like many.
+
+    *Privacy*: the last batch, whatever the rate. In an earlier one the same steps are followed by others in which the
+    two runs are together, and these are free. *Distance*: what follows a shift multiplies it by c, and a drift adds to
+    it: the last batch if that shrinks it, the first if it grows. Several records count most in one batch, filled up to
+    batch_size, and then the next; where batches are clipped as a whole, one in each. (For several records that expand
+    or drift the last batches are the worst for each epoch that is composed; T26 takes nothing else from them.)
     """
-    full, rest = divmod(records, batch_size)
-    filled = [(batches - 1 - i, batch_size) for i in range(full)]
-    if rest:
-        filled.append((batches - 1 - full, rest))
-    return tuple(sorted(filled))
+    if whole_batch:
+        counts = [1] * min(records, batches)
+    else:
+        full, rest = divmod(records, batch_size)
+        counts = [batch_size] * full + [rest] * (rest > 0)
+    if quantity == "distance" and growing:
+        return tuple(enumerate(counts))
+    return tuple((batches - 1 - i, count) for i, count in enumerate(counts))[::-1]
 
 
-def phases(mechanism: NoisySGD, request: int = 0) -> tuple[Phase, ...]:
+def phases(
+    mechanism: NoisySGD, request: int = 0, *, quantity: Quantity = "privacy", growing: bool = False
+) -> tuple[Phase, ...]:
     """The phases of the claim on one request (0-based): the true history against the data after that request
-    throughout.
+    throughout. quantity, growing: as for `worst_batches`.
 
     Learning sees the records of this and every earlier request differ; after request i those of the later ones still
     do.
@@ -49,7 +74,14 @@ def phases(mechanism: NoisySGD, request: int = 0) -> tuple[Phase, ...]:
             batch_size=mechanism.batch_size,
             step_size=mechanism.step_size,
             noise_std=mechanism.noise_std,
-            records=worst_batches(sum(sizes[i:]), mechanism.batches, mechanism.batch_size),
+            records=worst_batches(
+                sum(sizes[i:]),
+                mechanism.batches,
+                mechanism.batch_size,
+                quantity=quantity,
+                growing=growing,
+                whole_batch=mechanism.whole_batch,
+            ),
         )
         for i, length in enumerate(lengths)
         if length
@@ -70,13 +102,13 @@ def unlearning_epochs(mechanism: NoisySGD, request: int) -> int:
     return sum(mechanism.unlearning_epochs[: request + 1])
 
 
-def history(mechanism: NoisySGD, request: int = 0) -> History:
-    """The true history beside the reference (T7), aligned at their ends.
+def history(mechanism: NoisySGD, request: int = 0, *, quantity: Quantity = "privacy", growing: bool = False) -> History:
+    """The true history beside the reference (T7), aligned at their ends. quantity, growing: as for `worst_batches`.
 
     `retrain`: the same start and as many epochs. `stationary`: a run that began, long ago, anywhere in the ball.
     `retrain-T`: T epochs from its own start, beside the last T epochs of the true history.
     """
-    whole = phases(mechanism, request)
+    whole = phases(mechanism, request, quantity=quantity, growing=growing)
     erased = unlearning_epochs(mechanism, request)
     learning = int(mechanism.epochs > 0)
     if mechanism.reference == "retrain" or not erased:

@@ -74,7 +74,7 @@ def _written(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_written(item) for item in value]
     if is_dataclass(value):
-        return {f.name: _written(getattr(value, f.name)) for f in fields(value)}
+        return {f.metadata.get("key", f.name): _written(getattr(value, f.name)) for f in fields(value)}
     return value
 
 
@@ -84,11 +84,12 @@ def _exactly(value: Fraction | bool | None) -> str | bool | None:
 
 def _conclusion(node: Derivation) -> dict[str, Any]:
     match node.theorem.id:
-        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7" | "T16" | "L1u" | "L2u" | "L3u" | "L4u" | "L5u":
-            return {f.name: _exactly(getattr(node.glance, f.name)) for f in fields(node.glance)}
+        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7" | "L7b" | "T16" | "L1u" | "L2u" | "L3u" | "L4u" | "L5u":
+            shown = [f.name for f in fields(node.glance) if f.name != "whole_batch"]
+            return {name: _exactly(getattr(node.glance, name)) for name in shown}
         case "C1" | "T22":
             return {"contraction": canonical(node.glance.factor)}
-        case "T23":
+        case "T23" | "T23b":
             return {"contraction": canonical(node.glance.factor), "shift": canonical(node.glance.distance)}
         case "C2":
             return {"shift": canonical(node.glance.distance)}
@@ -98,7 +99,7 @@ def _conclusion(node: Derivation) -> dict[str, Any]:
             return {"wasserstein": enclose(node).above()}
         case "T14" | "T14g" | "T15":
             return {"sensitivity": canonical(node.glance.norm), "attained": node.glance.attained}
-        case "T3" | "T5" | "T7" | "T20d" | "T20f":
+        case "T3" | "T5" | "T26" | "T26r" | "T7" | "T20d" | "T20f":
             return {"mu": enclose(node).above()}
         case "T6" | "T20l":
             return {"mu": enclose(node).below()}
@@ -139,10 +140,6 @@ def make_statement(
     """
     target = result.run.target_epsilon
     known = {id(claim.upper): {"epsilon": claim.printed(target)} for claim in result.claims}
-    # Where steps expand, what is displayed is W∞ of the farthest batch, which is no less than that of the proof's.
-    for name in ("learned", "released"):
-        if (derivation := getattr(result, name)) is not None:
-            known[id(derivation)] = {"wasserstein": result.wasserstein[name]}
     proof, claims = _Proof(known), []
     for claim in result.claims:
         entry: dict[str, Any] = {

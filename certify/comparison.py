@@ -39,6 +39,8 @@ LOWER_BOUNDS = {
 }
 BOUNDS = {
     "T5": "Plumbline (taut string in the ball, T5)",
+    "T26": "Plumbline (apart only where it pays, T26)",
+    "T26r": "Plumbline (apart only where it pays, in the ball, T26r)",
     "T7": "Plumbline (taut strings between releases, T7)",
     "T9": "Plumbline (secret order, T9)",
     "T24": "Plumbline (range before the last noises, T24)",

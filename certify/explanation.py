@@ -77,6 +77,7 @@ class Analysis:
             for shares, moments in zip(self.shares, self.moments, strict=True):
                 for segment, (start, end) in list(zip(shares.segments, moments, strict=True))[:MOST_SEGMENTS]:
                     more = f", and {segment.times - 1} more alike" if segment.times > 1 else ""
+                    more += ", every shift paid at once" if segment.composed else ""
                     lines.append(f"    {_percent(segment.share * shares.weight)}  from {start} to {end}{more}")
                 if len(shares.segments) > MOST_SEGMENTS:
                     lines.append(f"    … {len(shares.segments) - MOST_SEGMENTS} more")

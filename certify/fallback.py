@@ -13,7 +13,7 @@ from accountant.timeline import history
 from certify.claims import Claim, worst
 from certify.spec import Run
 
-FALLBACKS = ("T22", "T23", "T24")
+FALLBACKS = ("T22", "T23", "T23b", "T24")
 
 
 def describe_fallback(run: Run, claims: tuple[Claim, ...]) -> dict[str, Any] | None:

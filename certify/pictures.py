@@ -83,6 +83,8 @@ def _string_panel(axes: Axes, title: str, mechanism: NoisySGD) -> None:
         raise UsageError(f"a picture of {steps} steps shows nothing; at most {MOST_STEPS} are drawn")
     timeline = evaluate(derive_timeline(mechanism), Float())
     derivation = derive(mechanism)
+    if derivation.theorem.id != "T3":
+        raise UsageError(f"there is no picture of this run: its bound ({derivation.theorem.id}) is not one taut string")
     drawn = outline(Float(), timeline, dict(derivation.arguments)["corners"])
     v, d = np.array(drawn.staircase, dtype=float).T
     string_v, string_d = np.array(drawn.string, dtype=float).T

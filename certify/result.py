@@ -19,7 +19,7 @@ from accountant import (
 )
 from accountant.derive import RENYI_ORDERS
 from accountant.exact import canonical, decimal, round_decimal
-from accountant.losses import DerivedLoss
+from accountant.losses import DerivedLoss, Loss, ScaledLoss
 from accountant.secret import derive_secret_renyi
 from accountant.timeline import history
 from certify.claims import DIGITS, Claim, Verdict, make_claim, worst
@@ -72,9 +72,9 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
     timeline, runs = derive_timeline(run.mechanism, request), history(run.mechanism, request)
     hidden = top.upper.theorem.id == "T9"
     curve = derive_secret_renyi(timeline, RENYI_ORDERS) if hidden else derive_renyi(top.bound)
-    learned = derive_distance(timeline, runs.learning_phases)
-    released = derive_distance(timeline, len(runs.phases))
     farthest = derive_farthest(run.mechanism, request)
+    learned = derive_distance(farthest, runs.learning_phases)
+    released = derive_distance(farthest, len(runs.phases))
     result = Result(
         verdict=verdict,
         out_of_reach=any(claim.out_of_reach(target) for claim in claims),
@@ -89,8 +89,8 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
             "upper": enclose(top.bound).above(),
         },
         wasserstein={
-            "learned": enclose(derive_distance(farthest, runs.learning_phases)).above(),
-            "released": enclose(derive_distance(farthest, len(runs.phases))).above(),
+            "learned": enclose(learned).above(),
+            "released": enclose(released).above(),
         },
         renyi=tuple(
             {"order": canonical(order), "upper": value.above()}
@@ -125,15 +125,18 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
 def assumptions(run: Run, theorems: Sequence[str]) -> list[dict[str, str]]:
     """What the bound rests on, with who answers for it; the loss's constants are proved where Plumbline derived
     them. What the run does not have is violated: no derivation rests on it. What is known of the regulariser stands in
-    the text on convexity, or where that does not hold, or is not enough (T23), by itself."""
+    the text on convexity, or where that does not hold, or is not enough (T22, T23), by itself. Every assumption of
+    every theorem that was applied is in the list."""
     mechanism, constants = run.mechanism, run.mechanism.loss.constants()
     derived, floor = isinstance(mechanism.loss, DerivedLoss), status_of(run)
     chosen = [
         "convexity",
         "smoothness",
-        "gradient_bound",
-        *(["weight_decay"] if not derived and (not constants.convex or "T23" in theorems) else []),
-        *(mechanism.loss.theorem.assumes if derived else ()),
+        *(["gradient_bound"] if not constants.whole_batch else []),
+        *(["weight_decay"] if not constants.convex or {"T22", "T23", "T23b"} & set(theorems) else []),
+        *(["per_record_clipping"] if _clips_records(mechanism.loss) else []),
+        *(["batch_clipping"] if constants.whole_batch else []),
+        *(name for name in (mechanism.loss.theorem.assumes if derived else ()) if not name.endswith("_clipping")),
         "gaussian_noise",
         *([ROUNDING] if floor is not None else []),
         *(["projection"] if mechanism.radius is not None else []),
@@ -153,3 +156,9 @@ def assumptions(run: Run, theorems: Sequence[str]) -> list[dict[str, str]]:
     if constants.smoothness is None:
         status["smoothness"] = "violated"
     return [{"id": name, "status": status[name], "text": ASSUMPTIONS[name]} for name in chosen]
+
+
+def _clips_records(loss: Loss) -> bool:
+    """Whether each record's gradient is clipped, or scaled, by itself."""
+    clip = getattr(loss, "clip", None) is not None or isinstance(loss, ScaledLoss)
+    return clip and not loss.constants().whole_batch

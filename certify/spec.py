@@ -175,6 +175,11 @@ def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
             return f"{key}: is computed from the certificate, not attested; leave it out"
         if key in ("threat.group_size", "threat.group_sampling") and not is_training(tables):
             return f"{key}: is a key of training runs; a pnsgd run says how many records differ in requests.sizes"
+        if where == ["loss", "clipping"]:
+            return (
+                'loss.clipping: goes with kind = "clipped"; every other kind clips each record\'s gradient by itself, '
+                "for a batch's clipped as a whole is not that of a convex loss; leave it out"
+            )
         known = _known_keys(where, tables)
         close = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
         return f"{key}: unknown key" + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}")

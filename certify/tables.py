@@ -181,11 +181,17 @@ class ConstantsTable(Table):
 
 class ClippedTable(Table):
     kind: Literal["clipped"] = Field(
-        description="any loss, e.g. of a neural network: each record's data gradient is clipped; neither convexity nor "
-        "smoothness is used; step_size must be a number"
+        description="any loss, e.g. of a neural network, whose gradients are clipped; neither convexity nor smoothness "
+        "is used; step_size must be a number"
     )
     regularization: Number = _M
-    clip: Number = Field(description="norm to which each record's data gradient is clipped")
+    clip: Number = Field(description="norm to which each record's data gradient is clipped, or each batch's mean")
+    clipping: Literal["per-record", "batch"] = Field(
+        "per-record",
+        description='"per-record": each record\'s gradient is clipped by itself, before the sum; "batch": the batch\'s '
+        "mean gradient is clipped as a whole, so that one record may turn it round: a far weaker guarantee",
+        json_schema_extra=NEWER,
+    )
 
 
 _C = Field(description="C: the norm that clipping allows; for the other maps the constant in their weight")

@@ -55,10 +55,10 @@ ANSWERS = (
 Tables = dict[str, tuple[type[BaseModel], ...]]
 
 FAMILIES = {
-    "Losses and steps": ("L1", "L2", "L3", "L4", "L5", "L6", "L7", "C1", "C2", "T22", "T23"),
+    "Losses and steps": ("L1", "L2", "L3", "L4", "L5", "L6", "L7", "L7b", "C1", "C2", "T22", "T23", "T23b"),
     "Per-sample scaling": ("T14", "T14g", "T15", "L1u", "L2u", "L3u", "L4u", "L5u", "T16"),
     "Timelines and distances": ("T10", "T1", "T1a"),
-    "From distance and noise to μ": ("T3", "T5", "T4", "T4a", "T7", "T8"),
+    "From distance and noise to μ": ("T3", "T5", "T26", "T26r", "T4", "T4a", "T7", "T8"),
     "From μ to Rényi divergences and ε": ("T2", "T11", "T12", "T9", "T9r", "T24"),
     "Sampled batches": ("T18", "T18f", "T19", "T20", "T20d", "T20f", "T27", "T19l", "T20l", "T27l"),
     "Finite precision": ("T28r", "T28f"),

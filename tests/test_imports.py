@@ -22,6 +22,7 @@ ACCOUNTANT_MAY_USE = {
     "accountant/enclose.py": {"flint"},  # sets the precision
     "accountant/estimate.py": {"numpy"},  # sweeps in doubles; nothing certified
     "accountant/estimate_training.py": {"numpy", "scipy"},  # searches in doubles; nothing certified
+    "accountant/excursions.py": {"numpy"},  # searches in doubles; T26 checks what it finds
     "accountant/restart.py": {"numpy"},  # searches in doubles; T5 checks what it finds
     "accountant/scaling_facts.py": {"sympy"},  # prints
     "accountant/sensitivity.py": {"flint"},  # derivatives in balls, to be shown

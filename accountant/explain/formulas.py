@@ -116,7 +116,7 @@ def _mixture(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 _FORMULAS: dict[str, Callable[[Derivation, Names], tuple[Formula, ...]]] = {
     **dict.fromkeys(("L1", "L2", "L3", "L4", "L5", "L6", "C1", "C2", "T4a", "T22"), _body),
-    **dict.fromkeys(("T3", "T5", "T7"), _mu_square),
+    **dict.fromkeys(("T3", "T5", "T26", "T26r", "T7"), _mu_square),
     **dict.fromkeys(("T9", "T9r"), _mixture),
     "T1": _tracked,
     "T2": _curve,
@@ -130,7 +130,7 @@ _FORMULAS: dict[str, Callable[[Derivation, Names], tuple[Formula, ...]]] = {
     **dict.fromkeys(("T19", "T19l", "T27", "T27l"), loss_of_sampled),
     "T20": charge,
     **dict.fromkeys(("T20d", "T20f", "T20l"), square_of_sums),
-    "T23": drift,
+    **dict.fromkeys(("T23", "T23b"), drift),
     "T24": lambda node, names: diffusion(),
 }
 assert set(_FORMULAS) <= set(THEOREMS)

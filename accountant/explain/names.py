@@ -34,6 +34,7 @@ _NAMES = {
     "delta": "delta",
     "contraction": "c",
     "shift": "s",
+    "drift": "d",
     "variance": "V",
 }
 
@@ -54,6 +55,7 @@ MEANING = {
     "z_0": "distance of the starts",
     "c": "contraction of a step",
     "s": "shift of one differing record",
+    "d": "drift of a step once the runs are apart",
     "l": "batches of an epoch",
     "T": "epochs of learning",
     "K": "epochs of unlearning",
@@ -141,17 +143,21 @@ class Names:
         blocks = tuple(self._block(first + i, phases, block, shift_of[i]) for i, block in enumerate(timeline.blocks))
         start = self.name("z_0", timeline.start) if timeline.start else sympy.Integer(0)
         diameter = None if timeline.diameter is None else 2 * self.name("R", timeline.diameter / 2)
-        return Timeline(start, diameter, blocks)
+        return replace(timeline, start=start, diameter=diameter, blocks=blocks, exact=None)
 
     def _block(self, i: int, of: int, block: Block, shift: Fraction) -> Block:
         batches = self.count("l", block.batches)
         s = self.name("s", shift) if shift else sympy.Integer(0)
+        drift = block.drift
+        if drift is not None:
+            drift = self.name("d", drift) if drift else sympy.Integer(0)
         return replace(
             block,
             epochs=self.epochs(i, of, block.epochs, clean=not block.shifts),
             batches=batches,
             contraction=self.factor(block.contraction),
             variance=self.name("tau", block.variance) ** 2,
+            drift=drift,
             shifts=tuple(
                 (position_from_end(position, batches), (distance / shift if shift else 0) * s)
                 for position, distance in block.shifts
@@ -193,6 +199,8 @@ def corner_in(corner: Corner, timeline: Timeline) -> Corner:
 
 def mark_in(mark: Mark, timeline: Timeline) -> Mark:
     """A moment on a timeline in symbols; position 0 is where the epoch begins."""
+    if mark.block == len(timeline.blocks):
+        return mark
     block = timeline.blocks[mark.block]
     position = position_from_end(mark.position, block.batches) if mark.position else 0
     return Mark(mark.block, _epoch(mark.epoch, block), position)

@@ -139,10 +139,10 @@ def charge(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 
 def drift(node: Derivation, names: Names) -> tuple[Formula, ...]:
-    """T23: contraction and shift of a clipped step with weight decay."""
+    """T23, T23b: contraction and drift of a clipped step with weight decay."""
     found = node.theorem.body(Symbol(), **names.arguments(dict(node.arguments)))
-    pairs = (("c", found.factor), ("s", found.distance))
-    return tuple(tidied("T23", sympy.Symbol(left), right, names) for left, right in pairs)
+    pairs = (("c", found.factor), ("d", found.distance))
+    return tuple(tidied(node.theorem.id, sympy.Symbol(left), right, names) for left, right in pairs)
 
 
 def sensitivity(node: Derivation, names: Names) -> tuple[Formula, ...]:

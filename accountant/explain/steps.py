@@ -17,6 +17,7 @@ from accountant.kernel import Derivation
 from accountant.quantities import (
     ApproximateDP,
     Contraction,
+    Drift,
     GaussianDP,
     GaussianWitness,
     LinearLoss,
@@ -189,6 +190,8 @@ def _conclusion(node: Derivation) -> str:
             return f"Δ {'=' if attained else '<'} {_short(norm)}"
         case Contraction(factor):
             return f"c = {_short(factor)}"
+        case Drift(factor, distance):
+            return f"c = {_short(factor)}, d = {_short(distance)}"
         case Shift(distance):
             return f"s = {_short(distance)}"
         case Timeline(_, _, blocks):

@@ -12,14 +12,15 @@ from accountant.explain.names import Names, corner_in, mark_in
 from accountant.explain.sampled import square_of
 from accountant.flow import Flows, Mark
 from accountant.kernel import Derivation
-from accountant.quantities import Contraction, Shift, Timeline
+from accountant.quantities import Contraction, Drift, Shift, Timeline
+from accountant.theorems.gauges import Excursion, gauge_energy
 from accountant.theorems.shifts import energy, position_mu
 
 
 def square(node: Derivation, names: Names) -> sympy.Expr | None:
-    """μ² of T3, T5 or T7 in symbols, not tidied; None where it has no readable form."""
+    """μ² of T3, T5, T26, T26r or T7 in symbols, not tidied; None where it has no readable form."""
     match node.theorem.id:
-        case "T3" | "T5":
+        case "T3" | "T5" | "T26" | "T26r":
             return _string_square(node, names)
         case "T7":
             parts = [
@@ -41,25 +42,29 @@ def readable(timeline: Timeline) -> bool:
 
 
 def plain(node: Derivation) -> bool:
-    """Whether it is a timeline of contractions and shifts."""
-    return node.theorem.id == "T10" and all(p.theorem.concludes in (Contraction, Shift) for p in node.premises)
+    """Whether it is a timeline of contractions, drifts and shifts."""
+    return node.theorem.id == "T10" and all(p.theorem.concludes in (Contraction, Drift, Shift) for p in node.premises)
 
 
 def _string_square(node: Derivation, names: Names, first: int = 0, of: int | None = None) -> sympy.Expr | None:
-    """Σ w²/v over the string's segments, by the body's own `energy`."""
-    if node.theorem.id not in ("T3", "T5"):
+    """Σ w²/v over the string's segments, and Σ s²/τ² over composed steps, by the body's own code."""
+    if node.theorem.id not in ("T3", "T5", "T26", "T26r"):
         return None
     premise, arguments = node.premises[0], dict(node.arguments)
     if not plain(premise) or not readable(premise.glance):
         return None
     timeline = names.timeline(premise, first, of)
-    corners = tuple(corner_in(corner, timeline) for corner in arguments["corners"])
     start, distance = Mark(0), timeline.start
     if "restart" in arguments:
-        # T5: the restarts that help are those at which the projection keeps the runs 2R apart, to 1e-12.
+        # The restarts that help are those at which the projection keeps the runs 2R apart, to 1e-12.
         start, distance = mark_in(arguments["restart"], timeline), timeline.diameter
     timeline = replace(timeline, diameter=None)  # a segment's own sums know of no cap
-    return energy(Symbol(), Flows(Symbol(), timeline), corners, start, distance)
+    flows = Flows(Symbol(), timeline)
+    if "excursions" in arguments:
+        ends = ((mark_in(e.start, timeline), mark_in(e.end, timeline)) for e in arguments["excursions"])
+        return gauge_energy(Symbol(), flows, start, distance, tuple(Excursion(*pair) for pair in ends))
+    corners = tuple(corner_in(corner, timeline) for corner in arguments["corners"])
+    return energy(Symbol(), flows, corners, start, distance)
 
 
 def by_batch(node: Derivation, names: Names) -> sympy.Expr | None:

@@ -1,7 +1,7 @@
 """L, m, M of losses: derived, not asserted, one file for each family. Constants of the user's own are *attested*."""
 
 from accountant.losses.base import DerivedLoss, InvalidLoss
-from accountant.losses.clipped import ClippedLoss, clipped_constants
+from accountant.losses.clipped import ClippedLoss, batch_clipped_constants, clipped_constants
 from accountant.losses.constant import ConstantLoss
 from accountant.losses.huber import HuberLoss, huber_constants
 from accountant.losses.least_squares import LeastSquaresLoss, least_squares_constants
@@ -37,6 +37,7 @@ __all__ = [
     "ScaledLoss",
     "SmoothedHingeLoss",
     "SoftmaxLoss",
+    "batch_clipped_constants",
     "clipped_constants",
     "huber_constants",
     "least_squares_constants",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, final
+from typing import Any, Literal, final
 
 from accountant.arithmetic import Arithmetic, Number
 from accountant.kernel import Theorem, theorem
-from accountant.losses.base import DerivedLoss, store
+from accountant.losses.base import DerivedLoss, InvalidLoss, store
 from accountant.quantities import LossBounds
 
 
@@ -17,6 +17,7 @@ from accountant.quantities import LossBounds
     rational=True,
     concludes=LossBounds,
     source="theory T23",
+    assumes=("per_record_clipping",),
     oracle="tests/accountant/test_nonconvex.py::test_clipped_gradients_are_bounded_and_nothing_else",
 )
 def clipped_constants(A: Arithmetic, *, regularization: Number, clip: Number) -> LossBounds:
@@ -30,21 +31,49 @@ def clipped_constants(A: Arithmetic, *, regularization: Number, clip: Number) ->
     return LossBounds(None, regularization, clip, convex=False)
 
 
+@theorem(
+    "L7b",
+    rational=True,
+    concludes=LossBounds,
+    source="theory T26, batch-level clipping",
+    assumes=("batch_clipping",),
+    oracle="tests/accountant/test_gauges.py::test_clipped_batches_against_exact_densities",
+)
+def batch_clipped_constants(A: Arithmetic, *, regularization: Number, clip: Number) -> LossBounds:
+    """Any loss with the mean data gradient of each batch clipped to norm C as a whole, and weight decay (m/2)|θ|².
+
+    Nothing bounds a record's own gradient: one record may turn the whole batch's round.
+    """
+    A.require(A.at_least(regularization, A.of(0)), "0 ≤ m", regularization)
+    A.require(A.at_least(clip, A.of(0)), "0 ≤ clip", clip)
+    return LossBounds(None, regularization, clip, convex=False, whole_batch=True)
+
+
 @final
 @dataclass(frozen=True)
 class ClippedLoss(DerivedLoss):
-    """Any loss, of a neural network for instance: each record's data gradient is clipped to norm `clip`, and the
-    weight decay (regularization/2)|θ|² is added. Nothing else is known of it.
+    """Any loss, of a neural network for instance: each record's data gradient is clipped to norm `clip`
+    (clipping "per-record"), or the mean of a batch's is ("batch"), and the weight decay (regularization/2)|θ|² is
+    added. Nothing else is known of it.
 
     Raises:
-        InvalidLoss: a clip that is not positive, or a negative regularisation.
+        InvalidLoss: a clip that is not positive, a negative regularisation, or another way of clipping.
     """
-
-    theorem: ClassVar[Theorem] = clipped_constants
 
     regularization: Fraction
     clip: Fraction
+    clipping: Literal["per-record", "batch"] = "per-record"
+
+    @property
+    def theorem(self) -> Theorem:  # type: ignore[override]
+        """By which the constants are derived."""
+        return batch_clipped_constants if self.clipping == "batch" else clipped_constants
+
+    def arguments(self) -> dict[str, Any]:
+        return {"regularization": self.regularization, "clip": self.clip}
 
     def __post_init__(self) -> None:
+        if self.clipping not in ("per-record", "batch"):
+            raise InvalidLoss("clipping", f"got {self.clipping!r}; write one of per-record, batch")
         store(self, "regularization")
         store(self, "clip", positive=True)

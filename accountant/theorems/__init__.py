@@ -1,6 +1,7 @@
 """The theorems, by family. Importing this fills the closed table `accountant.kernel.THEOREMS`."""
 
 from accountant.losses import (
+    batch_clipped_constants,
     clipped_constants,
     huber_constants,
     least_squares_constants,
@@ -16,6 +17,7 @@ from accountant.theorems.baselines import (
     langevin_unlearning,
 )
 from accountant.theorems.bounded import bounded_domain
+from accountant.theorems.gauges import gauges, gauges_in_a_ball
 from accountant.theorems.gaussian_sums import full_batches, full_batches_witness
 from accountant.theorems.linear_models import (
     huber_model,
@@ -24,7 +26,7 @@ from accountant.theorems.linear_models import (
     poisson_model,
     smoothed_hinge_model,
 )
-from accountant.theorems.nonconvex import clipped_step, nonconvex_step, range_before_noise
+from accountant.theorems.nonconvex import batch_clipped_step, clipped_step, nonconvex_step, range_before_noise
 from accountant.theorems.privacy import (
     adaptive_composition,
     gaussian_profile,
@@ -58,6 +60,8 @@ from accountant.theorems.witnesses import curved_witness, secret_witness, straig
 
 __all__ = [
     "adaptive_composition",
+    "batch_clipped_constants",
+    "batch_clipped_step",
     "bounded_domain",
     "bounded_sensitivity",
     "chien2024_converged",
@@ -73,6 +77,8 @@ __all__ = [
     "disjoint_batches",
     "full_batches",
     "full_batches_witness",
+    "gauges",
+    "gauges_in_a_ball",
     "gaussian_profile",
     "gradient_shift",
     "group_distribution",

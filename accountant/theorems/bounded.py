@@ -6,7 +6,7 @@ from accountant.arithmetic import Arithmetic
 from accountant.flow import Flows, Mark
 from accountant.kernel import theorem
 from accountant.quantities import GaussianDP, Timeline
-from accountant.theorems.shifts import Corner, energy
+from accountant.theorems.shifts import Corner, energy, no_drift
 from accountant.theorems.transport import distance_at
 
 
@@ -25,6 +25,7 @@ def bounded_domain(A: Arithmetic, timeline: Timeline, *, restart: Mark, corners:
     help. This keeps convex learning (c = 1) bounded for every T, and gives a bound for c > 1.
     """
     A.require(timeline.diameter is not None, "a radius", timeline.diameter)
+    no_drift(A, timeline)
     A.require(
         0 <= restart.block < len(timeline.blocks)
         and 0 <= restart.position < timeline.blocks[restart.block].batches

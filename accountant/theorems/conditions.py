@@ -28,6 +28,11 @@ def derived(A: Arithmetic, name: str, given: Number, loss: tuple[LossBounds, ...
     return value
 
 
+def per_record(A: Arithmetic, loss: tuple[LossBounds, ...]) -> None:
+    """Require that M bounds each record's gradient, and not only that of a batch which is clipped as a whole."""
+    A.require(not any(known.whole_batch for known in loss), "a bound on each record's gradient")
+
+
 def check_positions(A: Arithmetic, positions: tuple[int, ...], batches: int) -> None:
     """Require that the batches that are looked at ascend from the first to the last."""
     A.require(

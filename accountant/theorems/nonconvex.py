@@ -5,10 +5,12 @@ The weaker facts that remain where convexity fails; `accountant.fallback` says w
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from accountant.arithmetic import Arithmetic, Number
 from accountant.kernel import theorem
 from accountant.quantities import ApproximateDP, Contraction, Drift, GaussianDP, LossBounds
-from accountant.theorems.conditions import below, derived, inside_unit
+from accountant.theorems.conditions import below, derived, inside_unit, per_record
 from accountant.timeline import Phase
 
 MOST_RANGE_STEPS = 20_000  # of T24: each is computed one by one, by the checker too
@@ -56,6 +58,31 @@ def clipped_step(
     m is that of the regulariser (m/2)|θ|² (weight decay), which is alike in both runs; M bounds the gradient of every
     record, by clipping or otherwise, and so the mean of a batch's, zeroed ones included.
     """
+    per_record(A, loss)
+    return _drift(A, loss, step_size, strong_convexity, gradient_bound)
+
+
+@theorem(
+    "T23b",
+    rational=True,
+    concludes=Drift,
+    premises=(LossBounds,),
+    source="theory T26, batch-level clipping; T23",
+    assumes=("batch_clipping", "weight_decay"),
+    oracle="tests/accountant/test_gauges.py::test_clipped_batches_against_exact_densities",
+)
+def batch_clipped_step(
+    A: Arithmetic, *loss: LossBounds, step_size: Number, strong_convexity: Number, gradient_bound: Number
+) -> Drift:
+    """T23 where the mean data gradient of a batch is clipped to norm M as a whole: then even from one point, x = y, one
+    differing record moves a step by as much as 2ηM, however large the batch, and more of them by no more."""
+    A.require(all(known.whole_batch for known in loss), "a batch's gradient that is clipped as a whole")
+    return replace(_drift(A, loss, step_size, strong_convexity, gradient_bound), whole_batch=True)
+
+
+def _drift(
+    A: Arithmetic, loss: tuple[LossBounds, ...], step_size: Number, strong_convexity: Number, gradient_bound: Number
+) -> Drift:
     m = derived(A, "strong_convexity", strong_convexity, loss)
     M = derived(A, "gradient_bound", gradient_bound, loss)
     A.require(A.at_least(m, A.of(0)), "0 ≤ m", m)

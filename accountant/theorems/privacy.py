@@ -28,7 +28,6 @@ def gaussian_profile(A: Arithmetic, pair: GaussianDP | GaussianWitness, *, delta
     premises=(GaussianDP,),
     variadic=True,
     source="theory T7, release all; Dong, Roth, Su 2022, Corollary 2",
-    assumes=("release:all",),
     oracle="tests/accountant/test_privacy.py::test_composition_of_stretches",
 )
 def adaptive_composition(A: Arithmetic, *stretches: GaussianDP) -> GaussianDP:

@@ -117,6 +117,7 @@ def momentum(
     concludes=LossBounds,
     premises=(LinearLoss,),
     source="theory T16",
+    assumes=("per_record_clipping",),
     oracle="tests/accountant/test_scaled_losses.py::test_scaled_constants_resist_an_adversary",
 )
 def scaled_linear_constants(

@@ -9,7 +9,7 @@ from accountant.arithmetic import Arithmetic, Number
 from accountant.kernel import theorem
 from accountant.quantities import ApproximateDP, RenyiCurve, Timeline
 from accountant.theorems.conditions import below, check_positions, inside_unit
-from accountant.theorems.shifts import position_mu
+from accountant.theorems.shifts import no_drift, position_mu
 
 
 @theorem(
@@ -82,6 +82,7 @@ def position_mus(A: Arithmetic, timeline: Timeline, positions: tuple[int, ...]) 
     """μ_j by T4 of the record in each of these batches, on a timeline of T9."""
     blocks = timeline.blocks
     A.require(len(blocks) in (1, 2) and timeline.uniform, "learning and one unlearning phase alike", len(blocks))
+    no_drift(A, timeline)
     A.require(timeline.equal_starts, "equal starts", timeline.start)
     learning = blocks[0]
     A.require(not learning.expanding, "c ≤ 1", learning.contraction)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from accountant.arithmetic import Arithmetic, Number
-from accountant.flow import Flows, Mark, shift_marks, still, then
+from accountant.flow import Flow, Flows, Mark, after, shift_marks, still, then
 from accountant.kernel import theorem
 from accountant.quantities import GaussianDP, Timeline, Wasserstein
 from accountant.theorems.conditions import below
@@ -38,7 +38,13 @@ def taut_string(A: Arithmetic, timeline: Timeline, *, corners: tuple[Corner, ...
     the schedule a_k = (w/v)·C_k·τ_k² takes the distance to 0 at the segment's end; it is admissible if z_k = w_k −
     (w/v)·C_k·v_k ≥ 0 at every step inside. Any admissible corners give a valid bound; the taut string's give the least.
     """
+    no_drift(A, timeline)
     return GaussianDP(A.sqrt(energy(A, Flows(A, timeline), corners, Mark(0), timeline.start)))
+
+
+def no_drift(A: Arithmetic, timeline: Timeline) -> None:
+    """Require that no phase drifts: a string pays the drift at every step, or below the truth, while T26 need not."""
+    A.require(not timeline.drifting, "steps without drift", len(timeline.blocks))
 
 
 def energy(A: Arithmetic, flows: Flows, corners: tuple[Corner, ...], start: Mark, distance: Number) -> Number:
@@ -57,42 +63,70 @@ def energy(A: Arithmetic, flows: Flows, corners: tuple[Corner, ...], start: Mark
         )
         here = Mark(corner.block, corner.first, corner.position)
         A.require(at < here, "corners ascend", corner)
-        total += _segment(A, flows, at, here, distance, exactly)
+        total += segment(A, flows, at, here, distance, exactly)
         distance, exactly = A.of(0), None if exactly is None else Fraction(0)
         if corner.last > corner.first:
             following = Mark(corner.block, corner.first + 1, corner.position)
-            total += (corner.last - corner.first) * _segment(A, flows, here, following, distance, exactly)
+            total += (corner.last - corner.first) * segment(A, flows, here, following, distance, exactly)
         at = Mark(corner.block, corner.last, corner.position)
-    return total + _segment(A, flows, at, flows.end, distance, exactly)
+    return total + segment(A, flows, at, flows.end, distance, exactly)
 
 
-def _segment(A: Arithmetic, flows: Flows, start: Mark, end: Mark, distance: Number, exactly: Fraction | None) -> Number:
+def segment(
+    A: Arithmetic,
+    flows: Flows,
+    start: Mark,
+    end: Mark,
+    distance: Number,
+    exactly: Fraction | None,
+    together: bool = False,
+) -> Number:
     """w²/v of one straight segment whose runs begin `distance` apart, its admissibility checked where it can fail.
 
-    exactly: the distance as a fraction, where the timeline is known in fractions; a tie is decided with it.
+    exactly: the distance as a fraction, where the timeline is known in fractions; a tie is decided with it. together:
+    the runs begin in one point, so that the first step has its shift and not the drift.
     """
-    whole = flows.between(start, end)
+    pieces = _pieces(A, flows, start, end, together)
+    whole = flows.between(start, end) if not together else _all(A, pieces)
     w, v = whole.rate * distance + whole.shift, whole.variance
     if A.at_least(A.of(0), w):
         return A.of(0)
     A.require(below(A, A.of(0), v), "noise wherever there is distance to hide", v)
-    for arrived, hidden in _margins(A, flows, start, end, distance):
+    for arrived, hidden in _margins(A, pieces, whole, distance):
         holds = A.at_least(arrived, hidden)
         if holds is None and flows.exact is not None and exactly is not None:
-            holds = all(x >= y for x, y in _margins(flows.exact.A, flows.exact, start, end, exactly))
+            E, known = flows.exact.A, _pieces(flows.exact.A, flows.exact, start, end, together)
+            holds = all(x >= y for x, y in _margins(E, known, _all(E, known), exactly))
         A.require(holds, "the schedule stays above zero: z_k ≥ 0", arrived - hidden)
     return w * w / v
 
 
-def _margins(A: Arithmetic, flows: Flows, start: Mark, end: Mark, distance: Number) -> Iterator[tuple[Number, Number]]:
-    """w_k·v and w·C_k·v_k wherever z_k can be least inside the segment; z_k ≥ 0 says that the first is at least the
-    second."""
-    whole = flows.between(start, end)
-    w, v = whole.rate * distance + whole.shift, whole.variance
-    pieces, at = [], start
-    for stop in [*shift_marks(flows.timeline, start, end), end]:
+def _pieces(A: Arithmetic, flows: Flows, start: Mark, end: Mark, together: bool) -> list[Flow]:
+    """The flows between the moments at which z_k can be least inside the segment."""
+    timeline, pieces, at = flows.timeline, [], start
+    block = timeline.blocks[start.block] if together else None
+    if block is not None and block.drift is not None:
+        shift = dict(block.shifts).get(start.position, A.of(0))
+        pieces.append(Flow(block.contraction, shift, block.variance, timeline.diameter))
+        at = after(timeline, start)
+    stops = [stop for stop in shift_marks(timeline, start, end) if stop > at]
+    for stop in [*stops, end] if at < end else []:
         pieces.append(flows.between(at, stop))
         at = stop
+    return pieces
+
+
+def _all(A: Arithmetic, pieces: list[Flow]) -> Flow:
+    flow = still(A)
+    for piece in pieces:
+        flow = then(A, flow, piece)
+    return flow
+
+
+def _margins(A: Arithmetic, pieces: list[Flow], whole: Flow, distance: Number) -> Iterator[tuple[Number, Number]]:
+    """w_k·v and w·C_k·v_k wherever z_k can be least inside the segment; z_k ≥ 0 says that the first is at least the
+    second."""
+    w, v = whole.rate * distance + whole.shift, whole.variance
     remaining = [A.of(1)]  # C_k at each stop: the contractions still to come, gathered from the end
     for piece in reversed(pieces[1:]):
         remaining.append(remaining[-1] * piece.rate)

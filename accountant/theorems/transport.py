@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from accountant.arithmetic import Arithmetic, Number
-from accountant.flow import Flows, Mark
+from accountant.flow import Flows, Mark, after, first_shift
 from accountant.kernel import theorem
 from accountant.quantities import Block, Contraction, Drift, LossBounds, Shift, Timeline, Wasserstein
-from accountant.theorems.conditions import below, derived
+from accountant.theorems.conditions import below, derived, per_record
 from accountant.timeline import Phase
 
 
@@ -54,6 +54,7 @@ def gradient_shift(
 ) -> Shift:
     """One differing record moves a step by at most s = 2ηM/b (replace-one), or ηM/b (remove-one: its gradient becomes
     0)."""
+    per_record(A, loss)
     gradient_bound = derived(A, "gradient_bound", gradient_bound, loss)
     A.require(batch_size >= 1, "b ≥ 1", batch_size)
     A.require(A.at_least(step_size, A.of(0)), "0 ≤ η", step_size)
@@ -95,8 +96,11 @@ def blocks(
 
 
 def drifting(block: Block, drift: Drift) -> Block:
-    """The steps of this block one by one, each with the shift that holds whatever the data."""
-    return replace(block, epochs=block.epochs * block.batches, batches=1, shifts=((0, drift.distance),))
+    """The same block, whose runs drift once they are apart; a batch that is clipped as a whole drifts at once."""
+    shifts = block.shifts
+    if drift.whole_batch:
+        shifts = tuple((position, drift.distance) for position, _ in shifts)
+    return replace(block, shifts=shifts, drift=drift.distance)
 
 
 @theorem(
@@ -105,7 +109,7 @@ def drifting(block: Block, drift: Drift) -> Block:
     concludes=Timeline,
     premises=(Contraction | Drift, Shift | Drift),
     variadic=True,
-    source="theory T10 (and §1, T23); Chien et al. 2024 for single requests",
+    source="theory T10 (and §1, T23, T26); Chien et al. 2024 for single requests",
     assumes=("gaussian_noise", "starts", "batches:fixed"),
     oracle="tests/accountant/test_transport.py::test_worst_batches_dominate_every_placement",
 )
@@ -118,10 +122,9 @@ def requests(
 ) -> Timeline:
     """The true history against the data after the request throughout: a timeline with one block for each phase.
 
-    Each phase takes a contraction and a shift, or twice the same drift: then each of its steps has the drift's shift,
-    and the block's epochs are single steps. Unknown positions: the last batch is filled first, at most b records,
-    then the one before; for c > 1 that is only known to be the worst for one record and equal starts, and not where
-    steps of another kind follow.
+    Each phase takes a contraction and a shift, or a drift and a shift, or twice the same drift of batches that are
+    clipped as a whole. Which batches the records are in is not known: `timeline.worst_batches` says where they count
+    most, for each quantity. Where c > 1 that is known for one record and equal starts alone.
     """
     firsts, seconds = rates[::2], rates[1::2]
     A.require(len(rates) == 2 * len(phases), "a contraction and a shift for each phase", len(rates))
@@ -130,24 +133,33 @@ def requests(
         A.require(A.at_least(diameter, start), "initial distance ≤ 2R", start)
     single = all(len(phase.records) <= 1 and sum(count for _, count in phase.records) <= 1 for phase in phases)
     for first, second, phase in zip(firsts, seconds, phases, strict=True):
-        if isinstance(first, Drift) or isinstance(second, Drift):
+        if isinstance(second, Drift):
+            A.require(second.whole_batch, "a shift beside the drift, or batches clipped as a whole", second.distance)
             A.require(first == second, "the same drift twice, or neither is one", second)
+        elif isinstance(first, Drift):
+            A.require(not first.whole_batch, "no shift of one record where batches are clipped as a whole", second)
+        if isinstance(first, Drift):
             A.require(first.step_size == phase.step_size, "drift of the phase's own steps", phase)
-            continue
-        same = first.step_size == phase.step_size == second.step_size and phase.batch_size == second.batch_size
-        A.require(same, "contraction and shift of the phase's own steps", phase)
+        if not isinstance(second, Drift):
+            same = first.step_size == phase.step_size == second.step_size and phase.batch_size == second.batch_size
+            A.require(same, "contraction and shift of the phase's own steps", phase)
     made = blocks(A, tuple(rate.factor for rate in firsts), tuple(rate.distance for rate in seconds), phases)
-    for i, block in enumerate(made):
+    for block in made:
         if block.expanding:
             A.require(diameter is not None, "c ≤ 1, or a radius", block.contraction)
             A.require(single and start == 0, "c ≤ 1, or one differing record and equal starts", block.contraction)
-            # Where the record comes earlier, more expanding steps precede the drift: the last batch is not the worst.
-            late = any(isinstance(rate, Drift) for rate in firsts[i + 1 :])
-            A.require(not (block.shifts and late), "c ≤ 1, or no drift after the differing record", block.contraction)
     made = tuple(drifting(b, rate) if isinstance(rate, Drift) else b for b, rate in zip(made, firsts, strict=True))
-    single = single and not any(isinstance(rate, Drift) for rate in firsts)
-    uniform = len({(block.contraction, block.variance) for block in made}) <= 1
-    timeline = Timeline(start, diameter, made, equal_starts=start == 0, uniform=uniform, single=single)
+    timeline = Timeline(
+        start,
+        diameter,
+        made,
+        equal_starts=start == 0,
+        uniform=len({(block.contraction, block.variance) for block in made}) <= 1,
+        single=single,
+        open=not single and any(phase.batches > 1 for phase in phases),
+        alike=len({(phase.batches, phase.step_size, phase.noise_std) for phase in phases}) <= 1
+        or all(phase.batches == 1 for phase in phases),
+    )
     isometric = all(block.contraction == 1 for block in made)
     return replace(timeline, exact=timeline) if isometric else timeline
 
@@ -161,15 +173,23 @@ def requests(
 )
 def wasserstein_tracking(A: Arithmetic, timeline: Timeline, *, phases: int) -> Wasserstein:
     """Coupling both runs by the same noise bounds W∞ after the first `phases` blocks: w ← min(c·w + s, 2R) at each
-    step."""
+    step, s the drift of steps that drift once w > 0."""
     A.require(0 <= phases <= len(timeline.blocks), "0 ≤ phases ≤ number of blocks", phases)
     return Wasserstein(distance_at(A, Flows(A, timeline), Mark(phases)))
 
 
 def distance_at(A: Arithmetic, flows: Flows, mark: Mark) -> Number:
     """W∞ of the two runs at most, at that moment."""
-    flow = flows.between(Mark(0), mark)
-    distance = flow.rate * flows.timeline.start + flow.shift
+    timeline, begin, distance = flows.timeline, Mark(0), flows.timeline.start
+    if timeline.equal_starts and timeline.drifting:  # together until the first shift
+        first = first_shift(timeline, begin)
+        if first is None or mark <= first:
+            return A.of(0)
+        begin, distance = after(timeline, first), dict(timeline.blocks[first.block].shifts)[first.position]
+        if timeline.diameter is not None:
+            distance = A.minimum(distance, timeline.diameter)
+    flow = flows.between(begin, mark)
+    distance = flow.rate * distance + flow.shift
     return distance if flow.cap is None else A.minimum(distance, flow.cap)
 
 

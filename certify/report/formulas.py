@@ -21,6 +21,7 @@ from accountant.flow import Mark
 from accountant.kernel import THEOREMS, Derivation, Theorem, TheoremError, apply
 from accountant.pld.account import Grid
 from accountant.pld.release import Release
+from accountant.theorems.gauges import Excursion
 from accountant.theorems.shifts import Corner
 from accountant.timeline import Phase
 from certify.report.document import Mathematics
@@ -147,8 +148,10 @@ def _arguments(step: Mapping[str, Any], premises: tuple[Any, ...], batch_size: i
                 read[name] = _phase(value, batch_size)
             case "corners":
                 read[name] = tuple(Corner(**{key: int(n) for key, n in corner.items()}) for corner in value)
+            case "excursions":
+                read[name] = tuple(Excursion(_moment(e["from"]), _moment(e["to"])) for e in value)
             case "restart":
-                read[name] = Mark(**{key: int(n) for key, n in value.items()})
+                read[name] = _moment(value)
             case "releases":
                 read[name] = tuple(
                     Release(r["sampling"], Fraction(r["noise_multiplier"]), Fraction(r["sample_rate"]), int(r["steps"]))
@@ -163,6 +166,10 @@ def _arguments(step: Mapping[str, Any], premises: tuple[Any, ...], batch_size: i
             case _:
                 read[name] = _plain(name, value)
     return read
+
+
+def _moment(value: Mapping[str, str]) -> Mark:
+    return Mark(**{key: int(n) for key, n in value.items()})
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -101,7 +101,9 @@ def properties(e: Evidence) -> Found:
 
 
 def constants(e: Evidence) -> Found:
-    entries = e.assumptions("convexity", "smoothness", "gradient_bound", "weight_decay")
+    entries = e.assumptions(
+        "convexity", "smoothness", "gradient_bound", "weight_decay", "per_record_clipping", "batch_clipping"
+    )
     violated, proved, open_ = (
         [entry["id"] for entry in entries if entry["status"] in statuses]
         for statuses in (("violated",), ("proved",), ("attested", "checked"))

@@ -16,6 +16,7 @@ from accountant.derive import pull_taut
 from accountant.flow import Mark
 from accountant.kernel import THEOREMS
 from accountant.pld import Grid, Orders, Release
+from accountant.theorems.gauges import Excursion
 from accountant.theorems.shifts import Corner
 from accountant.timeline import Phase
 from tests.oracles import timeline as oracle
@@ -264,7 +265,14 @@ def decode(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(decode(item) for item in value)
     if isinstance(value, dict):
-        kinds = {"first": Corner, "epochs": Phase, "sampling": Release, "points": Grid, "values": Orders}
+        kinds = {
+            "first": Corner,
+            "start": Excursion,
+            "epochs": Phase,
+            "sampling": Release,
+            "points": Grid,
+            "values": Orders,
+        }
         kind = next((kind for key, kind in kinds.items() if key in value), Mark)
         return kind(**{name: decode(item) for name, item in value.items()})
     if isinstance(value, str):

@@ -43,7 +43,7 @@ from accountant.fallback import _allowed, choose_rates, late_range
 from accountant.late import covers, search_range
 from accountant.timeline import Phase, history
 from tests.accountant.cases import Surds, mu_squared, run
-from tests.oracles import density
+from tests.oracles import density, gauges
 from tests.oracles import timeline as oracle
 
 NONCONVEX = ConstantLoss(1, F(1, 2), 1, convex=False)
@@ -129,12 +129,13 @@ def test_smooth_steps_expand_as_much_as_they_are_said_to() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_clipped_steps_against_exact_densities(seed: int) -> None:
-    """T23: two unrelated datasets at every step, gradients that jump; learning, unlearning, with and without a ball."""
+    """T23: two unrelated datasets at every step (every record differs), gradients that jump; with and without a
+    ball."""
     rng = np.random.default_rng(seed)
     radius = None if seed % 2 else 1
     made = rough(
-        2, loss=ClippedLoss(F(1, 4), 1), radius=radius, step_size=F(1, 5), epochs=2, unlearning_epochs=1,
-        noise_std=F(int(rng.integers(5, 15)), 10),
+        2, loss=ClippedLoss(F(1, 4), 1), radius=radius, step_size=F(1, 5), epochs=3, unlearning_epochs=0,
+        requests=(4,), noise_std=F(int(rng.integers(5, 15)), 10),
     )  # fmt: skip
     mu = float(enclose(derive(made)).upper)
     c, shift, variance = 1 - made.step_size / 4, 2 * made.step_size, 2 * made.step_size * made.noise_std**2
@@ -340,10 +341,12 @@ def test_where_t24_does_not_speak(changes) -> None:
 
 
 def drifting(rho: F, shift: F, variance: F, steps: int, diameter: F):
-    """T3 on `steps` steps of T23, from `diameter` apart; η = 1."""
+    """T26 on `steps` steps of T23, from `diameter` apart; η = 1."""
     rate = apply(theorems.clipped_step, step_size=F(1), strong_convexity=1 - rho, gradient_bound=shift / 2)
+    known = {"batch_size": 1, "gradient_bound": shift / 2, "neighbours": "replace-one"}
+    one = apply(theorems.gradient_shift, step_size=F(1), **known)
     phase = Phase(steps, 1, 1, F(1), F(1), ())
-    line = apply(theorems.requests, rate, rate, start=diameter, diameter=diameter, phases=(phase,))
+    line = apply(theorems.requests, rate, one, start=diameter, diameter=diameter, phases=(phase,))
     return pull_taut(line)
 
 
@@ -368,26 +371,28 @@ def test_the_string_is_never_above_the_published_form(rho, shift, steps, diamete
     assert mu_squared(pair) <= plain
 
 
-def test_a_drift_is_a_block_of_single_steps() -> None:
+def test_a_drift_is_one_of_the_block_s_own() -> None:
+    """Epochs and batches stay; W∞ drifts at every step once the runs are apart."""
     made = rough(3, loss=CLIPPED, epochs=4, unlearning_epochs=(2, 1), requests=(3, 2), initial_distance=F(1, 2))
     line = evaluate(derive_timeline(made, 1), Exact())
-    shape = [(b.epochs, b.batches, b.contraction, b.shifts, b.expanding) for b in line.blocks]
-    assert shape == [(n, 1, F(19, 20), ((0, F(1, 5)),), False) for n in (12, 6, 3)]
-    assert not line.single and line.start == F(1, 2)
+    shape = [(b.epochs, b.batches, b.contraction, b.drift, b.expanding) for b in line.blocks]
+    assert shape == [(n, 3, F(19, 20), F(1, 5), False) for n in (4, 2, 1)]
+    assert [b.shifts for b in line.blocks][1:] == [((2, F(1, 5)),), ()]
+    assert not line.single and line.open and line.drifting and line.start == F(1, 2)
     steps = oracle.make_steps([(F(19, 20), F(1, 5), 2 * made.step_size * made.noise_std**2)] * 21)
     assert (
         evaluate(derive_distance(derive_timeline(made, 1), 3), Exact()).distance
         == oracle.track_distance(steps, F(1, 2), F(2), starts_in_ball=True)[-1]
     )
-    best, _ = oracle.bounded_string(steps, F(1, 2), F(2), starts_in_ball=True)
-    assert mu_squared(derive(made, 1)) == best
+    drifting_throughout, _ = oracle.bounded_string(steps, F(1, 2), F(2), starts_in_ball=True)
+    assert mu_squared(derive(made, 1)) <= drifting_throughout
 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.integers(1, 3), st.integers(1, 3), st.integers(0, 3),
+    st.integers(1, 3), st.integers(1, 2), st.integers(0, 1),
     st.sampled_from([F(1, 10), F(1), F(3, 2)]), st.sampled_from([F(1, 4), F(2), F(50)]),
-    st.sampled_from([("T22", "T22"), ("T23", "T23"), ("T23", "T22")]),
+    st.sampled_from([("T22", "T22"), ("T23", "T23"), ("T23", "T22"), ("T22", "T23")]),
 )  # fmt: skip
 def test_every_choice_of_rates_equals_the_brute_force_string(batches, epochs, erased, step, radius, rates) -> None:
     made = rough(batches, epochs=epochs, unlearning_epochs=erased, step_size=step, radius=radius)
@@ -399,10 +404,10 @@ def test_every_choice_of_rates_equals_the_brute_force_string(batches, epochs, er
         for _ in range(phase.epochs):
             for at in range(batches):
                 differs = any(at == position for position, _ in phase.records)
-                one = (1 + eta, eta * differs, variance) if rate == "T22" else (1 - eta / 2, 2 * eta, variance)
-                steps.append(one)
-    best, _ = oracle.bounded_string(oracle.make_steps(steps), 0, 2 * radius, starts_in_ball=True)
-    assert mu_squared(by(made, *rates)) == best
+                s = eta * differs
+                steps.append((1 + eta, s, s, variance) if rate == "T22" else (1 - eta / 2, s, 2 * eta, variance))
+    best = gauges.best_in_a_ball(steps, 0, 2 * radius)
+    assert float(mu_squared(by(made, *rates))) == pytest.approx(float(best), rel=1e-9)
     assert math.sqrt(best) == pytest.approx(float(scaled_mu(made, runs, rates) / made.noise_std), rel=1e-9)
 
 
@@ -428,22 +433,22 @@ def test_the_best_allowed_rates_are_chosen(batches, epochs, erased, step, radius
         assert set(chosen.rates) <= ({"C1", "T23"} if step > 2 else {"C1"})
 
 
-def test_an_earlier_record_may_be_worse_where_a_drift_follows() -> None:
-    """Why T10 takes no expanding learning before a drift: the last batch is not the worst for the string."""
-    shift = F(1)
-    for c, rho, b in ((F(3), F(1, 2), 1), (F(3, 2), F(1, 2), 1)):
-        mus = [
-            oracle.taut_string(
-                oracle.expand([oracle.Phase(1, 3, c, 1, {j: shift}), oracle.Phase(3, 1, rho, 1, {0: b * shift})]), 0
-            )[0]
-            for j in range(3)
-        ]
-        assert mus[0] > mus[2]
-    made = rough(epochs=1, unlearning_epochs=1)
-    assert ("T22", "T23") not in _allowed(made, history(made))
-    assert set(_allowed(made, history(made))) == {("T22", "T22"), ("T23", "T22"), ("T23", "T23")}
-    with pytest.raises(TheoremError, match="no drift after the differing record"):
-        by(made, "T22", "T23")
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 2), st.integers(1, 2), st.sampled_from([F(1, 10), F(1)]), st.sampled_from([F(1, 4), F(2)]))
+def test_a_drift_after_an_expanding_record_is_worst_for_the_last_batch(epochs, erased, step, radius) -> None:
+    """Learning by T22, unlearning by T23: a string that drifts at every step was worse for an earlier batch; with
+    gauges the steps after the last shift are free, and both rates hold at every step."""
+    made = rough(3, epochs=epochs, unlearning_epochs=erased, step_size=step, radius=radius)
+    runs, eta = history(made), made.step_size
+    assert ("T22", "T23") in _allowed(made, runs)
+    found, variance = mu_squared(by(made, "T22", "T23")), 2 * eta * made.noise_std**2
+    for position in range(3):
+        # Told off from the first shift on: as many steps by T22 as there are for the last batch.
+        early, steps = 3 * epochs - 2, []
+        for k in range(3 * (epochs + erased) - position):
+            s = eta * (k % 3 == 0 and k < 3 * epochs - position)
+            steps.append((1 + eta, s, s, variance) if k < early else (1 - eta / 2, s, 2 * eta, variance))
+        assert gauges.best_in_a_ball(steps, 0, 2 * radius) <= found * (1 + F(1, 10**12))
 
 
 def test_several_records_and_unequal_starts_are_left_to_the_drift() -> None:
@@ -525,7 +530,7 @@ def test_published_bounds() -> None:
 def test_assumptions_do_not_name_what_the_run_lacks() -> None:
     everything = {"gaussian_noise", "starts", "batches:fixed", "gradient_bound"}
     made = rough(loss=CLIPPED, radius=None)
-    assert derive_upper(made, "1e-3").assumptions == everything | {"weight_decay"}
+    assert derive_upper(made, "1e-3").assumptions == everything | {"weight_decay", "per_record_clipping"}
     assert derive_upper(rough(), "1e-3").assumptions - {"projection", "weight_decay"} == everything | {"smoothness"}
     softmax = rough(loss=SoftmaxLoss("0.1", 3, 1, "0.5"))
     assert "convexity" not in derive_upper(softmax, "1e-3").assumptions

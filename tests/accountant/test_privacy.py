@@ -244,7 +244,9 @@ def test_composition_of_stretches(stages) -> None:
     """Each stretch by brute force on its own, from equal starts; the squares add up."""
     composed = apply(theorems.adaptive_composition, *(taut([item]) for item in stages))
     assert mu_squared(composed) == sum(oracle.taut_string(unroll([item]))[0] for item in stages)
-    assert "release:all" in composed.assumptions
+    assert (
+        "release:all" not in composed.assumptions
+    )  # composition holds of training runs too; the claim names its release
 
 
 @pytest.mark.parametrize("mus", [(0.5, 1.0), (2.0, 0.1), (1.5, 1.5)])

@@ -20,6 +20,9 @@ UNREACHABLE: dict[tuple[str, str], str] = {
     ("T7", "0 ≤ μ"): "no theorem concludes a negative μ",
     ("T8", "0 ≤ μ"): "no theorem concludes a negative μ",
     ("T10", "0 ≤ η"): "C1 and C2 refuse such a step, and the phase's step is theirs",
+    ("T23b", "0 ≤ m"): "L7b refuses such a loss, and there is no other",
+    ("T23b", "0 ≤ M"): "L7b refuses such a loss, and there is no other",
+    ("T26r", "noise wherever a shift is paid"): "the excursion before it has no noise either",
     ("T6m", "positions ascend within the epoch"): "the only position is that of the last batch",
 }
 

@@ -64,7 +64,9 @@ def test_gradients_alone() -> None:
     told = result.as_json()["fallback"]
     assert told["theorems"] == ["T23", "T24"] and told["convex_epsilon"] is None
     assert "neither convex nor smooth" in told["because"] and "(T23)" in told["because"] and "(T24)" in told["because"]
-    assert set(result.theorems) & {"C1", "C2", "T22", "T6"} == set() and {"L7", "T23", "T24"} <= set(result.theorems)
+    assert set(result.theorems) & {"C1", "T3", "T5", "T22", "T6"} == set() and {"L7", "C2", "T23", "T24", "T26"} <= set(
+        result.theorems
+    )
     found = status(result)
     assert (found["convexity"], found["smoothness"], found["gradient_bound"]) == ("violated", "violated", "proved")
     assert result.epsilon["lower"] is None and result.mu["lower"] is None and not result.out_of_reach
@@ -117,7 +119,7 @@ def test_the_printed_distance_is_that_of_the_farthest_batch(tmp_path) -> None:
     c, w = 1 + line.step_size, F(0)
     for _ in range(line.epochs):
         w = (c * w + line.step_size * 2 * F(1, 4)) * c * c
-    assert F(result.wasserstein["learned"]) >= w > F(enclose(result.learned).upper)
+    assert F(result.wasserstein["learned"]) >= F(enclose(result.learned).upper) >= w
     assert F(result.wasserstein["learned"]) < w * (1 + F(1, 10**9))
     steps = make_statement(result)["predicate"]["proof"]["steps"]
     stated = [step["concludes"]["wasserstein"] for step in steps if step["theorem"] == "T1"]
@@ -211,12 +213,10 @@ def test_the_statement_names_the_steps(name) -> None:
     for step in steps:
         kinds = [steps[int(i)]["theorem"] for i in step["premises"]]
         if step["theorem"] == "T10":
-            pairs = list(zip(step["premises"][::2], step["premises"][1::2], strict=True))
-            assert len(pairs) == len(step["args"]["phases"])
-            for (first, second), pair in zip(pairs, zip(kinds[::2], kinds[1::2], strict=True), strict=True):
-                assert pair in (("T22", "C2"), ("T23", "T23")) and (pair[0] == "T22" or first == second)
+            assert len(step["premises"]) == 2 * len(step["args"]["phases"])
+            assert set(zip(kinds[::2], kinds[1::2], strict=True)) <= {("T22", "C2"), ("T23", "C2")}
         elif step["theorem"] == "T24":
-            assert kinds[0] in ("T3", "T5") and kinds[1] in ("T22", "T23")
+            assert kinds[0] in ("T3", "T5", "T26", "T26r") and kinds[1] in ("T22", "T23")
             assert set(step["args"]) == {"delta", "diameter", "phase"} and step["args"]["phase"]["records"] == []
             assert set(step["args"]["phase"]) == {"epochs", "batches", "step_size", "noise_std", "records"}
         elif step["theorem"].startswith("L"):
@@ -231,7 +231,7 @@ def test_the_statement_names_the_steps(name) -> None:
 def test_t24_is_on_the_history_without_its_last_epochs(tmp_path) -> None:
     result = certify(RUNS["clipped"])
     claim = result.worst
-    assert claim.upper.theorem.id == "T24" and claim.bound.theorem.id in ("T3", "T5")
+    assert claim.upper.theorem.id == "T24" and claim.bound.theorem.id in ("T26", "T26r")
     phase = dict(claim.upper.arguments)["phase"]
     before = dict(claim.upper.premises[0].premises[0].arguments)["phases"]
     left = sum(p.epochs for p in before) + phase.epochs

@@ -183,9 +183,10 @@ def evidence(reading: Reading, id: str, status: str) -> Line:
     return line(Text("nobody is named", "strong"))
 
 
+_CLIPPING = ("per_record_clipping", "batch_clipping")
 # Which question of the checklist speaks about which assumption.
 _ITEMS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("convexity", "smoothness", "gradient_bound", "weight_decay"), ("constants",)),
+    **dict.fromkeys(("convexity", "smoothness", "gradient_bound", "weight_decay", *_CLIPPING), ("constants",)),
     **dict.fromkeys(("feature_norm", "features", "target_bound", "counts", "classes", "domain"), ("data_bounds",)),
     **dict.fromkeys(("gaussian_noise", "noisy_sums"), ("randomness", "floating_point")),
     ROUNDING: ("floating_point",),
