@@ -93,10 +93,11 @@ def evaluated(name: str) -> frozenset[str]:
         said, says = by_left(made, i), step["concludes"]
         premises = [int(premise) for premise in step["premises"]]
         match step["theorem"]:
-            case "C1" | "T22" | "T23" | "C2" | "L1" | "T14" | "T14g":
+            case "C1" | "T22" | "T23" | "T23b" | "C2" | "L1" | "T14" | "T14g":
                 names = {
                     "c": "contraction",
                     "s": "shift",
+                    "d": "shift",
                     "L": "smoothness",
                     "M": "gradient_bound",
                     "Delta": "sensitivity",
@@ -104,7 +105,7 @@ def evaluated(name: str) -> frozenset[str]:
                 for left, formula in said.items():
                     assert abs(value(formula) - big(says[names[left]])) <= mpf("1e-40")
                     checked.add(step["theorem"])
-            case "T3" | "T5" | "T7" | "T20f" | "T20d":
+            case "T3" | "T5" | "T26" | "T26r" | "T7" | "T20f" | "T20d":
                 if (mu := mu_of(made, i, steps)) is not None:
                     at_most(mu, says["mu"])
                     checked.add(step["theorem"])
