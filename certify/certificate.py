@@ -152,7 +152,6 @@ def make_statement(
     shown = result.as_json()
     for absent in ("published", "fallback", "digest"):  # comparisons are not claims; the digest is the subject's
         del shown[absent]
-    shown.pop("guarantees", None)
     shown.pop("rounding", None)  # the status of its assumption says what is proved of it
     if result.fractional is not None:  # is no claim either: a quadrature, which the checker does not repeat
         del shown["renyi"][: len(enclose_all(result.fractional))]
@@ -183,7 +182,8 @@ def _details(result: Result, proof: _Proof) -> dict[str, Any]:
     """The further entries of the worst request, or of a training run."""
     if result.sensitivity is not None:
         curve = None if result.curve is None else proof.add(result.curve)
-        return {"renyi": curve, "sensitivity": proof.add(result.sensitivity)}
+        promised = [None if bound is None else proof.add(bound) for bound in result.promised]
+        return {"renyi": curve, "sensitivity": proof.add(result.sensitivity), "guarantees": promised}
     details = {
         "renyi": proof.add(result.curve),
         "learned": proof.add(result.learned),

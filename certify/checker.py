@@ -39,8 +39,8 @@ The eight steps of `verify`, as numbered in docs/certificate.md:
     1 size   2 envelope   3 types   4 subject   5 side conditions   6 recomputation   7 target   8 expiry
 
 Contents: limits and errors; work; closed tables; intervals; exp, log, π, the normal tail; powers; the theorems about
-noisy gradient descent (T1 to T11, T16, T22 to T24), about sensitivity (T14, T15), and about sampled batches (T17 to
-T20); the canonical run and what it implies; reading JSON; what was run; signatures; verification; command line.
+noisy gradient descent (T1 to T11, T16, T22 to T26), about sensitivity (T14, T15), and about sampled batches (T17 to
+T20, T27); the canonical run and what it implies; reading JSON; what was run; signatures; verification; command line.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cache, cmp_to_key, lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import isqrt
 from typing import Any
 
@@ -74,6 +74,7 @@ MAX_DERIVED = 2000  # bits of the numerator and the denominator of a number that
 PRECISIONS = (128, 256, 512, 1024, 2048, 4096, 8192)  # bits, tried in turn until a comparison is decided
 MAX_EXACT = 2**16  # bits of c^steps up to which an undecided comparison is settled in exact rationals
 MAX_POINTS = 1_000_000  # points of one schedule that are looked at one by one (only c > 1 needs many)
+MAX_EXCURSIONS = 100_000  # of T26
 MAX_BATCHES = 100_000  # batches with differing records
 MAX_POSITIONS = 20_000  # batches that are looked at when their order is secret
 MAX_SUM_BITS = 512  # precision up to which a sum over them is compared
@@ -84,6 +85,7 @@ MAX_RANGE_STEPS = 20_000  # steps of T24
 MAX_NODES = 2**18  # T19: of the grid of one step
 MAX_SAMPLED = 10**7  # sampled steps
 MAX_GROUPS = 16  # different sampled releases
+MAX_GROUP = 128  # records of a group that have coins of their own
 FEW_STEPS = 2000  # up to which the finest grids are tried for a lower bound
 MAX_ORDER = 512  # T18
 MAX_ORDERS = 32
@@ -267,6 +269,7 @@ NAMES = {
     "L5": "poisson_constants",
     "L6": "softmax_constants",
     "L7": "clipped_constants",
+    "L7b": "batch_clipped_constants",
     "L1u": "logistic_model",
     "L2u": "least_squares_model",
     "L3u": "huber_model",
@@ -277,10 +280,13 @@ NAMES = {
     "C2": "gradient_shift",
     "T22": "nonconvex_step",
     "T23": "clipped_step",
+    "T23b": "batch_clipped_step",
     "T10": "requests",
     "T1": "wasserstein_tracking",
     "T3": "taut_string",
     "T5": "bounded_domain",
+    "T26": "gauges",
+    "T26r": "gauges_in_a_ball",
     "T7": "adaptive_composition",
     "T9": "secret_order",
     "T9r": "secret_renyi",
@@ -296,6 +302,8 @@ NAMES = {
     "T18": "subsampled_renyi",
     "T19": "loss_distribution",
     "T19l": "loss_distribution_witness",
+    "T27": "group_distribution",
+    "T27l": "group_distribution_witness",
     "T20": "truncated_poisson",
     "T20d": "disjoint_batches",
     "T20f": "full_batches",
@@ -308,6 +316,10 @@ ASSUMPTIONS = {
     "smoothness": "The regularised loss is L-smooth in the parameters.",
     "gradient_bound": "The data gradient of every record has norm at most M at every parameter vector.",
     "weight_decay": "The regulariser is the weight decay (m/2)‖θ‖² with m = strong_convexity, alike for neighbours.",
+    "per_record_clipping": "Each record's gradient is clipped (or scaled) by itself, before the sum; the regulariser "
+    "is added after.",
+    "batch_clipping": "The mean gradient of every batch is clipped to norm clip as a whole; the regulariser is added "
+    "after.",
     "feature_norm": "Every feature vector has norm at most feature_norm and every label is -1 or +1.",
     "features": "Every feature vector has norm at most feature_norm.",
     "target_bound": "Every target lies between -target_bound and target_bound.",
@@ -337,6 +349,10 @@ ASSUMPTIONS = {
     # of training runs
     "batches:disjoint": "Every record is in exactly one batch of each epoch; the order does not depend on the data.",
     "neighbours:add-or-remove-one": "Neighbouring datasets differ by one record that only one of them has.",
+    "group:independent": "What is said of neighbours holds for group_size such differences at once; each of these "
+    "records is drawn for itself.",
+    "group:together": "What is said of neighbours holds for group_size such differences at once; these records are "
+    "drawn together or not at all.",
     "noisy_sums": "Every step releases a sum with one term for each record of its batch, of norm at most the "
     "sensitivity, plus exact Gaussian noise that the observer does not know; whatever it is divided by is public.",
     "other_releases": "Every other release in the budget is Gaussian-DP with its stated mu, about the same records and "
@@ -356,9 +372,12 @@ LOSSES = {  # kind -> (theorem, what it takes for granted)
     "clipped": ("L7", ()),
 }
 MAPS = {"clip": (), "auto-s": ("r",), "psac": ("r",), "psasc": ("r", "s")}  # scaling map -> what it needs besides C
+RATES = ("C1", "T22", "T23", "T23b")  # of a noiseless step
+DRIFTS = {"T23", "T23b"}  # those by which runs that are apart drift at every step
+STRINGS = ("T3", "T5", "T26", "T26r")  # what bounds μ along a timeline
 TRAINING = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its map
 BATCHES = {  # how the batches of a training run are drawn -> the neighbours that a theorem is about
-    "poisson": ("add-or-remove-one", "remove-one"),
+    "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
     "without-replacement": ("replace-one",),
     "full": ("add-or-remove-one", "remove-one", "replace-one"),
     "shuffled": ("replace-one", "remove-one"),
@@ -759,7 +778,10 @@ Moment = tuple[int, int]  # (block, steps done in it)
 
 @dataclass(frozen=True)
 class Phase:
-    """Equal epochs. A step takes the distance w of two runs to factor·w + count·shift, with noise variance `noise`."""
+    """Equal epochs. A step takes the distance w of two runs to factor·w + count·shift, with noise variance `noise`.
+
+    In a phase that drifts it takes w > 0 to factor·w + drift, whatever the records, and w = 0 to count·shift.
+    """
 
     epochs: int
     batches: int  # steps in an epoch
@@ -768,6 +790,7 @@ class Phase:
     shift: Fraction  # of one differing record
     positions: tuple[int, ...]  # batches with differing records, ascending
     counts: tuple[int, ...]  # how many, at each position
+    drift: Fraction | None = None
 
     @property
     def steps(self) -> int:
@@ -864,7 +887,7 @@ def linear_model(theorem: str, args: dict[str, Any], name: str) -> Constants:
 
 
 def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
-    """L1 to L7. L, m, M of the data loss of a record plus (m/2)|θ|², its gradient clipped to norm C before that.
+    """L1 to L7b. L, m, M of the data loss of a record plus (m/2)|θ|², its gradient clipped to norm C before that.
 
     L1 to L5 are a(⟨x,θ⟩), |x| ≤ X, with a convex: the data gradient is a'·x. Clipping replaces a' by the nearest number
     of [-C/|x|, C/|x|]: still not decreasing, so convex, with slopes no larger than a'' is where |a'| ≤ C/|x|.
@@ -873,7 +896,7 @@ def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
     values = read_exact(args)
     name, m, clip = NAMES[theorem], values["regularization"], values["clip"]
     require(clip is None or clip > 0, f"{name}: needs clip > 0")
-    if theorem == "L7":  # any loss at all
+    if theorem in ("L7", "L7b"):  # any loss at all; L7b: the mean gradient of a batch is clipped, not that of a record
         return {"smoothness": None, "strong_convexity": m, "gradient_bound": clip, "convex": False}
     if theorem == "L6":  # gradient (p - e_y) ⊗ x, |p - e_y|² ≤ 2(1 - p_y)²; v'(diag p - pp')v = Var_p(v) ≤ |v|²/2
         x = values["feature_norm"]
@@ -969,17 +992,24 @@ def nonconvex_step(step_size: Fraction, smoothness: Fraction) -> Fraction:
 
 @dataclass(frozen=True)
 class Drift:
-    """|φ(x) - φ'(y)| ≤ factor·|x - y| + distance for any two steps φ, φ', whatever their records."""
+    """|φ(x) - φ'(y)| ≤ factor·|x - y| + distance for any two steps φ, φ', whatever their records.
+
+    At x = y it is 0 for equal records. Else it is at most C2 for each record that differs, where each record's gradient
+    has the bound; where only the mean gradient of the batch has it (`batch`), the distance again.
+    """
 
     factor: Fraction
     distance: Fraction
+    batch: bool = False
 
 
-def clipped_step(step_size: Fraction, m: Fraction, gradient_bound: Fraction) -> Drift:
-    """T23. A step (1-ηm)·x - η·g with |g| ≤ M, g any function of x and of the records: factor 1-ηm, distance 2ηM."""
-    require(step_size > 0, "clipped_step: needs step_size > 0")
-    require(step_size * m <= 1, "clipped_step: needs step_size * strong_convexity <= 1")
-    return Drift(1 - step_size * m, 2 * step_size * gradient_bound)
+def clipped_step(step_size: Fraction, m: Fraction, gradient_bound: Fraction, batch: bool = False) -> Drift:
+    """T23, T23b. A step (1-ηm)·x - η·g with |g| ≤ M, g any function of x and of the records: factor 1-ηm, distance
+    2ηM."""
+    name = NAMES["T23b" if batch else "T23"]
+    require(step_size > 0, f"{name}: needs step_size > 0")
+    require(step_size * m <= 1, f"{name}: needs step_size * strong_convexity <= 1")
+    return Drift(1 - step_size * m, 2 * step_size * gradient_bound, batch)
 
 
 def gradient_shift(step_size: Fraction, batch_size: int, gradient_bound: Fraction, neighbours: str) -> Fraction:
@@ -998,19 +1028,22 @@ def variance(phase: dict[str, Any]) -> Fraction:
 def requests(start: Fraction, diameter: Fraction | None, phases: list[Any], factors: list[Any], shift: Any) -> Timeline:
     """T10. The timeline of a request: a step whose batch has `count` differing records shifts by count times C2.
 
-    Each step is c-Lipschitz plus the shift, and adds N(0, τ²I) with τ² = 2ησ². A phase whose factor is a Drift shifts
-    at every step, whatever its records: its steps are as many epochs of a single batch.
+    Each step is c-Lipschitz plus the shift, and adds N(0, τ²I) with τ² = 2ησ². A phase whose factor is a Drift has that
+    shift only while the runs are together; once they are apart it drifts, at every step.
     """
     built = []
     for phase, factor, one in zip(phases, factors, shift, strict=True):
         spend(4 + len(phase["records"]))
         epochs, batches, noise = int(phase["epochs"]), int(phase["batches"]), variance(phase)
-        if isinstance(factor, Drift):
-            require(one == factor, "requests: a clipped_step stands for both rates of a phase")
-            built.append(Phase(epochs * batches, 1, factor.factor, noise, factor.distance, (0,), (1,)))
-        else:
-            positions, counts = (tuple(int(pair[i]) for pair in phase["records"]) for i in (0, 1))
-            built.append(Phase(epochs, batches, factor, noise, one, positions, counts))
+        positions, counts = (tuple(int(pair[i]) for pair in phase["records"]) for i in (0, 1))
+        c, drift = (factor.factor, factor.distance) if isinstance(factor, Drift) else (factor, None)
+        both = isinstance(factor, Drift) and factor.batch
+        require((one == factor) if both else isinstance(one, Fraction), "requests: batch_clipped_step stands for both")
+        if both:  # a batch has one differing record, or more: its mean gradient is another one
+            one, counts = drift, (1,) * len(counts)
+        fits = drift is None or all(count * one <= drift for count in counts)
+        require(fits, "requests: a batch of more records than it can hold")
+        built.append(Phase(epochs, batches, c, noise, one, positions, counts, drift))
     require(bool(built), "requests: needs at least one step")
     require(sum(phase.steps for phase in built) <= MAX_STEPS, f"requests: more than {MAX_STEPS} steps")
     return Timeline(start, diameter, tuple(built))
@@ -1069,19 +1102,41 @@ def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phas
             yield phase, first, last
 
 
+def vanishes(x: Number) -> bool:
+    """Exactly zero."""
+    return x.is_zero() if isinstance(x, Interval) else x == 0
+
+
+def first_shift(phase: Phase, step: int) -> int:
+    """The first step from `step` on whose batch has a differing record; the number of steps where there is none."""
+    if not phase.positions:
+        return phase.steps
+    epoch, position = divmod(step, phase.batches)
+    i = bisect_left(phase.positions, position)
+    following = (epoch, phase.positions[i]) if i < len(phase.positions) else (epoch + 1, phase.positions[0])
+    return min(phase.steps, following[0] * phase.batches + following[1])
+
+
+def shift_at(phase: Phase, step: int) -> Fraction:
+    """How far a step takes two runs apart that are together."""
+    if first_shift(phase, step) > step:
+        return Fraction(0)
+    return phase.counts[bisect_left(phase.positions, step % phase.batches)] * phase.shift
+
+
 def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -> Number:
-    """T1. W∞ of the two runs at a moment: w ← c·w + s, at most the diameter after a projected step.
+    """T1. W∞ of the two runs at a moment: w ← c·w + s, at most the diameter after a projected step; where a phase
+    drifts, w ← s while w = 0, and from then on w ← c·w + d.
 
     A step is a capped map, and so is every composition of steps: it takes log(steps) compositions, not steps.
     """
-    w = number(timeline.start, bits)
-    if timeline.diameter is None:
-        for phase, first, last in parts(timeline, (0, 0), moment):
-            r, s, _ = stretch(phase, first, last, bits)
-            w = r * w + s
-        return w
-    cap, zero = number(timeline.diameter, bits), number(0, bits)
-    w = smaller(w, cap)  # both starts lie in the ball
+    w, zero, cap = number(timeline.start, bits), number(0, bits), None
+    if timeline.diameter is not None:
+        cap = number(timeline.diameter, bits)
+        w = smaller(w, cap)  # both starts lie in the ball
+
+    def capped(x: Number) -> Number:
+        return x if cap is None else smaller(x, cap)
 
     def epoch(phase: Phase, steps: int) -> CappedMap:  # its first steps
         c, done, at = number(phase.factor, bits), None, 0
@@ -1093,8 +1148,23 @@ def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -
         return then(done, repeated((c, zero, cap), steps - at))
 
     for phase, _, last in parts(timeline, (0, 0), moment):
-        epochs, rest = divmod(last, phase.batches)
-        for step in (repeated(epoch(phase, phase.batches), epochs), epoch(phase, rest)):
+        steps, epochs = (), divmod(last, phase.batches)
+        if phase.drift is not None:
+            if vanishes(w):
+                begin = first_shift(phase, 0)
+                if begin >= last:
+                    continue
+                w, last = capped(number(shift_at(phase, begin), bits)), last - begin - 1
+            if cap is None:
+                w = power(phase.factor, last, bits) * w + geometric(phase.factor, 1, last, bits) * phase.drift
+            else:
+                steps = (repeated((number(phase.factor, bits), number(phase.drift, bits), cap), last),)
+        elif cap is None:
+            r, s, _ = stretch(phase, 0, last, bits)
+            w = r * w + s
+        else:
+            steps = (repeated(epoch(phase, phase.batches), epochs[0]), epoch(phase, epochs[1]))
+        for step in steps:
             w = w if step is None else smaller(step[0] * w + step[1], step[2])
     return w
 
@@ -1160,6 +1230,22 @@ def taut_string(timeline: Timeline, corners: list[Any], bits: int) -> Interval:
     return total
 
 
+def before_shifts(phase: Phase, first: int, last: int) -> tuple[list[int], int]:
+    """The moments of a piece of string just before a shift, from step `first` to before `last`, where z is to be looked
+    at; and how many there are. For each position the first and the last, or (c > 1) all.
+    """
+    moments, looked_at = set(), 0
+    spend(len(phase.positions))
+    for position in phase.positions:
+        earliest, latest = -((position - first) // phase.batches), (last - 1 - position) // phase.batches
+        step = max(1, latest - earliest) if phase.factor <= 1 else 1
+        looked_at += max(0, latest - earliest) // step
+        require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
+        spend(max(0, latest - earliest) // step)
+        moments.update(e * phase.batches + position for e in range(earliest, latest + 1, step))
+    return sorted(moments), looked_at
+
+
 def stays_above_zero(timeline: Timeline, corners: list[Any], bits: int | None) -> bool:
     """Whether the schedule of T3 has z_k ≥ 0 throughout, that is w_k·v ≥ w·C_k·v_k inside each segment.
 
@@ -1176,18 +1262,11 @@ def stays_above_zero(timeline: Timeline, corners: list[Any], bits: int | None) -
             rest.append(rest[-1] * power(phase.factor, last - first, bits))
         w_k, v_k = distance_at(timeline, begin, bits), number(0, bits)
         for index, (phase, first, last) in enumerate(pieces):
-            moments = set()
-            spend(len(phase.positions))
-            for position in phase.positions:  # strictly inside the segment: its first moment is the corner itself
-                earliest = -((position - first - (index == 0)) // phase.batches)
-                latest = (last - 1 - position) // phase.batches
-                step = max(1, latest - earliest) if phase.factor <= 1 else 1  # the first and the last, or all
-                looked_at += max(0, latest - earliest) // step
-                require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
-                spend(max(0, latest - earliest) // step)
-                moments.update(e * phase.batches + position for e in range(earliest, latest + 1, step))
+            moments, points = before_shifts(phase, first + (index == 0), last)
+            looked_at += points
+            require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
             at = first
-            for moment in (*sorted(moments), last):
+            for moment in (*moments, last):
                 r, s, q = stretch(phase, at, moment, bits)
                 w_k, v_k, at = r * w_k + s, r * r * v_k + q, moment
                 spend_exactly(w_k, v_k, w, v)
@@ -1197,17 +1276,174 @@ def stays_above_zero(timeline: Timeline, corners: list[Any], bits: int | None) -
     return True
 
 
-def admissible(timeline: Timeline, corners: list[Any]) -> bool:
-    """`stays_above_zero`, decided: in intervals where that works, in exact rationals where points lie on the string."""
+def settled(timeline: Timeline, holds: Callable[[int | None], bool], what: str) -> bool:
+    """A comparison along a timeline, decided: in intervals where that works, in exact rationals where both sides are
+    equal."""
     size = sum(p.steps * (p.factor.numerator.bit_length() + p.factor.denominator.bit_length()) for p in timeline.phases)
     if all(phase.factor in (0, 1) for phase in timeline.phases):  # c = 1: points between corners lie on the string
-        return stays_above_zero(timeline, corners, None)
+        return holds(None)
     try:
-        return decide(lambda bits: stays_above_zero(timeline, corners, bits), "taut_string: z >= 0")
+        return decide(holds, what)
     except DoesNotFollow:
         if size > MAX_EXACT:
             raise
-        return stays_above_zero(timeline, corners, None)
+        return holds(None)
+
+
+def admissible(timeline: Timeline, corners: list[Any]) -> bool:
+    """`stays_above_zero`, decided."""
+    return settled(timeline, lambda bits: stays_above_zero(timeline, corners, bits), "taut_string: z >= 0")
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Steps first … last-1 of a phase, on an excursion of T26; whether they drift, or shift by their records alone."""
+
+    phase: Phase
+    first: int
+    last: int
+    drifts: bool
+
+    def travel(self, bits: int | None, until: int | None = None, since: int | None = None) -> tuple[Number, ...]:
+        """As `stretch`."""
+        begin, end = self.first if since is None else since, self.last if until is None else until
+        if not self.drifts:
+            return stretch(self.phase, begin, end, bits)
+        c, steps = self.phase.factor, end - begin
+        noise = number(self.phase.noise, bits) * geometric(c, 2, steps, bits)
+        return power(c, steps, bits), geometric(c, 1, steps, bits) * number(self.phase.drift, bits), noise
+
+
+@dataclass(frozen=True)
+class Excursion:
+    """A stretch over which the runs are apart: from `distance`, along one straight piece of the string, to 0."""
+
+    distance: Fraction
+    legs: tuple[Leg, ...]
+
+    def ends(self, bits: int | None) -> tuple[Number, Number]:
+        """(w, v) at its end."""
+        w, v = number(self.distance, bits), number(0, bits)
+        for leg in self.legs:
+            r, s, q = leg.travel(bits)
+            w, v = r * w + s, r * r * v + q
+        return w, v
+
+    def stays_above_zero(self, bits: int | None) -> bool:
+        """Whether z_k ≥ 0, that is w_k·v ≥ w·C_k·v_k, after each step.
+
+        While steps drift, the increments of the points (V_k, W_k) have slope d/(τ²·C_k), which falls as C_k grows: for
+        c ≤ 1 (and no drifting step has another) they lie on a concave curve, so that both ends of a leg are enough.
+        Where they do not, look as for a string, and at the ends: between shifts z falls.
+        """
+        w, v = self.ends(bits)
+        rest = [number(1, bits)]  # product of the contractions of the later legs
+        for leg in reversed(self.legs[1:]):
+            rest.append(rest[-1] * power(leg.phase.factor, leg.last - leg.first, bits))
+        w_k, v_k = number(self.distance, bits), number(0, bits)
+        for index, leg in enumerate(self.legs):
+            moments = [] if leg.drifts else before_shifts(leg.phase, leg.first + (index == 0), leg.last)[0]
+            at = leg.first
+            for moment in (*moments, leg.last):
+                r, s, q = leg.travel(bits, moment, at)
+                w_k, v_k, at = r * w_k + s, r * r * v_k + q, moment
+                spend_exactly(w_k, v_k, w, v)
+                later = rest[len(self.legs) - 1 - index]
+                remaining = power(leg.phase.factor, leg.last - moment, bits) * later
+                last = index == len(self.legs) - 1 and moment == leg.last
+                if not last and not w_k * v >= w * remaining * v_k:
+                    return False
+        return True
+
+
+def read_moment(timeline: Timeline, moment: dict[str, str], name: str) -> Moment:
+    """Just before a step; the end of the timeline is the start of a phase after the last."""
+    block, epoch, position = (int(moment[key]) for key in ("block", "epoch", "position"))
+    if block == len(timeline.phases):
+        require(epoch == position == 0, f"{name}: a moment in block {block}, after the end")
+        return timeline.end
+    require(block < len(timeline.phases), f"{name}: a moment in block {block}, after the end")
+    phase = timeline.phases[block]
+    require(position < phase.batches, f"{name}: a moment at position {position}, not in the epoch")
+    require(epoch < phase.epochs, f"{name}: a moment in epoch {epoch}, not in the block")
+    return block, epoch * phase.batches + position
+
+
+def gauges(timeline: Timeline, args: dict[str, Any]) -> tuple[list[tuple[Excursion, int]], Fraction]:
+    """T26. Excursions (equal ones counted together), and what the steps between them cost: Σ s²/τ².
+
+    A step takes two runs z apart to at most ψ(z): ψ(0) = s, and ψ(z) = c·z + d for z > 0. Then any a_k ≥ 0 with
+    z_k ≥ ψ_k(z_(k-1)) - a_k, z_k ≥ 0, z_N = 0 certify μ² = Σ a_k²/τ_k². Here z is 0, and a_k = s_k, but on excursions.
+
+    In which batches the records are is not known. One record in all: in an earlier batch it is the same steps, earlier,
+    with steps without shift after them (or, from unequal starts, a run that parts later or not at all); and gauges
+    that are nowhere larger need no larger a_k. Several: an epoch is on an excursion, or composed (from where the first
+    excursion ends, if the runs begin apart). If on an excursion, it must cost the same wherever they are: it drifts
+    from its first step on. If composed, Σ count² is largest for the placement of the timeline.
+    """
+    name, phases = NAMES["T26r" if "restart" in args else "T26"], timeline.phases
+    begin, distance = (0, 0), timeline.start
+    if "restart" in args:  # after a step both runs are in the ball, whatever came before
+        require(timeline.diameter is not None, f"{name}: needs a radius")
+        begin, distance = read_moment(timeline, args["restart"], name), timeline.diameter
+        require((0, 0) < begin < timeline.end, f"{name}: the restart must lie after the start and before the end")
+    stretches = [[read_moment(timeline, given[key], name) for key in ("from", "to")] for given in args["excursions"]]
+    require(len(stretches) <= MAX_EXCURSIONS, f"{name}: more than {MAX_EXCURSIONS} excursions")
+    ordered = [begin, *(moment for pair in stretches for moment in pair)]
+    require(all(x <= y for x, y in pairwise(ordered)), f"{name}: excursions must not overlap, and come in order")
+    require(all(x < y for x, y in stretches), f"{name}: an excursion takes at least one step")
+    from_there = bool(stretches) and stretches[0][0] == begin
+    require(distance == 0 or from_there, f"{name}: the runs begin apart; the first excursion must begin there")
+    unknown = any(phase.batches > 1 and sum(phase.counts) > 1 for phase in phases)
+    if unknown and stretches:
+        require(all(phase.drift is not None for phase in phases), f"{name}: excursions of several records need drift")
+        free = ordered[2:] if stretches[0][0] == begin else ordered[1:]  # of what came before a restart nothing is left
+        quiet = [not phase.positions for phase in phases] + [True]  # nothing is composed there
+        whole = all(quiet[block] or step % phases[block].batches == 0 for block, step in free)
+        require(whole, f"{name}: several records in unknown batches; excursions must be of whole epochs")
+    found: list[tuple[Excursion, int]] = []
+    known: dict[tuple[int, int, int], int] = {}  # of those within a block
+    spend(20 * (1 + len(stretches)) * (1 + len(phases)) + sum(len(phase.counts) for phase in phases))
+    squares = [[0, *accumulate(count * count for count in phase.counts)] for phase in phases]
+    composed, at = Fraction(0), begin
+    for start, end in [*stretches, [timeline.end, timeline.end]]:
+        for phase, first, last in parts(timeline, at, start):
+            of = squares[phases.index(phase)]
+            done = [step // phase.batches * of[-1] + of[bisect_left(phase.positions, step % phase.batches)]
+                    for step in (first, last)]  # fmt: skip
+            composed += (done[1] - done[0]) * phase.shift**2 / phase.noise
+        at = end
+        if start == timeline.end:
+            break
+        apart = distance if start == begin else Fraction(0)
+        block, step = start
+        inside = not apart and (end[0] == block or end == (block + 1, 0))
+        key = block, step % phases[block].batches, (end[1] if end[0] == block else phases[block].steps) - step
+        if inside and key in known:
+            found[known[key]] = found[known[key]][0], found[known[key]][1] + 1
+            continue
+        legs = [Leg(*piece, piece[0].drift is not None) for piece in parts(timeline, start, end)]
+        if not apart and not unknown:
+            shifts = shift_at(phases[block], step) > 0
+            require(shifts, f"{name}: the runs are together, and no step without a shift parts them")
+            if legs[0].drifts:  # the first step shifts, but does not drift yet
+                rest = replace(legs[0], first=step + 1)
+                legs[:1] = [replace(legs[0], last=step + 1, drifts=False), *([rest] if rest.first < rest.last else [])]
+        if inside:
+            known[key] = len(found)
+        found.append((Excursion(apart, tuple(legs)), 1))
+    return found, composed
+
+
+def squared_gauges(excursions: list[tuple[Excursion, int]], composed: Fraction, bits: int) -> Interval:
+    """T26. μ² = Σ w²/v over the excursions, and what is composed."""
+    total = Interval.of(composed, bits)
+    for excursion, times in excursions:
+        w, v = excursion.ends(bits)
+        if not w.is_zero():
+            require(not v.is_zero(), "gauges: a distance is left, but no noise to hide it (v = 0 where w > 0)")
+            total = total + times * (w * w / v)
+    return total
 
 
 def weights(positions: list[int], batches: int, rule: str) -> list[Fraction]:
@@ -1464,9 +1700,10 @@ def check_momentum(args: dict[str, Any]) -> None:
     require(args["window"] is None or int(args["window"]) >= 1, "momentum: needs window >= 1")
 
 
-SHIFTS = {  # T17: how far the neighbours' sums are apart, in units of the add-or-remove sensitivity
+SHIFTS = {  # T17: how far the neighbours' sums are apart if nobody is left out, in units of the sensitivity
     ("poisson", "add-or-remove-one"): 1,
     ("poisson", "remove-one"): 1,  # a term that is zero is a record that is not there
+    ("poisson", "replace-one"): 2,
     ("without-replacement", "replace-one"): 2,
     ("full", "add-or-remove-one"): 1,
     ("full", "remove-one"): 1,
@@ -1476,17 +1713,29 @@ SHIFTS = {  # T17: how far the neighbours' sums are apart, in units of the add-o
 
 @dataclass(frozen=True)
 class Release:
-    """`steps` equal releases: with probability `rate` the neighbours' sums differ by `shift` standard deviations."""
+    """`steps` equal releases: each of some records is in the batch with probability `rate`, and then moves the sum by
+    `shift` standard deviations. `first` of them are in the first dataset alone, `second` in the second alone (T27).
+
+    P = Σ_j Bin(first,q;j)·N(js,1), Q = Σ_j Bin(second,q;j)·N(-js,1). With one record in the first that is T17; with one
+    in each, T17r. The other direction is the mirror image with `first` and `second` exchanged.
+    """
 
     rate: Fraction
     shift: Fraction
     steps: int
     symmetrised: bool  # without replacement: compose the symmetrised pair (T17)
+    first: int = 1
+    second: int = 0
 
     @property
     def kinked(self) -> bool:
-        """Whether H all but has a kink at t = 1 - q, where grids from below need a node."""
+        """Whether H all but has a kink at t = ((1-q)^first)/((1-q)^second), where grids from below need a node."""
         return self.rate < 1 and self.shift >= 4
+
+    @property
+    def alone(self) -> bool:
+        """Whether one record, in the first dataset, is all that differs."""
+        return (self.first, self.second) == (1, 0)
 
 
 @dataclass(frozen=True)
@@ -1498,10 +1747,25 @@ class Schedule:
     truncations: tuple[tuple[int, Fraction, int, int], ...] = ()  # (n⁺, rate, cap, steps)
 
 
-def read_schedule(releases: list[dict[str, str]], neighbours: str, cut: tuple[int, int] | None = None) -> Schedule:
-    """The releases of a run; equal ones are put together. `cut`: (samples, max_batch_size) of the Poisson batches."""
+def read_schedule(
+    releases: list[dict[str, str]],
+    neighbours: str,
+    cut: tuple[int, int] | None = None,
+    group: int = 1,
+    second: int | None = None,
+) -> Schedule:
+    """The releases of a run; equal ones are put together. `cut`: (samples, max_batch_size) of the Poisson batches.
+
+    A group of records (T27), each of which has a coin of its own: all are replaced, or `second` of them are in the
+    second dataset alone and the others in the first alone (none, unless given).
+    """
     groups: dict[tuple[Fraction, Fraction, bool], int] = {}
     truncations, mu_squared = [], Fraction(0)
+    require(1 <= group <= MAX_GROUP, f"group_distribution: needs a group of 1 to {MAX_GROUP} records")
+    replaced = neighbours == "replace-one"
+    require(second is None or 0 <= 2 * second <= group, "group_distribution: the other direction is the mirror image")
+    behind = group if replaced else second or 0
+    ahead = group if replaced else group - behind
     for release in releases:
         kind, steps = release["sampling"], int(release["steps"])
         known = (kind, neighbours) in SHIFTS
@@ -1511,17 +1775,22 @@ def read_schedule(releases: list[dict[str, str]], neighbours: str, cut: tuple[in
         require(0 <= rate <= 1, "subsampled_gaussian: needs 0 <= sample_rate <= 1")
         require(kind != "full" or rate == 1, "subsampled_gaussian: full batches need sample_rate = 1")
         require(steps >= 0, "subsampled_gaussian: needs steps >= 0")
-        shift = SHIFTS[kind, neighbours] / noise
+        whole = group * SHIFTS[kind, neighbours] / noise  # if nobody is left out
+        shift = whole if kind == "without-replacement" else 1 / noise
         if cut is not None and kind == "poisson":
             samples, cap = cut
             require(cap >= 0 and samples >= 0, "truncated_poisson: needs samples, max_batch_size >= 0")
             truncations.append((samples + 1, rate, cap, steps))
         if rate == 1:
-            mu_squared += steps * shift**2
+            mu_squared += steps * whole**2
         elif rate and steps:
+            require(group == 1 or kind == "poisson", f"group_distribution: no statement about {kind} batches")
             key = rate, shift, kind == "without-replacement"
             groups[key] = groups.get(key, 0) + steps
-    sampled = tuple(Release(rate, shift, steps, sym) for (rate, shift, sym), steps in sorted(groups.items()))
+    sampled = tuple(
+        Release(rate, shift, steps, True) if sym else Release(rate, shift, steps, False, ahead, behind)
+        for (rate, shift, sym), steps in sorted(groups.items())
+    )
     return Schedule(sampled, mu_squared, tuple(truncations))
 
 
@@ -1621,6 +1890,7 @@ def renyi_moment(schedule: Schedule, order: int, bits: int) -> Interval:
     total = e_to(order * (order - 1) * schedule.mu_squared / 2, bits)
     for release in schedule.sampled:
         require(not release.symmetrised, "subsampled_renyi: needs Poisson sampling")
+        require(release.alone, "subsampled_renyi: needs one record that is added or removed")
         q, growth = release.rate, e_to(release.shift**2, bits)
         odds, factor = Interval.of(q / (1 - q), bits), Interval.of(1, bits)  # factor = e^(s²·k)
         term = step = to_the(Interval.of(1 - q, bits), order)
@@ -1810,6 +2080,148 @@ def exponentials(nodes: range, step: Fraction, bits: int) -> list[int]:
     return [values[i] for i in nodes]
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """P and Q of a release with any number of records that differ, and where their ratio takes a value.
+
+    With u = e^(s·x - s²/2) the ratio of the densities at x is N/D, N = Σ_j p_j·e^(-s²j(j-1)/2)·u^j and
+    D = Σ_j q_j·e^(-s²j(j+1)/2)·u^-j: p_j, q_j ≥ 0, so N does not fall and D does not rise with x. The ratio is
+    monotone, and every event {ratio > t} is a half-line {x > a}.
+
+    Take any u > 0, let t' be the ratio there, and a its x. Then {x > a} is best at t', so that P(x > a) - t·Q(x > a) is
+    the tangent of H at t', taken at t: it is at most H(t), and at least H(t) - |t - t'|, as H is convex with slopes
+    from -1 to 0. So nothing hangs on how well u was found, once |t - t'| is bounded.
+    """
+
+    release: Release
+    digits: int
+    above: tuple[decimal.Decimal, ...]  # the coefficients of N, and of D
+    below: tuple[decimal.Decimal, ...]
+    context: decimal.Context
+
+    @classmethod
+    def of(cls, release: Release, digits: int) -> Mixture:
+        context = decimal.Context(prec=digits, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[])
+        q, square = release.rate, release.shift**2
+
+        def ratio(value: Fraction) -> decimal.Decimal:
+            return context.divide(decimal.Decimal(value.numerator), decimal.Decimal(value.denominator))
+
+        def side(count: int, sign: int) -> tuple[decimal.Decimal, ...]:
+            weights = (math.comb(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1))
+            powers = (context.exp(ratio(square * j * (j - sign) / 2).copy_negate()) for j in range(count + 1))
+            return tuple(context.multiply(ratio(w), e) for w, e in zip(weights, powers, strict=True))
+
+        return cls(release, digits, side(release.first, 1), side(release.second, -1), context)
+
+    def ratio(self, u: decimal.Decimal) -> tuple[decimal.Decimal, decimal.Decimal]:
+        """N/D at u, and its derivative (roughly)."""
+        context = self.context
+        v = context.divide(decimal.Decimal(1), u)
+
+        def value(coefficients: tuple[decimal.Decimal, ...], x: decimal.Decimal) -> tuple[decimal.Decimal, ...]:
+            total = slope = decimal.Decimal(0)
+            for coefficient in reversed(coefficients):
+                slope = context.fma(slope, x, total)
+                total = context.fma(total, x, coefficient)
+            return total, slope
+
+        (n, dn), (d, dd) = value(self.above, u), value(self.below, v)
+        t = context.divide(n, d)
+        rise = context.fma(context.multiply(t, dd), context.multiply(v, v), dn)
+        return t, context.divide(rise, d)
+
+    def crossings(self, ts: Sequence[decimal.Decimal]) -> Iterator[tuple[decimal.Decimal, decimal.Decimal]]:
+        """For ascending t > 0 where N/D = t: u, and a bound of |t - t'|.
+
+        Each rounding is off by at most one part in 10^(digits-1); N and D have at most 4·count + 4 of them, and
+        exponents of at most s²·count². All terms are positive.
+        """
+        context, count = self.context, self.release.first + self.release.second
+        size = math.ceil(self.release.shift**2 * (count + 1) ** 2) + 16 * count + 64
+        error = decimal.Decimal(size).scaleb(1 - self.digits, context)
+        enough, before, at = decimal.Decimal(1).scaleb(8 - self.digits, context), None, None
+        for t in ts:
+            u = (
+                self.rough(t)
+                if at is None
+                else at
+                if before is None
+                else context.divide(context.multiply(at, at), before)
+            )
+            for _ in range(80):
+                spend(4 + (4 + count) * (2 + self.digits // 100))
+                found, slope = self.ratio(u)
+                gap = context.subtract(found, t)
+                if gap.copy_abs() <= context.multiply(t, enough) or not slope:
+                    break
+                following = context.subtract(u, context.divide(gap, slope))
+                least = context.multiply(u, decimal.Decimal("0.01"))
+                u = max(following, least)
+            before, at = at, u
+            found = self.ratio(u)[0]
+            slack = context.multiply(context.add(found, t), error)
+            yield u, context.add(context.subtract(found, t).copy_abs(), slack)
+
+    def rough(self, t: decimal.Decimal) -> decimal.Decimal:
+        """u to a few digits."""
+        low, high, half = decimal.Decimal(-6000), decimal.Decimal(6000), decimal.Decimal("0.5")
+        for _ in range(60):
+            middle = (low + high) * half
+            low, high = (middle, high) if self.ratio(middle.exp(self.context))[0] < t else (low, middle)
+        return low.exp(self.context)
+
+    def place(self, u: decimal.Decimal, bits: int) -> int:
+        """x at u, in units of 2^-bits: off by less than 3."""
+        context, s = self.context, self.release.shift
+        x = context.divide(
+            context.multiply(u.ln(context), decimal.Decimal(s.denominator)), decimal.Decimal(s.numerator)
+        )
+        scaled = context.multiply(x, decimal.Decimal(1 << bits))
+        return int(scaled.to_integral_value(context=context)) + fixed_ratio(s / 2, bits)
+
+    def beyond(self, a: int, bits: int) -> tuple[int, int]:
+        """P(x > a) and Q(x > a), all in units of 2^-bits: off by less than 5 + first, resp. 5 + second."""
+        s, q = self.release.shift, self.release.rate
+
+        def side(count: int, sign: int) -> int:
+            total = 0
+            for j, weight in enumerate(binomial_weights(count, q, bits)):
+                total += weight * fixed_normal(fixed_ratio(sign * j * s, bits) - a, bits)
+            return total >> bits
+
+        return side(self.release.first, 1), side(self.release.second, -1)
+
+
+@lru_cache(maxsize=64)
+def binomial_weights(count: int, rate: Fraction, bits: int) -> tuple[int, ...]:
+    """Bin(count, rate; j) for j = 0 … count, in units of 2^-bits, rounded down."""
+    return tuple(fixed_ratio(math.comb(count, j) * rate**j * (1 - rate) ** (count - j), bits) for j in range(count + 1))
+
+
+def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[list[int], int]:
+    """H at the exponents t (each off by less than 2·max(1, t)), in units of 2^-bits; and a bound of the errors.
+
+    Errors, with τ = max(1, t): t itself 2τ, which H inherits; P 5 + first, t·Q τ·(5 + second) and the rounding 1; `a`
+    is off by 3, which moves P - t·Q by at most 1.2·(1 + τ); and |t - t'|. In all below τ·(first + second + 16) + that.
+    """
+    least = (1 - release.rate) ** release.first if release.second == 0 else Fraction(0)  # of the ratio
+    floor, one = fixed_ratio(least, bits), 1 << bits
+    mixture = Mixture.of(release, (bits + exponents[-1].bit_length() + 64) * 302 // 1000 + 17)
+    context, worst = mixture.context, 0
+    ts = [t for t in exponents if t > floor]
+    values = [one - t for t in exponents[: len(exponents) - len(ts)]]  # where every event of positive mass is
+    scaled = (context.divide(decimal.Decimal(t), decimal.Decimal(one)) for t in ts)
+    for t, (u, gap) in zip(ts, mixture.crossings(scaled), strict=True):
+        worst = max(
+            worst, int(context.multiply(gap, decimal.Decimal(one)).to_integral_value(decimal.ROUND_CEILING)) + 1
+        )
+        p, q = mixture.beyond(mixture.place(u, bits), bits)
+        values.append(p - (t * q >> bits))
+    tau = max(1, -(-exponents[-1] >> bits))
+    return values, tau * (release.first + release.second + 16) + worst
+
+
 def hockey_stick(release: Release, t: int, bits: int) -> int:
     """H at e^ε = t for P = (1-q)·N(0,1) + q·N(s,1), Q = N(0,1); in units of 2^-bits, off as `divergence_curve` says.
 
@@ -1840,6 +2252,8 @@ def divergence_curve(release: Release, nodes: range, step: Fraction, bits: int) 
     start = 0 if release.symmetrised else nodes.start
     last = max(-nodes.start, nodes.stop - 1) if release.symmetrised else nodes.stop - 1
     exponents = exponentials(range(start, last + 1), step, bits)
+    if not release.alone:
+        return mixture_curve(release, exponents, bits)
     error = 4 * max(1, -(-exponents[-1] >> bits)) + math.ceil(1 / release.shift) + 16
     values = [hockey_stick(release, t, bits) for t in exponents]
     if not release.symmetrised:
@@ -1855,7 +2269,9 @@ def grid_bits(release: Release, nodes: range, grid: Grid, level: int) -> int:
     reach = max(-nodes.start, nodes.stop) * step
     require(nodes.start <= 0 <= nodes.stop - 2 and reach <= 2 * MAX_REACH, "loss_distribution: the grid is too wide")
     require(len(nodes) <= 2 * MAX_NODES, "loss_distribution: the grid is too fine")
-    return grid.unit.bit_length() + 4 * math.ceil(reach) + math.ceil((1 + 1 / release.shift) / step).bit_length() + 16
+    more = 0 if release.alone else (release.first + release.second).bit_length() + 8
+    more += math.ceil((1 + 1 / release.shift) / step).bit_length() + 16
+    return grid.unit.bit_length() + 4 * math.ceil(reach) + more
 
 
 def from_above(release: Release, nodes: range, grid: Grid, level: int, backward: bool = False) -> Losses:
@@ -1901,13 +2317,18 @@ def from_below(release: Release, nodes: range, grid: Grid, backward: bool = Fals
     spend(40 * len(nodes))  # of which most for thresholds
     t, one = exponentials(nodes, step, bits), 1 << bits
     half, error = fixed_ratio(release.shift / 2, bits), 4 * ((t[-1] >> bits) + 4)
+    mixture = None if release.alone else Mixture.of(release, 30)
+    error += 0 if mixture is None else (release.first + release.second + 8) * ((t[-1] >> bits) + 4)
     kinked = release.kinked and grid.one_way and not backward
     y = [one - t[0] - error]
     right = one - t[1] - error  # the line 1 - t serves the first cell
     for j, x in enumerate(thresholds(release, nodes, step), start=1):
-        a = fixed_ratio(Fraction(x), bits) - half  # any threshold gives a true line
-        q_mass = fixed_normal(-half - a, bits)
-        p_mass = q_mass + (fixed_normal(half - a, bits) - q_mass) * release.rate.numerator // release.rate.denominator
+        if mixture is None:
+            a = fixed_ratio(Fraction(x), bits) - half  # any threshold gives a true line
+            q_mass, p_mass = fixed_normal(-half - a, bits), fixed_normal(half - a, bits)
+            p_mass = q_mass + (p_mass - q_mass) * release.rate.numerator // release.rate.denominator
+        else:
+            p_mass, q_mass = mixture.beyond(fixed_ratio(Fraction(x), bits), bits)
         left, following = (p_mass - (t[k] * q_mass >> bits) - error for k in (j, j + 1))
         # Forward alone, y_j may be below 1 - t_j (then γ is large) at a kink, where that line loses more at t_(j+1).
         may_lose = max(0, following - (one - t[j + 1])) if kinked else error
@@ -2135,10 +2556,17 @@ def log_of(value: Fraction) -> float:
 def loss_window(release: Release, allowance: float) -> tuple[float, float]:
     """Losses of one step beyond which P, or Q, has at most that mass."""
     q, s = float(release.rate), float(release.shift)
+    sides = [[math.comb(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1)]
+             for count in (release.first, release.second)]  # fmt: skip
 
     def point(loss: float) -> float:
+        if not release.alone:
+            return point_of_mixture(release, loss)
         ratio = (math.expm1(loss) + q) / q
         return math.log(ratio) / s + s / 2 if ratio > 0 else -math.inf
+
+    def tail(side: int, x: float) -> float:  # P above x; Q below -x
+        return sum(weight * upper_tail(x - j * s) for j, weight in enumerate(sides[side]))
 
     def crossing(mass: Callable[[float], float]) -> float:
         low, high = 0.0, float(MAX_REACH)
@@ -2147,9 +2575,33 @@ def loss_window(release: Release, allowance: float) -> tuple[float, float]:
             low, high = (middle, high) if mass(middle) > allowance else (low, middle)
         return high
 
-    high = crossing(lambda x: q * upper_tail(point(x) - s) + (1 - q) * upper_tail(point(x)))
-    low = -high if release.symmetrised else -crossing(lambda x: upper_tail(-point(-x)))
+    high = crossing(lambda x: tail(0, point(x)))
+    low = -high if release.symmetrised else -crossing(lambda x: tail(1, -point(-x)))
     return low, high
+
+
+def point_of_mixture(release: Release, loss: float) -> float:
+    """Where the log of the ratio takes a value; -inf where it is larger everywhere."""
+    q, s = float(release.rate), float(release.shift)
+    odds = math.log(q) - math.log1p(-q)
+
+    def logarithm(count: int, x: float) -> float:  # log Σ_j Bin(count,q;j)·e^(jsx - j²s²/2)
+        terms = [
+            math.log(math.comb(count, j)) + j * odds + j * s * x - (j * s) ** 2 / 2 + count * math.log1p(-q)
+            for j in range(count + 1)
+        ]
+        top = max(terms)
+        return top + math.log(sum(math.exp(term - top) for term in terms))
+
+    low, high = -200.0, 200.0 + 2000 / s
+    low = -high if release.second else low
+    if logarithm(release.first, low) - logarithm(release.second, -low) >= loss:
+        return -math.inf
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = logarithm(release.first, middle) - logarithm(release.second, -middle) < loss
+        low, high = (middle, high) if below else (low, middle)
+    return low
 
 
 def thresholds(release: Release, nodes: range, step: Fraction) -> list[float]:
@@ -2178,6 +2630,8 @@ def thresholds(release: Release, nodes: range, step: Fraction) -> list[float]:
             low, high = (middle, high) if rises(middle) else (low, middle)
         return low
 
+    if not release.alone:
+        return mixture_thresholds(release, [(i + 0.5) * h for i in nodes[1:-1]])
     if release.kinked:
         return [point((i + 0.5) * h) for i in nodes[1:-1]]
     knots = [point(i * h) for i in nodes]
@@ -2196,6 +2650,16 @@ def thresholds(release: Release, nodes: range, step: Fraction) -> list[float]:
         wanted = beyond(found[j - 1], j)
         found[j] = root(lambda x, j=j, wanted=wanted: beyond(x, j) > wanted, knots[j], knots[j + 1])
     return found[1:]
+
+
+def mixture_thresholds(release: Release, losses: list[float]) -> list[float]:
+    """Where the ratio takes these values, ascending."""
+    mixture, s = Mixture.of(release, 24), float(release.shift)
+    least = release.first * math.log1p(-float(release.rate)) if release.second == 0 else -math.inf
+    kept = [loss for loss in losses if loss > least]
+    ts = (decimal.Decimal(loss).exp(mixture.context) for loss in kept)
+    found = [float(u.ln(mixture.context)) / s + s / 2 for u, _ in mixture.crossings(ts)]
+    return [-40.0] * (len(losses) - len(kept)) + found
 
 
 def all_releases(schedule: Schedule, upward: bool = True) -> list[Release]:
@@ -2233,8 +2697,8 @@ def loss_distribution(
         finer = max(math.sqrt(float(min(bias / BIAS, 1))), 0.125) if most <= FEW_STEPS else 1
         step = min([step, *(float(release.rate) / 4 * finer for release in releases)])
         if releases[0].kinked:
-            least = -math.log1p(-float(releases[0].rate))
-            step = least / math.ceil(least / step) * (1 + 1e-12)
+            least = -math.log1p(-float(releases[0].rate)) * abs(releases[0].first - releases[0].second)
+            step = least / math.ceil(least / step) * (1 + 1e-12) if least else step
     levels = [level_of(release, most) if upward else 0 for release in releases]
     widest = max((high - low) / 2**level for level, (low, high) in zip(levels, ends, strict=True))
     step = max(step, widest / MAX_NODES)
@@ -2332,7 +2796,7 @@ def check_pld(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> Interva
     """T19, T20. δ(ε) <= delta by privacy-loss distributions; returns an enclosure of the upper bound found."""
     within_reach(schedule, epsilon, delta)
     charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule)
-    alike = all(release.symmetrised or release.rate == 1 for release in releases)  # both ways
+    alike = all(release.symmetrised or release.rate == 1 or release.first == release.second for release in releases)
     ways = [None] if epsilon <= ONE_WAY else ["forward"] if alike else ["forward", "backward"]
     found = [settles(releases, epsilon, delta, charge, True, way) for way in ways]
     require(None not in found, "loss_distribution: delta(epsilon) is not shown to be at most delta")
@@ -2348,7 +2812,8 @@ def check_lower(schedule: Schedule, epsilon: Fraction, delta: Fraction, directio
         return
     within_reach(schedule, epsilon, delta)
     charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, False)
-    for way in ("backward", "forward") if direction == "add" else ("forward", "backward"):
+    alike = all(release.first == release.second for release in schedule.sampled)  # each way is the mirror of the other
+    for way in ("forward",) if alike else ("backward", "forward") if direction == "add" else ("forward", "backward"):
         if settles(releases, epsilon, delta, charge, False, way) is not None:
             return
     raise DoesNotFollow("loss_distribution: delta(epsilon) is not shown to be at least delta")
@@ -2370,7 +2835,7 @@ def within_reach(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None
 
 def best_orders(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> list[int]:
     """Integer orders of which one may settle the claim by T18, best first; none for other kinds of sampling."""
-    if any(release.symmetrised for release in schedule.sampled):
+    if any(release.symmetrised or not release.alone for release in schedule.sampled):
         return []
 
     def conversion(order: int) -> float:
@@ -2476,8 +2941,13 @@ class Run:
 
 
 def loss_theorem(loss: dict[str, Any], scaling: dict[str, Any] | None) -> str:
-    """L1 to L7, or L1u to L5u where the gradients are scaled."""
-    return LOSSES[loss["kind"]][0] + ("" if scaling is None else "u")
+    """L1 to L7b, or L1u to L5u where the gradients are scaled."""
+    return LOSSES[loss["kind"]][0] + ("" if scaling is None else "u") + ("b" if clips_batches(loss) else "")
+
+
+def clips_batches(loss: dict[str, Any]) -> bool:
+    """Whether it is the mean gradient of a batch that is clipped, and not that of a record."""
+    return loss.get("clipping") == "batch"
 
 
 def loss_arguments(loss: dict[str, Any], scaling: dict[str, Any] | None, radius: str | None) -> dict[str, Any]:
@@ -2583,21 +3053,34 @@ def is_hidden(run: Run, request: int) -> bool:
     return run.secret and one_record and plain and run.contracts
 
 
+def placed_records(run: Run, count: int, first: bool) -> list[list[str]]:
+    """(position, count) of the batches with differing records, where that is worst: see `implied_phases`."""
+    if clips_batches(run.loss):  # one record, or more: it is all the same to a batch
+        counts = [1] * min(count, run.batches)
+    else:
+        full, rest = divmod(count, run.batch_size)
+        counts = [run.batch_size] * full + [rest] * (rest > 0)
+    if first:
+        return [[str(i), str(count)] for i, count in enumerate(counts)]
+    return [[str(run.batches - len(counts) + i), str(count)] for i, count in enumerate(counts[::-1])]
+
+
 def implied_phases(
-    run: Run, request: int, among: Sequence[int], witness: bool = False, fewer: int = 0
+    run: Run, request: int, among: Sequence[int], witness: bool = False, fewer: int = 0, first: Sequence[bool] = ()
 ) -> Iterator[dict[str, Any]]:
     """Some phases of the claim on a request (0-based): 0 is learning, i the i-th unlearning; none without epochs.
 
-    The records that differ fill the last batch, then the one before: for c ≤ 1 a later position costs no less. For
-    c > 1 there is one record: an earlier batch is the same history with clean steps appended (whatever rates a phase
-    goes by, they hold at every step), or, where steps do not care for records (T23), the very same.
+    In which batches the records are is not known. For μ they fill the last batch, then the one before: for c ≤ 1 a
+    later position costs no less. For c > 1 there is one record: an earlier batch is the same history with clean steps
+    appended (whatever rates a phase goes by, they hold at every step). For the excursions of T26 see `gauges`.
+    For W∞ (`first`: of each of these phases) what follows a shift multiplies it: where that makes it grow, or where
+    the steps drift from the first shift on, they fill the first batch, then the one after.
     """
+    placed = iter(first)
     for phase, epochs in enumerate(phase_epochs(run, request, fewer)):
         if epochs and phase in among:
-            full, rest = divmod(differing(run, request, phase), run.batch_size)
-            spend(10 + full)
-            counts = [rest] * (rest > 0) + [run.batch_size] * full
-            records = [[str(run.batches - len(counts) + i), str(count)] for i, count in enumerate(counts)]
+            spend(10 + differing(run, request, phase) // run.batch_size)
+            records = placed_records(run, differing(run, request, phase), next(placed, False))
             described = {"epochs": str(epochs), "batches": str(run.batches), "step_size": canonical(run.step_size)}
             described |= {"noise_std": run.noise_std, "records": records}
             yield described | ({"batch_size": str(run.batch_size)} if witness else {})
@@ -2610,13 +3093,16 @@ def implied_assumptions(of: Run, run: dict[str, Any], theorems: set[str]) -> lis
     """
     derived = of.derived
     loss = "proved" if derived else "attested"
-    status = {"convexity": loss if of.convex else "violated", "gradient_bound": loss}
+    status = {"convexity": loss if of.convex else "violated"}
+    status |= {} if clips_batches(of.loss) else {"gradient_bound": loss}
     status["smoothness"] = "violated" if of.smoothness is None else loss
     mechanism, threat = run["mechanism"], run["threat"]
     chosen = {"gaussian_noise", "starts", "batches:fixed", f"batches:{mechanism['batch_order']}"}
     chosen |= {f"{key}:{threat[key]}" for key in ("neighbours", "release")}
     chosen |= set(LOSSES[run["loss"]["kind"]][1]) if derived else set()
-    chosen |= {"weight_decay"} if not derived and (not of.convex or "T23" in theorems) else set()
+    chosen |= {"weight_decay"} if not of.convex or theorems & {"T22", "T23", "T23b"} else set()
+    by_record = run["scaling"] is not None or run["loss"].get("clip") is not None
+    chosen |= {"batch_clipping"} if clips_batches(of.loss) else {"per_record_clipping"} if by_record else set()
     chosen |= {"projection"} if mechanism["radius"] is not None else set()
     chosen |= {f"reference:{threat['reference']}"} if any(int(k) for k in mechanism["unlearning_epochs"]) else set()
     listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
@@ -2625,7 +3111,10 @@ def implied_assumptions(of: Run, run: dict[str, Any], theorems: set[str]) -> lis
 
 @dataclass(frozen=True)
 class Training:
-    """The canonical run of DP-SGD or a relative: what was released, as the proof writes it."""
+    """The canonical run of DP-SGD or a relative: what was released, as the proof writes it.
+
+    Of a group that is drawn together, or always: its terms are one term `group` times as large (or so much less noise).
+    """
 
     own: tuple[dict[str, str], ...]  # the noisy sums; of disjoint batches, those that a record is in
     others: tuple[dict[str, str], ...]  # other releases about the same records
@@ -2635,16 +3124,24 @@ class Training:
     sums: int
     sampling: str
     neighbours: str
-    cut: tuple[int, int] | None  # (samples, max_batch_size)
+    cut: tuple[int, int] | None  # (records of the larger dataset, less one; max_batch_size)
     scaling: dict[str, Any]
     momentum: dict[str, Any]
     target: Fraction
     delta: Fraction
+    group: int  # records that differ
+    together: bool  # they are drawn by one coin
+    known: bool  # whether anything is known of the other releases, for these neighbours
 
     @property
     def pair(self) -> str:
         """The neighbours that T18 and T19 are told: a record that is zero is one that is not there."""
         return self.neighbours if self.neighbours == "replace-one" else "add-or-remove-one"
+
+    @property
+    def coins(self) -> int:
+        """How many records with coins of their own T27 is told of; 1: T19 serves."""
+        return 1 if self.together or self.gaussian else self.group
 
     @property
     def can_be_cut(self) -> bool:
@@ -2658,9 +3155,13 @@ def described(sampling: str, noise_multiplier: Fraction, rate: Fraction, steps: 
     return {"sampling": sampling, **numbers}
 
 
-def read_training(run: dict[str, Any]) -> Training:
-    """What a training run releases, and the side conditions on it. What a stage leaves out is taken from mechanism."""
-    mechanism, neighbours, target = run["mechanism"], run["threat"]["neighbours"], run["target"]
+def read_training(run: dict[str, Any], other: str | None = None) -> Training:
+    """What a training run releases, and the side conditions on it. What a stage leaves out is taken from mechanism.
+
+    `other`: the same run, for other neighbours than its own.
+    """
+    mechanism, threat, target = run["mechanism"], run["threat"], run["target"]
+    neighbours = other or threat["neighbours"]
     sampling, disjoint = mechanism["sampling"], mechanism["sampling"] in ("shuffled", "fixed")
     fits = TRAINING[mechanism["kind"]] == run["scaling"]["kind"]
     require(fits, f"run: {run['scaling']['kind']} is not the map of {mechanism['kind']}")
@@ -2668,9 +3169,14 @@ def read_training(run: dict[str, Any]) -> Training:
     require(fits, f"run: no statement about {sampling} batches and {neighbours} neighbours")
     samples, cap = (mechanism[key] and int(mechanism[key]) for key in ("samples", "max_batch_size"))
     require(samples is None or samples >= 1, "run: needs samples >= 1")
+    group, together = int(threat.get("group_size", 1)), threat.get("group_sampling") == "together"
+    require("group_sampling" not in threat or "group_size" in threat, "run: group_sampling needs group_size")
+    require("group_size" not in threat or 2 <= group <= MAX_GROUP, f"run: needs group_size from 2 to {MAX_GROUP}")
+    require(group == 1 or sampling != "without-replacement", "run: no statement about groups without replacement")
+    require(group == 1 or samples is None or group <= samples, "run: needs group_size <= samples")
     if cap is not None:
         require(sampling == "poisson" and samples is not None, "run: max_batch_size needs Poisson batches, and samples")
-        require(cap >= 1, "run: needs max_batch_size >= 1")
+        require(cap >= group, "run: needs max_batch_size >= 1, and >= group_size")
     for value in (mechanism["normaliser"], run["scaling"]["gradient_norm_bound"]):
         require(value is None or Fraction(value) > 0, "run: needs normaliser > 0 and gradient_norm_bound > 0")
 
@@ -2704,18 +3210,23 @@ def read_training(run: dict[str, Any]) -> Training:
 
     stages = [sums(stage) for stage in (mechanism, *run["stages"])]
     gaussian = disjoint or all(rate in (0, 1) for _, rate, _ in stages)
+    fits = not disjoint or samples is None or all(group <= rate * samples for _, rate, _ in stages)
+    require(group == 1 or fits, "run: no statement about more records than a batch holds")
     if sampling == "shuffled":  # a stage that begins within an epoch could meet a record once more
         for _, rate, steps in stages[:-1]:
             whole = (1 / rate).denominator == 1 and (steps * rate).denominator == 1
             require(whole, "run: a stage of shuffled batches must end with an epoch, where another follows")
+    less = group if together or gaussian else 1  # a group of k with one coin is a record with a term k times as large
     if disjoint:  # a record is in one batch of each epoch, of which the last may be cut short
         participations = [(z, -(-steps // math.floor(1 / rate))) for z, rate, steps in stages]
-        own = [described("full", z, Fraction(1), steps) for z, steps in participations]
+        own = [described("full", z / less, Fraction(1), steps) for z, steps in participations]
     else:
-        own = [described(sampling, *stage) for stage in stages if stage[1] or not gaussian]
+        own = [described(sampling, z / less, rate, steps) for z, rate, steps in stages if rate or not gaussian]
     mus = [Fraction(release["mu"]) for release in run["releases"]]
-    shift = SHIFTS["full", neighbours]
-    others = [described("full", shift / mu, Fraction(1), 1) for mu in mus if mu > 0]
+    shift, told = SHIFTS["full", neighbours], threat["neighbours"]
+    twice = 2 if neighbours == "replace-one" != told else 1  # T8: replaced is removed and added
+    others = [described("full", shift / (mu * twice * less), Fraction(1), 1) for mu in mus if mu > 0]
+    known = not others or neighbours == "replace-one" or told != "replace-one"
     momentum = run["momentum"]
     require(0 <= Fraction(momentum["outer"]) < 1, "run: needs 0 <= momentum.outer < 1")
     require(0 <= Fraction(momentum["inner_beta"]) < 1, "run: needs 0 <= momentum.inner_beta < 1")
@@ -2728,20 +3239,34 @@ def read_training(run: dict[str, Any]) -> Training:
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
     made = Training(
         tuple(own), tuple(others), bool(mus), gaussian, disjoint, sum(steps for _, _, steps in stages), sampling,
-        neighbours, None if cap is None else (samples, cap), run["scaling"], momentum, Fraction(target["epsilon"]),
-        delta,
+        neighbours, None if cap is None else (samples + group - 1, cap), run["scaling"], momentum,
+        Fraction(target["epsilon"]), delta, group, together, known,
     )  # fmt: skip
     require(not (gaussian and own and made.can_be_cut), "run: max_batch_size cuts every batch")
+    # their number in a batch is 0 or k: not binomial
+    require(not (together and made.can_be_cut), "run: no statement about max_batch_size and records drawn together")
     return made
+
+
+def two_guarantees(run: Training, canonical_run: dict[str, Any]) -> list[Training | None]:
+    """Of membership, and of attributes or labels: the run as it is, and for the other kind of neighbours; None where
+    nothing is known."""
+    if run.neighbours != "replace-one":
+        return [run, read_training(canonical_run, "replace-one")]
+    if run.sampling == "without-replacement":
+        return [None, run]
+    membership = read_training(canonical_run, "remove-one" if run.disjoint else "add-or-remove-one")
+    return [membership if membership.known else None, run]
 
 
 def training_assumptions(run: Training, theorems: set[str]) -> list[dict[str, str]]:
     """What the claim about a training run takes for granted, in the order of docs/certificate.md."""
     chosen = {"noisy_sums", "release:sums", f"neighbours:{run.neighbours}"}
-    chosen |= {"sampling"} if theorems & {"T18", "T19", "T20"} else set()
+    chosen |= {"sampling"} if theorems & {"T18", "T19", "T20", "T27"} else set()
     chosen |= {"batches:disjoint"} if run.disjoint else set()
     chosen |= {"gradient_bound"} if run.scaling["gradient_norm_bound"] is not None else set()
-    listed = sorted(chosen) + (["other_releases"] if run.others_stated else [])
+    listed = sorted(chosen) + ([f"group:{'together' if run.together else 'independent'}"] if run.group > 1 else [])
+    listed += ["other_releases"] if run.others_stated else []
     return [{"id": name, "status": "attested", "text": ASSUMPTIONS[name]} for name in listed]
 
 
@@ -2916,6 +3441,7 @@ def loss_shape(value: Any, where: str) -> None:
     kind = value.get("kind") if isinstance(value, dict) else None
     derived = isinstance(kind, str) and kind in LOSSES
     shape = {key: s for key, s in THEOREMS[LOSSES[kind][0]][0].items() if key != "radius"} if derived else CONSTANTS
+    shape = shape | ({"clipping?": newer(one_of("batch"), "per-record")} if kind == "clipped" else {})
     if kind is not None:
         one_of("constants", *LOSSES)(kind, f"{where}.kind")
     check_shape(value, {"kind": anything} | shape, where)
@@ -2967,10 +3493,14 @@ TRAINING_RUN = {
     "stages": [{"noise_multiplier": optional(exact), **STAGE}],
     "releases": [{"mu": exact, "text": optional(text)}],
     "target": {"epsilon": exact, "delta": named_or_exact("1/n")},
-    "threat": {"neighbours": one_of(*BATCHES["full"])},
+    "threat": {"neighbours": one_of(*BATCHES["full"]), "group_size?": newer(integer, "1"),
+               "group_sampling?": newer(one_of("together"), "independent")},
     "attest": RUN["attest"],
 }  # fmt: skip
 PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
+CLIPPED_STEP = {"step_size": exact, "strong_convexity": exact, "gradient_bound": exact}
+MOMENT = {"block": integer, "epoch": integer, "position": integer}
+EXCURSIONS = [{"from": MOMENT, "to": MOMENT}]
 CORNERS = [{"block": integer, "position": integer, "first": integer, "last": integer}]
 WITNESS = {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
 WITNESS |= {"phases": [PHASE | {"batch_size": integer}]}
@@ -2992,12 +3522,11 @@ THEOREMS = {  # id -> (shape of args, shape of concludes)
     "L5": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
     "L6": (FEATURES | {"classes": integer}, CONSTANTS),
     "L7": ({"regularization": exact, "clip": exact}, CONSTANTS | {"smoothness": one_of(None)}),
+    "L7b": ({"regularization": exact, "clip": exact}, CONSTANTS | {"smoothness": one_of(None)}),
     "C1": ({"step_size": exact, "strong_convexity": exact, "smoothness": exact}, {"contraction": exact}),
     "T22": ({"step_size": exact, "smoothness": exact}, {"contraction": exact}),
-    "T23": (
-        {"step_size": exact, "strong_convexity": exact, "gradient_bound": exact},
-        {"contraction": exact, "shift": exact},
-    ),
+    "T23": (CLIPPED_STEP, {"contraction": exact, "shift": exact}),
+    "T23b": (CLIPPED_STEP, {"contraction": exact, "shift": exact}),
     "C2": (
         {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
         {"shift": exact},
@@ -3005,7 +3534,9 @@ THEOREMS = {  # id -> (shape of args, shape of concludes)
     "T10": ({"start": exact, "diameter": optional(exact), "phases": [PHASE]}, {"steps": integer}),
     "T1": ({"phases": integer}, {"wasserstein": rounded}),
     "T3": ({"corners": CORNERS}, {"mu": rounded}),
-    "T5": ({"restart": {"block": integer, "epoch": integer, "position": integer}, "corners": CORNERS}, {"mu": rounded}),
+    "T5": ({"restart": MOMENT, "corners": CORNERS}, {"mu": rounded}),
+    "T26": ({"excursions": EXCURSIONS}, {"mu": rounded}),
+    "T26r": ({"restart": MOMENT, "excursions": EXCURSIONS}, {"mu": rounded}),
     "T7": ({}, {"mu": rounded}),
     "T9": ({"delta": exact, "positions": [integer], "rule": one_of("chord", "right")}, {"epsilon": rounded}),
     "T9r": ({"orders": [exact], "positions": [integer]}, {"renyi": [rounded]}),
@@ -3037,6 +3568,8 @@ THEOREMS = {  # id -> (shape of args, shape of concludes)
     "T18": (SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}),
     "T19": (SAMPLED | {"grid": GRID}, {"epsilon": rounded}),
     "T19l": (SAMPLED | {"grid": GRID, "direction": one_of("remove", "add")}, {"epsilon": rounded}),
+    "T27": (SAMPLED | {"grid": GRID, "group": integer}, {"epsilon": rounded}),
+    "T27l": (SAMPLED | {"grid": GRID, "group": integer, "direction": one_of("remove", "add")}, {"epsilon": rounded}),
     "T20": (
         {"budget": exact, "releases": SUMS, "samples": integer, "max_batch_size": integer}, {"epsilon": rounded}
     ),
@@ -3056,8 +3589,8 @@ def step_shape(value: Any, where: str) -> None:
 
 
 def claim_shape(value: Any, where: str) -> None:
-    if isinstance(value, dict) and "sensitivity" in value:
-        optionally = dict.fromkeys(("lower", "renyi"), optional(integer))
+    if isinstance(value, dict) and ("sensitivity" in value or "guarantees" in value):
+        optionally = dict.fromkeys(("lower", "renyi"), optional(integer)) | {"guarantees": (optional(integer),) * 2}
         return check_shape(value, {"bound": integer, "sensitivity": integer} | optionally, where)
     worst = isinstance(value, dict) and "renyi" in value
     more = dict.fromkeys(("renyi", "learned", "released", *(["mu"] if "mu" in value else [])), integer) if worst else {}
@@ -3173,6 +3706,11 @@ STATEMENT = {
         "assumptions": [{"id": one_of(*ASSUMPTIONS), "status": one_of("proved", "checked", "attested", "violated"),
                          "text": one_of(*ASSUMPTIONS.values())}],
         "proof": {"steps": [step_shape], "claims": [claim_shape]},
+        "guarantees?": tuple(
+            {"name": one_of(name), "neighbours": optional(text),
+             "epsilon": {"lower": optional(rounded), "upper": optional(rounded)}}
+            for name in ("membership", "attribute or label")
+        ),
         "figures?": FIGURES,
         "execution?": EXECUTION,
     },
@@ -3399,7 +3937,7 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
     """Every step has the arguments and premises that the run implies.
 
     Free are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they rest on), the schedule
-    (restart, corners), orders, positions and rule, the epochs left to T24, and what a witness chooses.
+    (restart, corners, excursions), orders, positions and rule, the epochs left to T24, and what a witness chooses.
     """
     proof = Proof(steps, set())
     premises, theorem_of = proof.premises, proof.theorem_of
@@ -3417,35 +3955,46 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             premises(premise, loss_theorem(run.loss, run.scaling), 0, **loss_arguments(run.loss, run.scaling, radius))
 
     def check_rate(index: str) -> bool:  # of one noiseless step; whether it may be an expansion
-        kind = theorem_of(index) if theorem_of(index) in ("T22", "T23") else "C1"
+        batch, kind = clips_batches(run.loss), theorem_of(index) if theorem_of(index) in RATES else "C1"
+        require((kind == "T23b") == batch, f"step {index} ({NAMES[kind]}): batches are clipped, or records, not both")
         require(run.convex or kind != "C1", f"step {index} (contraction): this loss is not convex")
-        require(smoothness is not None or kind == "T23", f"step {index} (nonconvex_step): this loss has no smoothness")
+        smooth = smoothness is not None or kind in DRIFTS
+        require(smooth, f"step {index} (nonconvex_step): this loss has no smoothness")
         with_constants(index, kind, **{key: of_steps[key] for key in THEOREMS[kind][0]})
         return not run.contracts if kind == "C1" else kind == "T22" and run.smoothness > 0
 
-    def check_timeline(index: str, start: str, request: int, among: Sequence[int], fewer: int = 0) -> set[str]:
+    def check_timeline(
+        index: str, start: str, request: int, among: Sequence[int], fewer: int = 0, tracked: bool = False
+    ) -> set[str]:
         epochs = [(i, count) for i, count in enumerate(phase_epochs(run, request, fewer)) if count and i in among]
         given = premises(index, "T10", 2 * len(epochs))
-        if any([check_rate(premise) for premise in given[::2]]):
+        expands = [check_rate(premise) for premise in given[::2]]
+        if any(expands):
             # the worst batch is proved for one record and equal starts only
             excess = f"step {index} (requests): contraction > 1"
             require(run.radius is not None, f"{excess} without a radius")
             require(differing(run, request, epochs[0][0]) <= 1, f"{excess} with more than one differing record")
             require(Fraction(start) == 0, f"{excess} from unequal starts")
         for rate, shift in zip(given[::2], given[1::2], strict=True):
-            if theorem_of(rate) == "T23":
-                require(shift == rate, f"step {index} (requests): a clipped_step stands for both rates of a phase")
+            if theorem_of(rate) == "T23b":
+                require(shift == rate, f"step {index} (requests): a batch_clipped_step stands for both")
             else:
                 with_constants(shift, "C2", step_size=step_size, batch_size=str(run.batch_size), **one_record)
-        phases = implied_phases(run, request, among, fewer=fewer)
+        drifts = [theorem_of(rate) in DRIFTS for rate in given[::2]]
+        first = [tracked and (x or y) for x, y in zip(expands, drifts, strict=True)]
+        phases = implied_phases(run, request, among, fewer=fewer, first=first)
         premises(index, "T10", 2 * len(epochs), start=start, diameter=diameter, phases=phases)
         return {theorem_of(rate) for rate in given[::2]}
 
     def check_string(index: str, start: str, request: int, among: Sequence[int], fewer: int = 0) -> None:
-        bounded = theorem_of(index) == "T5"
-        require(run.radius is not None or not bounded, f"step {index}: bounded_domain needs a radius")
-        (timeline,) = premises(index, "T5" if bounded else "T3", 1)
-        check_timeline(timeline, start, request, among, fewer)
+        kind = theorem_of(index) if theorem_of(index) in STRINGS else "T3"
+        bounded = kind in ("T5", "T26r")
+        require(run.radius is not None or not bounded, f"step {index}: {NAMES[kind]} needs a radius")
+        (timeline,) = premises(index, kind, 1)
+        rates = check_timeline(timeline, start, request, among, fewer)
+        require(
+            kind in ("T26", "T26r") or not rates & DRIFTS, f"step {index}: {NAMES[kind]} is not for steps that drift"
+        )
 
     def check_range(index: str, start: str, request: int, epochs: list[int]) -> None:
         last, name = int(steps[int(index)]["args"]["phase"]["epochs"]), f"claim {request}: range_before_noise"
@@ -3517,53 +4066,75 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
                 check_string(found, start, request, every)
             for key, leading in (("learned", int(epochs[0] > 0)), ("released", sum(map(bool, epochs)))):
                 (timeline,) = premises(claim[key], "T1", 1, phases=str(leading))
-                check_timeline(timeline, start, request, every)
+                check_timeline(timeline, start, request, every, tracked=True)
     proof.check_use()
 
 
-def check_training_arguments(run: Training, steps: list[dict[str, Any]], claim: dict[str, Any]) -> None:
+def check_training_arguments(
+    run: Training, steps: list[dict[str, Any]], claim: dict[str, Any], guarantees: list[Training | None]
+) -> None:
     """Every step has the arguments and premises that a training run implies. Free are orders, T20's share of δ, and
     what the producer's grid was (any grid will do)."""
     proof, delta = Proof(steps, set()), canonical(run.delta)
     premises = proof.premises
     proof.check_order()
-    own, every = list(run.own), [*run.own, *run.others]
     bound, lower, renyi = claim["bound"], claim["lower"], claim["renyi"]
 
     def check_delta(index: str, share: Fraction) -> None:
         found = Fraction(steps[int(index)]["args"]["grid"]["delta"])
         require(found == share, f"step {index} (loss_distribution): delta is not what the run implies")
 
-    if run.gaussian:
-        (composed,) = premises(bound, "T11", 1, delta=delta)
-        if run.disjoint:
-            parts = premises(composed, "T7", len(own) + bool(run.others))
+    def distribution(of: Training, index: str, suffix: str, releases: list[dict[str, str]]) -> None:
+        group = {} if of.coins == 1 else {"group": str(of.coins)}
+        kind = ("T19" if of.coins == 1 else "T27") + suffix
+        premises(index, kind, 0, releases=releases, neighbours=of.pair, **group)
+
+    def check_bound(of: Training, bound: str) -> str | None:  # returns the μ of a Gaussian run
+        own, every = list(of.own), [*of.own, *of.others]
+        if of.gaussian:
+            (composed,) = premises(bound, "T11", 1, delta=delta)
+            if not of.disjoint:
+                premises(composed, "T20f", 0, releases=every, neighbours=of.neighbours)
+                return composed
+            parts = premises(composed, "T7", len(own) + bool(of.others))
             for part, stage in zip(parts, own, strict=False):
-                of = {"noise_multiplier": stage["noise_multiplier"], "epochs": stage["steps"]}
-                premises(part, "T20d", 0, **of, neighbours=run.neighbours)
+                told = {"noise_multiplier": stage["noise_multiplier"], "epochs": stage["steps"]}
+                premises(part, "T20d", 0, **told, neighbours=of.neighbours)
             for part in parts[len(own) :]:
-                premises(part, "T20f", 0, releases=list(run.others), neighbours=run.neighbours)
-        else:
-            premises(composed, "T20f", 0, releases=every, neighbours=run.neighbours)
+                premises(part, "T20f", 0, releases=list(of.others), neighbours=of.neighbours)
+            return composed
+        share = of.delta
+        if of.cut is not None:
+            samples, cap = map(str, of.cut)
+            (whole,) = premises(bound, "T20", 1, releases=own, samples=samples, max_batch_size=cap)
+            share -= Fraction(steps[int(bound)]["args"]["budget"])
+            bound = whole
+        distribution(of, bound, "", every)
+        check_delta(bound, share)
+        return None
+
+    own, every = list(run.own), [*run.own, *run.others]
+    composed = check_bound(run, bound)
+    if run.gaussian:
         if lower is not None:
             (witness,) = premises(lower, "T11", 1, delta=delta)
             premises(witness, "T20l", 0, releases=own, neighbours=run.neighbours)
         if renyi is not None:
             require(premises(renyi, "T2", 1) == [composed], "renyi_curve: not of the releases that are bounded")
     else:
-        distribution, share = bound, run.delta
-        if run.cut is not None:
-            samples, cap = map(str, run.cut)
-            (distribution,) = premises(bound, "T20", 1, releases=own, samples=samples, max_batch_size=cap)
-            share -= Fraction(steps[int(bound)]["args"]["budget"])
-        premises(distribution, "T19", 0, releases=every, neighbours=run.pair)
-        check_delta(distribution, share)
         if lower is not None:
-            premises(lower, "T19l", 0, releases=own, neighbours=run.pair)
+            distribution(run, lower, "l", own)
             check_delta(lower, run.delta)
         if renyi is not None:
             require(not run.can_be_cut, "subsampled_renyi: no statement about batches that are cut")
+            require(run.coins == 1, "subsampled_renyi: no statement about records with coins of their own")
             premises(renyi, "T18", 0, releases=every, neighbours=run.pair)
+    for of, index in zip(guarantees, claim["guarantees"], strict=True):
+        require(of is not None or index is None, "guarantees: nothing is known of membership here")
+        if of is run:
+            require(index == bound, "guarantees: that of the run's neighbours is not the claim's bound")
+        elif index is not None:  # else nothing is claimed
+            check_bound(of, index)
     at, momentum = claim["sensitivity"], run.momentum
     placed = [("inner", momentum["inner_beta"], momentum["inner_window"])] * (momentum["inner_window"] != "1")
     placed += [("outer", momentum["outer"], None)] * (momentum["outer"] != "0")
@@ -3576,7 +4147,7 @@ def check_training_arguments(run: Training, steps: list[dict[str, Any]], claim: 
 
 
 def conclude_sampled(step: dict[str, Any], given: list[Any], name: str, cut: tuple[int, int] | None) -> Any:
-    """`conclude` for T18 to T20: returns the stated ε, or (of T19l) whether it was confirmed to be a lower bound."""
+    """`conclude` for T18 to T20, T27: returns the stated ε, or (from below) whether it was confirmed to be a bound."""
     args, concludes = step["args"], step["concludes"]
     if step["theorem"] == "T18":
         orders, uppers = [int(x) for x in args["orders"]], [Fraction(x) for x in concludes["renyi"]]
@@ -3599,10 +4170,15 @@ def conclude_sampled(step: dict[str, Any], given: list[Any], name: str, cut: tup
         return stated
     delta = Fraction(args["grid"]["delta"])
     require(0 < delta < 1, f"{name}: needs delta strictly between 0 and 1")
-    if step["theorem"] == "T19":
-        check_subsampled(read_schedule(args["releases"], args["neighbours"]), stated, delta)
+    group = int(args.get("group", 1))
+    require("group" not in args or group >= 2, f"{name}: needs a group of two records or more")
+    if step["theorem"] in ("T19", "T27"):
+        # of those that are not replaced, any number may be in either dataset; one direction is that of the others
+        splits = range(group // 2 + 1) if args["neighbours"] != "replace-one" else [0]
+        for second in splits:
+            check_subsampled(read_schedule(args["releases"], args["neighbours"], None, group, second), stated, delta)
         return stated
-    schedule = read_schedule(args["releases"], args["neighbours"], cut)
+    schedule = read_schedule(args["releases"], args["neighbours"], cut, group)
     if stated == 0:
         return True
     try:
@@ -3640,7 +4216,7 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
         return Fraction(args[key])
 
     match step["theorem"]:
-        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7" as theorem:
+        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7" | "L7b" as theorem:
             return equal(loss_constants(theorem, args))
         case "L1u" | "L2u" | "L3u" | "L4u" | "L5u" as theorem:
             return equal(linear_model(theorem, args, NAMES[theorem]))
@@ -3671,8 +4247,9 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
             return equal({"contraction": c})["contraction"]
         case "T22":
             return equal({"contraction": nonconvex_step(value_of("step_size"), value_of("smoothness"))})["contraction"]
-        case "T23":
-            drift = clipped_step(value_of("step_size"), value_of("strong_convexity"), value_of("gradient_bound"))
+        case "T23" | "T23b" as theorem:
+            of = value_of("step_size"), value_of("strong_convexity"), value_of("gradient_bound")
+            drift = clipped_step(*of, theorem == "T23b")
             equal({"contraction": drift.factor, "shift": drift.distance})
             return drift
         case "C2":
@@ -3690,6 +4267,15 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
             timeline = restarted(given[0], args["restart"]) if "restart" in args else given[0]
             require(admissible(timeline, args["corners"]), f"{name}: the schedule dips below zero (z_k < 0)")
             squared = cache(lambda bits: taut_string(timeline, args["corners"], bits))
+            stated = Fraction(concludes["mu"])
+            holds("mu", lambda bits: squared(bits) <= stated**2)
+            return squared
+        case "T26" | "T26r":
+            excursions, composed = gauges(given[0], args)
+            for excursion, _ in excursions:
+                above = settled(given[0], excursion.stays_above_zero, f"{name}: z >= 0")
+                require(above, f"{name}: the schedule dips below zero (z_k < 0)")
+            squared = cache(lambda bits: squared_gauges(excursions, composed, bits))
             stated = Fraction(concludes["mu"])
             holds("mu", lambda bits: squared(bits) <= stated**2)
             return squared
@@ -3757,11 +4343,13 @@ def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> 
 def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -> list[Any]:
     """Every conclusion, again, in order; returns what the steps stand for. `cut`: of a training run's batches."""
     values: list[Any] = [None] * len(steps)
-    for i in sorted(range(len(steps)), key=lambda i: steps[i]["theorem"] == "T19l"):  # what may fail, with what is left
+    for i in sorted(
+        range(len(steps)), key=lambda i: steps[i]["theorem"] in ("T19l", "T27l")
+    ):  # what may fail, with what is left
         step = steps[i]
         before = [int(premise) for premise in step["premises"]]
         given, name = [values[j] for j in before], f"step {i} ({NAMES[step['theorem']]})"
-        if step["theorem"] in ("T18", "T19", "T19l", "T20"):
+        if step["theorem"] in ("T18", "T19", "T19l", "T20", "T27", "T27l"):
             values[i] = conclude_sampled(step, given, name, cut)
         else:
             below = any(steps[j]["theorem"] in ("T6", "T20l") for j in before)
@@ -3802,7 +4390,7 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
     compare_displayed(predicate, expected, run.delta)
 
 
-def check_training_displayed(predicate: dict[str, Any], run: Training) -> None:
+def check_training_displayed(predicate: dict[str, Any], run: Training, guarantees: list[Training | None]) -> None:
     """The numbers on the front page of a training run are those of the proof."""
     steps, (claim,) = predicate["proof"]["steps"], predicate["proof"]["claims"]
 
@@ -3822,6 +4410,19 @@ def check_training_displayed(predicate: dict[str, Any], run: Training) -> None:
             "target": predicate["run"]["target"]["epsilon"],
         },
         "mu": {"lower": concluded(under(claim["lower"]), "mu"), "upper": concluded(under(claim["bound"]), "mu")},
+        "guarantees": [
+            {
+                "name": name,
+                "neighbours": None if index is None else of.neighbours,
+                "epsilon": {
+                    "lower": concluded(claim["lower"], "epsilon") if of is run else None,
+                    "upper": concluded(index, "epsilon"),
+                },
+            }
+            for name, of, index in zip(
+                ("membership", "attribute or label"), guarantees, claim["guarantees"], strict=True
+            )
+        ],
         "wasserstein": {"learned": None, "released": None},
         "renyi": [{"order": order, "upper": upper} for order, upper in pairs],
         "requests": [],
@@ -3883,8 +4484,11 @@ def training_sentence(predicate: dict[str, Any], run: Training, confirmed: bool)
     what += f" ({run.sampling} batches)" + f" and {len(run.others)} other releases" * bool(run.others)
     shown = f"epsilon <= {epsilon['upper']}{low} at delta = {predicate['delta']}" + f", and {mu}-GDP" * bool(mu)
     reach = " The target is out of reach: not certifiable for this schedule." * bool(predicate["out_of_reach"])
-    verdict = f"{predicate['verdict']}: {what}, compared with data that differ in one record ({run.neighbours}),"
-    return f"{verdict} have {shown}; the target is epsilon = {epsilon['target']}.{reach * confirmed}"
+    who = "one record" if run.group == 1 else f"{run.group} records"
+    verdict = f"{predicate['verdict']}: {what}, compared with data that differ in {who} ({run.neighbours}),"
+    other = [g for g in predicate["guarantees"] if g["neighbours"] not in (None, run.neighbours)]
+    more = "".join(f" Of {g['name']} ({g['neighbours']}): epsilon <= {g['epsilon']['upper']}." for g in other)
+    return f"{verdict} have {shown}; the target is epsilon = {epsilon['target']}.{reach * confirmed}{more}"
 
 
 def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
@@ -3966,6 +4570,8 @@ def check_types(statement: Any) -> None:
     training = run["mechanism"]["kind"] in TRAINING
     if any(("sensitivity" in claim) != training for claim in claims):
         raise Malformed("proof.claims: sensitivity belongs to training runs")
+    if ("guarantees" in statement["predicate"]) != training:
+        raise Malformed("payload.predicate: guarantees belong to training runs, and to each")
     if not training:
         lengths = {len(run["requests"]["sizes"]), len(run["mechanism"]["unlearning_epochs"])}
         if len(lengths) != 1 or 0 in lengths:
@@ -4118,19 +4724,20 @@ def verified(
         if training:
             run = read_training(canonical_run)
             require(len(claims) == 1, "proof.claims: needs one entry")
-            check_training_arguments(run, steps, claims[0])
+            guarantees = two_guarantees(run, canonical_run)
+            check_training_arguments(run, steps, claims[0], guarantees)
         else:
             run = read_run(canonical_run)
             worst = worst_claim(run, steps, claims)
             check_arguments(run, steps, claims, worst)
     with numbered(log, 6, "recomputation"):
         if training:
-            check_training_displayed(predicate, run)
+            check_training_displayed(predicate, run, guarantees)
         else:
             check_displayed(predicate, run, worst)
         check_execution(predicate, run, named_digests)
         values = recompute(steps, run.cut if training else None)
-    confirmed = not any(step["theorem"] == "T19l" and values[i] is False for i, step in enumerate(steps))
+    confirmed = not any(step["theorem"] in ("T19l", "T27l") and values[i] is False for i, step in enumerate(steps))
     log[-1] += "" if confirmed else " (lower bound not verified)"
     with numbered(log, 7, "target"):
         if training:

@@ -562,7 +562,6 @@ def test_truncation_is_charged() -> None:
 @pytest.mark.parametrize(
     ("release", "neighbours"),
     [
-        (poisson("1", "0.1", 1), "replace-one"),
         (replace_one("1", "0.1", 1), "add-or-remove-one"),
         (replace_one("1", "0.1", 1), "remove-one"),
         ({**poisson("1", "0.1", 1), "sampling": "shuffled"}, "add-or-remove-one"),

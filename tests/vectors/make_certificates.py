@@ -92,8 +92,8 @@ def walk(phases: list[Json], start: Fraction, factor: Fraction, one: Fraction, c
          restart: int | None = None) -> Json:
     """All moments of a timeline: (block, epoch, position, w, v, is there a shift), w, v, and the ends of the blocks.
 
-    With a restart, the moments begin there, with v = 0 and without a cap from there on. A phase may have a factor and
-    a shift of its own.
+    With a restart, the moments begin there, with v = 0 and without a cap from there on. A phase may have a factor, a
+    shift and a drift of its own.
     """
     limit = mp.inf if cap is None else real(cap)
     w, v, index = min(real(start), limit), mp.mpf(0), 0
@@ -107,7 +107,9 @@ def walk(phases: list[Json], start: Fraction, factor: Fraction, one: Fraction, c
                     moments, v, limit = [], mp.mpf(0), mp.inf
                 index += 1
                 moments.append((block, epoch, position, w, v, position in shifts))
-                w, v = min(c * w + shifts.get(position, 0), limit), c * c * v + noise
+                apart = phase.get("drift") is not None and w > 0
+                w = min(c * w + (real(phase["drift"]) if apart else shifts.get(position, 0)), limit)
+                v = c * c * v + noise
         ends.append(w)
     return moments, w, v, ends
 
@@ -139,6 +141,64 @@ def string(moments: list[Json], w: mp.mpf, v: mp.mpf, factor: Fraction,
         else:
             corners.append({"block": str(block), "position": str(position), "first": str(epoch), "last": str(epoch)})
     return corners, mp.mpf(energy)
+
+
+# --- gauges: clipped steps -------------------------------------------------------------------------------------------
+
+
+def single_steps(phases: list[Json], factor: Fraction, one: Fraction) -> list[Json]:
+    """(moment, ρ, s, d, τ²) of every step, and the moment after the last."""
+    found = []
+    for block, phase in enumerate(phases):
+        shifts = {int(p): int(n) * real(phase.get("one", one)) for p, n in phase["records"]}
+        for epoch in range(int(phase["epochs"])):
+            for position in range(int(phase["batches"])):
+                s, d = shifts.get(position, mp.mpf(0)), phase.get("drift")
+                found.append(((block, epoch, position), real(phase.get("factor", factor)), s,
+                              s if d is None else real(d), noise_of(phase)))
+    return [*found, ((len(phases), 0, 0), None, None, None, None)]
+
+
+def straight(steps: list[Json], distance: mp.mpf, at_once: bool) -> mp.mpf | None:
+    """w²/v along these steps; None where z would fall below 0. at_once: the first step drifts too."""
+    w, v, passed = distance, mp.mpf(0), []
+    for i, (_, rho, s, d, noise) in enumerate(steps):
+        w, v = rho * w + (s if i == 0 and distance == 0 and not at_once else d), rho**2 * v + noise
+        passed.append((w, v))
+    left = mp.mpf(1)
+    for (w_k, v_k), (_, rho, *_) in zip(passed[-2::-1], steps[:0:-1], strict=True):
+        left *= rho
+        if w_k * v < w * left * v_k * (1 - mp.mpf(10) ** -50):
+            return None
+    return w**2 / v
+
+
+def gauges(steps: list[Json], distance: mp.mpf, whole: bool, apart: bool, quiet: set[int]) -> Json:
+    """The excursions and μ² of the best schedule: f(j) = min over i of f(i) + E(i,j). apart: whether there may be
+    excursions. whole: of whole epochs alone, but in the blocks `quiet`, and from the start."""
+    ends = [i for i, step in enumerate(steps) if not whole or i == 0 or step[0][2] == 0 or step[0][0] in quiet]
+    best: dict[int, Json] = {} if distance > 0 else {0: (mp.mpf(0), [])}
+
+    def offer(end: int, energy: mp.mpf | None, taken: list[Json]) -> None:
+        if energy is not None and (end not in best or energy < best[end][0] * (1 - mp.mpf(10) ** -50)):
+            best[end] = energy, taken
+
+    for end in ends[1:] if distance > 0 else ():
+        offer(end, straight(steps[:end], distance, whole), [(steps[0][0], steps[end][0])])
+    for k, i in enumerate(ends):
+        for end in ends[k + 1 :] if i in best else ():
+            energy, taken = best[i]
+            if end == ends[k + 1]:
+                offer(end, energy + mp.fsum(s**2 / noise for _, _, s, _, noise in steps[i:end]), taken)
+            parts = apart and (whole or steps[i][2] > 0)
+            cost = straight(steps[i:end], mp.mpf(0), whole) if parts else None
+            offer(end, None if cost is None else energy + cost, [*taken, (steps[i][0], steps[end][0])])
+    found = best.get(len(steps) - 1)
+    return found and (found[1], found[0])
+
+
+def moment(at: tuple[int, int, int]) -> Json:
+    return dict(zip(("block", "epoch", "position"), map(str, at), strict=True))
 
 
 # --- secret batches, and witnesses -----------------------------------------------------------------------------------
@@ -377,18 +437,19 @@ def statement_about(run: Json, claim: Json) -> Json:
 
 def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: list[int] | None = None,
               curved: tuple[str, ...] | None = None, witness: bool = True, rates: tuple[str, ...] = (),
-              before_noise: tuple[int, str] | None = None, mixed: list[int] | None = None) -> Json:
+              before_noise: tuple[int, str] | None = None, mixed: list[int] | None = None,
+              gauged: bool = False) -> Json:
     """The in-toto statement of a valid certificate for the run.
 
     Choices: whether the string may restart (T5), the rule and positions of T9, own and others of T6c (with ε and μ: say
-    these, true or not), whether there is a T6m, the rate of each phase (T22 or T23; C1 where none is named), how many
-    epochs are left to T24 and by which rate, and the positions of T9r.
+    these, true or not), whether there is a T6m, the rate of each phase (T22, T23, …; C1 where none is named), how many
+    epochs are left to T24 and by which rate, the positions of T9r, and whether T26 is used though nothing drifts.
     """
     mechanism, loss, threat = run["mechanism"], run["loss"], run["threat"]
     samples, batch, learning = (int(mechanism[key]) for key in ("samples", "batch_size", "epochs"))
     unlearning = [int(k) for k in mechanism["unlearning_epochs"]]
     sizes = [int(size) for size in run["requests"]["sizes"]]
-    derived, scaling = loss["kind"] != "constants", run["scaling"]
+    derived, scaling, by_batch = loss["kind"] != "constants", run["scaling"], loss.get("clipping") == "batch"
     if scaling is None:
         m, smooth, bound, convex = constants_of(loss, mechanism["radius"])
     else:
@@ -406,7 +467,7 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
 
     def step(theorem: str, args: Json, premises: list[int], concludes: Json) -> int:
         made = {"theorem": theorem, "args": args, "premises": [str(i) for i in premises], "concludes": concludes}
-        if theorem in ("T10", "C1", "C2", "T22", "T23") and made in steps:
+        if theorem in ("T10", "C1", "C2", "T22", "T23", "T23b") and made in steps:
             return steps.index(made)
         steps.append(made)
         return len(steps) - 1
@@ -415,10 +476,10 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
                  "convex": convex}
     used = []
     if derived:
-        told = {key: value for key, value in loss.items() if key != "kind"}
+        told = {key: value for key, value in loss.items() if key not in ("kind", "clipping")}
         told |= {"radius": mechanism["radius"]} if loss["kind"] in ("least-squares", "poisson") else {}
         if scaling is None:
-            used = [step(LOSS_THEOREMS[loss["kind"]], told, [], constants)]
+            used = [step(LOSS_THEOREMS[loss["kind"]] + "b" * by_batch, told, [], constants)]
         else:
             del told["clip"]
             model = {key: value if value is None else exact(value)
@@ -434,41 +495,49 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
                            {"contraction": exact(c)}),
             "T22": lambda: ("T22", each | {"smoothness": exact(smooth)}, used,
                             {"contraction": exact(1 + eta * smooth)}),
+            "T23b": lambda: ("T23b", each | {"strong_convexity": exact(m), "gradient_bound": exact(bound)}, used,
+                             {"contraction": exact(slope), "shift": exact(2 * eta * bound)}),
             "T23": lambda: ("T23", each | {"strong_convexity": exact(m), "gradient_bound": exact(bound)}, used,
                             {"contraction": exact(slope), "shift": exact(2 * eta * bound)}),
             "C2": lambda: ("C2", each | {"batch_size": str(batch), **record}, used, {"shift": exact(one)}),
         }[kind]())
 
+    factors = {"C1": c, "T22": 1 + eta * (smooth or 0), "T23": slope, "T23b": slope}
+
     def rated(phases: list[Json]) -> list[Json]:
-        """The phases as the proof sees them: with the factor of their rate, and by T23 of single steps that drift."""
+        """The phases as the proof sees them: with the factor of their rate, the drift, and the shift."""
         seen = []
         for phase in phases:
-            if phase["rate"] == "T23":
-                single = {"epochs": str(int(phase["epochs"]) * int(phase["batches"])), "batches": "1"}
-                phase = phase | single | {"records": [["0", "1"]], "factor": slope, "one": 2 * eta * bound}
-            seen.append(phase | ({"factor": 1 + eta * smooth} if phase["rate"] == "T22" else {}))
+            kind, drift = phase["rate"], 2 * eta * bound
+            more = {"drift": drift} if kind in ("T23", "T23b") else {}
+            seen.append(phase | more | {"factor": factors[kind], "one": drift if kind == "T23b" else one})
         return seen
 
     def bare(phases: list[Json]) -> list[Json]:
-        return [{key: value for key, value in phase.items() if key != "rate"} for phase in phases]
+        return [{key: value for key, value in phase.items() if key not in ("rate", "count")} for phase in phases]
 
-    def records(count: int) -> list[list[str]]:
-        found, position = [], samples // batch - 1
-        while count:
-            found.append([str(position), str(min(count, batch))])
-            count, position = count - min(count, batch), position - 1
-        return found[::-1]
+    def records(count: int, first: bool) -> list[list[str]]:
+        found, batches = [], samples // batch
+        while count and len(found) < batches:
+            found.append(min(count, batch))
+            count -= found[-1]
+        if by_batch:
+            left = count + sum(found)
+            found = [1] * min(left, batches)
+        return [[str(i if first else batches - 1 - i), str(n)] for i, n in enumerate(found)][:: 1 if first else -1]
 
     def timeline(start: Fraction, phases: list[Json]) -> int:
-        kinds = [(phase["rate"], "T23" if phase["rate"] == "T23" else "C2") for phase in phases]
+        kinds = [(phase["rate"], "T23b" if phase["rate"] == "T23b" else "C2") for phase in phases]
         return step(
             "T10", {"start": exact(start), "diameter": diameter and exact(diameter), "phases": bare(phases)},
             [rate(kind) for pair in kinds for kind in pair], {"steps": str(len(walk(phases, start, c, one)[0]))},
         )
 
     def pulled(start: Fraction, phases: list[Json]) -> tuple[int, mp.mpf]:
-        """The step T3, or T5 where a restart is better; and μ²."""
+        """The step T3, T5 where a restart is better, T26 or T26r where steps drift; and μ²."""
         seen = rated(phases)
+        if gauged or any(phase["rate"] in ("T23", "T23b") for phase in phases):
+            return held_apart(start, phases, single_steps(seen, c, one))
         moments, w, v, _ = walk(seen, start, c, one)
         corners, energy = string(moments, w, v, c, seen)
         name, args = "T3", {"corners": corners}
@@ -478,6 +547,19 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
             if least < energy:
                 begin = dict(zip(("block", "epoch", "position"), map(str, later[0][:3]), strict=True))
                 name, args, energy = "T5", {"restart": begin, "corners": corners}, least
+        return step(name, args, [timeline(start, phases)], {"mu": outward(mp.sqrt(energy), True)}), energy
+
+    def held_apart(start: Fraction, phases: list[Json], singles: list[Json]) -> tuple[int, mp.mpf]:
+        whole = samples // batch > 1 and any(int(phase["count"]) > 1 for phase in phases)
+        drifting = all(phase["rate"] in ("T23", "T23b") for phase in phases)
+        name, args, energy = "T26", {}, mp.inf
+        quiet = {block for block, phase in enumerate(phases) if not phase["records"]}
+        for i in range(len(singles) - 1 if restart else 1):
+            found = gauges(singles[i:], real(diameter if i else start), whole, drifting or not whole, quiet)
+            if found is not None and found[1] < energy:
+                name, energy = "T26r" if i else "T26", found[1]
+                args = {"restart": moment(singles[i][0])} if i else {}
+                args["excursions"] = [{"from": moment(x), "to": moment(y)} for x, y in found[0]]
         return step(name, args, [timeline(start, phases)], {"mu": outward(mp.sqrt(energy), True)}), energy
 
     def gaussian(premise: int, mu: mp.mpf, up: bool) -> tuple[int, str]:
@@ -495,8 +577,8 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
             epochs[i], skip = max(0, count - skip), max(0, skip - count)
         described = [
             {"epochs": str(count), "batches": str(samples // batch), "step_size": exact(eta),
-             "noise_std": mechanism["noise_std"], "records": records(sum(sizes[i : r + 1])),
-             "rate": rates[i] if rates else "C1"}
+             "noise_std": mechanism["noise_std"], "records": records(sum(sizes[i : r + 1]), False),
+             "count": sum(sizes[i : r + 1]), "rate": rates[i] if rates else "C1"}
             for i, count in enumerate(epochs)
         ]
         phases = [phase for phase in described if phase["epochs"] != "0"]
@@ -522,8 +604,7 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
             alike = phases[-1] | {"epochs": str(count), "records": []}
             earlier = [*phases[:-1], phases[-1] | {"epochs": str(int(phases[-1]["epochs"]) - count)}]
             premise, squared = pulled(start, [phase for phase in earlier if phase["epochs"] != "0"])
-            factors = {"C1": c, "T22": 1 + eta * (smooth or 0), "T23": slope}
-            reach = factors[kind] * diameter + (2 * eta * bound if kind == "T23" else 0)
+            reach = factors[kind] * diameter + (2 * eta * bound if kind in ("T23", "T23b") else 0)
             epsilon = outward(range_epsilon(squared, real(reach), alike, delta), True)
             args = {"delta": exact(delta), "diameter": exact(diameter), "phase": bare([alike])[0]}
             upper = step("T24", args, [premise, rate(kind)], {"epsilon": epsilon})
@@ -569,6 +650,10 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
         args = {"orders": list(ORDERS), "positions": [str(p) for p in mixed]}
         claims[worst]["renyi"] = str(step("T9r", args, [timeline(start, phases)], {"renyi": curve}))
         claims[worst]["mu"] = str(tight)
+    phases = [  # where what follows a shift makes it grow, the first batches are the worst ones
+        phase | {"records": records(phase["count"], phase["rate"] in ("T23", "T23b") or factors[phase["rate"]] > 1)}
+        for phase in phases
+    ]
     ends = walk(rated(phases), start, c, one, diameter)[3]
     tracked = [outward(ends[learned], True), outward(ends[-1], True)]
     for name, count, text in (("learned", learned, tracked[0]), ("released", len(phases), tracked[1])):
@@ -580,8 +665,10 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     provably = bool(above)  # every bound here is tight
     status = "proved" if derived else "attested"
     absent = {name: loss["kind"] not in kinds for name, kinds in LOSS_ASSUMPTIONS.items()}
-    absent["weight_decay"] = derived or (convex and all(s["theorem"] != "T23" for s in steps))
-    absent |= {"per_record_clipping": True, "batch_clipping": True}  # on the page already; with T26
+    absent["weight_decay"] = convex and all(s["theorem"] not in ("T22", "T23", "T23b") for s in steps)
+    absent["gradient_bound"] = by_batch
+    absent["batch_clipping"] = not by_batch
+    absent["per_record_clipping"] = by_batch or (loss.get("clip") is None and scaling is None)
     absent["projection"] = diameter is None
     absent["batches:secret"] = mechanism["batch_order"] == "fixed"
     for key, kinds in (("neighbours", ("replace-one", "remove-one")), ("release", ("final", "all")),
@@ -800,18 +887,19 @@ def renyi_of(sums: list[tuple[Fraction, Fraction, int]], order: int) -> mp.mpf:
     return total / (order - 1)
 
 
-def training_statement(run: Json, between: tuple[str, str] = ("", ""), budget: str = "0") -> Json:
-    """The in-toto statement about a training run. Where batches are sampled, the bounds are given, true or not."""
+def training_statement(run: Json, between: tuple[str, str] = ("", ""), budget: str = "0", other: str = "") -> Json:
+    """The in-toto statement about a training run. Where batches are sampled, the bounds are given, true or not;
+    `other`: that of the other kind of neighbours."""
     mechanism, neighbours, scaling = run["mechanism"], run["threat"]["neighbours"], run["scaling"]
     sampling, disjoint = mechanism["sampling"], mechanism["sampling"] in ("shuffled", "fixed")
-    sums, shift = sums_of(run), 2 if neighbours == "replace-one" else 1
+    sums, group = sums_of(run), int(run["threat"].get("group_size", 1))
     delta = Fraction(1, int(mechanism["samples"])) if run["target"]["delta"] == "1/n" else Fraction(
         run["target"]["delta"])
     gaussian = disjoint or all(rate == 1 for _, rate, _ in sums)
-    own = [{"sampling": "full" if disjoint else sampling, "noise_multiplier": exact(z),
+    one_coin = gaussian or run["threat"].get("group_sampling") == "together"
+    less = group if one_coin else 1
+    own = [{"sampling": "full" if disjoint else sampling, "noise_multiplier": exact(z / less),
             "sample_rate": "1" if disjoint else exact(rate), "steps": str(steps)} for z, rate, steps in sums]
-    others = [{"sampling": "full", "noise_multiplier": exact(shift / Fraction(release["mu"])), "sample_rate": "1",
-               "steps": "1"} for release in run["releases"]]
     steps: list[Json] = []
 
     def step(theorem: str, args: Json, premises: list[int], concludes: Json) -> int:
@@ -819,46 +907,86 @@ def training_statement(run: Json, between: tuple[str, str] = ("", ""), budget: s
                       "concludes": concludes})
         return len(steps) - 1
 
-    def mu_of(releases: list[Json]) -> mp.mpf:
-        return shift * mp.sqrt(mp.fsum(int(r["steps"]) / real(Fraction(r["noise_multiplier"])) ** 2 for r in releases))
+    def shift(of: str) -> int:
+        return 2 if of == "replace-one" else 1
+
+    def others(of: str) -> list[Json]:
+        """Who is replaced is removed and added: twice the mu."""
+        times = less * (2 if of != neighbours else 1)
+        return [{"sampling": "full", "noise_multiplier": exact(shift(of) / (times * Fraction(release["mu"]))),
+                 "sample_rate": "1", "steps": "1"} for release in run["releases"]]
+
+    def mu_of(releases: list[Json], of: str) -> mp.mpf:
+        parts = (int(r["steps"]) / real(Fraction(r["noise_multiplier"])) ** 2 for r in releases)
+        return shift(of) * mp.sqrt(mp.fsum(parts))
+
+    def pair(of: str) -> str:
+        return of if of == "replace-one" else "add-or-remove-one"
+
+    def distribution(of: str, releases: list[Json], share: Fraction, suffix: str, claimed: str, **more: Json) -> int:
+        grid = {"delta": exact(share), "points": "2048", "reverse_points": "256", "further": []}
+        args = {"releases": releases, "neighbours": pair(of), "grid": grid, **more}
+        args |= {} if one_coin or group == 1 else {"group": str(group)}
+        return step(("T19" if one_coin or group == 1 else "T27") + suffix, args, [], {"epsilon": claimed})
+
+    def above(of: str, claimed: str) -> tuple[int, str, int | None]:
+        """The step that bounds ε, that ε, and the step that bounds μ."""
+        every = own + others(of)
+        if gaussian:
+            mu = mu_of(every, of)
+            if disjoint:
+                parts = [step("T20d", {"noise_multiplier": r["noise_multiplier"], "epochs": r["steps"],
+                                       "neighbours": of}, [], {"mu": outward(mu_of([r], of), True)}) for r in own]
+                if others(of):
+                    parts.append(step("T20f", {"releases": others(of), "neighbours": of}, [],
+                                      {"mu": outward(mu_of(others(of), of), True)}))
+                total = step("T7", {}, parts, {"mu": outward(mu, True)})
+            else:
+                total = step("T20f", {"releases": every, "neighbours": of}, [], {"mu": outward(mu, True)})
+            claimed = outward(epsilon_of(real(delta), mu), True)
+            return step("T11", {"delta": exact(delta)}, [total], {"epsilon": claimed}), claimed, total
+        bound = distribution(of, every, delta - Fraction(budget), "", claimed)
+        if mechanism["max_batch_size"]:
+            cut = {"samples": str(int(mechanism["samples"]) + group - 1), "max_batch_size": mechanism["max_batch_size"]}
+            bound = step("T20", cut | {"budget": budget, "releases": own}, [bound], {"epsilon": claimed})
+        return bound, claimed, None
 
     mu: Json = {"lower": None, "upper": None}
     renyi, curve, orders = None, [], []
-    pair = neighbours if gaussian or neighbours == "replace-one" else "add-or-remove-one"
+    lower, upper = between
+    bound, upper, total = above(neighbours, upper)
     if gaussian:
-        above, below = mu_of(own + others), mu_of(own)
-        mu = {"lower": outward(below, False), "upper": outward(above, True)}
-        if disjoint:
-            parts = [step("T20d", {"noise_multiplier": r["noise_multiplier"], "epochs": r["steps"],
-                                   "neighbours": neighbours}, [], {"mu": outward(mu_of([r]), True)}) for r in own]
-            if others:
-                parts.append(step("T20f", {"releases": others, "neighbours": neighbours}, [],
-                                  {"mu": outward(mu_of(others), True)}))
-            total = step("T7", {}, parts, {"mu": mu["upper"]})
-        else:
-            total = step("T20f", {"releases": own + others, "neighbours": neighbours}, [], {"mu": mu["upper"]})
-        upper, lower = (outward(epsilon_of(real(delta), m), up) for m, up in ((above, True), (below, False)))
-        bound = step("T11", {"delta": exact(delta)}, [total], {"epsilon": upper})
+        below = mu_of(own, neighbours)
+        mu = {"lower": outward(below, False), "upper": steps[total]["concludes"]["mu"]}
+        lower = outward(epsilon_of(real(delta), below), False)
         witness = step("T20l", {"releases": own, "neighbours": neighbours}, [], {"mu": mu["lower"]})
         low = step("T11", {"delta": exact(delta)}, [witness], {"epsilon": lower})
-        orders, curve = list(ORDERS), [outward(real(Fraction(order)) * above**2 / 2, True) for order in ORDERS]
+        square = mu_of(own + others(neighbours), neighbours) ** 2
+        orders, curve = list(ORDERS), [outward(real(Fraction(order)) * square / 2, True) for order in ORDERS]
         renyi = step("T2", {"orders": orders}, [total], {"renyi": curve})
     else:
-        lower, upper = between
-        grid = {"delta": exact(delta - Fraction(budget)), "points": "2048", "reverse_points": "256", "further": []}
-        bound = step("T19", {"releases": own + others, "neighbours": pair, "grid": grid}, [], {"epsilon": upper})
-        if mechanism["max_batch_size"]:
-            cut = {key: mechanism[key] for key in ("samples", "max_batch_size")}
-            bound = step("T20", cut | {"budget": budget, "releases": own}, [bound], {"epsilon": upper})
-        grid = grid | {"delta": exact(delta)}
-        low = step("T19l", {"releases": own, "neighbours": pair, "grid": grid, "direction": "remove"}, [],
-                   {"epsilon": lower})
-        if sampling == "poisson" and not mechanism["max_batch_size"]:
+        low = distribution(neighbours, own, delta, "l", lower, direction="remove")
+        cut_or_not = mechanism["max_batch_size"] or (group > 1 and not one_coin)
+        if sampling == "poisson" and neighbours != "replace-one" and not cut_or_not:
             orders = ["2", "3", "8", "32"]
-            every = sums + [(Fraction(r["noise_multiplier"]), Fraction(1), 1) for r in others]
+            every = [(z / less, rate, times) for z, rate, times in sums]
+            every += [(Fraction(r["noise_multiplier"]), Fraction(1), 1) for r in others(neighbours)]
             curve = [outward(renyi_of(every, int(order)), True) for order in orders]
-            renyi = step("T18", {"releases": own + others, "neighbours": pair, "orders": orders}, [],
-                         {"renyi": curve})
+            renyi = step("T18", {"releases": own + others(neighbours), "neighbours": pair(neighbours),
+                                 "orders": orders}, [], {"renyi": curve})
+    kinds: list[Json] = [neighbours, "replace-one"]
+    if neighbours == "replace-one":
+        unknown = sampling == "without-replacement" or run["releases"]
+        kinds[0] = None if unknown else "remove-one" if disjoint else "add-or-remove-one"
+    guarantees, bounds = [], []
+    for name, of in zip(("membership", "attribute or label"), kinds, strict=True):
+        if of is None or of == neighbours:
+            at, epsilon = (None, None) if of is None else (bound, upper)
+        else:
+            at, epsilon, _ = above(of, other)
+        bounds.append(None if at is None else str(at))
+        ends = {"lower": lower if of == neighbours else None, "upper": epsilon}
+        guarantees.append({"name": name, "neighbours": of, "epsilon": ends})
     limit = scaling["gradient_norm_bound"]
     told = {key: scaling.get(key) for key in ("kind", "max_grad_norm", "r", "s")}
     told |= {} if limit is None else {"gradient_norm_bound": limit}
@@ -875,7 +1003,8 @@ def training_statement(run: Json, between: tuple[str, str] = ("", ""), budget: s
     chosen = {f"neighbours:{neighbours}", "noisy_sums", "release:sums"} | ({"batches:disjoint"} if disjoint else set())
     chosen |= (set() if gaussian else {"sampling"}) | (set() if limit is None else {"gradient_bound"})
     texts = {name.strip(" `"): text.strip() for name, _, _, text in ASSUMPTIONS}
-    listed = sorted(chosen) + ["other_releases"] * bool(others)
+    listed = sorted(chosen) + [f"group:{run['threat'].get('group_sampling', 'independent')}"] * (group > 1)
+    listed += ["other_releases"] * bool(run["releases"])
     target = Fraction(run["target"]["epsilon"])
     return statement_about(run, {
         "verdict": "CERTIFIED" if Fraction(upper) <= target else "NOT_CERTIFIED",
@@ -883,6 +1012,7 @@ def training_statement(run: Json, between: tuple[str, str] = ("", ""), budget: s
         "epsilon": {"lower": lower, "upper": upper, "target": run["target"]["epsilon"]},
         "delta": displayed(delta),
         "mu": mu,
+        "guarantees": guarantees,
         "wasserstein": {"learned": None, "released": None},
         "renyi": [{"order": order, "upper": value} for order, value in zip(orders, curve, strict=True)],
         "requests": [],
@@ -890,7 +1020,7 @@ def training_statement(run: Json, between: tuple[str, str] = ("", ""), budget: s
         "assumptions": [{"id": name, "status": "attested", "text": texts[name]} for name in listed],
         "proof": {"steps": steps, "claims": [{
             "bound": str(bound), "lower": str(low), "renyi": None if renyi is None else str(renyi),
-            "sensitivity": str(at)}]},
+            "sensitivity": str(at), "guarantees": bounds}]},
     })
 
 
@@ -910,6 +1040,9 @@ CONVEX = {"kind": "constants", "smoothness": "1", "strong_convexity": "0", "grad
 
 WAVY = CONVEX | {"strong_convexity": "0.1", "convex": False}
 CLIPPED = {"kind": "clipped", "regularization": "0.05", "clip": "0.5"}
+BATCH_CLIPPED = CLIPPED | {"clipping": "batch"}
+FORGETFUL = CLIPPED | {"regularization": "1.6"}
+SINGLE = {"samples": "3", "batch_size": "1", "step_size": "0.5"}
 
 LOSS_VECTORS: dict[str, tuple[Json, Json]] = {
     "least_squares_clip": ({"kind": "least-squares", "target_bound": "2", "clip": "0.5"}, {}),
@@ -1094,6 +1227,49 @@ ACCEPT: dict[str, Callable[[], Json]] = {
         mechanism={"step_size": "4", "radius": "3", "noise_std": "4", "epochs": "2"}, loss=LOGISTIC | {"clip": "0.1"},
         requests={"sizes": ["12"]},
     ),
+    # T26
+    "clipped_one_record": lambda: small(
+        mechanism=SINGLE | {"noise_std": "2", "unlearning_epochs": ["2"]}, loss=FORGETFUL, target={"epsilon": "3"},
+    ),
+    "clipped_one_batch": lambda: small(
+        mechanism={"step_size": "0.5", "samples": "5", "batch_size": "5", "epochs": "9", "noise_std": "2"},
+        requests={"sizes": ["4"]}, loss=FORGETFUL, target={"epsilon": "3"},
+    ),
+    "clipped_two_excursions": lambda: small(
+        mechanism=SINGLE | {"epochs": "2", "unlearning_epochs": ["1", "2", "1"], "noise_std": "2"},
+        requests={"sizes": ["1", "1", "1"]}, loss=FORGETFUL, target={"epsilon": "9"}, threat={"release": "all"},
+    ),
+    "clipped_unequal_starts": lambda: small(
+        mechanism=SINGLE | {"initial_distance": "3", "noise_std": "2"}, loss=FORGETFUL, target={"epsilon": "3"},
+    ),
+    "clipped_retrain_T": lambda: small(
+        mechanism=SINGLE | {"radius": "0.25", "noise_std": "1"}, loss=FORGETFUL, target={"epsilon": "3"},
+        threat={"reference": "retrain-T"},
+    ),
+    "batch_clipped": lambda: small(
+        mechanism={"step_size": "0.5", "epochs": "1", "unlearning_epochs": ["1", "1"], "noise_std": "4"},
+        requests={"sizes": ["2", "1"]}, loss=BATCH_CLIPPED, target={"epsilon": "3"},
+    ),
+    "batch_clipped_one_record": lambda: small(
+        mechanism=SINGLE | {"samples": "12", "batch_size": "4", "unlearning_epochs": ["0"], "noise_std": "2"},
+        loss=FORGETFUL | {"clipping": "batch"}, target={"epsilon": "3"}, threat={"neighbours": "remove-one"},
+    ),
+    "batch_clipped_noise_in_a_ball": lambda: small(
+        mechanism={"step_size": "0.05", "epochs": "2", "unlearning_epochs": ["3"], "radius": "0.08"},
+        requests={"sizes": ["2"]}, loss=BATCH_CLIPPED, target={"epsilon": "1"},
+    ),
+    "drifts_then_contracts": lambda: small(
+        mechanism={"samples": "4", "batch_size": "2", "step_size": "0.25", "unlearning_epochs": ["2", "1"],
+                   "noise_std": "3"},
+        requests={"sizes": ["1", "2"]}, loss=CONVEX | {"strong_convexity": "0.5"}, target={"epsilon": "3"},
+    ),
+    "contracts_then_drifts": lambda: small(
+        mechanism={"step_size": "0.25", "unlearning_epochs": ["1"], "noise_std": "1"},
+        loss=CONVEX | {"strong_convexity": "0.5"}, target={"epsilon": "3"},
+    ),
+    "expansion_by_gauges": lambda: small(
+        mechanism={"step_size": "0.75", "epochs": "3", "radius": "2", "noise_std": "1"}, loss=WAVY,
+    ),
     # T24
     "noise_in_a_ball": lambda: small(
         mechanism={"radius": "0.2", "unlearning_epochs": ["3"]}, loss=CONVEX, target={"epsilon": "0.1"}
@@ -1157,7 +1333,7 @@ ACCEPT: dict[str, Callable[[], Json]] = {
         scaling={"kind": "psasc", "max_grad_norm": "1", "r": "0.1", "s": "1"},
     ),
     # T14 to T20. Where batches are sampled, the bounds are claims, true with a little room
-    "training_poisson": lambda: training_statement(training_run(), ("0.717", "0.719")),
+    "training_poisson": lambda: training_statement(training_run(), ("0.717", "0.719"), other="0.897"),
     "training_stages": lambda: training_statement(training_run(
         mechanism={"kind": "dp-psasc", "noise_multiplier": "1.5", "sample_rate": None, "batch_size": "300",
                    "samples": "30000", "steps": None, "epochs": "1", "normaliser": "300"},
@@ -1166,16 +1342,48 @@ ACCEPT: dict[str, Callable[[], Json]] = {
         scaling={"kind": "psasc", "max_grad_norm": "1", "r": "0.1", "s": "0.3", "gradient_norm_bound": None},
         momentum={"outer": "0.9", "inner_beta": "0.5", "inner_window": "4"}, target={"delta": "1/n", "epsilon": "1.5"},
         releases=[{"mu": "0.1", "text": "a histogram"}], threat={"neighbours": "remove-one"},
-    ), ("0.5", "0.92")),
+    ), ("0.5", "0.92"), other="1.1"),
     "training_truncated": lambda: training_statement(training_run(
         mechanism={"sample_rate": None, "batch_size": "20", "samples": "2000", "max_batch_size": "70"},
-    ), ("0.717", "0.72"), "0.00000001"),
+    ), ("0.717", "0.72"), "0.00000001", "0.9"),
     "training_without_replacement": lambda: training_statement(training_run(
         mechanism={"kind": "dp-psac", "sampling": "without-replacement", "samples": "1000", "steps": "10",
                    "noise_multiplier": "2"},
         threat={"neighbours": "replace-one"},
         scaling={"kind": "psac", "max_grad_norm": "2", "r": "0.1", "gradient_norm_bound": "1.5"},
     ), ("0.378", "0.388")),
+    # T17r, T27: a bound below, and above, of a composition by Fourier transforms in doubles, and some room
+    "training_replace_one": lambda: training_statement(training_run(
+        threat={"neighbours": "replace-one"}), ("0.893", "0.897"), other="0.72"),
+    "training_replace_one_cut": lambda: training_statement(training_run(
+        mechanism={"sample_rate": None, "batch_size": "20", "samples": "2000", "max_batch_size": "70"},
+        threat={"neighbours": "replace-one"}, releases=[{"mu": "0.001", "text": None}]
+    ), ("0.89", "0.9"), "0.00000001"),
+    "training_group": lambda: training_statement(training_run(
+        threat={"neighbours": "add-or-remove-one", "group_size": "2"}, target={"epsilon": "2"}
+    ), ("1.525", "1.535"), other="1.92"),
+    "training_group_cut": lambda: training_statement(training_run(
+        mechanism={"sample_rate": None, "batch_size": "20", "samples": "2000", "max_batch_size": "70"},
+        threat={"neighbours": "remove-one", "group_size": "2"}, target={"epsilon": "2"}
+    ), ("1.52", "1.54"), "0.00000001", "1.93"),
+    "training_group_replaced": lambda: training_statement(training_run(
+        threat={"neighbours": "replace-one", "group_size": "3"}, target={"epsilon": "3"}, mechanism={
+            "kind": "dp-psac"}, scaling={"kind": "psac", "max_grad_norm": "2", "r": "0.1", "gradient_norm_bound": None},
+    ), ("2.975", "2.995"), other="2.37"),
+    "training_group_together": lambda: training_statement(training_run(
+        threat={"neighbours": "add-or-remove-one", "group_size": "2", "group_sampling": "together"},
+        target={"epsilon": "7"}
+    ), ("6.45", "6.49"), other="6.71"),
+    "training_group_full": lambda: training_statement(training_run(
+        mechanism={"sampling": "full", "sample_rate": None, "noise_multiplier": "30"},
+        releases=[{"mu": "0.1", "text": None}], target={"epsilon": "4"},
+        threat={"neighbours": "add-or-remove-one", "group_size": "2"},
+    )),
+    "training_group_fixed": lambda: training_statement(training_run(
+        mechanism={"sampling": "fixed", "sample_rate": "0.3", "steps": "11", "noise_multiplier": "9"},
+        target={"epsilon": "3", "delta": "0.001"},
+        threat={"neighbours": "replace-one", "group_size": "2", "group_sampling": "together"},
+    )),
     "training_poisson_of_all": lambda: training_statement(training_run(
         mechanism={"sample_rate": "1", "noise_multiplier": "20", "samples": "50", "max_batch_size": "51"},
         target={"epsilon": "2"},
@@ -1213,6 +1421,14 @@ CHOICES: dict[str, Json] = {
     "wavy_learning_of_all_models": {"rates": ("T22",) * 2}, "clipped": {"rates": ("T23",) * 3},
     "clipped_release_all": {"rates": ("T23",) * 4}, "clipped_stationary": {"rates": ("T23",) * 2, "restart": True},
     "softmax_active_clip": {"rates": ("T23", "T22"), "restart": True}, "expansive_drifts": {"rates": ("T23",) * 2},
+    "clipped_one_record": {"rates": ("T23",) * 2}, "clipped_one_batch": {"rates": ("T23",) * 2},
+    "clipped_two_excursions": {"rates": ("T23",) * 4}, "clipped_unequal_starts": {"rates": ("T23",) * 2},
+    "clipped_retrain_T": {"rates": ("T23",) * 2, "restart": True}, "batch_clipped": {"rates": ("T23b",) * 3},
+    "batch_clipped_one_record": {"rates": ("T23b",) * 2},
+    "batch_clipped_noise_in_a_ball": {"rates": ("T23b",) * 2, "before_noise": (2, "T23b"), "restart": True},
+    "drifts_then_contracts": {"rates": ("T23", "C1", "C1"), "gauged": True},
+    "contracts_then_drifts": {"rates": ("C1", "T23")},
+    "expansion_by_gauges": {"rates": ("T22", "T22"), "gauged": True},
     "noise_in_a_ball": {"before_noise": (2, "C1"), "restart": True},
     "noise_in_a_ball_stationary": {"before_noise": (1, "C1"), "restart": True},
     "wavy_noise_in_a_ball": {"rates": ("T22", "T23"), "before_noise": (4, "T22"), "restart": True},
@@ -1704,19 +1920,7 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     steep = statement(small(mechanism={"step_size": "20.5", "noise_std": "9"}, loss=CLIPPED), rates=("T23",) * 2)
     edited("drift_of_a_negative_factor", 1, "needs step_size * strong_convexity <= 1",
            at("T23", "concludes", "contraction", "0", steep), steep)
-    drift = find("T23", soft)
-    for name, message, pair in (
-        ("drift_without_its_shift", "stands for both", [drift, find("C2", soft)]),
-        ("drift_as_a_shift_alone", "C2 is needed here", [find("T22", soft), drift]),
-    ):
-        edited(name, 1, message, lambda p, pair=pair: p["proof"]["steps"][find("T10", soft)].update(
-            premises=[*map(str, pair), *p["proof"]["steps"][find("T10", soft)]["premises"][2:]]), soft)
-    edited("drift_corner_in_an_epoch", 1, "not in the epoch", change("T3", "args", "corners", [
-        {"block": "0", "position": "1", "first": "0", "last": "0"}], last=True), wavy)
-    edited("drift_corner_after_the_block", 1, "not in the block", change("T3", "args", "corners", [
-        {"block": "0", "position": "0", "first": "0", "last": "3"}], last=True), wavy)
-    edited("drift_restart_in_an_epoch", 1, "not in the epoch", at("T5", "args", "restart", {
-        "block": "0", "epoch": "0", "position": "1"}, accepted("clipped_stationary")), accepted("clipped_stationary"))
+    rejected_gauges(edited, lied, put, at, find)
     edited("wavy_witness_left_out", 1, "needs a witness", put("proof", "claims", 1, "lower", None), wavy)
     edited("clipped_witness", 1, "no witness", put("proof", "claims", 0, "lower", "0"), clipped)
     curve = {"mechanism": {"unlearning_epochs": ["0"]}, "loss": WAVY}
@@ -1813,6 +2017,155 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     return cases
 
 
+def rejected_gauges(edited: Callable, lied: Callable, put: Callable, at: Callable, find: Callable) -> None:
+    """Steps that drift only once the runs have parted (T26), and where the records are."""
+    single, several, soft = (accepted(name) for name in ("clipped_one_record", "wavy_drifts", "softmax_active_clip"))
+    batches, mixed, apart = (accepted(name) for name in (
+        "batch_clipped_one_record", "drifts_then_contracts", "clipped_unequal_starts"))
+    ball, clipped, wide = (accepted(name) for name in ("clipped_stationary", "clipped", "expansive_bounded"))
+
+    def both(*edits: Callable[[Json], Any]) -> Callable[[Json], None]:
+        def edit(p: Json) -> None:
+            for one in edits:
+                one(p)
+
+        return edit
+
+    def excursions(*pairs: tuple[Json, Json]) -> list[Json]:
+        return [{"from": dict(zip(("block", "epoch", "position"), x.split(), strict=True)),
+                 "to": dict(zip(("block", "epoch", "position"), y.split(), strict=True))} for x, y in pairs]
+
+    def premised(of: Json, *theorems: str) -> Callable[[Json], None]:
+        """The premises of the first T10 begin with these."""
+        given = [str(find(theorem, of)) for theorem in theorems]
+        old = of["predicate"]["proof"]["steps"][find("T10", of)]["premises"]
+        return put("proof", "steps", find("T10", of), "premises", [*given, *old[len(given) :]])
+
+    def shift_of_a_record(p: Json) -> None:
+        """A C2 beside the T23b of the first phase."""
+        steps = p["proof"]["steps"]
+        rate = find("T23b", batches)
+        steps.insert(rate, {"theorem": "C2", "premises": [str(find("L7b", batches))], "concludes": {"shift": "0.0625"},
+                            "args": {"step_size": "0.5", "batch_size": "4", "gradient_bound": "0.5",
+                                     "neighbours": "remove-one"}})
+        for step in steps[rate + 1 :]:
+            step["premises"] = [str(int(i) + (int(i) >= rate)) for i in step["premises"]]
+            if step["theorem"] == "T10":
+                step["premises"][1] = str(rate)
+        for claim in p["proof"]["claims"]:
+            claim.update({key: value and str(int(value) + (int(value) >= rate)) for key, value in claim.items()})
+
+    # what a step does
+    for name, message, edit, of in (
+        ("drift_without_its_shift", "C2 is needed here", premised(soft, "T23", "T23"), soft),
+        ("drift_as_a_shift_alone", "C2 is needed here", premised(soft, "T22", "T23"), soft),
+        ("batch_clipped_with_the_shift_of_a_record", "stands for both", shift_of_a_record, batches),
+        ("batch_clipped_as_by_records", "batches are clipped, or records", lambda p: [
+            step.update(theorem="T23") for step in p["proof"]["steps"] if step["theorem"] == "T23b"], batches),
+        ("batch_clipped_called_by_records", "batches are clipped, or records",
+         lambda p: p["run"]["loss"].pop("clipping"), batches),
+        ("clipped_called_by_batches", "batches are clipped, or records", put("run", "loss", "clipping", "batch"),
+         clipped),
+        ("batch_drift_understated", "shift is", at("T23b", "concludes", "shift", "0.125", batches), batches),
+        ("batch_drift_contraction_understated", "contraction is",
+         at("T23b", "concludes", "contraction", "0.1", batches), batches),
+        ("batch_clip_understated", "gradient_bound is", at("L7b", "concludes", "gradient_bound", "0.25", batches),
+         batches),
+        ("batch_clip_of_another_run", "clip is not what", at("L7b", "args", "clip", "0.25", batches), batches),
+    ):
+        edited(name, 1, message, edit, of)
+    edited("clipping_by_records_spelled_out", 2, "has its default", put("run", "loss", "clipping", "per-record"),
+           clipped)
+    edited("clipping_unknown", 2, "needs one of", put("run", "loss", "clipping", "layer"), clipped)
+    edited("clipping_of_another_loss", 2, "unknown key", put("run", "loss", "clipping", "batch"), soft)
+    # where the records are
+    for name, message, of, records in (
+        ("tracked_in_the_last_batch", "phases is not what", single, [["2", "1"]]),
+        ("expansion_tracked_in_the_last_batch", "phases is not what", wide, [["2", "1"]]),
+        ("several_tracked_in_the_last_batches", "phases is not what", several, [["1", "1"], ["2", "10"]]),
+    ):
+        tracked = find("T10", of, True)
+        edited(name, 1, message, lambda p, tracked=tracked, records=records: p["proof"]["steps"][tracked]["args"][
+            "phases"][0].update(records=records), of)
+    bound = int(wide["predicate"]["proof"]["steps"][find("T3", wide)]["premises"][0])
+    edited("string_in_the_first_batch", 1, "phases is not what", lambda p: p["proof"]["steps"][bound]["args"]["phases"][
+        0].update(records=[["0", "1"]]), wide)
+    edited("batch_records_in_one_batch", 1, "phases is not what", lambda p: [
+        step["args"]["phases"][0].update(records=[["2", "2"]]) for step in p["proof"]["steps"]
+        if step["theorem"] == "T10"], accepted("batch_clipped"))
+    lied("expansion_distance_of_the_last_batch", "wasserstein does not follow", "wasserstein", "released", "2.49", wide)
+    # the schedule
+    steady = statement(small(mechanism={"step_size": "0.5"}, loss=CLIPPED), rates=("T23",) * 2)
+    for name, message, pairs, of in (
+        ("excursion_from_a_step_without_shift", "no step without a shift", (("0 0 0", "0 3 2"),), single),
+        ("excursion_after_the_last_shift", "no step without a shift", (("1 0 0", "2 0 0"),), single),
+        ("excursions_overlap", "must not overlap", (("0 0 2", "0 2 1"), ("0 1 2", "0 3 0")), single),
+        ("excursions_descend", "must not overlap", (("0 2 2", "0 3 0"), ("0 0 2", "0 2 1")), single),
+        ("excursion_of_no_steps", "at least one step", (("0 0 2", "0 0 2"),), single),
+        ("excursion_backwards", "must not overlap", (("0 2 2", "0 1 0"),), single),
+        ("excursion_outside_the_epoch", "not in the epoch", (("0 0 3", "0 2 0"),), single),
+        ("excursion_outside_the_block", "not in the block", (("0 0 2", "0 4 0"),), single),
+        ("excursion_after_the_end", "after the end", (("0 0 2", "2 0 1"),), single),
+        ("excursion_from_nowhere", "after the end", (("3 0 0", "3 0 0"),), single),
+        ("excursions_of_single_steps_cost_more", "mu does not follow", (), single),
+        ("excursion_ends_early", "mu does not follow", (("0 0 2", "0 2 2"),), single),
+        ("runs_apart_without_excursion", "begin apart", (), apart),
+        ("runs_apart_with_a_late_excursion", "begin apart", (("0 0 2", "1 0 0"),), apart),
+        ("excursion_within_an_epoch", "of whole epochs", (("0 0 1", "1 0 0"),), clipped),
+        ("excursion_ends_within_an_epoch", "of whole epochs", (("0 0 0", "1 0 1"),), clipped),
+        ("dip_below_zero", "dips below zero", (("0 0 2", "0 1 1"),), steady),
+        ("excursion_of_several_records_without_drift", "need drift", (("0 0 0", "1 0 0"),), mixed),
+    ):
+        edited(f"gauges_{name}", 1, message, at("T26", "args", "excursions", excursions(*pairs), of, True), of)
+    for name, message, restart in (
+        ("at_the_start", "after the start and before the end", "0 0 0"),
+        ("at_the_end", "after the start and before the end", "2 0 0"),
+        ("outside_the_epoch", "not in the epoch", "0 0 3"),
+    ):
+        begin = dict(zip(("block", "epoch", "position"), restart.split(), strict=True))
+        edited(f"gauges_restart_{name}", 1, message, both(
+            at("T26r", "args", "restart", begin, ball),
+            at("T26r", "args", "excursions",
+               [{"from": begin, "to": {"block": "2", "epoch": "0", "position": "0"}}], ball)), ball)
+    for name, first, to in (
+        ("restart_ends_within_an_epoch", "0 1 0", "0 2 1"), ("again_within_an_epoch", "0 0 1", "0 1 0")
+    ):
+        begin = dict(zip(("block", "epoch", "position"), first.split(), strict=True))
+        pairs = excursions((first, to), *[("0 1 2", "1 0 0")] * (name == "again_within_an_epoch"))
+        edited(f"gauges_{name}", 1, "of whole epochs", both(
+            at("T26r", "args", "restart", begin, ball), at("T26r", "args", "excursions", pairs, ball)), ball)
+    edited("gauges_restart_without_excursion", 1, "begin apart", at("T26r", "args", "excursions", [], ball), ball)
+    edited("gauges_restart_without_radius", 1, "gauges_in_a_ball needs a radius", lambda p: [
+        step.update(theorem="T26r", args={"restart": {"block": "0", "epoch": "0", "position": "1"}, "excursions": []})
+        for step in p["proof"]["steps"] if step["theorem"] == "T26"], single)
+    for name, position, last in (("drift_corner_in_an_epoch", "1", "0"), ("drift_corner_after_the_block", "0", "4")):
+        corner = {"block": "0", "position": position, "first": "0", "last": last}
+        edited(name, 1, "not for steps that drift", lambda p, corner=corner: [
+            step.update(theorem="T3", args={"corners": [corner]}) for step in p["proof"]["steps"]
+            if step["theorem"] == "T26"], single)
+    edited("drift_restart_in_an_epoch", 1, "not for steps that drift", lambda p: [
+        step.update(theorem="T5", args={"corners": [], "restart": {"block": "0", "epoch": "0", "position": "1"}})
+        for step in p["proof"]["steps"] if step["theorem"] == "T26r"], ball)
+    edited("gauges_called_a_string", 1, "not for steps that drift", lambda p: [
+        step.update(theorem="T3", args={"corners": []}) for step in p["proof"]["steps"] if step["theorem"] == "T26"],
+        single)
+    edited("gauges_called_a_bounded_string", 1, "not for steps that drift", lambda p: [
+        step.update(theorem="T5", args={"corners": [], "restart": step["args"]["restart"]})
+        for step in p["proof"]["steps"] if step["theorem"] == "T26r"], ball)
+    lied("gauges_mu_understated", "mu does not follow", "mu", "upper", of=single)
+    lied("gauges_restarted_mu_understated", "mu does not follow", "mu", "upper", "0.889999999999", ball)
+    lied("composed_mu_understated", "mu does not follow", "mu", "upper", of=accepted("expansion_by_gauges"))
+    # shifts alone, though the runs are apart
+    lied("gauges_mu_of_shifts_while_apart", "mu does not follow", "mu", "upper", "0.01", single)
+    for name, of in (("weight_decay", soft), ("per_record_clipping", clipped), ("batch_clipping", batches),
+                     ("weight_decay", several), ("per_record_clipping", accepted("scaled_huber"))):
+        kind = of["predicate"]["run"]["loss"]["kind"].replace("-", "_")
+        edited(f"{kind}_{name}_not_assumed", 1, "assumptions: not what", lambda p, name=name: p.update(
+            assumptions=[a for a in p["assumptions"] if a["id"] != name]), of)
+    edited("batch_clipped_gradient_bound_assumed", 1, "assumptions: not what", lambda p: p["assumptions"].insert(
+        2, next(a for a in clipped["predicate"]["assumptions"] if a["id"] == "gradient_bound")), batches)
+
+
 def rejected_scaled(edited: Callable, lied: Callable, put: Callable, at: Callable, find: Callable) -> None:
     """Noisy gradient descent whose gradients are scaled."""
     of, flat = accepted("scaled_logistic"), accepted("scaled_least_squares")
@@ -1900,8 +2253,8 @@ def rejected_training(
         edited(f"training_{name}", 2, message, edit, stages if "momentum" in name else plain)
     base = statement(small(mechanism={"noise_std": "1"}, loss=LOGISTIC))
     edited("descent_with_sensitivity", 2, "sensitivity belongs",
-           lambda p: p["proof"]["claims"].__setitem__(0, {"bound": "0", "lower": None, "renyi": None,
-                                                          "sensitivity": "0"}), base)
+           lambda p: p["proof"]["claims"].__setitem__(0, {
+               "bound": "0", "lower": None, "renyi": None, "sensitivity": "0", "guarantees": [None, None]}), base)
     # 5 side conditions: of the run
     for name, message, edit, of in (
         ("noise_zero", "noise_multiplier > 0", put(*mechanism, "noise_multiplier", "0"), plain),
@@ -1927,7 +2280,7 @@ def rejected_training(
         ("max_batch_size_cuts_all", "cuts every batch", put(*mechanism, "max_batch_size", "50"), whole),
         ("gradient_norm_bound_zero", "gradient_norm_bound > 0", put(*scaling, "gradient_norm_bound", "0"), full),
         ("map_of_another_kind", "is not the map", put(*mechanism, "kind", "auto-s"), plain),
-        ("poisson_replace_one", "no statement about poisson", put(*threat, "neighbours", "replace-one"), plain),
+        ("poisson_replace_one", "neighbours is not what", put(*threat, "neighbours", "replace-one"), plain),
         ("shuffled_add_or_remove", "no statement about shuffled", put(*threat, "neighbours", "add-or-remove-one"),
          shuffled),
         ("without_replacement_remove_one", "no statement about without", put(*threat, "neighbours", "remove-one"),
@@ -2071,14 +2424,147 @@ def rejected_training(
                      ("gradient_bound", full), ("noisy_sums", shuffled)):
         edited(f"training_{name.replace(':', '_')}_not_assumed", 1, "assumptions: not what",
                lambda p, name=name: p.update(assumptions=[a for a in p["assumptions"] if a["id"] != name]), of)
+    rejected_groups(raw, edited, lied, put, find)
     # 7 target
-    strict = training_statement(training_run(target={"epsilon": "0.71"}), ("0.717", "0.719"))
+    strict = training_statement(training_run(target={"epsilon": "0.71"}), ("0.717", "0.719"), other="0.9")
     raw("training_not_certified", seal(strict), 1, "NOT_CERTIFIED: After")
     edited("training_indeterminate", 3, "INDETERMINATE: After", put("verdict", "INDETERMINATE"), strict)
     edited("training_certified_above_target", 1, "the verdict is NOT_CERTIFIED", put("verdict", "CERTIFIED"), strict)
     edited("training_not_certified_below_target", 1, "the verdict is CERTIFIED", put("verdict", "NOT_CERTIFIED"), plain)
     edited("training_out_of_reach_hidden", 1, "out_of_reach", put("out_of_reach", False), strict)
     edited("training_out_of_reach_invented", 1, "out_of_reach", put("out_of_reach", True), plain)
+
+
+def rejected_groups(raw: Callable, edited: Callable, lied: Callable, put: Callable, find: Callable) -> None:
+    """Records that are replaced under Poisson (T17r), groups (T27), and the two guarantees."""
+    plain, replaced, pair, every, full, drawn = (accepted(f"training_{name}") for name in (
+        "poisson", "replace_one", "group", "group_replaced", "group_full", "without_replacement"))
+    cut, together, stages = (accepted(f"training_{name}") for name in ("group_cut", "group_together", "stages"))
+    mechanism, threat = ("run", "mechanism"), ("run", "threat")
+    claim = ("proof", "claims", 0)
+
+    def both(*edits: Callable[[Json], Any]) -> Callable[[Json], None]:
+        def edit(p: Json) -> None:
+            for one in edits:
+                one(p)
+
+        return edit
+
+    def of_step(of: Json, theorem: str, key: str, value: Json) -> Callable:
+        return put("proof", "steps", find(theorem, of), "args", key, value)
+
+    def poisson(z: str, steps: str = "100", rate: str = "0.01") -> list[Json]:
+        return [{"sampling": "poisson", "noise_multiplier": z, "sample_rate": rate, "steps": steps}]
+
+    def one_record(of: Json, releases: list[Json]) -> Callable[[Json], None]:
+        """The bound by T19 in place of T27."""
+
+        def edit(p: Json) -> None:
+            step = p["proof"]["steps"][find("T27", of)]
+            step["theorem"] = "T19"
+            del step["args"]["group"]
+            step["args"]["releases"] = releases
+
+        return edit
+
+    for name, code, message, edit, of in (
+        # 3 types
+        ("size_spelled_out", 2, "has its default", put(*threat, "group_size", "1"), pair),
+        ("coins_spelled_out", 2, "has its default", put(*threat, "group_sampling", "independent"), pair),
+        ("coins_unknown", 2, "needs one of", put(*threat, "group_sampling", "apart"), pair),
+        # 5 side conditions
+        ("of_nobody", 1, "group_size from 2 to", put(*threat, "group_size", "0"), pair),
+        ("too_large", 1, "group_size from 2 to", put(*threat, "group_size", "129"), pair),
+        ("coins_without_size", 1, "group_sampling needs", put(*threat, "group_sampling", "together"), plain),
+        ("without_replacement", 1, "groups without replacement", put(*threat, "group_size", "2"), drawn),
+        ("larger_than_the_data", 1, "group_size <= samples", put(*mechanism, "samples", "1"), pair),
+        ("together_in_batches_that_are_cut", 1, "drawn together", put(*threat, "group_sampling", "together"), cut),
+        ("larger_than_a_batch", 1, "more records than a batch", both(
+            put(*threat, "group_size", "4"), put(*mechanism, "samples", "10")), accepted("training_group_fixed")),
+        ("larger_than_a_batch_that_is_cut", 1, ">= group_size", put(*threat, "group_size", "71"), cut),
+        ("of_another_size", 1, "group is not what", put(*threat, "group_size", "3"), pair),
+        ("of_another_size_in_the_proof", 1, "group is not what", of_step(pair, "T27", "group", "3"), pair),
+        ("witness_of_another_size", 1, "group is not what", of_step(pair, "T27l", "group", "3"), pair),
+        ("by_the_pair_of_one_coin", 1, "T27 is needed here", one_record(pair, poisson("0.5")), pair),
+        ("by_compositions_of_one_record", 1, "T27 is needed here", one_record(pair, poisson("1", "200")), pair),
+        ("by_k_mu", 1, "releases is not what", of_step(pair, "T27", "releases", poisson("0.5")), pair),
+        ("by_a_higher_rate", 1, "releases is not what", of_step(pair, "T27", "releases", poisson("1", "100", "0.0199")),
+         pair),
+        ("together_as_if_apart", 1, "T27 is needed here", lambda p: p["run"]["threat"].pop("group_sampling"), together),
+        ("apart_as_if_together", 1, "T19 is needed here", put(*threat, "group_sampling", "together"), pair),
+        ("full_of_one_record", 1, "releases is not what", lambda p: p["run"]["threat"].pop("group_size"), full),
+        ("replaced_as_if_added", 1, "neighbours is not what", of_step(every, "T27", "neighbours", "add-or-remove-one"),
+         every),
+        ("cut_of_fewer_records", 1, "samples is not what", of_step(cut, "T20", "samples", "2000"), cut),
+        ("not_assumed", 1, "assumptions: not what", lambda p: p.update(
+            assumptions=[a for a in p["assumptions"] if a["id"] != "group:independent"]), pair),
+        ("of_one_in_the_proof", 1, "group is not what", of_step(pair, "T27", "group", "1"), pair),
+    ):
+        edited(f"group_{name}", code, message, edit, of)
+    for name, of, low in (("group", pair, "1.3"), ("group_replaced", every, "2.6"), ("replace_one", replaced, "0.6"),
+                          ("group_together", together, "6")):
+        lied(f"{name}_epsilon_understated", "at most delta", "epsilon", "upper", low, json.loads(
+            json.dumps(of).replace(f'"{of["predicate"]["epsilon"]["lower"]}"', '"0.1"')))
+    for name, of, more in (("group", pair, "2"), ("replace_one", replaced, "1.4")):
+        lied(f"{name}_witness_overstated", "epsilon does not follow", "epsilon", "lower", more, json.loads(
+            json.dumps(of).replace(f'"{of["predicate"]["epsilon"]["upper"]}"', f'"{more}1"')))
+    # at ε = 0 the pair of one coin has δ = .00954, k coins .01523
+    run = training_run(mechanism={"steps": "1"}, target={"epsilon": "1", "delta": "0.01"},
+                       threat={"neighbours": "add-or-remove-one", "group_size": "4"})
+    raw("group_of_four_by_one_coin", seal(training_statement(run, ("0", "0"), other="1")), 1, "at most delta")
+    run["target"]["delta"] = "0.0153"
+    raw("group_of_four", seal(training_statement(run | {"target": {"epsilon": "0", "delta": "0.0153"}},
+                                                 ("0", "0.001"), other="1")), 1, "NOT_CERTIFIED: After")
+
+    def curve(of: Json, theorem: str) -> Callable[[Json], None]:
+        given = of["predicate"]["proof"]["steps"][find(theorem, of)]["args"]
+
+        def edit(p: Json) -> None:
+            p["proof"]["claims"][0]["renyi"] = str(len(p["proof"]["steps"]))
+            p["proof"]["steps"].append({"theorem": "T18", "premises": [], "concludes": {"renyi": ["99"]}, "args": {
+                "releases": given["releases"], "neighbours": given["neighbours"], "orders": ["2"]}})
+            p["renyi"], p["theorems"] = [{"order": "2", "upper": "99"}], sorted([*p["theorems"], "T18"])
+
+        return edit
+
+    edited("group_curve", 1, "coins of their own", curve(pair, "T27"), pair)
+    edited("replace_one_curve", 1, "added or removed", curve(replaced, "T19"), replaced)
+    # the two guarantees
+    other = int(plain["predicate"]["proof"]["claims"][0]["guarantees"][1])
+    base = statement(small(mechanism={"noise_std": "1"}, loss=LOGISTIC))
+    for name, code, message, edit, of in (
+        ("left_out", 2, "belong to training runs", lambda p: p.pop("guarantees"), plain),
+        ("of_descent", 2, "belong to training runs", put("guarantees", plain["predicate"]["guarantees"]), base),
+        ("one_of_them", 2, "list of 2", lambda p: p["guarantees"].pop(), plain),
+        ("reversed", 2, "needs one of", lambda p: p["guarantees"].reverse(), plain),
+        ("claimed_once", 2, "list of 2", lambda p: p["proof"]["claims"][0]["guarantees"].pop(), plain),
+        ("not_claimed", 2, "missing key", lambda p: p["proof"]["claims"][0].pop("guarantees"), plain),
+        ("attribute_by_membership", 1, "neighbours is not what", both(
+            put(*claim, "guarantees", 1, plain["predicate"]["proof"]["claims"][0]["bound"]),
+            put("guarantees", 1, "epsilon", "upper", plain["predicate"]["epsilon"]["upper"])), plain),
+        ("membership_by_attribute", 1, "is not the claim's bound",
+         put(*claim, "guarantees", 0, str(other)), plain),
+        ("attribute_left_out", 1, "nothing refers to it", put(*claim, "guarantees", 1, None), plain),
+        ("membership_left_out", 1, "is not the claim's bound", put(*claim, "guarantees", 0, None), plain),
+        ("membership_of_what_is_drawn", 1, "nothing is known", put(*claim, "guarantees", 0, drawn["predicate"]["proof"][
+            "claims"][0]["bound"]), drawn),
+        ("membership_of_other_releases", 1, "nothing is known", put(*claim, "guarantees", 0, accepted("training_full")[
+            "predicate"]["proof"]["claims"][0]["bound"]), accepted("training_full")),
+        ("shown_smaller", 1, "guarantees: not what", put("guarantees", 1, "epsilon", "upper", "0.7"), plain),
+        ("lower_invented", 1, "guarantees: not what", put("guarantees", 1, "epsilon", "lower", "0.7"), plain),
+        ("lower_hidden", 1, "guarantees: not what", put("guarantees", 0, "epsilon", "lower", None), plain),
+        ("of_other_neighbours", 1, "guarantees: not what", put("guarantees", 1, "neighbours", "remove-one"), plain),
+        ("of_other_releases_once", 1, "releases is not what", lambda p: p["proof"]["steps"][
+            int(stages["predicate"]["proof"]["claims"][0]["guarantees"][1])]["args"]["releases"][-1].update(
+                noise_multiplier="20"), stages),
+        ("of_one_record", 1, "group is not what", lambda p: p["proof"]["steps"][
+            int(pair["predicate"]["proof"]["claims"][0]["guarantees"][1])]["args"].update(group="3"), pair),
+    ):
+        edited(f"guarantees_{name}", code, message, edit, of)
+    changed = copy.deepcopy(plain)
+    changed["predicate"]["proof"]["steps"][other]["concludes"]["epsilon"] = "0.6"
+    changed["predicate"]["guarantees"][1]["epsilon"]["upper"] = "0.6"
+    raw("guarantees_attribute_understated", seal(changed), 1, "at most delta")
 
 
 def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
