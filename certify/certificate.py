@@ -21,6 +21,7 @@ from certify.errors import UsageError
 from certify.files import make_directory, write_atomically
 from certify.outcome import Result
 from certify.spec import canonical_json
+from certify.together import alone
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -216,9 +217,10 @@ def write_certificate(result: Result, directory: str | Path, **about: Any) -> Pa
     """
     directory = Path(directory)
     make_directory(directory)
-    path = directory / FILE_NAME
-    refuse_signed(path)
-    write_atomically(path, json.dumps(make_envelope(make_statement(result, **about)), indent=1) + "\n")
+    path, content = directory / FILE_NAME, json.dumps(make_envelope(make_statement(result, **about)), indent=1) + "\n"
+    with alone(directory):  # or somebody could sign it between the look and the writing
+        refuse_signed(path)
+        write_atomically(path, content)
     return path
 
 

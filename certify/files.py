@@ -54,6 +54,8 @@ def _write(path: Path, content: bytes) -> None:
             if path.exists():
                 os.chmod(name, stat.S_IMODE(path.stat().st_mode))
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a crash after the rename could leave an empty file
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

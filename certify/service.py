@@ -22,7 +22,6 @@ from certify.erasure import (
     Erasure,
     check_key,
     check_text,
-    erasure_path,
     make_erasures,
     make_requests,
     write_erasure_records,
@@ -30,10 +29,11 @@ from certify.erasure import (
 from certify.errors import UsageError
 from certify.execution import make_execution
 from certify.figures import make_figures
-from certify.files import make_directory, output_directory, write_atomically
+from certify.files import output_directory, write_atomically
 from certify.outcome import Result
 from certify.result import certify
 from certify.spec import Run, read_run
+from certify.together import appearing
 
 if TYPE_CHECKING:
     from learners import Dataset, State
@@ -86,7 +86,8 @@ def execute(
     Args:
         requests: for each request of the run file, the indices of the records to erase.
         output: directory that gets model.npy, the released model; run_record.json (its public part); certificate.json,
-            which names both; erasure-1.json, … beside it, one for each request. They are written in this order.
+            which names both; erasure-1.json, … beside it, one for each request. They appear together, or none of them
+            does; a directory that has such files already is refused.
         seed: makes it a reproducible experiment, which is not private; None: secret noise.
         erasure_key: under it the erasure records hide who asked, and models that are not released. None: that of
             `output`/private/erasure.key, which is made where it is missing, readable by its owner only. Keep it apart
@@ -113,7 +114,7 @@ def execute(
         raise UsageError(f'mechanism.kind: "{kind}" is certified, and not run by any learner here; run "pnsgd"')
     check_text("dataset.name", dataset.name)
     asked = make_requests(requests, received=received, scope=scope, ids=ids, sign_off=sign_off)
-    _refuse_leftovers(output, len(asked))
+    _refuse_leftovers(output)
     kept = output / PRIVATE / KEY_FILE if erasure_key is None else None
     key = check_key(erasure_key) if kept is None else _read_key(kept)
     result = certify(run)
@@ -144,47 +145,50 @@ def execute(
         )
     except (learners.LearnerRefused, learners.InvalidDataset, learners.FeatureNormExceeded) as refused:
         raise UsageError(str(refused)) from None
-    make_directory(output)
-    key = key or _make_key(kept)  # before anything that it opens
     released = BytesIO()
     np.save(released, state.parameters.numpy(), allow_pickle=False)
     public = state.record.public()
     files = {
-        "model": (output / MODEL_FILE, released.getvalue()),
-        "run_record": (output / RECORD_FILE, (json.dumps(public, indent=2, sort_keys=True) + "\n").encode()),
+        "model": (MODEL_FILE, released.getvalue()),
+        "run_record": (RECORD_FILE, (json.dumps(public, indent=2, sort_keys=True) + "\n").encode()),
     }
-    for path, content in files.values():
-        write_atomically(path, content)
-    erasures = make_erasures(result, state.record, asked, key)
-    certificate = write_certificate(
-        result,
-        output,
-        figures=figures,
-        execution=make_execution(public, erasures),
-        subjects={name: hashlib.sha256(content).hexdigest() for name, (_, content) in files.items()},
-    )
+    with appearing(output, last=FILE_NAME) as folder:
+        if key is None:  # before anything that it opens
+            key = _make_key((output if (output / PRIVATE).exists() else folder) / PRIVATE / KEY_FILE)
+        for name, content in files.values():
+            write_atomically(folder / name, content)
+        erasures = make_erasures(result, state.record, asked, key)
+        certificate = write_certificate(
+            result,
+            folder,
+            figures=figures,
+            execution=make_execution(public, erasures),
+            subjects={name: hashlib.sha256(content).hexdigest() for name, (_, content) in files.items()},
+        )
+        records = write_erasure_records(certificate)
+        _refuse_leftovers(output)  # once more: somebody else may have run meanwhile
     return Execution(
         result=result,
         learned=learned,
         unlearned=state,
         retrained=retrained,
-        certificate=certificate,
-        record=files["run_record"][0],
-        model=files["model"][0],
+        certificate=output / certificate.name,
+        record=output / RECORD_FILE,
+        model=output / MODEL_FILE,
         erasures=erasures,
-        erasure_files=write_erasure_records(certificate),
+        erasure_files=tuple(output / path.name for path in records),
         key=kept,
     )
 
 
-def _refuse_leftovers(output: Path, requests: int) -> None:
-    """A record of an earlier run beside this one's would read as one request more; what is signed is not replaced."""
-    own = {erasure_path(output, request + 1) for request in range(requests)}
-    for path in (output / FILE_NAME, *sorted(own)):
-        refuse_signed(path)
-    for path in sorted(output.glob("erasure-*.json")):
-        if path not in own:
-            raise UsageError(f"{path}: is the record of another run; move it away, or write to another directory")
+def _refuse_leftovers(output: Path) -> None:
+    """What an earlier run left is never replaced: its erasure records are what its owner answers with, and beside this
+    run's they would read as requests more."""
+    refuse_signed(output / FILE_NAME)
+    for path in (*sorted(output.glob("erasure-*.json")), output / MODEL_FILE, output / RECORD_FILE):
+        if os.path.lexists(path):
+            what = "the record of another run" if path.suffix == ".json" else "the model of another run"
+            raise UsageError(f"{path}: is {what}; move it away, or write to another directory")
 
 
 def _read_key(path: Path) -> bytes | None:

@@ -15,6 +15,7 @@ from certify import checker
 from certify.errors import UsageError
 from certify.files import write_atomically
 from certify.keys import key_id, load_private_key
+from certify.together import alone
 from certify.verification import read_certificate
 
 if TYPE_CHECKING:
@@ -62,18 +63,32 @@ def sign(
     """
     private = load_private_key(key, passphrase) if isinstance(key, str | Path) else key
     data = read_certificate(certificate)
-    path, stale = Path(certificate if output is None else output), []
+    path = Path(certificate if output is None else output)
     target = _target(path, certificate)
     checker.verify(data)
-    envelope = checker.read_json(data, "envelope")
+    with alone(target.parent):  # two signers at once would each replace what the other wrote
+        target = _target(path, certificate)
+        if (now := read_certificate(certificate)) != data:  # another signer was faster: sign what it left
+            checker.verify(now)
+        return _sign(now, private, certificate, path, target, expires)
+
+
+def _sign(
+    data: bytes,
+    private: Ed25519PrivateKey,
+    certificate: str | Path,
+    path: Path,
+    target: Path,
+    expires: date | None,
+) -> Signed:
+    """Add a signature to what was verified, and write it to `target`, which `path` leads to."""
+    envelope, stale = checker.read_json(data, "envelope"), []
     if expires is not None:
         before = envelope["digest"]["sha256"]
         envelope = _with_expiry(envelope, expires, certificate)
         checker.verify(json.dumps(envelope).encode())
         stale = _records_beside(path, envelope, before)
     envelope["signatures"].append(_signature(envelope, private, certificate))
-    if target.exists() and read_certificate(target) != data:  # another signer was faster
-        raise UsageError(f"{path}: has changed while it was being signed; sign it again")
     write_atomically(target, json.dumps(envelope, indent=1) + "\n")
     return Signed(path, key_id(private.public_key()), len(envelope["signatures"]), _written_anew(path) if stale else ())
 

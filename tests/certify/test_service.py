@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.learn
 
 import torch  # noqa: E402
 
+import learners  # noqa: E402
 from certify import UsageError, checker, read_run, service, verify  # noqa: E402
 from certify.erasure import check_commitment, model_digest  # noqa: E402
 from certify.service import Execution, NotCertified, execute  # noqa: E402
@@ -238,6 +241,8 @@ def test_the_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
     written = done.key.read_text()
     key = bytes.fromhex(written)
     assert len(key) == 32 and key != bytes(32)
+    for path in (done.certificate, done.record, done.model, *done.erasure_files):
+        path.unlink()
     again = run_small(tmp_path / "out", erasure_key=None)
     assert again.key.read_text() == written
     first, second = (payload(path)["predicate"]["erasure"] for path in again.erasure_files)
@@ -290,25 +295,137 @@ def test_what_is_wrong_about_requests_is_said_before_anything_is_run(tmp_path: P
     assert not told and not (tmp_path / "out").exists()
 
 
-def test_a_certificate_is_written_last_and_records_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever fails, nothing names what is not there."""
+FILES = ["certificate.json", "erasure-1.json", "erasure-2.json", "model.npy", "run_record.json"]
+CALLS = ("open", "replace", "rename", "fsync", "mkdir")  # of the system, by which files appear
+KINDS = ["missing", "empty", "with a note", "with a key"]
 
-    def written() -> set[str]:
-        return {path.name for path in tmp_path.iterdir()}
 
-    def fails(*_: Any, **__: Any) -> None:
-        raise OSError("no space left")
+def prepare(folder: Path, kind: str) -> list[str]:
+    """A folder to run into, and what is in it."""
+    if kind != "missing":
+        folder.mkdir()
+    if kind == "with a note":
+        (folder / "note.txt").write_text("mine")
+    if kind == "with a key":
+        (folder / "private").mkdir(mode=0o700)
+        (folder / "private" / "erasure.key").write_text("00" * 32)
+        (folder / "private" / "erasure.key").chmod(0o600)
+    return sorted(os.listdir(folder)) if folder.exists() else []
 
-    files = {"private", "model.npy", "run_record.json"}
-    for name, there in (("write_certificate", files), ("write_erasure_records", files | {"certificate.json"})):
-        with monkeypatch.context() as patch:
-            patch.setattr(service, name, fails)
-            with pytest.raises(OSError, match="no space left"):
-                run_small(tmp_path, erasure_key=None)
-        assert written() == there
-    certificate = (tmp_path / "certificate.json").read_bytes()
-    digest = hashlib.sha256((tmp_path / "model.npy").read_bytes()).hexdigest()
-    assert checker.verify(certificate, subjects=[digest]).exit_code == 0
+
+class Failing:
+    """Lets so many calls pass, and from then on fails, as a full disk does. Only below one folder."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, below: Path, passing: int):
+        self.calls, self._below, self._passing = 0, str(below), passing
+        for name in CALLS:
+            monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
+
+    def _counted(self, really: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any, *more: Any, **named: Any) -> Any:
+            mine = isinstance(path, int) or str(path).startswith(self._below)
+            writes = more[:1] != (os.O_RDONLY,)
+            if mine and writes:
+                self.calls += 1
+                if self.calls > self._passing:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+            return really(path, *more, **named)
+
+        return call
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is trained once is trained: what is tried here is the writing."""
+    known: dict[str, Any] = {}
+    really = {name: getattr(learners, name) for name in ("learn", "unlearn", "retrain")}
+    for name in really:
+
+        def once(*given: Any, _name: str = name, _really: Any = really[name], **more: Any) -> Any:
+            key = f"{_name} {more.get('progress') is None} {given[1] if _name == 'unlearn' else ''}"
+            if key not in known:
+                known[key] = _really(*given, **more)
+            return known[key]
+
+        monkeypatch.setattr(learners, name, once)
+    monkeypatch.setattr(service, "make_figures", lambda *_, **__: None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_files_appear_together_or_not_at_all(kind: str, tmp_path: Path, quickly: None) -> None:
+    """Whichever write fails, for the disk is full: one line, and nothing of the run is there."""
+    for passing in range(200):
+        folder = tmp_path / f"out {passing}"
+        before = prepare(folder, kind)
+        with pytest.MonkeyPatch.context() as patch:
+            failing = Failing(patch, tmp_path, passing)
+            try:
+                run_small(folder, erasure_key=None)
+            except UsageError as refused:
+                assert "No space left on device" in str(refused) and "\n" not in str(refused)
+                assert failing.calls >= passing
+            else:
+                break
+        there = sorted(os.listdir(folder)) if folder.exists() else []
+        assert there == before or there == sorted({*before, *FILES, "private"})  # all, where the last flush failed
+        assert not [path for path in tmp_path.glob(".*") if path.is_dir()]
+    assert passing > 10
+    assert sorted(os.listdir(folder)) == sorted({*before, *FILES, "private"})
+    assert checker.verify((folder / "certificate.json").read_bytes()).exit_code == 0
+
+
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_a_crash_leaves_all_or_nothing(kind: str, tmp_path: Path, quickly: None) -> None:
+    """The process is gone at any one of its writes, and nothing is tidied up."""
+    run_small(tmp_path / "once", erasure_key=None)  # trains
+    for passing in range(200):
+        folder = tmp_path / f"out {passing}"
+        prepare(folder, kind)
+        child = os.fork()
+        if not child:
+            with pytest.MonkeyPatch.context() as patch:
+                Failing(patch, tmp_path, passing)
+                patch.setattr(shutil, "rmtree", lambda *_, **__: os._exit(1))
+                patch.setattr(os, "unlink", lambda *_, **__: os._exit(1))
+                try:
+                    run_small(folder, erasure_key=None)
+                except BaseException:
+                    os._exit(1)
+                os._exit(0)
+        os.waitpid(child, 0)
+        there = sorted(os.listdir(folder)) if folder.exists() else []
+        assert there in ([], sorted([*FILES, "private"]))
+        if there:
+            assert checker.verify((folder / "certificate.json").read_bytes()).exit_code == 0
+            break
+    assert passing > 10
+
+
+def test_a_second_run_replaces_nothing(tmp_path: Path, quickly: None) -> None:
+    done = run_small(tmp_path / "out")
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match=r"erasure-1.json: is the record of another run; move it away"):
+        run_small(tmp_path / "out")
+    for path in done.erasure_files:
+        path.unlink()
+    with pytest.raises(UsageError, match=r"model.npy: is the model of another run"):
+        run_small(tmp_path / "out")
+    assert all(path.read_bytes() == content for path, content in before.items() if path.exists())
+
+
+def test_of_two_runs_at_once_one_is_refused(tmp_path: Path, quickly: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one finishes while the first is about to write."""
+    really, other = service.make_erasures, [tmp_path / "out"]
+
+    def overtaken(*given: Any) -> Any:
+        if other:
+            run_small(other.pop())
+        return really(*given)
+
+    monkeypatch.setattr(service, "make_erasures", overtaken)
+    with pytest.raises(UsageError):
+        run_small(tmp_path / "out")
+    assert sorted(os.listdir(tmp_path / "out")) == FILES and os.listdir(tmp_path) == ["out"]
 
 
 def test_records_of_an_earlier_run_do_not_pass_for_those_of_this_one(tmp_path: Path) -> None:

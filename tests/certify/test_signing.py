@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import multiprocessing
 import os
 import pty
 import shutil
@@ -24,15 +25,16 @@ from hypothesis import strategies as st
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 
-from certify import certify, checker, keygen, keys, sign, signing, verify, write_certificate
+from certify import certify, checker, keygen, keys, sign, signing, together, verify, write_certificate
 from certify.errors import UsageError
-from certify.keys import read_public_key, read_public_keys
+from certify.keys import key_id, read_public_key, read_public_keys
 from tests.certify.runs import ROOT, plumbline, refused, tables
 
 ACCEPTED = ROOT / "tests/vectors/accept"
 REJECTED = ROOT / "tests/vectors/reject/certificates"
 PEM, PKCS8, SPKI = s.Encoding.PEM, s.PrivateFormat.PKCS8, s.PublicFormat.SubjectPublicKeyInfo
 OPENSSL = shutil.which("openssl")
+MANY = 12  # signers at once
 FUTURE = (datetime.now(UTC) + timedelta(days=400)).date()
 
 
@@ -459,9 +461,10 @@ def test_sign_overwrites_nothing_else(kind: str, certificate: Path, tmp_path: Pa
     assert plumbline("sign", certificate, "--key", one, "-o", certificate).code == 0  # itself by another name
 
 
-def test_two_signers_at_once(certificate: Path, pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever comes second is told, and nobody's signature is lost."""
-    (one, _), (two, two_pub) = pair("one"), pair("two")
+def test_a_signer_who_was_overtaken_signs_what_is_there_then(
+    certificate: Path, pair: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one, one_pub), (two, two_pub) = pair("one"), pair("two")
     really, waiting = checker.verify, [two]
 
     def slow(data: bytes, *more: Any, **named: Any) -> Any:
@@ -470,9 +473,59 @@ def test_two_signers_at_once(certificate: Path, pair: Any, monkeypatch: pytest.M
         return really(data, *more, **named)
 
     monkeypatch.setattr(checker, "verify", slow)
-    line = refused(plumbline("sign", certificate, "--key", one))
-    assert f"{certificate}: has changed while it was being signed; sign it again" in line
-    assert verify(certificate, keys=[two_pub]).report.signatures == 1
+    assert plumbline("sign", certificate, "--key", one).code == 0
+    assert verify(certificate, keys=[one_pub, two_pub], threshold=2).report.signatures == 2
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_no_signature_of_many_signers_at_once_is_lost(
+    locks: bool, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every signer is a process of its own, and all begin at the same moment."""
+    if not locks:  # a disk whose folders cannot be locked
+        monkeypatch.setattr(together, "fcntl", None)
+    keys = [ed25519.Ed25519PrivateKey.generate() for _ in range(MANY)]
+    context = multiprocessing.get_context("fork")
+    begin = context.Event()
+
+    def one(key: ed25519.Ed25519PrivateKey) -> None:
+        begin.wait()
+        sign(certificate, key=key)
+
+    signers = [context.Process(target=one, args=(key,)) for key in keys]
+    for signer in signers:
+        signer.start()
+    begin.set()
+    for signer in signers:
+        signer.join()
+    assert [signer.exitcode for signer in signers] == [0] * MANY
+    entries = envelope(certificate)["signatures"]
+    assert {entry["keyid"] for entry in entries} == {key_id(key.public_key()) for key in keys}
+    assert len(entries) == MANY and verify(certificate).exit_code == 0
+    assert not list(certificate.parent.glob(".*"))
+
+
+def test_of_two_who_write_one_new_file_the_second_is_refused(certificate: Path, tmp_path: Path, pair: Any) -> None:
+    keys, out, context = [pair("one")[0], pair("two")[0]], tmp_path / "out.json", multiprocessing.get_context("fork")
+    codes = [
+        context.Process(target=lambda k=key: sys.exit(plumbline("sign", certificate, "--key", k, "-o", out).code))
+        for key in keys
+    ]
+    for process in codes:
+        process.start()
+    for process in codes:
+        process.join()
+    assert sorted(process.exitcode for process in codes) == [0, 2]
+    assert len(envelope(out)["signatures"]) == 1
+
+
+def test_a_lock_file_that_stays_is_named(certificate: Path, pair: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "fcntl", None)
+    monkeypatch.setattr(together, "PATIENCE", 0)
+    (certificate.parent / ".plumbline.lock").touch()
+    assert ".plumbline.lock: somebody else writes here" in refused(
+        plumbline("sign", certificate, "--key", pair("one")[0])
+    )
 
 
 def test_a_signature_is_written_whole_or_not_at_all(
