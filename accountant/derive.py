@@ -3,6 +3,7 @@ here."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -23,7 +24,15 @@ from accountant.restart import best_restart
 from accountant.scaled import derive_scaled
 from accountant.string import TooLong, corners
 from accountant.theorems.transport import distance_at
-from accountant.timeline import History, Phase, hides_position, history, stretches, unlearning_epochs
+from accountant.timeline import (
+    History,
+    Phase,
+    farthest_batches,
+    hides_position,
+    history,
+    stretches,
+    unlearning_epochs,
+)
 from accountant.witness import choose_positions, search_curved_witness, search_secret_witness, witness_arguments
 
 _MARGINS = (0.0, 1e-9, 1e-6)  # of a slope; the first is best, and may be too close for balls to decide
@@ -51,8 +60,11 @@ def derive_farthest(mechanism: NoisySGD, request: int = 0) -> Derivation:
     """The timeline on which W∞ (T1) is the largest over the batches of the differing records; that of
     `derive_timeline` where these are the same."""
     timeline, runs = derive_timeline(mechanism, request), history(mechanism, request)
-    growing = any((block.expanding or block.drift is not None) and block.shifts for block in timeline.glance.blocks)
-    farthest = history(mechanism, request, quantity="distance", growing=growing)
+    moved = tuple(
+        farthest_batches(mechanism, phase, growing=block.expanding or block.drift is not None)
+        for phase, block in zip(runs.phases, timeline.glance.blocks, strict=True)
+    )
+    farthest = replace(runs, phases=moved)
     return timeline if farthest == runs else _timeline(mechanism, farthest, choose_rates(mechanism, runs).rates)
 
 

@@ -102,7 +102,12 @@ class _Search:
         return sorted({0, self.steps, *(moments[i * len(moments) // most] for i in range(most))})
 
     def _allowed(self, step: int) -> bool:
-        return not self.timeline.open or self.mark(step).position == 0
+        """Whether something may begin or end here: a restart may be anywhere."""
+        return self.timeline.diameter is not None or self._may_part(self.mark(step))
+
+    def _may_part(self, mark: Mark) -> bool:
+        """Several records in open batches: whole epochs, but in a phase without records."""
+        return not self.timeline.open or mark.position == 0 or not self.timeline.blocks[mark.block].shifts
 
     def closer(self, moments: list[int], path: Path) -> list[int]:
         """More moments around those of the path."""
@@ -152,7 +157,7 @@ class _Search:
                 paid = cost[j - 1] + float(composed(_A, self.timeline, marks[j - 1], marks[j]))
                 cost[j], came[j] = paid, (j - 1, "composed")
                 at, found = state.cheapest(cost, self.margin)
-                if found < paid * (1 - _GAIN):
+                if self._may_part(marks[j]) and found < paid * (1 - _GAIN):
                     cost[j], came[j] = found, (int(state.start[at]), _KINDS[state.kind[at]])
                 state.look()
             if j + 1 < most:
@@ -170,7 +175,7 @@ class _Search:
             return
         block = self.timeline.blocks[mark.block]
         if self.timeline.open:
-            if block.drift is not None:
+            if block.drift is not None and self._may_part(mark):
                 state.add(j, "together", 0.0)
             return
         index = bisect_left(block.shifts, mark.position, key=lambda pair: pair[0])

@@ -56,11 +56,23 @@ def worst_batches(
     return tuple((batches - 1 - i, count) for i, count in enumerate(counts))[::-1]
 
 
-def phases(
-    mechanism: NoisySGD, request: int = 0, *, quantity: Quantity = "privacy", growing: bool = False
-) -> tuple[Phase, ...]:
+def farthest_batches(mechanism: NoisySGD, phase: Phase, *, growing: bool) -> Phase:
+    """The same phase with its differing records where W∞ is largest."""
+    records = sum(count for _, count in phase.records)
+    placed = worst_batches(
+        records,
+        phase.batches,
+        phase.batch_size,
+        quantity="distance",
+        growing=growing,
+        whole_batch=mechanism.whole_batch,
+    )
+    return replace(phase, records=placed)
+
+
+def phases(mechanism: NoisySGD, request: int = 0) -> tuple[Phase, ...]:
     """The phases of the claim on one request (0-based): the true history against the data after that request
-    throughout. quantity, growing: as for `worst_batches`.
+    throughout.
 
     Learning sees the records of this and every earlier request differ; after request i those of the later ones still
     do.
@@ -78,8 +90,6 @@ def phases(
                 sum(sizes[i:]),
                 mechanism.batches,
                 mechanism.batch_size,
-                quantity=quantity,
-                growing=growing,
                 whole_batch=mechanism.whole_batch,
             ),
         )
@@ -102,13 +112,13 @@ def unlearning_epochs(mechanism: NoisySGD, request: int) -> int:
     return sum(mechanism.unlearning_epochs[: request + 1])
 
 
-def history(mechanism: NoisySGD, request: int = 0, *, quantity: Quantity = "privacy", growing: bool = False) -> History:
-    """The true history beside the reference (T7), aligned at their ends. quantity, growing: as for `worst_batches`.
+def history(mechanism: NoisySGD, request: int = 0) -> History:
+    """The true history beside the reference (T7), aligned at their ends.
 
     `retrain`: the same start and as many epochs. `stationary`: a run that began, long ago, anywhere in the ball.
     `retrain-T`: T epochs from its own start, beside the last T epochs of the true history.
     """
-    whole = phases(mechanism, request, quantity=quantity, growing=growing)
+    whole = phases(mechanism, request)
     erased = unlearning_epochs(mechanism, request)
     learning = int(mechanism.epochs > 0)
     if mechanism.reference == "retrain" or not erased:

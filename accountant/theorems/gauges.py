@@ -43,8 +43,9 @@ def gauges(A: Arithmetic, timeline: Timeline, *, excursions: tuple[Excursion, ..
     holds for every release, and for requests, with their times, that are chosen from the releases, for each set of
     differing records that was fixed in advance. Unlearning steps cost nothing in it.
 
-    Where several records may be in any of several batches an excursion is made of whole epochs, and has d in every
-    step: so it is paid wherever they are, and the epochs outside cost most where the timeline has them.
+    Where several records may be in any of several batches an excursion has d in every step, and of a phase with records
+    whole epochs: so it is paid wherever they are, and the epochs outside cost most where the timeline has them. It
+    may begin within an epoch where the runs are apart from the outset, for nothing before that counts.
     """
     return GaussianDP(A.sqrt(gauge_energy(A, Flows(A, timeline), Mark(0), timeline.start, excursions)))
 
@@ -87,8 +88,9 @@ def gauge_energy(
     at_once = bool(excursions) and excursions[0].start == begin
     A.require(at_once or not apart, "an excursion from where the runs begin apart", begin)
     if timeline.open:
-        inside = [begin, *(mark for e in excursions for mark in (e.start, e.end))]
-        A.require(all(mark.position == 0 for mark in inside), "whole epochs for several records", inside)
+        inside = [mark for e in excursions for mark in (e.start, e.end) if mark != begin]
+        whole = all(mark.position == 0 or not timeline.blocks[mark.block].shifts for mark in inside)
+        A.require(whole, "whole epochs for several records", inside)
         drift = all(block.drift is not None for block in timeline.blocks)
         A.require(drift or not excursions, "every phase drifts, or no excursions, for several records", inside)
     total, at = A.of(0), begin

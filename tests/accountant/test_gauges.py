@@ -396,9 +396,10 @@ def test_unlearning_steps_cost_nothing_and_more_of_them_never_more() -> None:
     assert mus == sorted(mus, reverse=True)
 
 
-def test_a_run_that_expands_for_too_long_is_composed() -> None:
+def test_a_run_that_expands_for_too_long_is_composed(monkeypatch) -> None:
     """c > 1 with more shifts than a string looks at: composition, and not a refusal."""
-    mechanism = run(1, epochs=60_000, unlearning_epochs=0, step_size=F(201, 100), radius=10**9, batch_size=10**4,
+    monkeypatch.setattr("accountant.string.MOST_MARKS", 200)
+    mechanism = run(1, epochs=600, unlearning_epochs=0, step_size=F(201, 100), radius=10**9, batch_size=10**4,
                     loss=ConstantLoss(1, 1, 1))  # fmt: skip
     bound = derive(mechanism)
     assert bound.theorem.id == "T26" and dict(bound.arguments)["excursions"] == ()
