@@ -34,6 +34,7 @@ from accountant.losses import (
     SoftmaxLoss,
 )
 from accountant.mechanisms import InvalidMechanism, NoisySGD
+from accountant.rounding import FloatingPoint, executed_charge, least_executed_noise
 from accountant.scaled_sgd import ScaledSGD
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Derivation",
     "Enclosure",
     "Explanation",
+    "FloatingPoint",
     "HuberLoss",
     "Indeterminate",
     "InvalidLoss",
@@ -72,5 +74,7 @@ __all__ = [
     "enclose",
     "enclose_all",
     "evaluate",
+    "executed_charge",
     "explain",
+    "least_executed_noise",
 ]

@@ -107,6 +107,21 @@ def charge_square(mechanism: NoisySGD, numbers: FloatingPoint) -> Fraction | Non
     return error**2 * numbers.dimension * releases(mechanism) / variance
 
 
+def executed_charge(mechanism: NoisySGD, numbers: FloatingPoint) -> Fraction:
+    """κ rounded up, for a run that is executed in `numbers`, of which all is known. Where no contraction is known it is
+    that of the last step's rounding alone: less cannot be, how much more nobody knows."""
+    square = charge_square(mechanism, numbers)
+    if square is None:
+        variance = 2 * mechanism.step_size * mechanism.noise_std**2
+        square = (2 * ERRORS * numbers.spacing) ** 2 * numbers.dimension * releases(mechanism) / variance
+    return root_above(square, DIGITS)
+
+
+def least_executed_noise(mechanism: NoisySGD, numbers: FloatingPoint, mu: Fraction) -> Fraction:
+    """The σ, of nine digits and rounded up, at which `executed_charge` is a hundredth of `mu`."""
+    return round_decimal(executed_charge(mechanism, numbers) * mechanism.noise_std * _HUNDRED / mu, DIGITS, up=True)
+
+
 def releases(mechanism: NoisySGD) -> int:
     """R: how many models the observer may see, each after a stretch whose rounding counts for itself."""
     return len(mechanism.requests) if mechanism.release == "all" else 1

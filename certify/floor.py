@@ -32,7 +32,7 @@ def least_noise(run: Run) -> Fraction | None:
     """The least σ of nine digits that the floor allows, everything else as in the run; None where it asks for none."""
     if status_of(run) not in ("proved", "violated"):
         return None
-    value = floor_noise(run.mechanism, run.execution, _allowed(run))
+    value = floor_noise(run.mechanism, run.execution, allowed_mu(run))
     unit = Fraction(1, 10**DIGITS)
     for attempt in range(ATTEMPTS):  # the search was in doubles
         noise = round_decimal(value * (1 + (2**attempt - 1) * unit), DIGITS, up=True)
@@ -47,7 +47,7 @@ def rounding_of(run: Run) -> dict[str, str] | None:
     square = None if status_of(run) in (None, "attested") else charge_square(run.mechanism, run.execution)
     if square is None:
         return None
-    return {"charge": decimal(root_above(square, DIGITS)), "allowed": f"{_allowed(run) / 100:.9g}"}
+    return {"charge": decimal(root_above(square, DIGITS)), "allowed": f"{float(allowed_mu(run)) / 100:.9g}"}
 
 
 def violation(run: Run) -> str:
@@ -56,15 +56,15 @@ def violation(run: Run) -> str:
     size = _short(numbers.largest_coordinate)
     text = (
         f"{ROUNDING} is violated: in {numbers.dimension} coordinates up to {size}, rounding to {numbers.dtype} may "
-        f"add {decimal(charge)} to μ, more than a hundredth of the {_allowed(run):.3g} that the target allows"
+        f"add {decimal(charge)} to μ, more than a hundredth of the {float(allowed_mu(run)):.3g} that the target allows"
     )
     noise = least_noise(run)
     return text if noise is None else f"{text}; take noise_std ≥ {decimal(noise)}"
 
 
-def _allowed(run: Run) -> float:
-    """The μ that the target allows, in doubles."""
-    return float(gaussian_mu(float(run.target_epsilon), float(run.target_delta)))
+def allowed_mu(run: Run) -> Fraction:
+    """The μ that the target allows, as doubles have it."""
+    return Fraction(float(gaussian_mu(float(run.target_epsilon), float(run.target_delta))))
 
 
 def _short(value: Fraction) -> str:

@@ -30,6 +30,7 @@ from certify.errors import UsageError
 from certify.execution import make_execution
 from certify.figures import make_figures
 from certify.files import output_directory, write_atomically
+from certify.floor import allowed_mu
 from certify.outcome import Result
 from certify.result import certify
 from certify.spec import Run, read_run
@@ -125,14 +126,21 @@ def execute(
     def told(what: str) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, of: progress(what, done, of)
 
+    above = {"allowed_mu": allowed_mu(run), "execution": run.execution}
     try:
         learned = learners.learn(
-            run.mechanism, dataset, device=device, seed=seed, mechanism_digest=run.digest, progress=told("learn")
+            run.mechanism,
+            dataset,
+            device=device,
+            seed=seed,
+            mechanism_digest=run.digest,
+            progress=told("learn"),
+            **above,
         )
         state = learned
         for i, request in enumerate(asked):
             what = f"unlearn request {i + 1}"
-            state = learners.unlearn(state, request.records, device=device, seed=seed, progress=told(what))
+            state = learners.unlearn(state, request.records, device=device, seed=seed, progress=told(what), **above)
         retrained = learners.retrain(
             run.mechanism,
             dataset,
@@ -142,8 +150,14 @@ def execute(
             order=learned.order,
             mechanism_digest=run.digest,
             progress=told("retrain"),
+            **above,
         )
-    except (learners.LearnerRefused, learners.InvalidDataset, learners.FeatureNormExceeded) as refused:
+    except (
+        learners.LearnerRefused,
+        learners.RunCheckFailed,
+        learners.InvalidDataset,
+        learners.FeatureNormExceeded,
+    ) as refused:
         raise UsageError(str(refused)) from None
     released = BytesIO()
     np.save(released, state.parameters.numpy(), allow_pickle=False)

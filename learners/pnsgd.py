@@ -17,6 +17,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from accountant import FloatingPoint
 from accountant.exact import canonical
 from accountant.mechanisms import NoisySGD
 from learners.checks import LearnerRefused, check_device, check_records, check_start, draw_order, vouch, without
@@ -33,8 +34,11 @@ from learners.record import (
     parameters_hash,
     versions,
 )
+from learners.rounding import DTYPE, Floor
 from learners.state import State
 from learners.stepping import Batch, Logistic, Progress, Rule, RunCheckFailed, run
+
+ALLOWED = Fraction(1)  # the μ that is allowed where no target says it
 
 
 def learn(
@@ -47,6 +51,8 @@ def learn(
     order_seed: int | None = None,
     mechanism_digest: str | None = None,
     progress: Progress | None = None,
+    allowed_mu: Fraction = ALLOWED,
+    execution: FloatingPoint | None = None,
 ) -> State:
     """Learn for `epochs` epochs.
 
@@ -54,17 +60,20 @@ def learn(
     initial_distance allows for a difference. order_seed: a public permutation of the records for batch_order =
     "fixed" (default: their own order); under "secret" the order is drawn secretly. seed: makes it a reproducible
     experiment without privacy. mechanism_digest: the run file's digest, where certify drives (default:
-    mechanism_fingerprint).
+    mechanism_fingerprint). allowed_mu: the μ that the target allows, a hundredth of which rounding may add (T28);
+    execution: what the run file states of the numbers that the run is executed in.
 
     Raises:
         LearnerRefused, FeatureNormExceeded: see `vouch`; a start of another shape or outside the ball; another device
-        than cpu or cuda. RunCheckFailed: a bound of the mechanism did not hold at run time.
+        than cpu or cuda; noise below rounding, or other numbers than `execution` states. RunCheckFailed: a bound of the
+        mechanism did not hold at run time, or the noise is below the rounding of the coordinates that were seen.
     """
     vouch(mechanism, dataset)
     order, text = draw_order(mechanism, order_seed, seed)
     record = _record(mechanism, dataset, text, mechanism_digest)
     state = State(mechanism, dataset, check_start(mechanism, dataset, start), order, (), record)
-    return _execute(state, "learn", dataset, (), mechanism.epochs, device, seed, progress)
+    floor = Floor(mechanism, dataset.features.shape[1], allowed_mu, execution)
+    return _execute(state, "learn", dataset, (), mechanism.epochs, device, seed, progress, floor)
 
 
 def unlearn(
@@ -75,12 +84,14 @@ def unlearn(
     device: str | torch.device = "cpu",
     seed: int | None = None,
     progress: Progress | None = None,
+    allowed_mu: Fraction = ALLOWED,
+    execution: FloatingPoint | None = None,
 ) -> State:
     """Execute the mechanism's next request: erase `records` (indices into the data), then run its K epochs on the rest.
 
     Under neighbours = "replace-one" each erased record is replaced by the next one of `replacements`, which must not
     depend on it (default: zero records, whose data gradient is zero); under "remove-one" its data gradient is zeroed.
-    The divisor stays batch_size.
+    The divisor stays batch_size. allowed_mu, execution: as for `learn`.
 
     Raises:
         LearnerRefused: no request left, another number of records than the request's, a record twice or out of range,
@@ -103,7 +114,8 @@ def unlearn(
             f"got {len(chosen)}; ask for that many, or certify other sizes"
         )
     dataset = without(state.dataset, mechanism, chosen, replacements)
-    return _execute(state, "unlearn", dataset, chosen, mechanism.unlearning_epochs[done], device, seed, progress)
+    floor = Floor(mechanism, dataset.features.shape[1], allowed_mu, execution)
+    return _execute(state, "unlearn", dataset, chosen, mechanism.unlearning_epochs[done], device, seed, progress, floor)
 
 
 def retrain(
@@ -119,11 +131,13 @@ def retrain(
     order_seed: int | None = None,
     mechanism_digest: str | None = None,
     progress: Progress | None = None,
+    allowed_mu: Fraction = ALLOWED,
+    execution: FloatingPoint | None = None,
 ) -> State:
     """The reference run: learning on the data without `records` (those of the first r requests, in their order).
 
     It takes T + K_1 + … + K_r epochs for reference = "retrain", T for "retrain-T". order: `state.order` of the run it
-    is compared with, to share its batches (drawn anew otherwise).
+    is compared with, to share its batches (drawn anew otherwise). allowed_mu, execution: as for `learn`.
 
     Raises:
         LearnerRefused: as `learn` and `unlearn`; reference = "stationary", which is a limit and no run.
@@ -149,7 +163,8 @@ def retrain(
     kept = without(dataset, mechanism, chosen, replacements)
     record = _record(mechanism, dataset, text, mechanism_digest)
     state = State(mechanism, dataset, check_start(mechanism, dataset, start), order, (), record)
-    return _execute(state, "retrain", kept, chosen, epochs, device, seed, progress)
+    floor = Floor(mechanism, dataset.features.shape[1], allowed_mu, execution)
+    return _execute(state, "retrain", kept, chosen, epochs, device, seed, progress, floor)
 
 
 def _shift(mechanism: NoisySGD, gradient_norm: Fraction) -> Fraction:
@@ -182,6 +197,7 @@ def _execute(
     device: str | torch.device,
     seed: int | None,
     progress: Progress | None,
+    floor: Floor,
 ) -> State:
     """Run one phase on `dataset` from the state's parameters, check it, and write it down."""
     target, device_name = check_device(device)
@@ -190,7 +206,10 @@ def _execute(
     stretch = f"unlearn {state.requests_done}" if kind == "unlearn" else "learn"
     used = state.order[: mechanism.batches * mechanism.batch_size].reshape(mechanism.batches, mechanism.batch_size)
     batches = tuple(Batch.of(dataset.features[rows].to(target), dataset.labels[rows].to(target), rule) for rows in used)
-    x, observed = run(state.parameters.to(target), batches, Logistic(), source(seed, stretch), rule, epochs, progress)
+    floor.check_before(state.parameters)
+    x, observed = run(
+        state.parameters.to(target), batches, Logistic(), source(seed, stretch), rule, epochs, progress, floor.check
+    )
     if observed.steps != epochs * mechanism.batches:
         raise RunCheckFailed(f"steps: {observed.steps} executed, the mechanism says {epochs * mechanism.batches}")
     shift = _shift(mechanism, Fraction(observed.max_gradient_norm))
@@ -216,6 +235,9 @@ def _execute(
         max_shift=repr(float(shift)),
         started=started,
         finished=now(),
+        dtype=DTYPE,
+        dimension=floor.dimension,
+        largest_coordinate=repr(observed.max_coordinate),
     )
     record = replace(state.record, phases=(*state.record.phases, phase))
     return State(mechanism, dataset, parameters, state.order, (*state.erased, *erased), record)

@@ -23,7 +23,10 @@ from accountant.exact import canonical
 from accountant.losses import LogisticLoss
 from accountant.mechanisms import NoisySGD
 
-NOT_NOISED = ("data_before", "data_after", "parameters_before", "max_gradient_norm", "max_parameter_norm", "max_shift")
+NOT_NOISED = (
+    "data_before", "data_after", "parameters_before",
+    "max_gradient_norm", "max_parameter_norm", "max_shift", "largest_coordinate",
+)  # fmt: skip
 SEEDED = "reproducible experiment: the noise is known to whoever knows the seed: not private"
 SECRET = "drawn from the operating system's cryptographic generator (os.urandom), not kept"
 
@@ -105,6 +108,9 @@ class Phase:
     max_shift: str  # s of the theory with max_gradient_norm in the place of M; ≤ the record's shift
     started: str
     finished: str
+    dtype: str | None = None  # of the parameters and of the noise; None in records from before it was written down
+    dimension: int | None = None
+    largest_coordinate: str | None = None  # in size, before any projection; a float by repr
 
 
 @dataclass(frozen=True)

@@ -103,11 +103,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class Observed:
-    """What a stretch did: steps, the largest clipped data gradient and the largest parameter norm after a step."""
+    """What a stretch did: steps, the largest clipped data gradient, the largest parameter norm after a step, and the
+    largest size of a coordinate before its projection."""
 
     steps: int
     max_gradient_norm: float
     max_parameter_norm: float
+    max_coordinate: float
 
 
 def step(x: Tensor, batch: Batch, loss: Loss, normals: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
@@ -116,14 +118,23 @@ def step(x: Tensor, batch: Batch, loss: Loss, normals: Tensor, rule: Rule) -> tu
     Clipping and projection aim a hair (2⁻⁴⁰) inside their bounds: projecting on a slightly smaller ball is still
     1-Lipschitz, and then rounding cannot leave the ball that was certified.
     """
+    moved, norms = move(x, batch, loss, normals, rule)
+    return project(moved, rule), norms
+
+
+def move(x: Tensor, batch: Batch, loss: Loss, normals: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
+    """A step before its projection, and the gradients' norms."""
     slopes = loss.slope(x @ batch.features.T, batch.labels)
     slopes = torch.minimum(torch.maximum(slopes, -batch.limits), batch.limits)
     gradient = slopes @ batch.features / rule.batch_size + rule.regularization * x
-    x = x - rule.step_size * gradient + rule.noise_scale * normals
-    if rule.radius is not None:
-        norms = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        x = x * (rule.radius * HAIR / norms).clamp(max=1.0)
-    return x, slopes.abs() * batch.norms
+    return x - rule.step_size * gradient + rule.noise_scale * normals, slopes.abs() * batch.norms
+
+
+def project(x: Tensor, rule: Rule) -> Tensor:
+    if rule.radius is None:
+        return x
+    norms = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x * (rule.radius * HAIR / norms).clamp(max=1.0)
 
 
 def run(
@@ -134,17 +145,25 @@ def run(
     rule: Rule,
     epochs: int,
     progress: Progress | None = None,
+    check_coordinate: Callable[[float], None] | None = None,
 ) -> tuple[Tensor, Observed]:
     """`epochs` passes over the batches in their order, from x (…, d); checks every step's bounds, once an epoch.
 
+    check_coordinate: called after every epoch with the largest size of a coordinate so far; raises RunCheckFailed.
+
     Raises:
-        RunCheckFailed: parameters not finite, a data gradient beyond the bound M, parameters outside the ball.
+        RunCheckFailed: noise of a narrower type than x, parameters not finite, a data gradient beyond the bound M,
+            parameters outside the ball.
     """
     steps, gradient, parameter = 0, torch.zeros((), device=x.device, dtype=x.dtype), 0.0
-    largest = gradient.clone()
+    largest, coordinate = gradient.clone(), x.abs().max() if x.numel() else gradient.clone()
     for epoch in range(epochs):
         for batch, normals in zip(batches, noise((len(batches), *x.shape)).to(x.device), strict=True):
-            x, norms = step(x, batch, loss, normals, rule)
+            if torch.finfo(normals.dtype).bits < torch.finfo(x.dtype).bits:  # x's low bits would show through it
+                raise RunCheckFailed(f"noise: {normals.dtype} numbers for parameters of {x.dtype}; draw {x.dtype} ones")
+            moved, norms = move(x, batch, loss, normals, rule)
+            coordinate = torch.maximum(coordinate, moved.abs().max())
+            x = project(moved, rule)
             gradient = torch.maximum(gradient, norms.max())  # kept on the device: one wait an epoch, not one a step
             largest = torch.maximum(largest, torch.linalg.vector_norm(x, dim=-1).max())
             steps += 1
@@ -159,6 +178,8 @@ def run(
             )
         if rule.radius is not None and not parameter <= rule.radius:
             raise RunCheckFailed(f"radius: parameters of norm {parameter} outside the ball of radius {rule.radius}")
+        if check_coordinate is not None:
+            check_coordinate(coordinate.item())
         if progress is not None:
             progress(epoch + 1, epochs)
-    return x, Observed(steps, gradient.item(), parameter)
+    return x, Observed(steps, gradient.item(), parameter, coordinate.item())

@@ -122,8 +122,8 @@ def test_batches_are_cyclic_and_fixed(make_data, make_mechanism, monkeypatch):
         met.append(tuple(int((data.features == row).all(dim=1).nonzero()) for row in batch.features))
         return original(x, batch, *rest)
 
-    original = stepping.step
-    monkeypatch.setattr(stepping, "step", spy)
+    original = stepping.move
+    monkeypatch.setattr(stepping, "move", spy)
     learn(make_mechanism(batch_size=5, remainder="drop", epochs=3), data)
     assert met == [(0, 1, 2, 3, 4), (5, 6, 7, 8, 9)] * 3
     met.clear()

@@ -1,0 +1,76 @@
+"""Whether the noise of a run is above the rounding of the numbers that it is executed in: looked at before and during.
+
+The rule is T28's: rounding, 4 ulp in each coordinate of each step, adds at most a hundredth of the μ that the target
+allows. Here the coordinates are those that are seen. One run's coordinates say nothing of a neighbouring run's: the
+assumption `noise_above_rounding` stays attested or proved, as the certificate has it, whatever is seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from torch import Tensor
+
+from accountant import FloatingPoint, NoisySGD, executed_charge, least_executed_noise
+from accountant.exact import decimal
+from learners.checks import LearnerRefused
+from learners.stepping import RunCheckFailed
+
+DTYPE = "float64"  # what learners compute in
+LEAST = Fraction(1, 2**1022)  # a coordinate that is 0 is rounded no finer than that
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a run must not break. allowed: the μ that the target allows; stated: what the run file says of its numbers.
+
+    Without a target `allowed` is 1: rounding may then add 0.01 to μ.
+    """
+
+    mechanism: NoisySGD
+    dimension: int
+    allowed: Fraction = Fraction(1)
+    stated: FloatingPoint | None = None
+
+    def check_before(self, start: Tensor) -> None:
+        """Before anything is run.
+
+        Raises:
+            LearnerRefused: the run file states other numbers than those that will be used, or the noise is below their
+                rounding already at the start.
+        """
+        stated = self.stated or FloatingPoint()
+        if stated.dtype not in (None, DTYPE):
+            raise LearnerRefused(f"execution.dtype: {stated.dtype}, but this learner computes in {DTYPE}; write that")
+        if stated.dimension not in (None, self.dimension):
+            raise LearnerRefused(
+                f"execution.dimension: {stated.dimension}, but there are {self.dimension} parameters; write that"
+            )
+        try:
+            self.check(max(Fraction(start.abs().max().item()), stated.largest_coordinate or Fraction(0)))
+        except RunCheckFailed as broken:
+            raise LearnerRefused(str(broken)) from None
+
+    def check(self, largest: float | Fraction) -> None:
+        """With the largest size of a coordinate that was seen.
+
+        Raises:
+            RunCheckFailed: it is beyond what the run file states, or the noise is below its rounding.
+        """
+        seen = max(Fraction(largest), LEAST)
+        stated = None if self.stated is None else self.stated.largest_coordinate
+        if stated is not None and seen > stated:
+            raise RunCheckFailed(
+                f"largest_coordinate: a coordinate of {float(largest):.6g} > {float(stated):.6g}, as [execution] "
+                "states; write a larger one, and certify again"
+            )
+        numbers = FloatingPoint(DTYPE, self.dimension, seen)
+        charge = executed_charge(self.mechanism, numbers)
+        if charge * 100 > self.allowed:
+            noise = least_executed_noise(self.mechanism, numbers, self.allowed)
+            raise RunCheckFailed(
+                f"noise_above_rounding: noise_std = {float(self.mechanism.noise_std):.6g} is below the rounding of "
+                f"coordinates up to {float(largest):.3g}, which may add {float(charge):.3g} to μ; "
+                f"take noise_std ≥ {decimal(noise)}"
+            )
