@@ -670,6 +670,7 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     absent["batch_clipping"] = not by_batch
     absent["per_record_clipping"] = by_batch or (loss.get("clip") is None and scaling is None)
     absent["projection"] = diameter is None
+    absent["noise_above_rounding"] = "execution" not in run
     absent["batches:secret"] = mechanism["batch_order"] == "fixed"
     for key, kinds in (("neighbours", ("replace-one", "remove-one")), ("release", ("final", "all")),
                        ("reference", ("retrain", "retrain-T", "stationary"))):
