@@ -84,8 +84,8 @@ def derivation(e: Evidence) -> Found:
     if e.predicate["verdict"] == "CERTIFIED":
         return Found("computed", line(*parts, "The target, which", *target, ", is met."))
     if e.rounding == "violated":
-        text = " is met in exact arithmetic says nothing of the executed run, whose noise is not above rounding."
-        return Found("computed", line(*marked("Undecided"), *parts, "Whether the target", *target, text), "bad")
+        text = ", is met in exact arithmetic says nothing of the executed run, whose noise is not above rounding."
+        return Found("computed", line(*marked("Undecided"), *parts, "Whether the target, which", *target, text), "bad")
     if e.predicate["verdict"] == "INDETERMINATE":
         return Found("computed", line(*parts, "Whether the target", *target, " or not met, is undecided."), "warning")
     reach = " No bound from what the run states can meet it." if e.predicate["out_of_reach"] else ""

@@ -20,11 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import certificate as made
-from certify import certify, gate, keygen, policy, sign
+from certify import certify, checker, gate, keygen, policy, sign
 from certify.errors import Exit, UsageError
 from certify.gating import Judged
 from certify.policy import TABLES, read_policy
-from certify.rules import delta_of, reference_of
+from certify.rules import delta_of, measured, reference_of
 from tests.certify.runs import EXAMPLES, ROOT, plumbline, refused, tables, training
 
 ACCEPTED, REJECTED = ROOT / "tests/vectors/accept", ROOT / "tests/vectors/reject/certificates"
@@ -572,3 +572,23 @@ def test_references_of_claims_about_learning() -> None:
     run = {"mechanism": {"unlearning_epochs": ["0", "0"]}, "threat": {"reference": "retrain"}}
     assert reference_of(run) == "none"
     assert reference_of(run | {"mechanism": {"unlearning_epochs": ["0", "1"]}}) == "retrain"
+
+
+# --- rounding --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"), [("proved", "9"), ("attested", "0.5"), ("violated", "0.5"), (None, "0.5")]
+)
+def test_a_limit_is_held_against_the_target_where_rounding_is_only_little_beside_it(status, shown) -> None:
+    """What is proved does not count rounding, which is known to add little to μ beside what the target allows."""
+    assumed = [] if status is None else [{"id": "noise_above_rounding", "status": status, "text": ""}]
+    assert measured({"epsilon": {"upper": "0.5", "target": "9"}, "assumptions": assumed}) == shown
+    assert measured({"epsilon": {"upper": "10.5", "target": "9"}, "assumptions": assumed}) == "10.5"
+
+
+def test_no_policy_allows_noise_below_rounding(rules: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(checker.ASSUMPTIONS, "noise_above_rounding", "")
+    read_policy(rules('[assumptions]\nnoise_above_rounding = ["proved", "attested"]'))
+    with pytest.raises(UsageError, match=r'assumptions\.noise_above_rounding: "violated" is never allowed'):
+        read_policy(rules('[assumptions]\nnoise_above_rounding = ["proved", "violated"]'))
