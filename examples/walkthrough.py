@@ -1,5 +1,5 @@
 """The main job, `make certify`: certify, train, honour an erasure request, verify, compare, draw, report. Writes into
-out/.
+out/; a second time into out/run-2, and so on, for no run replaces what another one left.
 
 python examples/walkthrough.py [--output DIR] [--seed N]
 """
@@ -44,10 +44,19 @@ def main() -> int:
     arguments = parser.parse_args()
     say = Console(soft_wrap=True, highlight=False).print
     try:
-        return walk(arguments.output, arguments.seed, say)
+        return walk(unused(arguments.output), arguments.seed, say)
     except (UsageError, NotCertified) as problem:
         print(f"walkthrough: {problem}", file=sys.stderr)
         return 2 if isinstance(problem, UsageError) else 1
+
+
+def unused(output: Path) -> Path:
+    """The folder, or the first of its run-2, run-3 … that holds no earlier run."""
+    folder, number = output, 1
+    while (folder / "erasure-1.json").exists():
+        number += 1
+        folder = output / f"run-{number}"
+    return folder
 
 
 def walk(output: Path, seed: int | None, say) -> int:

@@ -562,6 +562,10 @@ def test_the_main_job_writes_what_it_names(tmp_path: Path) -> None:
     assert "retrained without it" in done.stdout and "Chien et al. 2024, finite T" in done.stdout
     assert "8 expiry" in done.stdout and "CERTIFIED: After" in done.stdout and "ERASURE_RECORD: " in done.stdout
     assert [line.split("  ")[0] for line in done.stdout.splitlines() if line[:3].strip().isdigit()][-1] == "6"
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    again = subprocess.run(job, capture_output=True, text=True, check=False)
+    assert again.returncode == 0 and (tmp_path / "run-2" / "certificate.json").exists(), again.stderr
+    assert all(path.read_bytes() == content for path, content in before.items())
 
 
 def test_the_main_job_refuses_an_output_that_is_a_file(tmp_path: Path) -> None:
