@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from certify import certificate, certify, checker, files, keygen, sign, verify, write_certificate
 from certify.claims import Verdict
 from certify.errors import UsageError
 from certify.spec import canonical_json
-from tests.certify.runs import EXAMPLES, constants, mnist, plumbline, refused, tables, to_toml, valid_runs
+from tests.certify.runs import EXAMPLES, F, constants, mnist, plumbline, refused, tables, to_toml, training, valid_runs
 
 DAY = datetime(2026, 11, 21, 22, 0, 0, tzinfo=UTC)
 EXIT = {Verdict.CERTIFIED: 0, Verdict.NOT_CERTIFIED: 1, Verdict.INDETERMINATE: 3}
@@ -86,6 +87,84 @@ def test_certificate_of_another_run_is_refused(run: Any, other: Any) -> None:
     if result.digest != others.digest:
         with pytest.raises(checker.Mismatch):
             checker.verify(sealed, others.digest)
+
+
+@st.composite
+def clipped_runs(draw: st.DrawFn) -> dict[str, Any]:
+    """Any loss, its gradients clipped record by record, or batch by batch; with and without a ball and requests."""
+    batches, batch_size, bounded = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.booleans())
+    room, sizes = batches * batch_size, []
+    for _ in range(draw(st.integers(1, 3))):
+        if room > sum(sizes):
+            sizes.append(draw(st.integers(1, min(3, room - sum(sizes)))))
+    unlearning = [draw(st.integers(0, 2)) for _ in sizes]
+    unlearning[0] = unlearning[0] or int(len(sizes) > 1)
+    decay = draw(st.fractions(0, 2, max_denominator=8))
+    loss = {"kind": "clipped", "regularization": decay, "clip": draw(st.fractions(F(1, 8), 1, max_denominator=8))}
+    loss |= draw(st.sampled_from([{}, {"clipping": "batch"}, {"clipping": "per-record"}]))
+    mechanism = {
+        "kind": "pnsgd", "samples": room, "batch_size": batch_size, "epochs": draw(st.integers(1, 4)),
+        "unlearning_epochs": unlearning, "noise_std": draw(st.fractions(F(1, 2), 4, max_denominator=8)),
+        "step_size": draw(st.fractions(F(1, 8), F(1, 2), max_denominator=8)),
+    }  # fmt: skip
+    threat = {"neighbours": draw(st.sampled_from(["replace-one", "remove-one"]))}
+    if bounded:
+        mechanism["radius"] = draw(st.fractions(F(1, 8), 1, max_denominator=8))
+        threat["reference"] = draw(st.sampled_from(["retrain", "stationary"] if any(unlearning) else ["retrain"]))
+    else:
+        mechanism["initial_distance"] = draw(st.sampled_from([F(0), F(1, 4)]))
+    if threat.get("reference") != "stationary":
+        threat["release"] = draw(st.sampled_from(["final", "all"]))
+    target = {"epsilon": draw(st.integers(0, 8)), "delta": draw(st.sampled_from(["1e-5", "0.1"]))}
+    return {"mechanism": mechanism, "loss": loss, "requests": {"sizes": sizes}, "threat": threat, "target": target}
+
+
+@settings(max_examples=60, deadline=None)
+@given(clipped_runs())
+def test_checker_and_accountant_agree_about_clipped_losses(run: Any) -> None:
+    agree(run)
+
+
+@st.composite
+def groups_of_training(draw: st.DrawFn, sampled: bool) -> dict[str, Any]:
+    """DP-SGD that replaces, adds or removes one record or a group of them."""
+    neighbours = draw(st.sampled_from(["add-or-remove-one", "remove-one", "replace-one"]))
+    kind = "poisson" if sampled else draw(st.sampled_from(["full", "poisson", "fixed"]))
+    if kind == "fixed" and neighbours == "add-or-remove-one":
+        neighbours = "remove-one"
+    threat: dict[str, Any] = {"neighbours": neighbours}
+    if (size := draw(st.integers(1, 3))) > 1:
+        threat |= {"group_size": size} | draw(st.sampled_from([{}, {"group_sampling": "together"}]))
+    rate = draw(st.sampled_from(["0.02", "0.2"] if sampled else ["1"] if kind == "poisson" else ["0.25"]))
+    mechanism = {"noise_multiplier": draw(st.sampled_from(["1.5", "4"] if sampled else ["6", "20"])), "sampling": kind,
+                 "sample_rate": None if kind == "full" else rate, "steps": draw(st.integers(1, 30))}  # fmt: skip
+    more = {"releases": [{"mu": "0.1"}]} if draw(st.booleans()) else {}
+    return training(mechanism, threat=threat, **more)
+
+
+@settings(max_examples=30, deadline=None)
+@given(groups_of_training(False))
+def test_checker_and_accountant_agree_about_groups_without_sampling(run: Any) -> None:
+    agree(run)
+
+
+@pytest.mark.parametrize(
+    "threat",
+    [
+        {"neighbours": "replace-one"},
+        {"neighbours": "add-or-remove-one", "group_size": 2},
+        {"neighbours": "replace-one", "group_size": 2, "group_sampling": "together"},
+    ],
+)
+def test_checker_and_accountant_agree_about_groups(threat: Any) -> None:
+    agree(training({"noise_multiplier": 2, "steps": 20}, threat=threat))
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None)
+@given(groups_of_training(True))
+def test_checker_and_accountant_agree_about_many_groups(run: Any) -> None:
+    agree(run)
 
 
 LINEAR = constants(0, 0)
@@ -259,7 +338,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     for broken in ("replace", "chmod", "fdopen"):
         with monkeypatch.context() as patch:
             patch.setattr(files.os, broken, fail)
-            with pytest.raises(OSError, match="disk full"):
+            with pytest.raises(UsageError, match="disk full"):
                 write_certificate(certify(mnist()), tmp_path)
         assert os.listdir(tmp_path) == ["certificate.json"]
         assert (tmp_path / "certificate.json").read_bytes() == old
@@ -270,7 +349,7 @@ def test_a_failed_first_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
         raise OSError("disk full")
 
     monkeypatch.setattr(files.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UsageError, match="disk full"):
         write_certificate(certify(tables()), tmp_path)
     assert os.listdir(tmp_path) == []
 
