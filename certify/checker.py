@@ -61,7 +61,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from functools import cache, cmp_to_key, lru_cache
+from functools import cache, cached_property, cmp_to_key, lru_cache
 from itertools import accumulate, pairwise
 from math import isqrt
 from typing import Any
@@ -328,6 +328,9 @@ ASSUMPTIONS = {
     "domain": "Where there is a radius, its ball is centred at the origin and every gradient is taken in it; the "
     "loss's constants hold there.",
     "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
+    "noise_above_rounding": "With the dtype, dimension and largest_coordinate of [execution], and an error of at most "
+    "4 units in the last place in each coordinate of each step, rounding adds at most a hundredth of the mu that the "
+    "target allows.",
     "projection": "Every step ends with the projection on the ball of the given radius, and both starts lie in it.",
     "starts": "The two runs start at most initial_distance apart, independently of the data.",
     "neighbours:replace-one": "Neighbouring datasets differ in the value of the named records; their number is the "
@@ -826,14 +829,14 @@ def least_decimal(value: Fraction) -> Fraction:
     return -(-value // unit) * unit
 
 
-def root_rounded_up(square: Fraction) -> Fraction:
-    """The least such decimal that is not below sqrt(square), exactly; square > 0."""
+def root_rounded_up(square: Fraction, digits: int = LOSS_DIGITS) -> Fraction:
+    """The least decimal of so many significant digits that is not below sqrt(square), exactly; square > 0."""
     size = 0
     while square >= Fraction(10) ** (2 * size):
         size += 1
     while square < Fraction(10) ** (2 * size - 2):
         size -= 1
-    unit = Fraction(10) ** (size - LOSS_DIGITS)
+    unit = Fraction(10) ** (size - digits)
     units = square / unit**2
     root = isqrt(units.numerator // units.denominator)
     return (root + (root * root != units)) * unit
@@ -2925,6 +2928,12 @@ class Run:
     secret: bool
     target: Fraction
     delta: Fraction
+    execution: dict[str, str] | None  # what numbers it is executed in
+
+    @cached_property
+    def rounding(self) -> str | None:
+        """The status of the assumption that noise is above rounding; None where it is not made."""
+        return None if self.execution is None else rounding_status(self)
 
     @property
     def derived(self) -> bool:
@@ -3002,11 +3011,12 @@ def read_run(run: dict[str, Any]) -> Run:
     target, threat = run["target"], run["threat"]
     delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
+    check_floats(run.get("execution", {}))
     return Run(
         samples, batch_size, batches, epochs, tuple(int(k) for k in mechanism["unlearning_epochs"]), sizes, step_size,
         mechanism["noise_std"], radius, mechanism["initial_distance"], loss, scaling, m, smoothness,
         constants["gradient_bound"], constants["convex"], threat["neighbours"], threat["reference"], threat["release"],
-        mechanism["batch_order"] == "secret", Fraction(target["epsilon"]), delta,
+        mechanism["batch_order"] == "secret", Fraction(target["epsilon"]), delta, run.get("execution"),
     )  # fmt: skip
 
 
@@ -3086,6 +3096,55 @@ def implied_phases(
             yield described | ({"batch_size": str(run.batch_size)} if witness else {})
 
 
+FLOATS = {"float64": (52, -1022, 1023), "float32": (23, -126, 127)}  # fraction bits, least and largest exponent
+ULPS = 4  # the error of a step that is charged, in units in the last place of every coordinate
+KAPPA_DIGITS = 9
+
+
+def check_floats(execution: dict[str, str]) -> None:
+    """The side conditions on what a run is executed in; all of its keys may be absent."""
+    require(int(execution.get("dimension", 1)) >= 1, "run: needs execution.dimension >= 1")
+    largest = Fraction(execution.get("largest_coordinate", 1))
+    require(largest > 0, "run: needs execution.largest_coordinate > 0")
+    bits, _, top = FLOATS[execution.get("dtype", "float64")]
+    most = (2 - Fraction(1, 2**bits)) * 2**top
+    require(largest <= most, "run: execution.largest_coordinate is beyond the largest number of its dtype")
+
+
+def unit_in_the_last_place(x: Fraction, dtype: str) -> Fraction:
+    """ulp(x) for x > 0: 2^(⌊log₂ x⌋ - bits), and no less than that of the least normal number."""
+    bits, least, _ = FLOATS[dtype]
+    exponent = x.numerator.bit_length() - x.denominator.bit_length()
+    exponent -= Fraction(2) ** exponent > x
+    return Fraction(2) ** (max(exponent, least) - bits)
+
+
+def rounding_status(run: Run) -> str:
+    """T28's rule of thumb. Steps that are c-Lipschitz, c < 1, and executed with errors of at most r ulp in each of d
+    coordinates, add at most κ = 2c·√d·r·ulp(X)/((1-c)τ) to μ; where c < 1/2 the last step's own rounding counts for
+    more, with 1-c in the place of c. Each model that is seen is the end of such a stretch.
+
+    proved: 100·κ is a μ at which the target is met; violated: it is not, or that is not decided; attested: something is
+    not known.
+    """
+    known = run.execution
+    if len(known) < len(EXECUTED_IN) or not run.convex or run.smoothness is None:
+        return "attested"
+    c = contraction(run.step_size, run.m, run.smoothness)
+    if c >= 1:
+        return "attested"
+    error = ULPS * unit_in_the_last_place(Fraction(known["largest_coordinate"]), known["dtype"])
+    variance = 2 * run.step_size * Fraction(run.noise_std) ** 2
+    stretches = len(run.sizes) if run.release == "all" else 1
+    kappa_squared = stretches * int(known["dimension"]) * (2 * max(c, 1 - c) * error / (1 - c)) ** 2 / variance
+    mu = root_rounded_up(10**4 * kappa_squared, KAPPA_DIGITS)
+    try:
+        met = decide(lambda bits: profile(run.target, Interval.of(mu, bits)) <= run.delta, "noise_above_rounding")
+    except DoesNotFollow:
+        met = False
+    return "proved" if met else "violated"
+
+
 def implied_assumptions(of: Run, run: dict[str, Any], theorems: set[str]) -> list[dict[str, str]]:
     """What the claim about this run takes for granted, in the order of docs/certificate.md.
 
@@ -3096,6 +3155,7 @@ def implied_assumptions(of: Run, run: dict[str, Any], theorems: set[str]) -> lis
     status = {"convexity": loss if of.convex else "violated"}
     status |= {} if clips_batches(of.loss) else {"gradient_bound": loss}
     status["smoothness"] = "violated" if of.smoothness is None else loss
+    status |= {"noise_above_rounding": of.rounding} if of.rounding else {}
     mechanism, threat = run["mechanism"], run["threat"]
     chosen = {"gaussian_noise", "starts", "batches:fixed", f"batches:{mechanism['batch_order']}"}
     chosen |= {f"{key}:{threat[key]}" for key in ("neighbours", "release")}
@@ -3132,6 +3192,7 @@ class Training:
     group: int  # records that differ
     together: bool  # they are drawn by one coin
     known: bool  # whether anything is known of the other releases, for these neighbours
+    executed: bool  # the run says in what numbers
 
     @property
     def pair(self) -> str:
@@ -3237,10 +3298,11 @@ def read_training(run: dict[str, Any], other: str | None = None) -> Training:
     require(target["delta"] != "1/n" or samples is not None, "run: delta = 1/n needs samples")
     delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
+    check_floats(run.get("execution", {}))
     made = Training(
         tuple(own), tuple(others), bool(mus), gaussian, disjoint, sum(steps for _, _, steps in stages), sampling,
         neighbours, None if cap is None else (samples + group - 1, cap), run["scaling"], momentum,
-        Fraction(target["epsilon"]), delta, group, together, known,
+        Fraction(target["epsilon"]), delta, group, together, known, "execution" in run,
     )  # fmt: skip
     require(not (gaussian and own and made.can_be_cut), "run: max_batch_size cuts every batch")
     # their number in a batch is 0 or k: not binomial
@@ -3264,6 +3326,7 @@ def training_assumptions(run: Training, theorems: set[str]) -> list[dict[str, st
     chosen = {"noisy_sums", "release:sums", f"neighbours:{run.neighbours}"}
     chosen |= {"sampling"} if theorems & {"T18", "T19", "T20", "T27"} else set()
     chosen |= {"batches:disjoint"} if run.disjoint else set()
+    chosen |= {"noise_above_rounding"} if run.executed else set()
     chosen |= {"gradient_bound"} if run.scaling["gradient_norm_bound"] is not None else set()
     listed = sorted(chosen) + ([f"group:{'together' if run.together else 'independent'}"] if run.group > 1 else [])
     listed += ["other_releases"] if run.others_stated else []
@@ -3481,6 +3544,17 @@ RUN = {
                "release": one_of("final", "all")},
     "attest": lambda value, where: None if value is None else check_shape(value, attestation, where),
 }  # fmt: skip
+EXECUTED_IN = {"dtype?": one_of("float64", "float32"), "dimension?": integer, "largest_coordinate?": exact}
+
+
+def executed_in_shape(value: Any, where: str) -> None:
+    """The keys that are given; one at least."""
+    check_shape(value, EXECUTED_IN, where)
+    if not value:
+        raise Malformed(f"{where}: is empty, and then left out of the canonical run")
+
+
+RUN |= {"execution?": executed_in_shape}
 STAGE = {"sample_rate": optional(exact), "batch_size": optional(integer), "steps": optional(integer)}
 STAGE |= {"epochs": optional(integer)}
 TRAINING_RUN = {
@@ -3496,6 +3570,7 @@ TRAINING_RUN = {
     "threat": {"neighbours": one_of(*BATCHES["full"]), "group_size?": newer(integer, "1"),
                "group_sampling?": newer(one_of("together"), "independent")},
     "attest": RUN["attest"],
+    "execution?": executed_in_shape,
 }  # fmt: skip
 PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
 CLIPPED_STEP = {"step_size": exact, "strong_convexity": exact, "gradient_bound": exact}
@@ -4459,6 +4534,7 @@ def check_verdict(predicate: dict[str, Any], run: Run, values: list[Any]) -> Non
 
     missed = [claim for claim in claims if epsilon(claim["bound"]) > run.target]
     implied = "CERTIFIED" if not missed else "NOT_CERTIFIED" if any(map(exceeds, missed)) else "INDETERMINATE"
+    implied = "INDETERMINATE" if run.rounding == "violated" else implied  # what is executed may be another run
     require(predicate["verdict"] == implied, f"the verdict is {implied}, not {predicate['verdict']}")
     beyond = any(claim["lower"] is not None and epsilon(claim["lower"]) > run.target for claim in claims)
     require(predicate["out_of_reach"] is beyond, f"out_of_reach is {str(beyond).lower()}")
@@ -4509,7 +4585,8 @@ def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
     have = "have" if every and total else "has"
     be = "are" if every and total else "is"
     numbers = f"{have} epsilon <= {epsilon['upper']}{low} at delta = {predicate['delta']}, and {be} {mu['upper']}-GDP"
-    return f"{predicate['verdict']}: {what} {numbers}; the target is epsilon = {epsilon['target']}.{reach}"
+    floor = " What is executed may be another run: its noise is not above rounding." * (run.rounding == "violated")
+    return f"{predicate['verdict']}: {what} {numbers}; the target is epsilon = {epsilon['target']}.{reach}{floor}"
 
 
 @contextmanager

@@ -327,7 +327,7 @@ def run_file(**changes: Json) -> Json:
         "attest": None,
     }
     for table, keys in changes.items():
-        run[table] = {**run[table], **keys} if table not in ("attest", "loss", "scaling") else keys
+        run[table] = {**run[table], **keys} if table not in ("attest", "loss", "scaling", "execution") else keys
     return run
 
 
@@ -412,6 +412,21 @@ def constants_of(loss: Json, radius: str | None) -> tuple[Fraction, Fraction | N
     m = known["regularization"]
     convex = loss["kind"] != "softmax" or clip is None or clip**2 >= 2 * x**2
     return m, m + curvature, min(b for b in (clip, bound) if b is not None), convex
+
+
+def rounding(execution: Json, rate: Fraction | None, variance: mp.mpf, stretches: int, epsilon: Fraction,
+             delta: Fraction) -> str:
+    """Whether noise is above rounding; `rate`: c of C1, where it holds. Binary logarithms by trial."""
+    if len(execution) < 3 or rate is None or rate >= 1:
+        return "attested"
+    bits, least = {"float64": (52, -1022), "float32": (23, -126)}[execution["dtype"]]
+    largest, exponent = Fraction(execution["largest_coordinate"]), 2000
+    while Fraction(2) ** exponent > largest:
+        exponent -= 1
+    ulp = mp.mpf(2) ** (max(exponent, least) - bits)
+    kappa = mp.sqrt(stretches * int(execution["dimension"]) / variance) * 8 * ulp * real(max(rate / (1 - rate), 1))
+    nine = Context(prec=9, rounding=ROUND_CEILING).plus(Decimal(mp.nstr(100 * kappa, 60, strip_zeros=False)))
+    return "proved" if delta_of(real(epsilon), mp.mpf(str(nine))) <= real(delta) else "violated"
 
 
 def displayed(delta: Fraction) -> str:
@@ -669,6 +684,7 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     absent["gradient_bound"] = by_batch
     absent["batch_clipping"] = not by_batch
     absent["per_record_clipping"] = by_batch or (loss.get("clip") is None and scaling is None)
+    absent["noise_above_rounding"] = "execution" not in run
     absent["projection"] = diameter is None
     absent["noise_above_rounding"] = "execution" not in run
     absent["batches:secret"] = mechanism["batch_order"] == "fixed"
@@ -685,8 +701,16 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     ]
     for entry, known in zip(assumptions, (convex, smooth is not None), strict=False):
         entry["status"] = entry["status"] if known else "violated"
+    floor = None
+    if "execution" in run:
+        rate = c if convex and smooth is not None else None
+        stretches = len(sizes) if threat["release"] == "all" else 1
+        floor = rounding(run["execution"], rate, noise_of({"step_size": eta, "noise_std": mechanism["noise_std"]}),
+                         stretches, target, delta)
+        next(entry for entry in assumptions if entry["id"] == "noise_above_rounding")["status"] = floor
+    verdict = "CERTIFIED" if not above else "NOT_CERTIFIED" if provably else "INDETERMINATE"
     return statement_about(run, {
-        "verdict": "CERTIFIED" if not above else "NOT_CERTIFIED" if provably else "INDETERMINATE",
+        "verdict": "INDETERMINATE" if floor == "violated" else verdict,
         "out_of_reach": any(d[2] is not None and Fraction(d[2]) > target for d in details),
         "epsilon": {"lower": low, "upper": upper, "target": run["target"]["epsilon"]},
         "delta": displayed(delta),
@@ -1004,6 +1028,7 @@ def training_statement(run: Json, between: tuple[str, str] = ("", ""), budget: s
     chosen = {f"neighbours:{neighbours}", "noisy_sums", "release:sums"} | ({"batches:disjoint"} if disjoint else set())
     chosen |= (set() if gaussian else {"sampling"}) | (set() if limit is None else {"gradient_bound"})
     texts = {name.strip(" `"): text.strip() for name, _, _, text in ASSUMPTIONS}
+    chosen |= {"noise_above_rounding"} if "execution" in run else set()
     listed = sorted(chosen) + [f"group:{run['threat'].get('group_sampling', 'independent')}"] * (group > 1)
     listed += ["other_releases"] * bool(run["releases"])
     target = Fraction(run["target"]["epsilon"])
@@ -1111,6 +1136,18 @@ ACCEPT: dict[str, Callable[[], Json]] = {
         training_run(mechanism={"sampling": "shuffled", "sample_rate": None, "batch_size": "10", "samples": "40",
                                 "steps": "16", "noise_multiplier": "6"}, target={"epsilon": "3"},
                      threat={"neighbours": "replace-one"}))),
+    # run in floating point
+    "noise_above_rounding": lambda: small(
+        mechanism={"noise_std": "1"}, execution={"dtype": "float64", "dimension": "7850", "largest_coordinate": "1"}),
+    "noise_above_rounding_of_all_models": lambda: small(
+        mechanism={"unlearning_epochs": ["1", "1"], "noise_std": "2"}, requests={"sizes": ["1", "2"]},
+        threat={"release": "all"}, target={"epsilon": "9"}, loss=LOGISTIC | {"regularization": "0.25"},
+        execution={"dtype": "float32", "dimension": "65", "largest_coordinate": "7.99"}),
+    "noise_above_rounding_of_unknown_size": lambda: small(
+        mechanism={"noise_std": "1"}, execution={"dtype": "float32", "dimension": "7850"}),
+    "noise_above_rounding_without_decay": lambda: small(
+        mechanism={"noise_std": "1", "radius": "1"}, loss=CONVEX,
+        execution={"dtype": "float32", "dimension": "9", "largest_coordinate": "1000"}),
     "figures_of_nothing": lambda: pictured({"profile": None, "sweep": None, "published": None}),
     "five_requests": lambda: small(
         mechanism={"unlearning_epochs": ["1", "0", "2", "1", "1"], "noise_std": "6"},
@@ -1389,6 +1426,9 @@ ACCEPT: dict[str, Callable[[], Json]] = {
         mechanism={"sample_rate": "1", "noise_multiplier": "20", "samples": "50", "max_batch_size": "51"},
         target={"epsilon": "2"},
     )),
+    "training_executed_in_float32": lambda: training_statement(training_run(
+        mechanism={"sampling": "full", "sample_rate": None, "noise_multiplier": "100"},
+        execution={"dtype": "float32", "largest_coordinate": "2.5"})),
     "training_full": lambda: training_statement(training_run(
         mechanism={"kind": "auto-s", "sampling": "full", "sample_rate": None, "noise_multiplier": "30"},
         scaling={"kind": "auto-s", "max_grad_norm": "0.5", "r": "0.01", "gradient_norm_bound": "7"},
@@ -1626,6 +1666,43 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
         ):
             raw(f"{'wavy' if rates else 'expansive'}_{name}", seal(statement(small(**way | change), rates=rates)), 1,
                 message)
+    # 5, 6: rounding
+    sharp = {"kind": "constants", "smoothness": "1", "strong_convexity": "0.5", "gradient_bound": "1", "convex": True}
+    fading = {"mechanism": {"unlearning_epochs": ["60"], "noise_std": "0.000000000000000001"}, "loss": sharp}
+    float64 = {"dtype": "float64", "dimension": "1", "largest_coordinate": "1"}
+    assert statement(small(**fading))["predicate"]["verdict"] == "CERTIFIED"
+    below = statement(small(**fading, execution=float64))  # certified, but for what no float64 can hold
+    raw("noise_below_rounding", seal(below), 3, "its noise is not above rounding")
+    floored = statement(small(mechanism={"noise_std": "1"}, execution=float64))
+    place = next(i for i, a in enumerate(below["predicate"]["assumptions"]) if a["id"] == "noise_above_rounding")
+    for name, code, message, edit, of in (
+        ("below_rounding_called_certified", 1, "the verdict is INDETERMINATE", put("verdict", "CERTIFIED"), below),
+        ("below_rounding_called_not_certified", 1, "the verdict is INDETERMINATE", put("verdict", "NOT_CERTIFIED"),
+         below),
+        ("below_rounding_attested", 1, "assumptions: not what", put("assumptions", place, "status", "attested"), below),
+        ("below_rounding_proved", 1, "assumptions: not what", put("assumptions", place, "status", "proved"), below),
+        ("below_rounding_checked", 1, "assumptions: not what", put("assumptions", place, "status", "checked"), below),
+        ("below_rounding_left_out", 1, "assumptions: not what", lambda p: p["assumptions"].pop(place), below),
+        ("above_rounding_violated", 1, "assumptions: not what", put("assumptions", place, "status", "violated"),
+         floored),
+        ("above_rounding_attested", 1, "assumptions: not what", put("assumptions", place, "status", "attested"),
+         floored),
+        ("above_rounding_of_no_execution", 1, "assumptions: not what", lambda p: p["run"].pop("execution"), floored),
+        ("executed_in_nothing", 2, "is empty", put("run", "execution", {}), floored),
+        ("executed_in_null", 2, "needs an object", put("run", "execution", None), floored),
+        ("executed_in_halves", 2, "needs one of", put("run", "execution", "dtype", "float16"), floored),
+        ("executed_in_an_unknown_key", 2, "unknown key", put("run", "execution", "ulps", "1"), floored),
+        ("executed_in_a_null_dtype", 2, "needs one of", put("run", "execution", "dtype", None), floored),
+        ("executed_in_no_dimension", 1, "dimension >= 1", put("run", "execution", "dimension", "0"), floored),
+        ("executed_in_half_a_dimension", 2, "an integer", put("run", "execution", "dimension", "1.5"), floored),
+        ("executed_in_no_space", 1, "largest_coordinate > 0", put("run", "execution", "largest_coordinate", "0"),
+         floored),
+        ("executed_beyond_float32", 1, "beyond the largest number", lambda p: p["run"]["execution"].update(
+            dtype="float32", largest_coordinate=str(2**128)), floored),
+        ("executed_beyond_float64", 1, "beyond the largest number", put(
+            "run", "execution", "largest_coordinate", str(2**1024)), floored),
+    ):
+        edited(name, code, message, edit, of)
     # 5 side conditions: of the proof
     edited("step_for_another_run", 1, "step_size is not what", at("C1", "args", "step_size", "0.5"))
     edited("smoothness_of_another_run", 1, "feature_norm is not what", at("L1", "args", "feature_norm", "2"))
