@@ -56,10 +56,10 @@ def derive_timeline(mechanism: NoisySGD, request: int = 0) -> Derivation:
     return _timeline(mechanism, history(mechanism, request))
 
 
-def derive_farthest(mechanism: NoisySGD, request: int = 0) -> Derivation:
-    """The timeline on which W∞ (T1) is the largest over the batches of the differing records; that of
-    `derive_timeline` where these are the same."""
-    timeline, runs = derive_timeline(mechanism, request), history(mechanism, request)
+def derive_farthest(mechanism: NoisySGD, request: int = 0, timeline: Derivation | None = None) -> Derivation:
+    """The timeline on which W∞ (T1) is the largest over the batches of the differing records; `timeline`,
+    that of `derive_timeline`, where these are the same."""
+    timeline, runs = timeline or derive_timeline(mechanism, request), history(mechanism, request)
     moved = tuple(
         farthest_batches(mechanism, phase, growing=block.expanding or block.drift is not None)
         for phase, block in zip(runs.phases, timeline.glance.blocks, strict=True)

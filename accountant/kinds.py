@@ -150,17 +150,17 @@ class Several(Kind):
     kinds: tuple[Kind, ...]
     repeated: bool
 
-    def _paired(self, value: tuple) -> tuple[tuple[Kind, Any], ...]:
-        return tuple(zip(self.kinds * len(value) if self.repeated else self.kinds, value, strict=not self.repeated))
-
     def check(self, value: object, where: str) -> None:
         if not isinstance(value, tuple) or not (self.repeated or len(value) == len(self.kinds)):
             _refuse(value, where, "a tuple is needed" if self.repeated else f"a tuple of {len(self.kinds)} is needed")
-        for kind, item in self._paired(value):
+        for kind, item in zip(self.kinds * (len(value) if self.repeated else 1), value, strict=True):
             kind.check(item, where)
 
     def convert(self, A: Arithmetic, value: Any, count: type[int] = int) -> Any:
-        return tuple(kind.convert(A, item, count) for kind, item in self._paired(value))
+        if self.repeated:
+            (kind,) = self.kinds
+            return tuple([kind.convert(A, item, count) for item in value])
+        return tuple([kind.convert(A, item, count) for kind, item in zip(self.kinds, value, strict=True)])
 
 
 @dataclass(frozen=True)

@@ -141,15 +141,8 @@ def make_statement(
     """
     target = result.run.target_epsilon
     known = {id(claim.upper): {"epsilon": claim.printed(target)} for claim in result.claims}
-    proof, claims = _Proof(known), []
-    for claim in result.claims:
-        entry: dict[str, Any] = {
-            "bound": proof.add(claim.upper),
-            "lower": None if claim.lower is None else proof.add(claim.lower),
-        }
-        if claim is result.worst:
-            entry |= _details(result, proof)
-        claims.append(entry)
+    proof = _Proof(known)
+    claims = [_entry(result, request, proof) for request in range(len(result.claims))]
     shown = result.as_json()
     for absent in ("published", "fallback", "digest"):  # comparisons are not claims; the digest is the subject's
         del shown[absent]
@@ -179,20 +172,26 @@ def make_statement(
     }
 
 
-def _details(result: Result, proof: _Proof) -> dict[str, Any]:
-    """The further entries of the worst request, or of a training run."""
-    if result.sensitivity is not None:
-        curve = None if result.curve is None else proof.add(result.curve)
-        promised = [None if bound is None else proof.add(bound) for bound in result.promised]
-        return {"renyi": curve, "sensitivity": proof.add(result.sensitivity), "guarantees": promised}
-    details = {
-        "renyi": proof.add(result.curve),
-        "learned": proof.add(result.learned),
-        "released": proof.add(result.released),
+def _entry(result: Result, request: int, proof: _Proof) -> dict[str, Any]:
+    """The steps that conclude what is claimed of one request (0-based), or of a training run."""
+    claim = result.claims[request]
+    entry: dict[str, Any] = {
+        "bound": proof.add(claim.upper),
+        "lower": None if claim.lower is None else proof.add(claim.lower),
     }
-    if result.curve.theorem.id == "T9r":  # which has no μ of its own
-        details["mu"] = proof.add(result.worst.bound)
-    return details
+    if result.sensitivity is not None:
+        entry["renyi"] = None if result.curve is None else proof.add(result.curve)
+        promised = [None if bound is None else proof.add(bound) for bound in result.promised]
+        return entry | {"sensitivity": proof.add(result.sensitivity), "guarantees": promised}
+    native = result.natives[request]
+    entry |= {
+        "renyi": proof.add(native.curve),
+        "learned": proof.add(native.learned),
+        "released": proof.add(native.released),
+    }
+    if native.curve.theorem.id == "T9r":  # which has no μ of its own
+        entry["mu"] = proof.add(claim.bound)
+    return entry
 
 
 def make_envelope(statement: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ FALLBACKS = ("T22", "T23", "T23b", "T24")
 
 
 def describe_fallback(run: Run, claims: tuple[Claim, ...]) -> dict[str, Any] | None:
-    """The fall-backs that the bounds rest on, in one sentence why, and the ε of the worst request were the loss
-    convex.
+    """The fall-backs that the bounds rest on, in one sentence why those of the worst request, and the largest ε of
+    the requests were the loss convex.
 
     None where the steps are those of a convex loss. convex_epsilon: None where nothing is known of L, where the loss
     is convex, or where the convex run would be refused.
@@ -34,11 +34,11 @@ def describe_fallback(run: Run, claims: tuple[Claim, ...]) -> dict[str, Any] | N
     return {
         "theorems": [id for id in FALLBACKS if id in used],
         "because": because,
-        "convex_epsilon": _convex_epsilon(run, request),
+        "convex_epsilon": _convex_epsilon(run, len(claims)),
     }
 
 
-def _convex_epsilon(run: Run, request: int) -> str | None:
+def _convex_epsilon(run: Run, requests: int) -> str | None:
     mechanism = run.mechanism
     constants = mechanism.loss.constants()
     if constants.convex or constants.smoothness is None:
@@ -46,6 +46,7 @@ def _convex_epsilon(run: Run, request: int) -> str | None:
     loss = ConstantLoss(constants.smoothness, constants.strong_convexity, constants.gradient_bound)
     try:
         convex: NoisySGD = replace(mechanism, loss=loss)
-        return enclose(derive_upper(convex, run.target_delta, request)).above()
+        found = (enclose(derive_upper(convex, run.target_delta, request)) for request in range(requests))
+        return max(found, key=lambda enclosure: enclosure.upper).above()
     except (InvalidMechanism, TheoremError, TooLong):
         return None

@@ -9,6 +9,7 @@ from typing import Any
 from accountant import Derivation
 from certify.claims import Claim, Verdict
 from certify.errors import Exit
+from certify.natives import Natives
 from certify.spec import Run
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, of how much (0: unknown)
@@ -25,10 +26,10 @@ class Result:
     """What `certify` found. Numbers are decimal strings rounded outward; None where there is none.
 
     The fields are those of `--format json`; `run`, `claims` and the derivations behind them are for `explain` and the
-    certificate. guarantees: of training runs, both kinds; promised: the derivations of their upper bounds. rounding:
-    what the rounding of the numbers that the run is executed in may add to μ, on top of what is printed; None where
-    that is not known. fractional: Rényi orders of a training run that need a theorem of their own; certificates leave
-    them out.
+    certificate. natives: those of each request. guarantees: of training runs, both kinds; promised: the derivations of
+    their upper bounds. rounding: what the rounding of the numbers that the run is executed in may add to μ, on top of
+    what is printed; None where that is not known. fractional: Rényi orders of a training run that need a theorem of
+    their own; certificates leave them out.
     """
 
     verdict: Verdict
@@ -47,10 +48,9 @@ class Result:
     run: Run = field(repr=False)
     claims: tuple[Claim, ...] = field(repr=False)
     worst: Claim = field(repr=False)
-    curve: Derivation | None = field(repr=False)
+    natives: tuple[Natives, ...] = field(repr=False, default=())
+    curve: Derivation | None = field(repr=False, default=None)
     fractional: Derivation | None = field(repr=False, default=None)
-    learned: Derivation | None = field(repr=False, default=None)
-    released: Derivation | None = field(repr=False, default=None)
     sensitivity: Derivation | None = field(repr=False, default=None)
     guarantees: tuple[Mapping[str, Any], ...] = ()
     promised: tuple[Derivation | None, ...] = field(repr=False, default=())
@@ -64,7 +64,8 @@ class Result:
     def roots(self) -> tuple[Derivation, ...]:
         """Every derivation that the result rests on."""
         ends = [d for claim in self.claims for d in (claim.upper, claim.lower)]
-        found = (*ends, self.curve, self.fractional, self.learned, self.released, self.sensitivity, *self.promised)
+        ends += [d for native in self.natives for d in (native.curve, native.learned, native.released)]
+        found = (*ends, self.curve, self.fractional, self.sensitivity, *self.promised)
         return tuple(derivation for derivation in found if derivation is not None)
 
     def as_json(self) -> dict[str, Any]:

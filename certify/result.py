@@ -6,26 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from accountant import (
-    ASSUMPTIONS,
-    ScaledSGD,
-    derive_distance,
-    derive_farthest,
-    derive_published,
-    derive_renyi,
-    derive_timeline,
-    enclose,
-    enclose_all,
-)
-from accountant.derive import RENYI_ORDERS
+from accountant import ASSUMPTIONS, ScaledSGD, derive_published, enclose
 from accountant.exact import canonical, decimal, round_decimal
 from accountant.losses import DerivedLoss, Loss, ScaledLoss
-from accountant.secret import derive_secret_renyi
-from accountant.timeline import history
 from certify.claims import DIGITS, Claim, Verdict, make_claim, worst
 from certify.extremes import within_doubles
 from certify.fallback import describe_fallback
 from certify.floor import ROUNDING, is_violated, rounding_of, status_of
+from certify.natives import derive_natives, largest, renyi_of_the_run
 from certify.outcome import Progress, Result
 from certify.spec import Run, read_run
 from certify.training_result import certify_training
@@ -68,13 +56,7 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
     verdict = next(v for v in (Verdict.NOT_CERTIFIED, Verdict.INDETERMINATE, Verdict.CERTIFIED) if v in verdicts)
     if is_violated(run):
         verdict = Verdict.INDETERMINATE
-    request = claims.index(top)
-    timeline, runs = derive_timeline(run.mechanism, request), history(run.mechanism, request)
-    hidden = top.upper.theorem.id == "T9"
-    curve = derive_secret_renyi(timeline, RENYI_ORDERS) if hidden else derive_renyi(top.bound)
-    farthest = derive_farthest(run.mechanism, request)
-    learned = derive_distance(farthest, runs.learning_phases)
-    released = derive_distance(farthest, len(runs.phases))
+    natives = tuple(derive_natives(run, request, claim) for request, claim in enumerate(claims))
     result = Result(
         verdict=verdict,
         out_of_reach=any(claim.out_of_reach(target) for claim in claims),
@@ -84,18 +66,16 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
             "target": canonical(target),
         },
         delta=decimal(round_decimal(run.target_delta, DIGITS, up=True), DIGITS),
+        # Of the run, not of the request with the largest ε: another may have the larger μ, W∞ or D_α.
         mu={
-            "lower": top.mu_lower(),
-            "upper": enclose(top.bound).above(),
+            "lower": largest([claim.mu_lower() for claim in claims]),
+            "upper": largest([enclose(claim.bound).above() for claim in claims]),
         },
         wasserstein={
-            "learned": enclose(learned).above(),
-            "released": enclose(released).above(),
+            "learned": largest([native.distance_learned for native in natives]),
+            "released": largest([native.distance_released for native in natives]),
         },
-        renyi=tuple(
-            {"order": canonical(order), "upper": value.above()}
-            for order, value in zip(RENYI_ORDERS, enclose_all(curve), strict=True)
-        ),
+        renyi=renyi_of_the_run(natives),
         requests=tuple(
             {"size": claim.size, "epochs": claim.epochs, "epsilon": claim.printed(target)} for claim in claims
         ),
@@ -112,9 +92,7 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
         run=run,
         claims=claims,
         worst=top,
-        curve=curve,
-        learned=learned,
-        released=released,
+        natives=natives,
     )
     ids = sorted({node.theorem.id for root in result.roots for node in root.nodes()})
     object.__setattr__(result, "theorems", tuple(ids))

@@ -34,7 +34,6 @@ class Ball(Arithmetic):
     """arb at the working precision; only `accountant.enclose` sets it."""
 
     def of(self, value: Fraction | int) -> Number:
-        value = Fraction(value)
         return arb(fmpq(value.numerator, value.denominator))
 
     def sqrt(self, x: Number) -> Number:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -94,9 +95,9 @@ class Reading:
 
     @cached_property
     def worst(self) -> int:
-        """The request (0-based) with the largest ε, the first of equals, whose proof carries the native parameters."""
-        claims = self.predicate["proof"]["claims"]
-        return next(i for i, claim in enumerate(claims) if "renyi" in claim)
+        """The request (0-based) with the largest ε, the first of equals. Another may have the largest μ, W∞ or D_α."""
+        bounds = [Fraction(request["epsilon"]) for request in self.predicate["requests"]]
+        return bounds.index(max(bounds)) if bounds else 0
 
 
 def read(data: bytes, keys: Sequence[bytes] = (), threshold: int | None = None, now: datetime | None = None) -> Reading:

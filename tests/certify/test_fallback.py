@@ -119,7 +119,7 @@ def test_the_printed_distance_is_that_of_the_farthest_batch(tmp_path) -> None:
     c, w = 1 + line.step_size, F(0)
     for _ in range(line.epochs):
         w = (c * w + line.step_size * 2 * F(1, 4)) * c * c
-    assert F(result.wasserstein["learned"]) >= F(enclose(result.learned).upper) >= w
+    assert F(result.wasserstein["learned"]) >= F(enclose(result.natives[0].learned).upper) >= w
     assert F(result.wasserstein["learned"]) < w * (1 + F(1, 10**9))
     steps = make_statement(result)["predicate"]["proof"]["steps"]
     stated = [step["concludes"]["wasserstein"] for step in steps if step["theorem"] == "T1"]

@@ -176,7 +176,9 @@ def native(reading: Reading) -> Section | None:
     shown = tuple((line(name), line(number(value)), line(text)) for name, value, text in rows if value is not None)
     if shown:
         head = ("Parameter", "Value", "Meaning")
-        blocks.append(Table("Native parameters of the worst case", head, shown, frozenset({1})))
+        several_requests = len(predicate["requests"]) > 1
+        caption = "Native parameters, each the largest of all requests" if several_requests else "Native parameters"
+        blocks.append(Table(caption, head, shown, frozenset({1})))
     if predicate["renyi"]:
         curve = tuple((line(number(p["order"])), line(number(p["upper"]))) for p in predicate["renyi"])
         head = ("Order α", "D_α, at most")
