@@ -55,7 +55,7 @@ import os
 import re
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -3667,9 +3667,8 @@ def claim_shape(value: Any, where: str) -> None:
     if isinstance(value, dict) and ("sensitivity" in value or "guarantees" in value):
         optionally = dict.fromkeys(("lower", "renyi"), optional(integer)) | {"guarantees": (optional(integer),) * 2}
         return check_shape(value, {"bound": integer, "sensitivity": integer} | optionally, where)
-    worst = isinstance(value, dict) and "renyi" in value
-    more = dict.fromkeys(("renyi", "learned", "released", *(["mu"] if "mu" in value else [])), integer) if worst else {}
-    check_shape(value, {"bound": integer, "lower": optional(integer)} | more, where)
+    details = dict.fromkeys(("renyi", "learned", "released", "mu?"), integer)
+    check_shape(value, {"bound": integer, "lower": optional(integer)} | details, where)
 
 
 def named(name_of: Callable[[Any, str], None], inner: Any) -> Callable[[Any, str], None]:
@@ -4008,7 +4007,7 @@ class Proof:
         require(not unused, f"step {unused[0] if unused else ''}: nothing refers to it")
 
 
-def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], worst: int) -> None:
+def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]]) -> None:
     """Every step has the arguments and premises that the run implies.
 
     Free are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they rest on), the schedule
@@ -4128,20 +4127,20 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         else:
             require(possible, f"claim {request}: no witness (lower) is valid for this run")
             check_witness(claim["lower"], request, (0,) if composed else every, hidden)
-        require(("renyi" in claim) == (request == worst), f"claim {request}: the details belong to the worst request")
-        if request == worst:
-            mixed = hidden and theorem_of(claim["renyi"]) == "T9r"
-            require(("mu" in claim) == mixed, f"claim {request}: mu is named for a renyi by T9r, and only there")
-            (found,) = premises(claim["renyi"], "T9r" if mixed else "T2", 1)
-            if mixed:
-                require(check_timeline(found, start, request, every) == {"C1"}, "secret_renyi: needs steps by C1")
-                found = claim["mu"]
-            require(string in (None, found), "renyi_curve: not of the worst request's string")
-            if string is None:  # of the record in the worst batch
-                check_string(found, start, request, every)
-            for key, leading in (("learned", int(epochs[0] > 0)), ("released", sum(map(bool, epochs)))):
-                (timeline,) = premises(claim[key], "T1", 1, phases=str(leading))
-                check_timeline(timeline, start, request, every, tracked=True)
+        mixed = hidden and theorem_of(claim["renyi"]) == "T9r"
+        require(("mu" in claim) == mixed, f"claim {request}: mu is named for a renyi by T9r, and only there")
+        (found,) = premises(claim["renyi"], "T9r" if mixed else "T2", 1)
+        alike = steps[int(claim["renyi"])]["args"]["orders"] == steps[int(claims[0]["renyi"])]["args"]["orders"]
+        require(alike, f"claim {request}: renyi needs the orders of the first claim")
+        if mixed:
+            require(check_timeline(found, start, request, every) == {"C1"}, "secret_renyi: needs steps by C1")
+            found = claim["mu"]
+        require(string in (None, found), f"claim {request}: renyi_curve: not of the string that bounds epsilon")
+        if string is None:  # of the record in the worst batch
+            check_string(found, start, request, every)
+        for key, leading in (("learned", int(epochs[0] > 0)), ("released", sum(map(bool, epochs)))):
+            (timeline,) = premises(claim[key], "T1", 1, phases=str(leading))
+            check_timeline(timeline, start, request, every, tracked=True)
     proof.check_use()
 
 
@@ -4439,21 +4438,32 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
     def concluded(index: str | None, key: str) -> Any:
         return None if index is None else steps[int(index)]["concludes"][key]
 
-    claim = claims[worst]
-    renyi, witness = steps[int(claim["renyi"])], claim["lower"]
-    if witness is not None and steps[int(witness)]["theorem"] == "T11":
-        (witness,) = steps[int(witness)]["premises"]
-    if witness is not None and steps[int(witness)]["theorem"] == "T6m":  # says nothing about μ
-        witness = None
-    orders = zip(renyi["args"]["orders"], renyi["concludes"]["renyi"], strict=False)  # recompute counts them
+    def witness_of(claim: dict[str, Any]) -> str | None:  # of μ
+        witness = claim["lower"]
+        if witness is not None and steps[int(witness)]["theorem"] == "T11":
+            (witness,) = steps[int(witness)]["premises"]
+        return None if witness is None or steps[int(witness)]["theorem"] == "T6m" else witness
+
+    def largest(texts: Iterable[str | None]) -> str | None:  # of all requests: whichever is looked at
+        return max((text for text in texts if text is not None), key=Fraction, default=None)
+
+    claim, curves = claims[worst], [steps[int(claim["renyi"])] for claim in claims]
+    uppers = zip(*(curve["concludes"]["renyi"] for curve in curves), strict=False)  # recompute counts them
+    orders = zip(curves[0]["args"]["orders"], map(largest, uppers), strict=False)
+    mus = [claim.get("mu", curve["premises"][0]) for claim, curve in zip(claims, curves, strict=True)]
     expected = {
         "epsilon": {
             "lower": concluded(claim["lower"], "epsilon"),
             "upper": concluded(claim["bound"], "epsilon"),
             "target": predicate["run"]["target"]["epsilon"],
         },
-        "mu": {"lower": concluded(witness, "mu"), "upper": concluded(claim.get("mu", renyi["premises"][0]), "mu")},
-        "wasserstein": {key: concluded(claim[key], "wasserstein") for key in ("learned", "released")},
+        "mu": {
+            "lower": largest(concluded(witness_of(claim), "mu") for claim in claims),
+            "upper": largest(concluded(mu, "mu") for mu in mus),
+        },
+        "wasserstein": {
+            key: largest(concluded(claim[key], "wasserstein") for claim in claims) for key in ("learned", "released")
+        },
         "renyi": [{"order": order, "upper": upper} for order, upper in orders],
         "requests": [
             {"size": str(size), "epochs": str(epochs), "epsilon": concluded(claims[i]["bound"], "epsilon")}
@@ -4806,7 +4816,7 @@ def verified(
         else:
             run = read_run(canonical_run)
             worst = worst_claim(run, steps, claims)
-            check_arguments(run, steps, claims, worst)
+            check_arguments(run, steps, claims)
     with numbered(log, 6, "recomputation"):
         if training:
             check_training_displayed(predicate, run, guarantees)

@@ -651,29 +651,36 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
             claimed, low = gaussian(step("T6", own, used, {"mu": low_mu}), w / mp.sqrt(v), False)
             claim["lower"] = str(claimed)
         claims.append(claim)
-        details.append((Decimal(epsilon), epsilon, low, low_mu, tight, energy, start, phases, int(epochs[0] > 0)))
+        learned = int(epochs[0] > 0)
+        details.append((Decimal(epsilon), epsilon, low, low_mu, tight, energy, start, phases, learned, hidden))
+    curves, mus, apart = [], [], []
+    for claim, (*_, tight, energy, start, phases, learned, hidden) in zip(claims, details, strict=True):
+        if tight is None:
+            tight, energy = pulled(start, phases)
+        mus.append(steps[tight]["concludes"]["mu"])
+        curve = [outward(real(Fraction(order)) * energy / 2, True) for order in ORDERS]
+        if mixed is None or not hidden:
+            claim["renyi"] = str(step("T2", {"orders": list(ORDERS)}, [tight], {"renyi": curve}))
+        else:
+            curve = [outward(secret_curve(phases, c, one, real(Fraction(order)), mixed), True) for order in ORDERS]
+            args = {"orders": list(ORDERS), "positions": [str(p) for p in mixed]}
+            claim["renyi"] = str(step("T9r", args, [timeline(start, phases)], {"renyi": curve}))
+            claim["mu"] = str(tight)
+        curves.append(curve)
+        far = [  # where what follows a shift makes it grow, the first batches are the worst ones
+            phase | {"records": records(phase["count"], phase["rate"] in ("T23", "T23b") or factors[phase["rate"]] > 1)}
+            for phase in phases
+        ]
+        ends = walk(rated(far), start, c, one, diameter)[3]
+        tracked = [outward(ends[learned], True), outward(ends[-1], True)]
+        for name, count, text in (("learned", learned, tracked[0]), ("released", len(far), tracked[1])):
+            claim[name] = str(step("T1", {"phases": str(count)}, [timeline(start, far)], {"wasserstein": text}))
+        apart.append(tracked)
     worst = max(range(len(sizes)), key=lambda r: details[r][0])
-    _, upper, low, low_mu, tight, energy, start, phases, learned = details[worst]
-    if tight is None:
-        tight, energy = pulled(start, phases)
-    mu_upper = steps[tight]["concludes"]["mu"]
-    curve = [outward(real(Fraction(order)) * energy / 2, True) for order in ORDERS]
-    if mixed is None:
-        claims[worst]["renyi"] = str(step("T2", {"orders": list(ORDERS)}, [tight], {"renyi": curve}))
-    else:
-        curve = [outward(secret_curve(phases, c, one, real(Fraction(order)), mixed), True) for order in ORDERS]
-        args = {"orders": list(ORDERS), "positions": [str(p) for p in mixed]}
-        claims[worst]["renyi"] = str(step("T9r", args, [timeline(start, phases)], {"renyi": curve}))
-        claims[worst]["mu"] = str(tight)
-    phases = [  # where what follows a shift makes it grow, the first batches are the worst ones
-        phase | {"records": records(phase["count"], phase["rate"] in ("T23", "T23b") or factors[phase["rate"]] > 1)}
-        for phase in phases
-    ]
-    ends = walk(rated(phases), start, c, one, diameter)[3]
-    tracked = [outward(ends[learned], True), outward(ends[-1], True)]
-    for name, count, text in (("learned", learned, tracked[0]), ("released", len(phases), tracked[1])):
-        found = step("T1", {"phases": str(count)}, [timeline(start, phases)], {"wasserstein": text})
-        claims[worst][name] = str(found)
+    upper, low = details[worst][1:3]
+
+    def largest(texts: Any) -> str | None:
+        return max((text for text in texts if text is not None), key=Fraction, default=None)
 
     target = Fraction(run["target"]["epsilon"])
     above = [d for d in details if d[0] > target]
@@ -714,9 +721,10 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
         "out_of_reach": any(d[2] is not None and Fraction(d[2]) > target for d in details),
         "epsilon": {"lower": low, "upper": upper, "target": run["target"]["epsilon"]},
         "delta": displayed(delta),
-        "mu": {"lower": low_mu, "upper": mu_upper},
-        "wasserstein": {"learned": tracked[0], "released": tracked[1]},
-        "renyi": [{"order": order, "upper": bound} for order, bound in zip(ORDERS, curve, strict=True)],
+        "mu": {"lower": largest(detail[3] for detail in details), "upper": largest(mus)},
+        "wasserstein": dict(zip(("learned", "released"), map(largest, zip(*apart, strict=True)), strict=True)),
+        "renyi": [{"order": order, "upper": bound}
+                  for order, bound in zip(ORDERS, map(largest, zip(*curves, strict=True)), strict=True)],
         "requests": [
             {"size": str(size), "epochs": str(count), "epsilon": detail[1]}
             for size, count, detail in zip(sizes, unlearning, details, strict=True)
@@ -1538,11 +1546,6 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     def at(theorem: str, part: str, key: str, value: Json, of: Json = base, last: bool = False) -> Callable:
         return put("proof", "steps", find(theorem, of, last), part, key, value)
 
-    def move_details(p: Json) -> None:
-        better, worst = p["proof"]["claims"]
-        for key in ("renyi", "learned", "released"):
-            better[key] = worst.pop(key)
-
     # 1 size
     raw("huge_file", b" " * (16 * 2**20 + 1), 2, "bytes")  # made by the test, not stored
     raw("deep_nesting", b"[" * 3000 + b"]" * 3000, 2, "nested")
@@ -1726,7 +1729,35 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     edited("request_swapped", 1, "needs 4 premises",
            lambda p: p["proof"]["claims"][0].update(bound=p["proof"]["claims"][1]["bound"]), double)
     edited("request_without_claim", 1, "one entry for each request", lambda p: p["proof"]["claims"].pop(0), double)
-    edited("details_of_the_better_request", 1, "details belong", move_details, double)
+    # 6: the front page has the largest of all requests, each number by itself
+    def told_of(name: str, request: int, of: Json) -> Callable[[Json], None]:
+        """The front page says what is proved of one request."""
+
+        def edit(p: Json) -> None:
+            steps, claim = p["proof"]["steps"], p["proof"]["claims"][request]
+            curve = steps[int(claim["renyi"])]
+            if name == "mu":
+                p["mu"]["upper"] = steps[int(claim.get("mu", curve["premises"][0]))]["concludes"]["mu"]
+            elif name == "renyi":
+                p["renyi"] = [{"order": order, "upper": value} for order, value in
+                              zip(ORDERS, curve["concludes"]["renyi"], strict=True)]
+            else:
+                p["wasserstein"][name] = steps[int(claim[name])]["concludes"]["wasserstein"]
+
+        return edit
+
+    three = statement(small(mechanism={"samples": "80", "batch_order": "secret", "unlearning_epochs": ["1", "0"],
+                                       "noise_std": "2"}, requests={"sizes": ["1", "2"]}, target={"epsilon": "9"}),
+                      mixed=[0, 3, 5, 6, 7])
+    for name in ("mu", "renyi", "learned", "released"):
+        shown = "wasserstein" if name[-1] == "d" else name
+        edited(f"{name}_of_one_request", 1, f"{shown}: not what the proof", told_of(name, 0, three), three)
+    edited("details_of_the_worst_request_alone", 2, "missing key", lambda p: [
+        p["proof"]["claims"][0].pop(key) for key in ("renyi", "learned", "released", "mu")], three)
+    edited("curve_of_another_request", 1, "not of the string that bounds epsilon", lambda p: p["proof"]["claims"][
+        1].update(renyi=p["proof"]["claims"][0]["renyi"]), double)
+    edited("curves_of_other_orders", 1, "needs the orders of the first claim", lambda p: p["proof"]["steps"][int(
+        p["proof"]["claims"][1]["renyi"])]["args"].update(orders=["1.5", "2", "8", "65"]), three)
     edited("bound_is_the_witness", 1, "T3 is needed here",
            lambda p: p["proof"]["claims"][0].update(bound=p["proof"]["claims"][0]["lower"]))
     edited("bound_is_no_profile", 1, "T11", lambda p: p["proof"]["claims"][0].update(bound=str(find("T3"))))
