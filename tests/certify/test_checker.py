@@ -228,13 +228,21 @@ CHOSEN = ("restart", "corners", "positions", "threshold", "own", "others", "dire
 HINTS = ("points", "reverse_points")  # of a grid that the checker does not use
 
 
+SHOWN_AS_LARGEST = ("mu", "epsilon", "wasserstein", "renyi")  # of all requests: the others' are shown nowhere
+
+
 def weaker(predicate: Any, path: tuple[Any, ...], value: Any) -> bool:
     """Whether the change overstates an upper bound, or understates a lower one, that is shown nowhere."""
     steps, lower = predicate["proof"]["steps"], {claim["lower"] for claim in predicate["proof"]["claims"]}
-    if path[:2] != ("proof", "steps") or path[3:4] != ("concludes",) or path[4] not in ("mu", "epsilon"):
+    if path[:2] != ("proof", "steps") or path[3:4] != ("concludes",) or path[4] not in SHOWN_AS_LARGEST:
         hint = path[4:5] == ("grid",) and path[5:6] and path[5] in HINTS
         return path[:2] == ("proof", "steps") and path[3:4] == ("args",) and (hint or path[4] in CHOSEN)
-    step, before = steps[path[2]], Fraction(steps[path[2]]["concludes"][path[4]])
+    step, before = steps[path[2]], steps[path[2]]["concludes"]
+    for key in path[4:]:
+        before = before[key]
+    if not isinstance(value, str) or not isinstance(before, str):
+        return False
+    before = Fraction(before)
     below = step["theorem"] in ("T6", "T6c", "T6m", "T20l") or (step["theorem"] == "T11" and str(path[2]) in lower)
     return Fraction(value) <= before if below else Fraction(value) >= before
 
@@ -309,7 +317,10 @@ SLOWLY += ["clipped_noise_in_a_ball", "training_stages"]
 
 # Changes after which a vector says the same, or less.
 SAME = {
-    "retrain_T": {"run.mechanism.initial_distance"},  # that the starts are 2R apart is what the ball says already
+    "retrain_T": {
+        "run.mechanism.initial_distance",  # that the starts are 2R apart is what the ball says already
+        "proof.steps.9.concludes.wasserstein", "proof.steps.12.concludes.wasserstein",  # 2R = 1 exactly
+    },
     "training_full": {
         "run.mechanism.sample_rate", "run.stages.0.sample_rate",  # all is all
         "run.mechanism.samples",  # nothing is divided by them

@@ -113,18 +113,22 @@ def groups() -> Any:
     """T19 of sixteen different releases, 600000 steps of each."""
     stages = [stage(1 + Fraction(i, 100), "600000") for i in range(1, 16)]
     mechanism = {"steps": "600000", "noise_multiplier": "0.9", "sample_rate": "0.01"}
-    return make.training_statement(make.training_run(mechanism=mechanism, stages=stages), ("1100", "1100"))
+    return make.training_statement(
+        make.training_run(mechanism=mechanism, stages=stages), ("1100", "1100"), other="2200"
+    )
 
 
 def moments() -> Any:
     """T18 of 150 different releases, at 32 orders of about 500; the first step of the proof."""
     stages = [stage(1 + Fraction(i, 100), "60") for i in range(1, 150)]
-    made = make.training_statement(make.training_run(stages=stages), ("600", "700"))
+    made = make.training_statement(make.training_run(stages=stages), ("600", "700"), other="2200")
     proof = made["predicate"]["proof"]
     at = next(i for i, step in enumerate(proof["steps"]) if step["theorem"] == "T18")
     proof["steps"].insert(0, proof["steps"].pop(at))
     place = {str(i): str(i + 1) for i in range(at)} | {str(at): "0"}
-    proof["claims"] = [{key: place.get(index, index) for key, index in claim.items()} for claim in proof["claims"]]
+    for claim in proof["claims"]:
+        kinds = [place.get(index, index) for index in claim.pop("guarantees")]
+        claim |= {key: place.get(index, index) for key, index in claim.items()} | {"guarantees": kinds}
     for step in proof["steps"]:
         step["premises"] = [place.get(index, index) for index in step["premises"]]
     return with_orders(made, [str(order) for order in range(481, 513)], "9e99")
