@@ -163,6 +163,7 @@ def test_what_asks_for_much_is_stopped_by_default(name: str) -> None:
 # --- honest ones are not ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_vectors_take_a_fifth_of_the_work_at_most() -> None:
     work = {path: checker.verify(path.read_bytes()).work for path in ACCEPT}
     assert all(0 < units <= checker.WORK // 5 for units in work.values())
