@@ -123,7 +123,7 @@ def trace(points: Iterable[tuple[float, float] | None], x: Scale, y: Scale) -> s
 
 
 def _cut(one: Point, other: Point, x: Scale, y: Scale) -> tuple[Point, Point] | None:
-    """The part of a segment that lies in the frame (Liang and Barsky)."""
+    """The part of a segment that lies in the frame (Liang and Barsky); a point, where it is no more than that."""
     enter, leave = 0.0, 1.0
     for i, scale in enumerate((x, y)):
         low, high = sorted((scale.start, scale.end))
@@ -136,7 +136,7 @@ def _cut(one: Point, other: Point, x: Scale, y: Scale) -> tuple[Point, Point] | 
                 enter = max(enter, distance / speed)
             else:
                 leave = min(leave, distance / speed)
-    if enter >= leave:
+    if enter > leave:  # where they are one, an end may be a hair inside the edge
         return None
     along = ((one[0] + t * (other[0] - one[0]), one[1] + t * (other[1] - one[1])) for t in (enter, leave))
     start, end = along

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from certify import certify
@@ -183,13 +184,16 @@ places = st.floats(-50, 150) | st.just(float("-inf"))
 
 
 @given(points=st.lists(st.none() | st.tuples(st.floats(-50, 150), places), max_size=12))
+@example(points=[(50.0, float("-inf")), (50.0, 1e-138)])  # a hair inside the edge
+@example(points=[(50.0, 1e-138), (50.0, float("-inf"))])
+@example(points=[(-50.0, 50.0), (1e-138, 50.0)])
+@example(points=[(150.0, 50.0), (math.nextafter(100, 0), 50.0), (50.0, 150.0)])
 def test_no_line_leaves_the_frame(points: list[tuple[float, float] | None]) -> None:
     path = trace(points, Scale(0, 100, LEFT, RIGHT), Scale(0, 100, BOTTOM, TOP))
     numbers = [float(text) for text in re.findall(r"-?\d+\.?\d*", path)]
     assert all(LEFT - 0.01 <= x <= RIGHT + 0.01 for x in numbers[::2])
     assert all(TOP - 0.01 <= y <= BOTTOM + 0.01 for y in numbers[1::2])
-    # visibly so: a point 1e-138 above the frame's lower edge, come to from −inf, is drawn as nothing
-    inside = [p for p in points if p is not None and 1e-6 < p[0] < 100 - 1e-6 and 1e-6 < p[1] < 100 - 1e-6]
+    inside = [p for p in points if p is not None and 0 < p[0] < 100 and 0 < p[1] < 100]
     if len(points) > 1 and all(p is not None for p in points) and inside and any(p != inside[0] for p in points):
         assert path
 
