@@ -35,6 +35,7 @@ MOST_CLAIMS = 16  # whose profiles are not Gaussian
 MOST_POINTS = 1 << 13  # of a grid that is drawn from
 DEPTH = Fraction(1, 1000)  # curves go down to that part of the target's δ
 MOST_GROUPED = 256  # so many batches of a secret order are summed one by one
+_HAIR = Fraction(1, 10**9)  # of δ: what is said below the claim's ε is above the claim's δ
 _NEGLIGIBLE = 1e-3  # of the largest μ: batches with less count together
 _SHARP, _GREATEST = 40, 1024  # bits: how sharp a δ is made, and the precision at which that is given up
 _BACK = (Fraction(1), 1 - Fraction(1, 10**6), Fraction(999, 1000), Fraction(9, 10), Fraction(1, 2))
@@ -74,16 +75,20 @@ def profile_of(result: Result) -> Profile | None:
     def upper(epsilon: Fraction) -> Fraction:
         return max(bound(epsilon) for bound, _ in found)
 
-    claim = result.worst
     lower = _lower(result)
-    shown, own = Fraction(result.epsilon["upper"]), claim.witness_epsilon and claim.witness_epsilon.lower
+    shown = Fraction(result.epsilon["upper"])
+    own = None if result.epsilon["lower"] is None else Fraction(result.epsilon["lower"])
+    more = min(delta * (1 + _HAIR), Fraction(1))
 
-    # δ(ε) does not grow with ε: what the claim says of one ε bounds all the others on one side.
+    # δ(ε) does not grow with ε: what the claim says of one ε bounds all the others on one side. On the other side the
+    # figure says nothing better than the claim, though a grid of its own may (the checker holds it to that).
     def above(epsilon: Fraction) -> Fraction:
-        return min(upper(epsilon), delta) if epsilon >= shown else upper(epsilon)
+        return min(upper(epsilon), delta) if epsilon >= shown else max(upper(epsilon), more)
 
     def below(epsilon: Fraction) -> Fraction:
-        return max(lower(epsilon), delta) if epsilon <= own and own > 0 else lower(epsilon)
+        if epsilon > own:
+            return min(lower(epsilon), delta)
+        return max(lower(epsilon), delta) if own > 0 else lower(epsilon)
 
     return Profile(above, None if lower is None or own is None else below, cost)
 

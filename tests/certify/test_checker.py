@@ -213,7 +213,7 @@ HARMLESS = {
     "run.mechanism.normaliser": "a public constant, on which nothing depends: refused unless the subject is recomputed",
     "run.releases.0.text": "free text that the run's digest covers: refused unless the subject is recomputed",
     "run.mechanism.remainder": "the same run where the batch size divides: refused unless the subject is recomputed",
-    "figures": "shapes alone: the report says that they are not re-derived",
+    "figures": "held against the claim; what it does not imply of them is not re-derived, and the report says so",
     "expires": "any later day, or none; it is signed",
     "execution.dataset": "a name",
     "execution.order": "a name, unless the order must be secret",

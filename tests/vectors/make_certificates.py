@@ -13,7 +13,7 @@ import copy
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from functools import cache
@@ -760,20 +760,53 @@ def seal(stated: Json, subject: bool = True) -> bytes:
 
 # --- what was run, and who signs it -----------------------------------------------------------------------------------
 
-FIGURES = {
-    "profile": {"epsilon": ["0", "0.5", "1"], "upper": ["0.2", "0.01", "8.8e-12"], "lower": ["0.19", None, "0"]},
-    "sweep": {"parameter": "unlearning_epochs", "values": ["1", "2", "4"], "upper": ["0.9", "0.7", None],
-              "lower": [None, None, None], "published": ["3.1", "2", "1.5"], "published_name": "chien2024"},
-    "published": {"chien2024": {"epsilon": "3.1"}, "chien2024_finite_T": {"epsilon": None}},
-}
+def true_figures(stated: Json, parameter: str = "unlearning_epochs", others: Json = (), published: Json = None) -> Json:
+    """Figures of a statement whose δ is Gaussian: T11 at the displayed μ, and the claim's own δ about its own ε.
+
+    others: (value, ε from above, ε from below) of the sweep; published: the bound of others at the run's own value.
+    """
+    predicate = stated["predicate"]
+    run, known, mu = predicate["run"], predicate["epsilon"], predicate["mu"]
+    delta, most = run["target"]["delta"], Fraction(known["upper"])
+    delta = Fraction(1, int(run["mechanism"]["samples"])) if delta == "1/n" else Fraction(delta)
+    least = None if known["lower"] is None else Fraction(known["lower"])
+    points = sorted({Fraction(0), most / 2, most, most * 2, least or Fraction(0)})
+
+    def of(key: str, epsilon: Fraction) -> mp.mpf:
+        return delta_of(real(epsilon), mp.mpf(mu[key]))
+
+    def below(epsilon: Fraction) -> str | None:
+        if least is None or (mu["lower"] is None and epsilon > least):
+            return None
+        known = epsilon == least or mu["lower"] is None
+        return outward(real(delta) if known else of("lower", epsilon), False)
+
+    upper = [outward(min(of("upper", x), real(delta)) if x > most else of("upper", x), True) for x in points]
+    upper = [outward(real(delta), True) if x == most else text for x, text in zip(points, upper, strict=True)]
+    if parameter == "steps":
+        own = sum(int(stage["steps"] or 0) for stage in ({"steps": run["mechanism"]["steps"]}, *run["stages"]))
+    else:
+        worst = max(range(len(predicate["requests"])), key=lambda i: Fraction(predicate["requests"][i]["epsilon"]))
+        own = int(run["mechanism"][parameter] if parameter == "epochs" else run["mechanism"][parameter][worst])
+    rows = sorted([(own, known["upper"], known["lower"]), *others])
+    return {
+        "profile": {"epsilon": [exact(x) for x in points], "upper": upper, "lower": [below(x) for x in points]},
+        "sweep": {"parameter": parameter, "values": [str(value) for value, _, _ in rows],
+                  "upper": [high for _, high, _ in rows], "lower": [low for _, _, low in rows],
+                  "published": [published if value == own else None for value, _, _ in rows],
+                  "published_name": None if published is None else "chien2024"},
+        "published": {"chien2024": {"epsilon": published}, "chien2024_finite_T": {"epsilon": None}},
+    }
 
 
 def hexed(what: str) -> str:
     return hashlib.sha256(what.encode()).hexdigest()
 
 
-def executed(stated: Json, done: int = 1, **changes: Json) -> Json:
-    """The statement with figures, an expiry date, and an execution of learning and the first `done` requests."""
+def executed(stated: Json, done: int = 1, others: Json = (), **changes: Json) -> Json:
+    """The statement with figures, an expiry date, and an execution of learning and the first `done` requests.
+
+    others: what its sweep has besides the run itself."""
     stated = copy.deepcopy(stated)
     predicate, run = stated["predicate"], stated["predicate"]["run"]
     mechanism, sizes = run["mechanism"], [int(size) for size in run["requests"]["sizes"]]
@@ -803,7 +836,8 @@ def executed(stated: Json, done: int = 1, **changes: Json) -> Json:
     order = "secret" if mechanism["batch_order"] == "secret" else "given"
     execution = {"dataset": "digits", "order": order, "noise": "secret", "phases": phases, "erasures": erasures,
                  "audits": []}
-    predicate |= {"expires": "9999-12-31T23:59:59Z", "figures": copy.deepcopy(FIGURES)}
+    parameter = "unlearning_epochs" if any(map(int, mechanism["unlearning_epochs"])) else "epochs"
+    predicate |= {"expires": "9999-12-31T23:59:59Z", "figures": true_figures(stated, parameter, others, "3.1")}
     predicate["execution"] = execution | changes
     for name in ("model", "run_record"):
         stated["subject"].append({"name": name, "digest": {"sha256": hexed(name)}})
@@ -1103,6 +1137,29 @@ def executed_training(stated: Json) -> Json:
     return stated
 
 
+def unlearned(epochs: int) -> Json:
+    """The statement about a small logistic run with so many epochs of unlearning."""
+    return statement(small(mechanism={"noise_std": "1", "unlearning_epochs": [str(epochs)]}, loss=LOGISTIC))
+
+
+def swept(stated: Json) -> tuple[str, str | None]:
+    """ε from above and from below, as a sweep of another run has it."""
+    return stated["predicate"]["epsilon"]["upper"], stated["predicate"]["epsilon"]["lower"]
+
+
+def with_figures(stated: Json, *arguments: Json) -> Json:
+    stated = copy.deepcopy(stated)
+    stated["predicate"]["figures"] = true_figures(stated, *arguments)
+    return stated
+
+
+def trained(steps: int) -> Json:
+    """The statement about a training run on all records, with another release."""
+    return training_statement(training_run(
+        mechanism={"sampling": "full", "sample_rate": None, "noise_multiplier": "20", "steps": str(steps)},
+        releases=[{"mu": "0.1", "text": None}], target={"epsilon": "4"}))
+
+
 def pictured(figures: Json) -> Json:
     made = statement(small(mechanism={"noise_std": "1"}, loss=LOGISTIC))
     made["predicate"]["figures"] = figures
@@ -1125,7 +1182,7 @@ ACCEPT: dict[str, Callable[[], Json]] = {
         requests={"sizes": ["6", "8"]}, loss=LOGISTIC | {"clip": None}, target={"epsilon": "20"},
         threat={"neighbours": "remove-one"}, attest={"by": "A. Müller", "evidence": ["sha256:…"]},
     ),
-    "executed": lambda: executed(statement(small(mechanism={"noise_std": "1"}, loss=LOGISTIC))),
+    "executed": lambda: executed(unlearned(1), others=[(4, None, None), (2, *swept(unlearned(2)))]),
     "executed_one_of_two": lambda: executed(statement(small(
         mechanism={"noise_std": "3", "unlearning_epochs": ["1", "2"]}, requests={"sizes": ["1", "2"]}))),
     "executed_two_of_two": lambda: executed(statement(small(
@@ -1156,6 +1213,14 @@ ACCEPT: dict[str, Callable[[], Json]] = {
     "noise_above_rounding_without_decay": lambda: small(
         mechanism={"noise_std": "1", "radius": "1"}, loss=CONVEX,
         execution={"dtype": "float32", "dimension": "9", "largest_coordinate": "1000"}),
+    "figures_of_learning": lambda: with_figures(
+        statement(small(mechanism={"noise_std": "1", "unlearning_epochs": ["0"]}, loss=LOGISTIC)), "epochs"),
+    "figures_of_a_curved_witness": lambda: with_figures(accepted("curved_mnist"), "epochs"),
+    "figures_of_a_secret_order": lambda: with_figures(accepted("secret_mnist_b512")),
+    "figures_of_two_requests": lambda: with_figures(accepted("two_requests_two_batches")),
+    "figures_of_noise_in_a_ball": lambda: with_figures(accepted("noise_in_a_ball")),
+    "figures_of_training": lambda: with_figures(
+        trained(16), "steps", [(8, *swept(trained(8))), (40, *swept(trained(40)))]),
     "figures_of_nothing": lambda: pictured({"profile": None, "sweep": None, "published": None}),
     "five_requests": lambda: small(
         mechanism={"unlearning_epochs": ["1", "0", "2", "1", "1"], "noise_std": "6"},
@@ -1167,6 +1232,10 @@ ACCEPT: dict[str, Callable[[], Json]] = {
     "expansive_bounded": lambda: small(
         mechanism={"step_size": "2.1", "radius": "5", "unlearning_epochs": ["0"], "noise_std": "1"},
         loss=CONVEX | {"strong_convexity": "0.1"},
+    ),
+    "expansive_wide_ball": lambda: small(  # W∞ by hand: .21·1.1² = .2541
+        mechanism={"epochs": "1", "step_size": "1.05", "radius": "1000", "unlearning_epochs": ["0"], "noise_std": "1"},
+        loss=CONVEX | {"strong_convexity": "2", "smoothness": "2"},
     ),
     "no_learning_phase": lambda: small(
         mechanism={"epochs": "0", "unlearning_epochs": ["3"], "initial_distance": "2", "step_size": "2/(L+m)"}
@@ -2202,6 +2271,15 @@ def rejected_gauges(edited: Callable, lied: Callable, put: Callable, at: Callabl
     edited("batch_records_in_one_batch", 1, "phases is not what", lambda p: [
         step["args"]["phases"][0].update(records=[["2", "2"]]) for step in p["proof"]["steps"]
         if step["theorem"] == "T10"], accepted("batch_clipped"))
+    own = accepted("expansive_wide_ball")
+    assert own["predicate"]["wasserstein"] == {"learned": "0.254100000001", "released": "0.254100000001"}
+    lied("wide_ball_distance_of_the_last_batch", "wasserstein does not follow", "wasserstein", "learned",
+         "0.210000000001", own)
+    lied("wide_ball_distance_a_digit_short", "wasserstein does not follow", "wasserstein", "learned",
+         "0.254099999999", own)
+    tracked, told = find("T10", own, True), json.dumps(own).replace("0.254100000001", "0.210000000001")
+    edited("wide_ball_tracked_in_the_last_batch", 1, "phases is not what", lambda p: p["proof"]["steps"][tracked][
+        "args"]["phases"][0].update(records=[["2", "1"]]), json.loads(told))
     lied("expansion_distance_of_the_last_batch", "wasserstein does not follow", "wasserstein", "released", "2.49", wide)
     # the schedule
     steady = statement(small(mechanism={"step_size": "0.5"}, loss=CLIPPED), rates=("T23",) * 2)
@@ -2733,8 +2811,8 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
         ("figures_lower_shorter", 2, "as many entries", put("figures", "profile", "lower", [None, None])),
         ("figures_sweep_of_different_length", 2, "as many entries", put("figures", "sweep", "values", ["1", "2"])),
         ("figures_published_shorter", 2, "as many entries", put("figures", "sweep", "published", [])),
-        ("figures_epsilon_descends", 2, "ascending", put("figures", "profile", "epsilon", ["0", "1", "0.5"])),
-        ("figures_epsilon_repeated", 2, "ascending", put("figures", "profile", "epsilon", ["0", "1", "1"])),
+        ("figures_epsilon_descends", 2, "ascending", put("figures", "profile", "epsilon", ["0", "1", "0.5", "2", "3"])),
+        ("figures_epsilon_repeated", 2, "ascending", put("figures", "profile", "epsilon", ["0", "1", "1", "2", "3"])),
         ("figures_of_one_point", 2, "at least two", put("figures", "profile", {
             "epsilon": ["1"], "upper": ["0.1"], "lower": [None]})),
         ("figures_of_no_point", 2, "from 1 to 200", put("figures", "profile", {
@@ -2802,9 +2880,10 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
             "execution", "phases", 1, "started", "2026-11-20T10:29:59Z")),
         ("created_before_the_run_ended", 1, "before the run that it tells of ended", put(
             "created", "2026-11-20T11:29:59Z")),
-        ("profile_rises", 2, "does not rise", put("figures", "profile", "upper", ["0.2", "0.01", "0.011"])),
-        ("profile_crosses", 2, "lies above the upper", put("figures", "profile", "lower", ["0.21", "0", "0"])),
-        ("sweep_crosses", 2, "lies above the upper", put("figures", "sweep", "lower", [None, "0.71", None])),
+        ("profile_rises", 2, "does not rise", put("figures", "profile", "upper", 1, "0.9")),
+        ("profile_crosses", 2, "lies above the upper", put("figures", "profile", "lower", 0, "0.9")),
+        ("sweep_crosses", 2, "lies above the upper", put("figures", "sweep", "lower", 1, "9")),
+        ("sweep_descends", 2, "must ascend", put("figures", "sweep", "values", ["1", "4", "2"])),
         # 8 expiry
         ("expired", 1, "expired on 2026-11-21T22:00:01Z", put("expires", "2026-11-21T22:00:01Z")),
         ("expires_before_created", 1, "not after created", put("expires", "2026-11-21T21:59:59Z")),
@@ -2838,6 +2917,7 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
         ("training_executed_by_nobody", "imply 1", put("execution", "phases", []), trained),
     ):
         edited(name, 1, message, edit, of)
+    rejected_figures(edited, put)
     # subjects
     for name, code, message, edit in (
         ("execution_without_model", 1, "model and execution", drop("subject", 1)),
@@ -2877,6 +2957,104 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
              put("predicateType", "urn:plumbline-dp:certificate:v1"))
     restated("certificate_called_a_record", 2, "needs certificate, run",
              put("predicateType", "urn:plumbline-dp:erasure:v2"))
+
+
+def rejected_figures(edited: Callable, put: Callable) -> None:
+    """Figures that say something better than the proof, or else than the claim at its own ε, δ and epochs."""
+    base, ball, learning, curved, hidden, two, noisy, trained = (accepted(name) for name in (
+        "executed", "executed_reference_of_T", "figures_of_learning", "figures_of_a_curved_witness",
+        "figures_of_a_secret_order", "figures_of_two_requests", "figures_of_noise_in_a_ball", "figures_of_training"))
+
+    def at(of: Json, *epsilons: Fraction) -> list[int]:
+        shown = of["predicate"]["figures"]["profile"]["epsilon"]
+        return [shown.index(exact(epsilon)) for epsilon in epsilons]
+
+    def profiled(key: str, entries: dict[int, str | None], without: Iterable[int] = ()) -> Callable[[Json], None]:
+        """Change some entries, and leave out the lower bounds at others."""
+
+        def edit(p: Json) -> None:
+            for figure, changed in ((key, entries), ("lower", dict.fromkeys(without))):
+                for i, value in changed.items():
+                    p["figures"]["profile"][figure][i] = value
+
+        return edit
+
+    def nearer(of: Json, figure: str, key: str, i: int, up: bool) -> Callable[[Json], None]:
+        context = Context(prec=7)
+        step = context.next_plus if up else context.next_minus
+        value = Decimal(of["predicate"]["figures"][figure][key][i])
+        return put("figures", figure, key, i, str(step(step(value))).replace("E", "e"))
+
+    def between(of: Json) -> Json:
+        """Points at the claim's two ε and one between, of which the claim says that δ is in doubt there."""
+        known, mu = of["predicate"]["epsilon"], of["predicate"]["mu"]
+        least, most = Fraction(known["lower"]), Fraction(known["upper"])
+        points = [least, (least + most) / 2, most]
+        upper = [outward(delta_of(real(x), mp.mpf(mu["upper"])), True) for x in points[:2]]
+        return {"epsilon": [exact(x) for x in points], "upper": [*upper, "0.00001"],
+                "lower": [None, "0.0000100001", None]}
+
+    most, least = (Fraction(base["predicate"]["epsilon"][key]) for key in ("upper", "lower"))
+    half, own, low = at(base, most / 2, most, least)
+    for name, message, edit, of in (
+        ("profile_better_than_the_claim", "the claim is epsilon =",
+         profiled("upper", {low: "0.00001", own: "0.00001"}), base),
+        ("profile_worse_than_the_claim", "the claim is epsilon =",
+         put("figures", "profile", "upper", own, "0.00001001"), base),
+        ("profile_better_than_the_claim_in_a_ball", "the claim is epsilon =",
+         profiled("upper", {1: "0.00001", 2: "0.00001", 3: "0.00001"}), noisy),
+        ("profile_less_than_the_proof", "is less than the proof gives",
+         nearer(base, "profile", "upper", half, False), base),
+        ("profile_less_than_the_proof_at_zero", "is less than the proof gives",
+         profiled("upper", {0: base["predicate"]["figures"]["profile"]["upper"][half]}, [0]), base),
+        ("profile_less_than_the_proof_beyond", "is less than the proof gives",
+         profiled("upper", {4: "1e-300"}, [4]), base),
+        ("profile_of_learning_less_than_the_proof", "is less than the proof gives",
+         nearer(learning, "profile", "upper", 0, False), learning),
+        ("profile_of_one_request", "is less than the proof gives",
+         nearer(two, "profile", "upper", 0, False), two),
+        ("profile_of_a_secret_order_less_than_the_proof", "is less than the proof gives",
+         put("figures", "profile", "upper", 4, "1e-300"), hidden),
+        ("profile_of_training_less_than_the_proof", "is less than the proof gives",
+         nearer(trained, "profile", "upper", 0, False), trained),
+        ("profile_lower_more_than_the_proof", "is more than the proof gives",
+         nearer(base, "profile", "lower", 0, True), base),
+        ("profile_lower_of_learning_more_than_the_proof", "is more than the proof gives", lambda p: p["figures"][
+            "profile"]["lower"].__setitem__(0, p["figures"]["profile"]["upper"][0]), curved),
+        ("profile_lower_of_training_more_than_the_proof", "is more than the proof gives",
+         nearer(trained, "profile", "lower", 0, True), trained),
+        ("profile_lower_beyond_the_claim", "lower bound is epsilon =", put("figures", "profile", between(base)), base),
+        ("profile_lower_of_no_witness", "has no lower bound", put("figures", "profile", "lower", 0, "0"), ball),
+        ("sweep_better_than_the_claim", "the claim is", put("figures", "sweep", "upper", 0, "1.05"), base),
+        ("sweep_worse_than_the_claim", "the claim is", put("figures", "sweep", "upper", 0, "1.07"), base),
+        ("sweep_leaves_the_claim_out", "the claim is", put("figures", "sweep", "upper", 0, None), base),
+        ("sweep_lower_better_than_the_claim", "the claim is", nearer(base, "sweep", "lower", 0, True), base),
+        ("sweep_lower_of_no_witness", "the claim is None", put("figures", "sweep", "lower", 0, "0"), ball),
+        ("sweep_without_the_run", "needs the run's own unlearning_epochs, 1",
+         put("figures", "sweep", "values", ["2", "3", "4"]), base),
+        ("sweep_of_epochs_of_learning", "of this run unlearning_epochs varies",
+         put("figures", "sweep", "parameter", "epochs"), base),
+        ("sweep_of_steps", "of this run epochs varies", put("figures", "sweep", "parameter", "steps"), learning),
+        ("sweep_of_epochs_of_training", "of this run steps varies",
+         put("figures", "sweep", "parameter", "epochs"), trained),
+        ("sweep_below_the_witness", "less than any proof can give", lambda p: p["figures"]["sweep"].update(
+            upper=[base["predicate"]["epsilon"]["upper"], "0.84304", None],
+            lower=[base["predicate"]["epsilon"]["lower"], None, None]), base),
+        ("sweep_lower_above_the_witness", "more than the proof gives", nearer(base, "sweep", "lower", 1, True), base),
+        ("sweep_of_training_understated", "less than any proof can give",
+         nearer(trained, "sweep", "upper", 2, False), trained),
+        ("sweep_of_training_lower_overstated", "more than the proof gives",
+         nearer(trained, "sweep", "lower", 2, True), trained),
+        ("sweep_of_training_falls", "is below the bound for fewer", lambda p: [
+            p["figures"]["sweep"][key].__setitem__(2, value) for key, value in (("upper", "0.5"), ("lower", None))],
+         trained),
+        ("sweep_published_of_another_number", "not what published says",
+         put("figures", "sweep", "published", 0, "3.2"), base),
+        ("sweep_published_by_nobody", "has no name", put("figures", "sweep", "published_name", None), base),
+        ("sweep_published_left_out", "not what published says",
+         put("figures", "published", {"koloskova2025": {"epsilon": "3.1"}}), base),
+    ):
+        edited(name, 1, message, edit, of)
 
 
 def lower_by_a_digit(text: str) -> str:
