@@ -105,8 +105,8 @@ class Timeline:
     equal_starts: start = 0; uniform: every block has the same contraction and variance; single: at most one record
     differs in each block; open: several records differ, and in which of several batches they are is not known; alike:
     every phase has the same step size, noise and number of batches, or one batch. All are decided exactly. exact: the
-    same timeline in fractions, kept where every contraction is 1, so that they stay short; exact ties are frequent
-    there.
+    same timeline in fractions, kept where they stay short (every contraction is 0 or 1, or there are few steps): a tie
+    is decided with it.
     """
 
     start: Number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 from accountant.arithmetic import Arithmetic, Number
 from accountant.flow import Flows, Mark, after, first_shift
@@ -10,6 +11,8 @@ from accountant.kernel import theorem
 from accountant.quantities import Block, Contraction, Drift, LossBounds, Shift, Timeline, Wasserstein
 from accountant.theorems.conditions import below, derived, per_record
 from accountant.timeline import Phase
+
+MAX_EXACT_BITS = 4096  # of a power c^n that decides a tie in fractions
 
 
 @theorem(
@@ -160,8 +163,16 @@ def requests(
         alike=len({(phase.batches, phase.step_size, phase.noise_std) for phase in phases}) <= 1
         or all(phase.batches == 1 for phase in phases),
     )
-    isometric = all(block.contraction == 1 for block in made)
-    return replace(timeline, exact=timeline) if isometric else timeline
+    return replace(timeline, exact=timeline) if all(map(_stays_short, made)) else timeline
+
+
+def _stays_short(block: Block) -> bool:
+    """Whether what is computed of the block in fractions has few digits: powers of 0 and 1 have, others grow."""
+    c = block.contraction
+    if not isinstance(c, Fraction):  # a formula
+        return False
+    digits = c.numerator.bit_length() + c.denominator.bit_length()
+    return c in (0, 1) or block.epochs * block.batches * digits <= MAX_EXACT_BITS
 
 
 @theorem(

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 from flint import ctx
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accountant import Enclosure, Indeterminate, TheoremError, apply, derive, derive_epsilon, enclose, enclose_all
@@ -29,6 +29,14 @@ def scratch():
     THEOREMS.update(before)
 
 
+# A tie behind an epoch that forgets everything (c = 0), and one that does not: no precision decides it, fractions do.
+_FORGETS = cases.Stage(1, 1, 1, F(1, 2), F(1, 4), F(2), F(2), F(0), ())
+_FORGETS_LITTLE = cases.Stage(1, 1, 1, F(1, 2), F(1, 4), F(4, 3), F(2), F(0), ())
+_TIE = cases.Stage(3, 2, 1, F(1, 3), F(1, 4), F(0), F(3), F(3, 4), ((0, 1), (1, 1)))
+
+
+@example([_FORGETS, _FORGETS, _TIE], F(0))
+@example([_FORGETS, _FORGETS_LITTLE, _TIE], F(0))
 @given(cases.stages(quiet=False), cases.STARTS)
 def test_the_exact_value_lies_inside(stages, start) -> None:
     pair = taut(stages, start)
