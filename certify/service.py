@@ -34,7 +34,7 @@ from certify.floor import allowed_mu
 from certify.outcome import Result
 from certify.result import certify
 from certify.spec import Run, read_run
-from certify.together import appearing
+from certify.together import appearing, clear
 
 if TYPE_CHECKING:
     from learners import Dataset, State
@@ -88,7 +88,8 @@ def execute(
         requests: for each request of the run file, the indices of the records to erase.
         output: directory that gets model.npy, the released model; run_record.json (its public part); certificate.json,
             which names both; erasure-1.json, … beside it, one for each request. They appear together, or none of them
-            does; a directory that has such files already is refused.
+            does, also if the process is killed; what a killed one left hidden beside the directory is removed. A
+            directory that has such files already is refused.
         seed: makes it a reproducible experiment, which is not private; None: secret noise.
         erasure_key: under it the erasure records hide who asked, and models that are not released. None: that of
             `output`/private/erasure.key, which is made where it is missing, readable by its owner only. Keep it apart
@@ -115,6 +116,7 @@ def execute(
         raise UsageError(f'mechanism.kind: "{kind}" is certified, and not run by any learner here; run "pnsgd"')
     check_text("dataset.name", dataset.name)
     asked = make_requests(requests, received=received, scope=scope, ids=ids, sign_off=sign_off)
+    clear(output, last=FILE_NAME)
     _refuse_leftovers(output)
     kept = output / PRIVATE / KEY_FILE if erasure_key is None else None
     key = check_key(erasure_key) if kept is None else _read_key(kept)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.learn
 import torch  # noqa: E402
 
 import learners  # noqa: E402
-from certify import UsageError, checker, read_run, service, verify  # noqa: E402
+from certify import UsageError, checker, read_run, service, together, verify  # noqa: E402
 from certify.erasure import check_commitment, model_digest  # noqa: E402
 from certify.service import Execution, NotCertified, execute  # noqa: E402
 from certify.spec import canonical_json  # noqa: E402
@@ -296,7 +297,7 @@ def test_what_is_wrong_about_requests_is_said_before_anything_is_run(tmp_path: P
 
 
 FILES = ["certificate.json", "erasure-1.json", "erasure-2.json", "model.npy", "run_record.json"]
-CALLS = ("open", "replace", "rename", "fsync", "mkdir")  # of the system, by which files appear
+CALLS = ("open", "replace", "rename", "fsync", "mkdir", "link")  # of the system, by which files appear
 KINDS = ["missing", "empty", "with a note", "with a key"]
 
 
@@ -374,31 +375,122 @@ def test_the_files_appear_together_or_not_at_all(kind: str, tmp_path: Path, quic
     assert checker.verify((folder / "certificate.json").read_bytes()).exit_code == 0
 
 
-@pytest.mark.parametrize("kind", KINDS[:2])
-def test_a_crash_leaves_all_or_nothing(kind: str, tmp_path: Path, quickly: None) -> None:
-    """The process is gone at any one of its writes, and nothing is tidied up."""
+class Killed(Failing):
+    """Lets so many calls pass, and then the process is killed, before the next one or right after it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, below: Path, passing: int, after: bool):
+        self.after = after
+        super().__init__(monkeypatch, below, passing)
+        monkeypatch.setattr(together, "_exchange", self._counted(together._exchange))
+        monkeypatch.setattr(shutil, "rmtree", self._counted(shutil.rmtree))
+
+    def _counted(self, really: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any, *more: Any, **named: Any) -> Any:
+            mine = isinstance(path, int) or str(path).startswith(self._below)
+            self.calls += mine and more[:1] != (os.O_RDONLY,)
+            if self.calls > self._passing and not self.after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = really(path, *more, **named)
+            if self.calls > self._passing:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return call
+
+
+def killed(folder: Path, passing: int, after: bool) -> bool:
+    """Run into a folder in another process, which is killed at one of its writes; False where it lived."""
+    child = os.fork()
+    if not child:
+        with pytest.MonkeyPatch.context() as patch:
+            Killed(patch, folder.parent, passing, after)
+            try:
+                run_small(folder, erasure_key=None)
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize(
+    ("kind", "after"),
+    [pytest.param(k, a, marks=[pytest.mark.slow] * (i % 2 == a)) for i, k in enumerate(KINDS) for a in (False, True)],
+)
+def test_a_crash_leaves_all_or_nothing(kind: str, after: bool, tmp_path: Path, quickly: None) -> None:
+    """The process is killed at any one of its writes, and nothing is tidied up. The next run into the folder clears
+    away what is left, and is done, or says that a run is there; then all of that is there."""
     run_small(tmp_path / "once", erasure_key=None)  # trains
-    for passing in range(200):
+    for passing in range(300):
         folder = tmp_path / f"out {passing}"
-        prepare(folder, kind)
-        child = os.fork()
-        if not child:
-            with pytest.MonkeyPatch.context() as patch:
-                Failing(patch, tmp_path, passing)
-                patch.setattr(shutil, "rmtree", lambda *_, **__: os._exit(1))
-                patch.setattr(os, "unlink", lambda *_, **__: os._exit(1))
-                try:
-                    run_small(folder, erasure_key=None)
-                except BaseException:
-                    os._exit(1)
-                os._exit(0)
-        os.waitpid(child, 0)
+        before = prepare(folder, kind)
+        lived = not killed(folder, passing, after)
         there = sorted(os.listdir(folder)) if folder.exists() else []
-        assert there in ([], sorted([*FILES, "private"]))
-        if there:
+        whole = sorted({*before, *FILES, "private"})
+        assert there in (before, whole), passing
+        if there == whole:
             assert checker.verify((folder / "certificate.json").read_bytes()).exit_code == 0
+            kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+            with pytest.raises(UsageError, match=r"erasure-1.json: is the record of another run"):
+                run_small(folder, erasure_key=None)
+            assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == kept
+        else:
+            run_small(folder, erasure_key=None)
+        assert sorted(os.listdir(folder)) == whole
+        assert not [path for path in tmp_path.glob(".*") if path.is_dir()]
+        if kind == "with a note":
+            assert (folder / "note.txt").read_text() == "mine"
+        if lived:
             break
-    assert passing > 10
+    assert lived and passing > 10
+
+
+@pytest.mark.parametrize("kind", KINDS[2:])
+def test_where_folders_cannot_change_places_the_certificate_comes_last(
+    kind: str, tmp_path: Path, quickly: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then a killed run may leave files without the certificate that names them; the next one says so in one line."""
+    monkeypatch.setattr(together, "_exchange", lambda *_: False)
+    run_small(tmp_path / "once", erasure_key=None)
+    partly = 0
+    for passing in range(300):
+        folder = tmp_path / f"out {passing}"
+        before = prepare(folder, kind)
+        lived = not killed(folder, passing, True)
+        new = set(os.listdir(folder)) - {*before, "private"}
+        new = {name for name in new if not name.startswith(".")}
+        assert "certificate.json" not in new or new == set(FILES)
+        if new:
+            partly += len(new) < len(FILES)
+            with pytest.raises(UsageError, match="move it away"):
+                run_small(folder, erasure_key=None)
+        assert set(os.listdir(folder)) >= {*before, *new}
+        if lived:
+            break
+    assert lived and partly
+
+
+def test_what_others_write_meanwhile_is_kept(tmp_path: Path, quickly: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program, which knows nothing of us, puts a file into the folder just before the folders change places."""
+    folder, really = tmp_path / "out", together._exchange
+    prepare(folder, "with a key")
+    (folder / "pictures" / "deep").mkdir(parents=True)
+    (folder / "pictures" / "deep" / "a.svg").write_text("a")
+    (folder / "pictures").chmod(0o500)
+    (folder / "link").symlink_to("pictures")
+
+    def overtaken(one: Path, other: Path) -> bool:
+        (folder / "late.txt").write_text("late")
+        (folder / "pictures" / "deep" / "b.svg").write_text("b")
+        return really(one, other)
+
+    monkeypatch.setattr(together, "_exchange", overtaken)
+    run_small(folder, erasure_key=None)
+    assert (folder / "late.txt").read_text() == "late" and (folder / "link").readlink() == Path("pictures")
+    assert sorted(path.name for path in (folder / "pictures" / "deep").iterdir()) == ["a.svg", "b.svg"]
+    assert (folder / "pictures").stat().st_mode & 0o777 == 0o500
+    assert os.listdir(tmp_path) == ["out"]
 
 
 def test_a_second_run_replaces_nothing(tmp_path: Path, quickly: None) -> None:
