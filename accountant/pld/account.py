@@ -12,8 +12,9 @@ from accountant.enclose import precision
 from accountant.exact import exact
 from accountant.pld import profile
 from accountant.pld.compose import composed, epsilon_at
-from accountant.pld.foresight import FLOOR, LOWER, UPPER, more_points, points_for
+from accountant.pld.foresight import LOWER, UPPER, more_points, points_for
 from accountant.pld.release import Part, Release, directions, parts
+from accountant.pld.tilt import FLOOR
 
 LEAST_REVERSED = 1 << 6
 LAX = 3  # brackets are made finer where they are so many times wider than an estimate said
@@ -140,7 +141,9 @@ def bracket(
     reverse_points = 0
     for made, sign in others:
         reverse_points = max(reverse_points, LEAST_REVERSED, points >> 4)
-        while reverse_points <= points:
+        # On one grid where the first direction has two, it may need more points to be shown the easier one.
+        enough = points_for(made, delta, width) if sign > 0 else points
+        while reverse_points <= max(points, min(most_points, enough)):
             other = at("other directions", made, sign, True, reverse_points)
             if upper is not None and other is not None and other <= upper:
                 break

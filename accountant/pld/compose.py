@@ -12,8 +12,9 @@ from accountant.pld.merge import merge
 from accountant.pld.mixture import pair_of
 from accountant.pld.pair import ball
 from accountant.pld.release import Part
+from accountant.pld.split import border_of, split_power
 from accountant.pld.spread import loss_range, spread
-from accountant.pld.tilt import tilt
+from accountant.pld.tilt import FLAT, Tilt, tilt
 
 # One cut may take δ·2^−CUT above, divided by the number of copies that are made of what it cuts; below, 2^−CUT: what
 # lies there comes to count only together with a tail of the rest, which is itself about as small as δ.
@@ -40,12 +41,12 @@ def unit_of(points: int) -> Fraction:
     return Fraction(32, (points << 5) >> (points.bit_length() - 1))
 
 
-def fineness_of(part: Part, sign: int, tail: Fraction, points: int, top: Fraction | None = None) -> int:
-    """The finest grid, spacing unit·2^−fineness, on which one step has at most `points` cells up to `top`."""
+def fineness_of(part: Part, sign: int, tail: Fraction, points: int, lean: Tilt = FLAT) -> int:
+    """The finest grid, spacing unit·2^−fineness, on which one step has at most `points` cells."""
     with precision(COARSE):
         pair = pair_of(part)
-        low, high = loss_range(pair, sign, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail), top)
-        if part.symmetric:
+        low, high = loss_range(pair, sign, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail), lean)
+        if part.mirrored:
             high = max(high, -low)
             low = -high
     cells = Fraction(max(1, high - low), 2 ** (COARSE // 2)) / unit_of(points)
@@ -73,7 +74,13 @@ def composed(parts: tuple[Part, ...], sign: int, upper: bool, delta: Fraction, p
     for part in parts:
         with precision(COARSE):
             bulk = pair_of(part).bulk()
-        fineness = fineness_of(part, sign, tail, points, lean.top)
+        border = border_of(part, sign, lean, tail, delta)
+        if border is not None:
+            given = points, unit_of(points), budget, bottom, WINDOW * points
+            many = split_power(part, sign, upper, border, lean, tail, bits, delta, *given)
+            result = many if result is None else compose(result, many, budget, WINDOW * points, bottom)
+            continue
+        fineness = fineness_of(part, sign, tail, points, lean)
         one = (spread if upper else merge)(part, sign, fineness, bits, tail, lean, unit_of(points))
         many = power(one, part.steps, budget, WINDOW * points, bottom, bulk)
         result = many if result is None else compose(result, many, budget, WINDOW * points, bottom)

@@ -16,14 +16,14 @@ from accountant.pld.tilt import Tilt
 FARTHEST = 1 << 10  # points without a cell after which the search ends
 _FILL = 4  # times the central two standard deviations
 _NARROW = 0.25  # cells for which the series below is good to 1e-10
-_LIFTS = 12  # sixteenths of a cell, less one, by which a start is lifted at most
+_LIFTS = 9  # sixteenths of a cell, less two, by which a start is lifted at most
 _LOOK = 40  # cells after which a start is judged
 _TRIES, _CALM = 12, 2.0**-7
 _AIM = 2.0**-25  # how far beyond the grid point a cell's mean is aimed, in cells
 _SETTLED, _ITERATIONS = 2.0**-28, 12  # of a cell, when its end is found
 
 
-def choose_start(search: Ends, symmetric: bool, sign: int, least: arb) -> tuple[float, Callable[[float], Fraction]]:
+def choose_start(search: Ends, mirrored: bool, sign: int, least: arb) -> tuple[float, Callable[[float], Fraction]]:
     """Where the bottom cell ends, in u, and the loss of the cell after it as a function of that."""
     pair, h, fineness = search.pair, search.h, search.fineness
 
@@ -35,8 +35,8 @@ def choose_start(search: Ends, symmetric: bool, sign: int, least: arb) -> tuple[
         slack = h * sign / 2**SLACK
         return rounded((mixed / base).log(), fineness + SLACK, up=sign < 0) - slack + h
 
-    if symmetric:
-        return search.calm(1, pair.inverse(ball(h / 2).exp()), lambda u: h, reach=3 * h / 8), lambda u: h
+    if mirrored:  # the cell in the middle has the mean 0, wherever it ends
+        return start_below(search, 1, h), lambda u: h
     guess = _start(pair, h, least)
     first = half_a_step if guess is None else above_the_mean
     if guess is not None and (lifted := _lifted(search, guess, sign, first)) is not guess:
@@ -44,8 +44,18 @@ def choose_start(search: Ends, symmetric: bool, sign: int, least: arb) -> tuple[
     return search.calm(sign, least if guess is None else guess, first), first
 
 
-def _float(ratio: arb, pair: Pair | MixedPair) -> float:
-    return float(pair.inverse(ratio).mid())
+def start_below(search: Ends, sign: int, loss: Fraction) -> float:
+    """The u from which cells begin, the first of them at `loss`."""
+    h = search.h
+    guess = search.pair.inverse(ball(loss - h / 2).exp())
+    if (lifted := _lifted(search, guess, sign, lambda u: loss)) is not guess:
+        return float(lifted.mid())
+    return search.calm(sign, guess, lambda u: loss, reach=3 * h / 8)
+
+
+def _float(ratio: arb, pair: Pair | MixedPair, near: float) -> float:
+    found = pair.inverse(ratio, near) if isinstance(pair, MixedPair) else pair.inverse(ratio)
+    return float(found.mid())
 
 
 def _start(pair: Pair | MixedPair, h: Fraction, least: arb) -> arb | None:
@@ -150,7 +160,7 @@ class Ends:
             while True:
                 at = index + (length + following) // 2
                 ratio = (base + step * (at - 1)).exp()
-                target = _float(ratio, self.pair)
+                target = _float(ratio, self.pair, low)
                 allowed = min(longest, self._longest(sign, low, target, following, x + (at - 1) * h))
                 if following <= allowed or following == 1:
                     break

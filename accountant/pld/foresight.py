@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+from accountant.enclose import precision
 from accountant.pld.compose import epsilon_at, fineness_of, tail_of
+from accountant.pld.mixture import pair_of
 from accountant.pld.release import Part
-from accountant.pld.tilt import tilt
+from accountant.pld.split import allowed, border_of, points_needed
+from accountant.pld.tilt import BITS, FLOOR, tilt
 
 LEAST, FEWEST, DOUBTED = 1 << 9, 1 << 11, 1 << 15
-FLOOR = Fraction(1, 1000)  # an ε below it is known to the width of that: a relative 1e-3 is 1e-6 then
+MIXED = 1.5  # times the estimate for two grids, where several coins are tossed: one attempt costs less than two
 LEAST_TAIL = 0.5  # −log of what δ(ε) is of δ(0), about: ε so small is not estimated
 # What the upper bound, the lower bound, and both together add to the variance of a step's loss, in h².
 UPPER, LOWER, BOTH = 0.235, 0.185, 0.42
@@ -27,14 +30,28 @@ def points_for(made: tuple[Part, ...], delta: Fraction, width: Fraction, added: 
     if lean.epsilon * lean.slope < LEAST_TAIL:
         return FEWEST
     tail = tail_of(made, delta)
-    square = sum(part.steps * 4.0 ** -fineness_of(part, 1, tail, FEWEST, lean.top) for part in made)
-    excess = added * square * (lean.slope + 1) / 2 / (max(lean.epsilon, float(FLOOR)) * float(width))
+    room = allowed(lean, float(width))
+    splits = [border_of(part, 1, lean, tail, delta) for part in made]
+    if any(splits):
+        pairs = [(part, border) for part, border in zip(made, splits, strict=True) if border is not None]
+        return max(LEAST, *(_rounded(_more(part) * points_needed(part, border, delta, room)) for part, border in pairs))
+    spacings = [2.0 ** -fineness_of(part, 1, tail, FEWEST, lean) for part in made]
+    excess = added * sum(part.steps * h * h for part, h in zip(made, spacings, strict=True)) / room
+    if lean.top is not None:  # where nearly all losses are far below h, they add no more than their own size, times h
+        with precision(BITS):
+            sizes = [pair_of(part).bulk() for part in made]
+        given = zip(made, spacings, sizes, strict=True)
+        excess = min(excess, (sum(part.steps * h * size for part, h, size in given) / room) ** 2)
     points = _rounded(FEWEST * math.sqrt(excess))
     if points <= DOUBTED:
         return max(points, LEAST)
     found = epsilon_at(made, 1, True, delta, FEWEST)  # a look at what is so hard: rare large losses are not
     far = found is None or float(found) > lean.epsilon * (1 + excess * float(width) / 16)
     return points if far else FEWEST
+
+
+def _more(part: Part) -> float:
+    return MIXED if part.up + part.down > 1 else 1.0
 
 
 def _rounded(points: float) -> int:

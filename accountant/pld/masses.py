@@ -37,7 +37,8 @@ _RUN = 4096
 class Masses:
     """masses[i] at offset + i·unit·2^−fineness, packed: mass i in the bits from i·width on.
 
-    infinite: the atom at +∞; total: no less than the finite masses together (upper bounds alone use both).
+    infinite: the atom at +∞; total: no less than the finite masses together (upper bounds alone use both). Of a lower
+    bound −infinite is what a δ(ε) may come out too large by.
     """
 
     offset: Fraction
@@ -137,10 +138,13 @@ def convolve(one: Masses, other: Masses) -> Masses:
         product += _repeated(unit, count, bits)
     product >>= bits
     product &= _repeated((1 << (width(bits) - bits)) - 1, count, bits)
-    infinite = one.infinite * (other.total + other.infinite) + other.infinite * one.total
-    infinite = (infinite + unit) >> bits
+    if one.upper:
+        infinite = one.infinite * (other.total + other.infinite) + other.infinite * one.total
+        infinite = (infinite + unit) >> bits
+    else:  # what is to be taken from δ, of either, with the other's mass of 1 at most
+        infinite = one.infinite + other.infinite - (one.infinite * other.infinite >> bits)
     total = ((one.total * other.total + unit) >> bits) + count
-    if (total + infinite) >> (bits + 1):
+    if (total + max(0, infinite)) >> (bits + 1):
         raise ArithmeticError("more mass than a distribution has: the scale is too coarse")
     return replace(one, offset=one.offset + other.offset, count=count, packed=product, infinite=infinite, total=total)
 

@@ -71,8 +71,9 @@ class MixedPair:
         """How far apart the losses at u = 1 and −1 are: where most of the mass is. No bound."""
         return float((self.ratio(arb(1)) / self.ratio(arb(-1))).log().mid())
 
-    def inverse(self, ratio: arb) -> arb | None:
-        """The u with r(u) = ratio, enclosed by the interval Newton method; None for a ratio below every r."""
+    def inverse(self, ratio: arb, near: float = 0.0) -> arb | None:
+        """The u with r(u) = ratio, enclosed by the interval Newton method, which a u near it may shorten; None for a
+        ratio below every r."""
         if not self.down:
             if ratio <= self.rest:
                 return None
@@ -82,7 +83,7 @@ class MixedPair:
         gap = second * (ratio - 1) if self.up == self.down else second * ratio - first
         if (self.up, self.down) == (1, 1) and (root := self._root(ratio, gap)) is not None:
             return root
-        u = arb(self._guess(ratio, gap))
+        u = arb(self._guess(ratio, gap, near))
         off, slope = self._excess(u, ratio, gap)
         for _ in range(_POLISHED):
             step = (off / slope).mid()
@@ -123,7 +124,7 @@ class MixedPair:
             rising -= gap
         return (rising / falling).log(), self.mu * (up / rising + down / falling)
 
-    def _guess(self, ratio: arb, gap: arb) -> float:
+    def _guess(self, ratio: arb, gap: arb, near: float) -> float:
         """About that u, in doubles: Newton's steps, or halvings where they leave what is known; any value would do, a
         good one saves steps in balls."""
         mu, about = float(self.mu.mid()), float(ratio.mid().log().mid())
@@ -137,20 +138,17 @@ class MixedPair:
             )
             return rising - falling, mu * (up + down)
 
-        low, high = -1.0, 1.0
-        while excess(low)[0] > 0 and low > -1e18:
-            low *= 2
-        while excess(high)[0] < 0 and high < 1e18:
-            high *= 2
-        u = (low + high) / 2
+        u = near
+        off, slope = excess(u)
+        low, high = sorted((u, u - off / mu))  # the slope is μ or more
         for _ in range(_SEARCHED):
-            off, slope = excess(u)
             low, high = (u, high) if off < 0 else (low, u)
             before, u = u, u - off / slope
             if not low < u < high:
                 u = (low + high) / 2
-            if abs(u - before) <= 2.0**-48 * max(1.0, abs(u)):
+            if abs(u - before) <= 2.0**-40 * max(1.0, abs(u)):  # by Newton's steps: what is left is its square
                 break
+            off, slope = excess(u)
         return u
 
     def point(self, ratio: arb) -> MixedPoint:

@@ -36,15 +36,16 @@ def spread(
 
     A cell (x, x + h] with masses p, p' under P, Q gives v = (p − p'e^x)/(1 − e^{−h}) to x + h and p − v to x; so do
     cells of several units, where `lean` says that little mass is. At most
-    `tail` of the mass lies below the grid and moves up to its first point, at most as much above and goes to +∞.
+    `tail` of the mass lies below the grid and moves up to its first point, at most as much above and goes to +∞; or as
+    much as `lean` says.
     """
     with precision(guard(part, fineness, bits)):
         pair, tail = pair_of(part), ball(tail)
         values = _Spread(pair, fineness, bits, lean, unit)
-        if part.symmetric:
-            return _symmetric(pair, values, tail)
+        if part.mirrored:
+            return _mirrored(pair, values, tail)
         anchor = _anchor(part, pair, sign, fineness)
-        low, high = loss_range(pair, sign, values.h, anchor, tail, lean.top)
+        low, high = loss_range(pair, sign, values.h, anchor, tail, lean)
         values.cells(sign, anchor, low, high)
         start, end = values.ends
         values.add(low, pair.masses(pair.bottom, start)[0] if sign > 0 else pair.masses(start, pair.top)[1])
@@ -54,16 +55,17 @@ def spread(
         return values.collect(anchor, values.units(above))
 
 
-def _symmetric(pair: Pair | MixedPair, values: _Spread, tail: arb) -> Masses:
-    """C_q: losses above 0 as of (mixture, normal), those below as of (normal, mixture), the rest at 0."""
-    _, high = loss_range(pair, 1, values.h, Fraction(0), tail, values.lean.top)
+def _mirrored(pair: Pair | MixedPair, values: _Spread, tail: arb) -> Masses:
+    """Losses above 0 as of the pair, those below as of the reversed one, the rest at 0. So C_q is defined; where the
+    reversed pair is the mirror image, it is the pair itself."""
+    _, high = loss_range(pair, 1, values.h, Fraction(0), tail, values.lean)
     values.cells(1, Fraction(0), 0, high := max(high, 1))
     middle, end = values.ends
     if values.lean.top is not None:
         infinite = values.top_cell(Fraction(0), high)
     else:
         infinite = values.units(pair.masses(end, pair.top)[0])
-    low, _ = loss_range(pair, -1, values.h, Fraction(0), tail)
+    low, _ = loss_range(pair, -1, values.h, Fraction(0), tail, values.lean)
     low = min(low, -1)
     values.cells(-1, Fraction(0), low, 0)
     values.add(low, pair.masses(values.ends[0], pair.top)[1])
@@ -82,19 +84,100 @@ def _anchor(part: Part, pair: Pair | MixedPair, sign: int, fineness: int) -> Fra
 
 
 def loss_range(
-    pair: Pair | MixedPair, sign: int, h: Fraction, anchor: Fraction, tail: arb, top: Fraction | None = None
+    pair: Pair | MixedPair, sign: int, h: Fraction, anchor: Fraction, tail: arb, lean: Tilt = FLAT
 ) -> tuple[int, int]:
     """First and last index of the grid anchor + ih that has all but the tails, and but what is above the top."""
-    mixed = sign > 0
-    ends = [pair.ratio(pair.quantile(tail, mixed=mixed, above=above)).log() for above in (False, True)]
+    tails = {False: tail if lean.bottom is None else ball(lean.bottom), True: tail}
+    ends = [
+        pair.ratio(pair.quantile(tails[above == (sign > 0)], mixed=sign > 0, above=above)).log()
+        for above in (False, True)
+    ]
     if sign < 0:
         ends = [-ends[1], -ends[0]]
     scale = 1 / ball(h)
     low = integer((ends[0] - ball(anchor)) * scale, up=False)
     high = integer((ends[1] - ball(anchor)) * scale, up=True)
-    if top is not None:
-        high = min(high, math.ceil((top - anchor) / h))
+    if lean.top is not None:
+        high = min(high, math.ceil((lean.top - anchor) / h))
     return low, max(low + 1, high)
+
+
+def spread_bulk(
+    part: Part,
+    sign: int,
+    bits: int,
+    tail: Fraction,
+    lean: Tilt,
+    unit: Fraction,
+    border: Fraction,
+    fineness: int,
+) -> Masses:
+    """One step's losses of at most `border`, up or down, as a probability (see split)."""
+    with precision(guard(part, fineness, bits)):
+        pair = pair_of(part)
+        values, h = _Spread(pair, fineness, bits, lean, unit), unit * Fraction(2) ** -fineness
+        point = pair.point(ball(border).exp())
+        if part.mirrored:
+            mixed, base = pair.masses(point, pair.top)
+            values.scale /= 1 - mixed - base
+            count = math.ceil(border / h)
+            values.cells(1, Fraction(0), 0, count, end=border)
+            middle = pair.masses(values.ends[0], pair.top)
+            values.cells(-1, Fraction(0), -count, 0, start=-border)
+            values.add(0, 1 - middle[0] - middle[1])
+            return values.collect(Fraction(0), 0)
+        values.scale /= pair.masses(pair.bottom, point)[0 if sign > 0 else 1]
+        anchor = _anchor(part, pair, sign, fineness)
+        low, high = loss_range(pair, sign, h, anchor, ball(tail), lean)
+        if sign > 0:
+            high = math.ceil((border - anchor) / h)
+            low = min(low, high - 1)
+            values.cells(sign, anchor, low, high, end=border)
+            values.add(low, pair.masses(pair.bottom, values.ends[0])[0])
+            return values.collect(anchor, 0)
+        low = math.floor((-border - anchor) / h)
+        high = max(high, low + 1)
+        values.cells(sign, anchor, low, high, start=-border)
+        return values.collect(anchor, values.units(pair.masses(pair.bottom, values.ends[1])[1]))
+
+
+def spread_jumps(
+    part: Part,
+    sign: int,
+    bits: int,
+    tail: Fraction,
+    lean: Tilt,
+    unit: Fraction,
+    border: Fraction,
+    fineness: int,
+    shift: Fraction,
+) -> Masses:
+    """The larger ones, moved up by `shift`, and what the others have together at 0 (see split)."""
+    with precision(guard(part, fineness, bits)):
+        pair = pair_of(part)
+        values, h = _Spread(pair, fineness, bits, lean, unit), unit * Fraction(2) ** -fineness
+        point, infinite = pair.point(ball(border).exp()), 0
+        for way in (1, -1) if part.mirrored else (sign,):
+            low, high = loss_range(pair, way, h, -shift, ball(tail), lean)
+            if way > 0:
+                low = math.floor((border + shift) / h)
+                high = max(high, low + 1)
+                values.cells(1, -shift, low, high, start=border)
+                infinite = (
+                    values.top_cell(-shift, high)
+                    if lean.top is not None
+                    else values.units(pair.masses(values.ends[1], pair.top)[0])
+                )
+            else:
+                high = math.ceil((shift - border) / h)
+                low = min(low, high - 1)
+                values.cells(-1, -shift, low, high, end=-border)
+                values.add(low, pair.masses(values.ends[0], pair.top)[1])
+        if part.mirrored:
+            values.add(0, 1 - sum(pair.masses(point, pair.top)))
+        else:
+            values.add(0, pair.masses(pair.bottom, point)[0 if sign > 0 else 1])
+        return values.collect(Fraction(0), infinite)
 
 
 class _Spread:
@@ -114,18 +197,31 @@ class _Spread:
     def add(self, index: int, mass: arb) -> None:
         self.masses[index] = self.masses.get(index, 0) + self.units(mass)
 
-    def cells(self, sign: int, anchor: Fraction, low: int, high: int) -> None:
+    def cells(
+        self,
+        sign: int,
+        anchor: Fraction,
+        low: int,
+        high: int,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+    ) -> None:
         """Spread the cells between the grid's indices low and high; `ends` become their outermost boundaries.
 
-        A cell may be 3, 9, … units long where that matters little.
+        A cell may be 3, 9, … units long where that matters little. start, end: losses in the first and in the last
+        cell, where these begin and end instead.
         """
         masses, i, length = self.masses, low, 1
         base, step = ball(anchor), ball(self.h)
         ratio, before = self._boundary(sign, base + low * step)
+        if start is not None:
+            _, before = self._boundary(sign, ball(start))
         first = before
         while i < high:
             length = min(length, high - i)
             following, point = self._boundary(sign, base + (i + length) * step)
+            if end is not None and i + length == high:
+                _, point = self._boundary(sign, ball(end))
             p, q = self.pair.masses(before, point) if sign > 0 else self.pair.masses(point, before)[::-1]
             whole = self.units(p)
             longest = self._longest(anchor, i, length, whole)

@@ -8,7 +8,7 @@ p·e^{θx} is small.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ from accountant.pld.pair import ball, rounded
 from accountant.pld.release import Part
 
 BITS = 64
+FLOOR = Fraction(1, 1000)  # an ε below it is known to the width of that: a relative 1e-3 is 1e-6 then
 _QUARTERS = range(-24, 161)  # θ is 2^{k/4} for one of these k: from 1/64 to 2^40
 _RARE = 20  # bits of δ that may be charged for losses left out
 _REACH = 11  # nodes as far from either end of the integrand's peaks, half a unit apart
@@ -35,20 +36,25 @@ _FINE = 12  # w·m³ ≤ 2^−12 for the tilted mass w of one of the m units of 
 class Tilt:
     """slope: θ; epsilon: about the ε of δ, 0 where the estimate makes no sense.
 
-    cap: a loss above it counts as one of that size; top: above this loss (None: nowhere) one cell will do.
+    cap: a loss above it counts as one of that size; top: above this loss (None: nowhere) one cell will do. bottom: so
+    much of a step's mass may be below the grid (None: as much as above it). steep: about −d log δ(ε)/dε, where that
+    is not θ. share: log₂ of what all cells hold together.
     """
 
     slope: float
     epsilon: float
     cap: float = math.inf
     top: Fraction | None = None
+    bottom: Fraction | None = None
+    steep: float | None = None
+    share: float = 0.0
 
     def longest(self, log2_mass: float, x: float) -> int:
         """How many units a cell at loss x may have, a power of 3, where one unit has the mass 2^log2_mass.
 
         Sums and products alone: the same on every machine.
         """
-        room = -_FINE - log2_mass - max(0.0, self.slope * min(x, self.cap)) * _LOG2_E
+        room = -_FINE - (log2_mass - self.share) - max(0.0, self.slope * min(x, self.cap)) * _LOG2_E
         return 3 ** max(0, min(_THIRDS, int(room / _LOG2_27)))
 
 
@@ -60,14 +66,19 @@ FLAT = Tilt(0.0, 0.0)
 def tilt(parts: tuple[Part, ...], sign: int, delta: Fraction) -> Tilt:
     """On a ladder: below the least θ at which Chernoff's bound on the tail is δ or less, where the saddle point's own
     estimate is least."""
-    rarest = delta / 2**_RARE / sum(p.steps for p in parts)
+    rarest = delta / 2**_RARE / (count := sum(p.steps for p in parts))
+    # What lies below counts only together with a tail of the rest, which is itself about as small as δ.
+    few = Fraction(1, 2**_RARE * count)
     with precision(BITS):
         target = float(ball(delta).log().mid())
         steps = tuple(_Step(part, sign, rarest) for part in parts)
         epsilon, slope = _saddle(steps, target, None)
-        if sign < 0 or not epsilon > 0:
-            return Tilt(slope, max(0.0, epsilon))
-    return _with_top(parts, delta, steps, Tilt(slope, epsilon))
+        if sign < 0:
+            far, near = (_quantile(parts, tail, mixed=False) for tail in (delta / 2**_RARE, few * count))
+            return Tilt(slope, max(0.0, epsilon), bottom=few if 2 * near < far else None)
+        if not epsilon > 0:
+            return Tilt(slope, 0.0)
+    return _with_top(parts, delta, steps, Tilt(slope, epsilon), few)
 
 
 def _saddle(steps: tuple[_Step, ...], target: float, cap: arb | None) -> tuple[float, float]:
@@ -80,7 +91,7 @@ def _saddle(steps: tuple[_Step, ...], target: float, cap: arb | None) -> tuple[f
     return min((_estimate(steps, quarter, target, cap), _slope(quarter)) for quarter in range(high - 5, high + 1))
 
 
-def _with_top(parts: tuple[Part, ...], delta: Fraction, steps: tuple[_Step, ...], whole: Tilt) -> Tilt:
+def _with_top(parts: tuple[Part, ...], delta: Fraction, steps: tuple[_Step, ...], whole: Tilt, few: Fraction) -> Tilt:
     """The estimate where single losses may come to more than ε by themselves.
 
     Then θ is not where the moments of all losses have their saddle, which is far too high, but about −log δ/ε: losses
@@ -91,7 +102,7 @@ def _with_top(parts: tuple[Part, ...], delta: Fraction, steps: tuple[_Step, ...]
         target = float(ball(delta).log().mid())
         if _saddle(steps, target, arb(whole.epsilon))[0] > _ALIKE * whole.epsilon:
             return whole
-        alone = _alone(parts, delta)
+        alone, steep = _alone(parts, delta)
         high, low = _octave(whole.epsilon), _octave(alone) if alone else _octave(whole.epsilon) - 4 * _OCTAVES
         while high - low > 1:  # the least cap at which losses add up to it
             middle = (low + high) // 2
@@ -101,7 +112,8 @@ def _with_top(parts: tuple[Part, ...], delta: Fraction, steps: tuple[_Step, ...]
         _, slope = _saddle(steps, target, arb(cap))
         rare, rarest = (_quantile(parts, delta * Fraction(2) ** -bits) for bits in (_FEWER, _RARE))
         top = max(rare, _SPARE * Fraction(cap))
-        return Tilt(slope, cap, cap, top if 2 * top < rarest else None)
+        lean = Tilt(slope, cap, cap, steep=steep if cap == alone else None)
+        return replace(lean, top=top, bottom=few) if 2 * top < rarest else lean
 
 
 def _octave(x: float) -> int:
@@ -112,37 +124,39 @@ def _octave(x: float) -> int:
     return k
 
 
-def _quantile(parts: tuple[Part, ...], tail: Fraction) -> Fraction:
-    """A loss so large that larger ones have at most about that probability in one step or another."""
+def _quantile(parts: tuple[Part, ...], tail: Fraction, *, mixed: bool = True) -> Fraction:
+    """A loss so large that larger ones have at most about that probability in one step or another; under the second of
+    the pair unless `mixed`."""
     found = Fraction(0)
     for part in parts:
         if part.rate < 1:
             pair = pair_of(part)
-            u = pair.quantile(ball(tail / part.steps), mixed=True, above=True)
+            u = pair.quantile(ball(tail / part.steps), mixed=mixed, above=True)
             found = max(found, rounded(pair.ratio(u).log(), BITS, up=True))
     return found
 
 
-def _alone(parts: tuple[Part, ...], delta: Fraction) -> float:
-    """About the ε at which single steps' δ(ε) add up to δ, 2^{k/4}; 0 where that is less than 2^−40."""
+def _alone(parts: tuple[Part, ...], delta: Fraction) -> tuple[float, float]:
+    """About the ε at which single steps' δ(ε) add up to δ, 2^{k/4}, and how steep log δ is there; 0 where that ε is
+    less than 2^−40."""
     with precision(2 * BITS + delta.denominator.bit_length() - delta.numerator.bit_length()):
         pairs = [(part.steps, pair_of(part)) for part in parts]
 
-        def enough(quarter: int) -> bool:
-            """Whether they add up to more."""
+        def sum_of(quarter: int) -> arb:
             ratio, total = arb(_slope(quarter)).exp(), arb(0)
             for steps, pair in pairs:
                 mixed, base = pair.masses(pair.point(ratio), pair.top)
                 total += steps * (mixed - ratio * base)
-            return bool(total > ball(delta))
+            return total
 
         low, high = -4 * 40, 4 * 10
-        if not enough(low):
-            return 0.0
+        if not sum_of(low) > ball(delta):
+            return 0.0, 0.0
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if enough(middle) else (low, middle)
-        return _slope(high)
+            low, high = (middle, high) if sum_of(middle) > ball(delta) else (low, middle)
+        fall = (sum_of(low) / sum_of(high)).log() / (arb(_slope(high)) - arb(_slope(low)))
+        return _slope(high), max(0.0, float(fall.mid()))
 
 
 def _estimate(steps: tuple[_Step, ...], quarter: int, target: float, cap: arb | None) -> float:
