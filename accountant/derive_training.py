@@ -38,7 +38,9 @@ class Guarantee:
 class Training:
     """What is proved about a run. upper, lower: ε at δ; mu: where the guarantee is a Gaussian one; curve: Rényi, where
     there is one; fractional: its orders that are no integers, where they need a theorem of their own; points: the
-    grid's size, 0 where none was needed; least: below every bound that a finer grid could give from the same pairs."""
+    grid's size, 0 where none was needed; least: below every bound that a finer grid could give from the same pairs;
+    width: how far apart it and the upper bound are, where a grid was needed, relative to the upper bound (or to
+    `accountant.pld.tilt.FLOOR`, where that is larger)."""
 
     sensitivity: Derivation
     upper: Derivation
@@ -48,6 +50,7 @@ class Training:
     fractional: Derivation | None
     points: int
     least: Fraction
+    width: Fraction | None = None
 
 
 def schedule(mechanism: ScaledSGD) -> tuple[Release, ...]:
@@ -135,7 +138,7 @@ def derive_training(
     # Of a replaced record, or of several coins, T18 says nothing.
     known = mechanism.max_batch_size is None and neighbours != "replace-one" and mechanism.coins == 1
     curve, fractional = _curves(releases, neighbours) if known else (None, None)
-    return Training(sensitivity, upper, lower, None, curve, fractional, found.points, found.pair_lower)
+    return Training(sensitivity, upper, lower, None, curve, fractional, found.points, found.pair_lower, found.width)
 
 
 def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction, sensitivity: Derivation) -> Training:

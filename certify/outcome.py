@@ -29,7 +29,9 @@ class Result:
     certificate. natives: those of each request. guarantees: of training runs, both kinds; promised: the derivations of
     their upper bounds. rounding: what the rounding of the numbers that the run is executed in may add to μ, on top of
     what is printed; None where that is not known. fractional: Rényi orders of a training run that need a theorem of
-    their own; certificates leave them out.
+    their own; certificates leave them out. bracket: of training runs, `width` is how far apart the upper ε and what no
+    finer grid could go below are, relative to the larger of the upper ε and 0.001; `asked` is how wide it may be, and
+    `sharp` whether it is no wider; None where ε is exact. No part of a certificate either.
     """
 
     verdict: Verdict
@@ -55,6 +57,7 @@ class Result:
     guarantees: tuple[Mapping[str, Any], ...] = ()
     promised: tuple[Derivation | None, ...] = field(repr=False, default=())
     rounding: Mapping[str, str] | None = None
+    bracket: Mapping[str, Any] | None = None
 
     @property
     def exit_code(self) -> Exit:
@@ -85,4 +88,6 @@ class Result:
             "published": {name: dict(value) for name, value in self.published.items()},
             "fallback": None if self.fallback is None else dict(self.fallback),
             "digest": self.digest,
-        } | ({} if self.rounding is None else {"rounding": dict(self.rounding)})
+            **({} if self.rounding is None else {"rounding": dict(self.rounding)}),
+            **({} if self.bracket is None else {"bracket": dict(self.bracket)}),
+        }

@@ -64,6 +64,8 @@ def _figures(result: Result) -> Iterator[tuple[str, str]]:
     yield "guarantee", f"({result.epsilon['upper']}, {result.delta})-DP, {_subject(result)}{exactly}"
     yield "target", f"ε ≤ {result.epsilon['target']}"
     yield "ε", _interval(result.epsilon)
+    if result.bracket is not None and not result.bracket["sharp"]:
+        yield "bracket", _too_wide(result.bracket)
     if result.mu["upper"] is not None:
         yield "μ (Gaussian DP)", _interval(result.mu)
     if result.rounding is not None:
@@ -128,6 +130,13 @@ def _subject(result: Result) -> str:
 
 def _interval(bound) -> str:
     return f"≤ {bound['upper']}" + ("" if bound["lower"] is None else f", and no bound below {bound['lower']} holds")
+
+
+def _too_wide(bracket) -> str:
+    return (
+        f"wider than it should be: {bracket['width']} of the upper end (of 0.001 where that is less), not "
+        f"{bracket['asked']}; a finer grid, which takes more memory than is allowed, might give a smaller ε"
+    )
 
 
 def _brief(number: str) -> str:

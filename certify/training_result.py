@@ -7,7 +7,14 @@ from fractions import Fraction
 from typing import Any
 
 from accountant import ASSUMPTIONS, Derivation, enclose, enclose_all
-from accountant.derive_training import RENYI_ORDERS, Guarantee, Training, derive_guarantees, derive_training
+from accountant.derive_training import (
+    RENYI_ORDERS,
+    WIDTH,
+    Guarantee,
+    Training,
+    derive_guarantees,
+    derive_training,
+)
 from accountant.exact import canonical, decimal, round_decimal
 from accountant.pld import Ends
 from accountant.quantities import GaussianWitness
@@ -16,6 +23,8 @@ from certify.claims import DIGITS, Claim, refusals
 from certify.floor import ROUNDING, status_of
 from certify.outcome import Progress, Result
 from certify.spec import Run
+
+_WIDTH_DIGITS = 3
 
 
 def certify_training(
@@ -52,10 +61,13 @@ def certify_training(
             least=found.least,
         )
         promised = derive_guarantees(run.mechanism, run.target_delta, found.upper, progress=steps) if guarantees else ()
-        return _summarise(run, claim, found, promised)
+        asked = None if isinstance(width, Ends) else width or WIDTH
+        return _summarise(run, claim, found, promised, asked)
 
 
-def _summarise(run: Run, claim: Claim, found: Training, promised: tuple[Guarantee, ...]) -> Result:
+def _summarise(
+    run: Run, claim: Claim, found: Training, promised: tuple[Guarantee, ...], asked: Fraction | None
+) -> Result:
     target = run.target_epsilon
     rests = (found.sensitivity, found.upper, found.lower, found.curve, found.fractional, *(g.upper for g in promised))
     roots = [d for d in rests if d is not None]
@@ -85,7 +97,19 @@ def _summarise(run: Run, claim: Claim, found: Training, promised: tuple[Guarante
         sensitivity=found.sensitivity,
         guarantees=tuple(_guarantee(kind, claim, target) for kind in promised),
         promised=tuple(kind.upper for kind in promised),
+        bracket=_bracket(found.width, asked),
     )
+
+
+def _bracket(width: Fraction | None, asked: Fraction | None) -> dict[str, Any] | None:
+    """How wide the bracket is, and whether that is what was asked; None where there is no grid, or no such wish."""
+    if width is None or asked is None:
+        return None
+    return {
+        "sharp": width <= asked,
+        "width": decimal(round_decimal(width, _WIDTH_DIGITS, up=True), _WIDTH_DIGITS),
+        "asked": decimal(asked),
+    }
 
 
 def _guarantee(kind: Guarantee, claim: Claim, target: Fraction) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Bracket:
 
     points, reverse_points: the grid sizes that gave the upper bound, for the pairs (mixture, normal) and for the
     other directions; 0 where there was nothing to compute (T11, or nothing sampled). lower_points: that of the lower
-    bound. sharp: no wider than was asked.
+    bound. sharp: no wider than was asked, at the last of `bracket`'s grids.
     pair_lower: a lower bound on the upper bound's limit for ever finer grids; it differs from `lower` for sampling
     without replacement alone, whose dominating pair no mechanism attains. An adversary who sees the loss so far and
     swaps the two records' roles, or gives all others another gradient, gains little there (in doubles, by dynamic
@@ -55,6 +55,12 @@ class Bracket:
     reverse_points: int
     sharp: bool
     lower_points: int
+
+    @property
+    def width(self) -> Fraction | None:
+        """How far apart the upper end and its limit's lower bound are, over the larger of the upper end and FLOOR; None
+        where there is no upper end."""
+        return None if self.upper is None else (self.upper - self.pair_lower) / max(self.upper, FLOOR)
 
 
 @dataclass(frozen=True)

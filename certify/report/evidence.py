@@ -15,6 +15,7 @@ from certify.questions import BY_ID, Question
 NEAR = timedelta(days=30)  # of an expiry date
 LARGE_EPSILON = Fraction(10)
 LARGE_DELTA = Fraction(1, 10**5)
+WIDE, LITTLE = Fraction(1, 1000), Fraction(1, 1000)  # a bracket of the upper ε, or of this where that is less
 BOUNDS_OF_DATA = ("feature_norm", "features", "target_bound", "counts", "classes")
 
 # How batches are drawn, by the words that people have for it.
@@ -217,6 +218,14 @@ class Evidence:
     @property
     def delta_is_large(self) -> bool:
         return self.delta > LARGE_DELTA
+
+    @property
+    def bracket_is_wide(self) -> bool:
+        """Whether both ends of a training run's ε are further apart than brackets are made."""
+        lower, upper = (self.predicate["epsilon"][end] for end in ("lower", "upper"))
+        if not self.training or lower is None:
+            return False
+        return Fraction(upper) - Fraction(lower) > WIDE * max(Fraction(upper), LITTLE)
 
     @property
     def epsilon_is_large(self) -> bool:

@@ -71,7 +71,8 @@ def tightness(e: Evidence) -> Found:
     unsure = any("lower bound" in note for note in e.reading.report.notes)
     doubt = " The verifier did not confirm this lower bound." if unsure else ""
     parts = ["No bound from what the run states can be below ε = ", number(lower), "; the certified one is "]
-    return Found("computed", line(*parts, number(e.predicate["epsilon"]["upper"]), f".{doubt}"))
+    wide = " They are more than 0.1 % of it apart: the bound may be loose by as much." * e.bracket_is_wide
+    return Found("computed", line(*parts, number(e.predicate["epsilon"]["upper"]), f".{wide}{doubt}"))
 
 
 # --- algorithm and accounting -----------------------------------------------------------------------------------------

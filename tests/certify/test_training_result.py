@@ -23,6 +23,7 @@ from certify.commands import output
 from certify.errors import UsageError
 from certify.result import certify
 from certify.service import execute
+from certify.text import result_text
 from tests.certify.runs import EXAMPLES, plumbline, refused, to_toml, training
 from tests.oracles.conversions import delta_gdp
 
@@ -285,3 +286,26 @@ def test_upper_and_lower_are_what_they_are_called() -> None:
     result = certify(training(FULL))
     assert result.worst.upper.theorem is result.worst.lower.theorem is gaussian_profile
     assert [d.theorem.id for d in result.worst.lower.premises] == ["T20l"]
+
+
+# --- a bracket that is wider than it should be ------------------------------------------------------------------------
+
+
+def test_a_bracket_says_how_wide_it_is() -> None:
+    found = certify(training()).as_json()["bracket"]
+    assert found["sharp"] is True and F(found["width"]) <= F(found["asked"]) == F(1, 1000)
+    assert "bracket" not in certify(training(FULL)).as_json()  # exact
+
+
+def test_a_bracket_that_misses_its_width_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In text and JSON; the certificate, of which both ends are part, says nothing more of it."""
+    few = functools.partial(engine.derive_training, most_points=1 << 8)
+    monkeypatch.setattr(training_result, "derive_training", few)
+    result = certify(training(target={"epsilon": 20, "delta": "1e-5"}))
+    lower, upper = ends(result)
+    found = result.as_json()["bracket"]
+    assert found["sharp"] is False and F(found["width"]) > F(found["asked"]) == F(1, 1000)
+    assert (upper - lower) / upper <= F(found["width"]) * F(1000001, 1000000)
+    (line,) = (line for line in result_text(result).splitlines() if line.startswith("bracket"))
+    assert found["width"] in line and "wider" in line
+    assert "bracket" not in make_statement(result)["predicate"]
