@@ -31,7 +31,7 @@ ACCOUNTANT_MAY_USE = {
 }
 # Printed in symbols; and the integers and balls that T18 to T20 are computed by.
 _PRINTS = ("evaluate", "formula", "formulas", "limits", "names", "sampled", "steps", "strings", "witnesses")
-_DISTRIBUTIONS = ("ends", "masses", "merge", "mixture", "normal", "pair", "profile", "renyi", "spread", "tilt")
+_DISTRIBUTIONS = ("ends", "masses", "merge", "mixture", "normal", "pair", "profile", "renyi", "split", "spread", "tilt")
 ACCOUNTANT_MAY_USE |= {f"accountant/explain/{name}.py": {"sympy"} for name in _PRINTS}
 ACCOUNTANT_MAY_USE |= {f"accountant/pld/{name}.py": {"flint"} for name in _DISTRIBUTIONS}
 
