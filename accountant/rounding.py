@@ -96,13 +96,13 @@ def contraction_of(mechanism: NoisySGD) -> Derivation | None:
 
 
 def charge_square(mechanism: NoisySGD, numbers: FloatingPoint) -> Fraction | None:
-    """κ², exactly: κ = 2·max(c, 1−c)·√(dR)·4ulp(X)/((1−c)τ) is what rounding adds to μ. None where T28r does not
+    """κ², exactly: κ = 2·√(dR)·4ulp(X)/((1−c)τ) is what rounding adds to μ. None where T28r does not
     apply: something is unknown, or no contraction is."""
     rate = contraction_of(mechanism)
     if rate is None or not numbers.known:
         return None
     c = evaluate(rate, Exact()).factor
-    error = 2 * max(c, 1 - c) * ERRORS * numbers.spacing / (1 - c)
+    error = 2 * ERRORS * numbers.spacing / (1 - c)
     variance = 2 * mechanism.step_size * mechanism.noise_std**2
     return error**2 * numbers.dimension * releases(mechanism) / variance
 

@@ -3121,8 +3121,8 @@ def unit_in_the_last_place(x: Fraction, dtype: str) -> Fraction:
 
 def rounding_status(run: Run) -> str:
     """T28's rule of thumb. Steps that are c-Lipschitz, c < 1, and executed with errors of at most r ulp in each of d
-    coordinates, add at most κ = 2c·√d·r·ulp(X)/((1-c)τ) to μ; where c < 1/2 the last step's own rounding counts for
-    more, with 1-c in the place of c. Each model that is seen is the end of such a stretch.
+    coordinates, add at most κ = 2·√d·r·ulp(X)/((1-c)τ) to μ: what the steps before the last one leave behind, and the
+    last one's own rounding. Each model that is seen is the end of such a stretch.
 
     proved: 100·κ is a μ at which the target is met; violated: it is not, or that is not decided; attested: something is
     not known.
@@ -3136,7 +3136,7 @@ def rounding_status(run: Run) -> str:
     error = ULPS * unit_in_the_last_place(Fraction(known["largest_coordinate"]), known["dtype"])
     variance = 2 * run.step_size * Fraction(run.noise_std) ** 2
     stretches = len(run.sizes) if run.release == "all" else 1
-    kappa_squared = stretches * int(known["dimension"]) * (2 * max(c, 1 - c) * error / (1 - c)) ** 2 / variance
+    kappa_squared = stretches * int(known["dimension"]) * (2 * error / (1 - c)) ** 2 / variance
     mu = root_rounded_up(10**4 * kappa_squared, KAPPA_DIGITS)
     try:
         met = decide(lambda bits: profile(run.target, Interval.of(mu, bits)) <= run.delta, "noise_above_rounding")

@@ -29,12 +29,12 @@ def rounding_charge(
     charge: Number,
 ) -> GaussianDP:
     """Steps that are executed with an error of at most r ulp in each of d coordinates, before their noise is added,
-    make μ larger by at most 2·c·√d·r·ulp/((1−c)τ), or `charge`, which is not less.
+    make μ larger by at most 2·√d·r·ulp/((1−c)τ), or `charge`, which is not less.
 
-    Hidden errors e = √d·r·ulp add up to E ≤ e/(1−c); the last step contracts them by c, and its noise of variance τ²
-    hides them in both runs, each of which is then cE/τ from the exact one. Where c < 1/2 the last step's own error,
-    as large as e, counts in the place of cE: at c = 0 nothing else is left. `releases` models that are all seen, each
-    in a stretch of its own, make the charge √R times as large.
+    Errors e = √d·r·ulp of all steps, the last one's among them, add up to E ≤ e + ce + c²e … = e/(1−c) before the last
+    noise, of variance τ², which hides them in both runs: each is then E/τ from the exact one. The rule of thumb counts
+    those before the last step, cE; next to c = 1 that is the same. `releases` models that are all seen, each in a
+    stretch of its own, make the charge √R times as large.
     """
     c = rate.factor
     A.require(below(A, c, A.of(1)), "c < 1", c)
@@ -44,7 +44,7 @@ def rounding_charge(
     A.require(below(A, A.of(0), spacing), "0 < ulp", spacing)
     A.require(releases >= 1, "R ≥ 1", releases)
     A.require(A.at_least(charge, A.of(0)), "0 ≤ charge", charge)
-    error = 2 * A.maximum(c, 1 - c) * errors * spacing / (1 - c)
+    error = 2 * errors * spacing / (1 - c)
     least = error * error * dimension * releases / variance
     A.require(A.at_least(charge * charge, least), "the charge covers the errors", charge)
     return GaussianDP(charge)

@@ -52,12 +52,10 @@ def test_the_charge_covers_executed_errors_in_every_step(c: F, steps: int) -> No
     their noise. What they are apart before the last noise, in units of it, is what they are easier to tell apart."""
     noise, error = F(1, 50), 3 * F(1, 10**6) * 5  # √9 coordinates, each off by 5 ulp of 1e-6
     above = below = F(0)
-    hidden = F(0)
     for _ in range(steps):
-        above, below = c * above, c * below
-        hidden = above - below  # before the last step's own errors, which come after its map
-        above, below = above + error, below - error
-    charge = root_above((2 * max(c, 1 - c) * error / (1 - c) / noise) ** 2, DIGITS)
+        above, below = c * above + error, c * below - error
+    apart = above - below  # the last step's own errors, which come after its map and before its noise, among them
+    charge = root_above((2 * error / (1 - c) / noise) ** 2, DIGITS)
     proved = apply(
         theorems.rounding_charge,
         contraction_of(mechanism(c)),
@@ -69,9 +67,9 @@ def test_the_charge_covers_executed_errors_in_every_step(c: F, steps: int) -> No
         charge=charge,
     )
     assert evaluate(proved, Exact()).mu == charge
-    assert hidden / noise <= charge and 2 * error / noise <= charge * (1 + F(1, 10**6))
-    if c >= F(1, 2) and c ** (steps - 1) < F(1, 100):
-        assert hidden / noise >= F(98, 100) * charge  # and not much less
+    assert apart / noise <= charge
+    if c**steps < F(1, 100):
+        assert apart / noise >= F(98, 100) * charge  # and not much less
 
 
 @given(
@@ -88,7 +86,7 @@ def test_stretches_that_are_all_seen_cost_the_root_of_their_number(mus, charge) 
 def test_a_charge_one_digit_less_is_refused(c: F, dimension: int, variance: F, releases: int) -> None:
     """The boundary is decided in rationals."""
     known = {"variance": variance, "dimension": dimension, "errors": 4, "spacing": F(1, 2**52), "releases": releases}
-    exact_square = dimension * releases * (8 * max(c, 1 - c) * F(1, 2**52) / (1 - c)) ** 2 / variance
+    exact_square = dimension * releases * (8 * F(1, 2**52) / (1 - c)) ** 2 / variance
     charge = root_above(exact_square, DIGITS)
     rate = contraction_of(mechanism(c))
     assert evaluate(apply(theorems.rounding_charge, rate, **known, charge=charge), Exact()).mu == charge

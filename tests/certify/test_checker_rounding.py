@@ -68,3 +68,17 @@ def test_both_sides_agree(dtype: str, dimension: int, exponent: int, noise: int,
 
     run = read_run(made)
     assert checker.read_run(dict(run.canonical)).rounding == status_of(run)
+
+
+def test_the_last_steps_own_rounding_is_charged_beside_what_the_earlier_ones_left() -> None:
+    """c = 1/2: half of the charge is the last step's own. Noise that covers either half alone is not above rounding."""
+    from certify.floor import status_of
+    from certify.spec import read_run
+
+    execution = {"dtype": "float64", "dimension": 1, "largest_coordinate": 1}
+    allowed = 0.26807  # the μ at which ε = 1 is met with δ = 1e-5, about
+    ulp, c = 2.0**-52, 0.5
+    whole = 100 * 2 * 4 * ulp / ((1 - c) * allowed) / math.sqrt(2)  # σ of τ² = 2ησ², η = 1
+    for share, status in ((0.6, "violated"), (0.99, "violated"), (1.02, "proved")):
+        run = read_run(executed(f"{share * whole:.6e}", **execution))
+        assert checker.read_run(dict(run.canonical)).rounding == status_of(run) == status

@@ -102,7 +102,7 @@ def test_noise_below_rounding_is_not_certified(tmp_path: Path) -> None:
     assert outcome.code == 3
     first = outcome.out.splitlines()[0]
     assert first.startswith("INDETERMINATE: noise_above_rounding is violated: ")
-    assert first.endswith("take noise_std ≥ 1.89838789e-10")
+    assert first.endswith("take noise_std ≥ 1.91737177e-10")
     found = json.loads(plumbline("certify", path, "--format", "json").out)
     assert found["verdict"] == "INDETERMINATE"
     ids = [a["id"] for a in found["assumptions"]]
@@ -114,8 +114,8 @@ def test_noise_below_rounding_is_not_certified(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
-        ({"noise_std": "1.89838789e-10"}, "proved"),
-        ({"noise_std": "1.89838788e-10"}, "violated"),
+        ({"noise_std": "1.91737177e-10"}, "proved"),
+        ({"noise_std": "1.91737176e-10"}, "violated"),
         ({"noise_std": "0.02"}, "proved"),
     ],
 )
@@ -167,7 +167,7 @@ def test_single_precision_needs_more() -> None:
 
 def test_calibrate_meets_target_and_floor(tmp_path: Path) -> None:
     found = calibrate(issue(FULL))
-    assert (found.value, found.binds, found.result.verdict) == ("1.89838789e-10", "floor", Verdict.CERTIFIED)
+    assert (found.value, found.binds, found.result.verdict) == ("1.91737177e-10", "floor", Verdict.CERTIFIED)
     assert floor_of(found.result) == "proved" and found.as_json()["binds"] == "floor"
     less = round_decimal(Fraction(found.value) * Fraction(99999999, 100000000), 9, up=False)
     assert is_violated(read_run(issue(FULL, noise_std=less)))
@@ -185,7 +185,7 @@ def test_where_the_target_binds_the_value_is_that_without_a_floor() -> None:
 
 def test_where_any_noise_meets_the_target_the_floor_is_what_is_asked_for() -> None:
     far = issue(FULL, unlearning_epochs=10**7)
-    assert (calibrate(far).value, calibrate(far).binds) == ("1.89838789e-10", "floor")
+    assert (calibrate(far).value, calibrate(far).binds) == ("1.91737177e-10", "floor")
     with pytest.raises(OutOfReach, match="nothing to tune"):
         calibrate(issue(None, unlearning_epochs=10**7))
 
@@ -197,7 +197,7 @@ def test_no_other_parameter_mends_the_noise() -> None:
 
 def test_a_plan_is_above_the_floor() -> None:
     rows = plan(issue(FULL), batch_sizes=[4], unlearning_epochs=[1, 4500]).rows
-    assert decimal(rows[1].noise_std) == "1.89838789e-10" and rows[0].noise_std > 1
+    assert decimal(rows[1].noise_std) == "1.91737177e-10" and rows[0].noise_std > 1
     plain = plan(issue(), batch_sizes=[4], unlearning_epochs=[1, 4500]).rows
     assert plain[0].noise_std == rows[0].noise_std and plain[1].noise_std < Fraction(1, 10**17)
 

@@ -424,7 +424,7 @@ def rounding(execution: Json, rate: Fraction | None, variance: mp.mpf, stretches
     while Fraction(2) ** exponent > largest:
         exponent -= 1
     ulp = mp.mpf(2) ** (max(exponent, least) - bits)
-    kappa = mp.sqrt(stretches * int(execution["dimension"]) / variance) * 8 * ulp * real(max(rate / (1 - rate), 1))
+    kappa = mp.sqrt(stretches * int(execution["dimension"]) / variance) * 8 * ulp * real(1 / (1 - rate))
     nine = Context(prec=9, rounding=ROUND_CEILING).plus(Decimal(mp.nstr(100 * kappa, 60, strip_zeros=False)))
     return "proved" if delta_of(real(epsilon), mp.mpf(str(nine))) <= real(delta) else "violated"
 
