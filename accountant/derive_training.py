@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from accountant import theorems
+from accountant import theorems, truncation
 from accountant.enclose import enclose
-from accountant.exact import exact
+from accountant.estimate_training import estimate_training
+from accountant.exact import exact, round_decimal
 from accountant.kernel import Derivation, TheoremError, apply
 from accountant.mechanisms import InvalidMechanism
 from accountant.pld import Bracket, Ends, Grid, Orders, Release, bracket
@@ -20,6 +22,9 @@ WIDTH = Fraction(1, 1000)  # of the bracket, relative
 WHOLE_ORDERS = (2, 3, 4, 8, 16, 32, 64, 128, 256)  # of T18, which certificates show
 FRACTIONAL_ORDERS = (Fraction(3, 2),)  # of T18f, by quadrature
 RENYI_ORDERS = (*FRACTIONAL_ORDERS, *map(Fraction, WHOLE_ORDERS))
+_LEAST_DOUBLE = Fraction(1, 10**300)  # a δ below it is not divided by searches in doubles
+_MARGIN = 1e-4  # of a share of δ, for what the grid's ε exceeds the estimate by
+_ROUNDS, _CAPS = 8, 4
 _DISJOINT = ("shuffled", "fixed")
 Progress = Callable[[str], None]
 
@@ -235,7 +240,7 @@ def _other_upper(mechanism: ScaledSGD, delta: Fraction, progress: Progress | Non
     if all(release.sample_rate in (0, 1) for release in releases):
         kept = tuple(release for release in releases if release.sample_rate == 1)
         return _plain(mechanism, kept, delta, derive_step(mechanism)).upper
-    search = _Search(None, WIDTH, MOST, progress, mechanism.coins)
+    search = _Search(None, WIDTH, MOST, progress, mechanism.coins, False)
     return _upper(mechanism, releases, _pair(mechanism), delta, search)[0]
 
 
@@ -253,6 +258,7 @@ class _Search:
     most_points: int
     progress: Progress | None
     group: int = 1
+    names_cap: bool = True  # whether a refusal says which cap would work
 
     def bracket(self, releases: tuple[Release, ...], neighbours: str, delta: Fraction) -> Bracket:
         """The bracket, made finer until the target does not lie in it, or memory ends."""
@@ -278,33 +284,163 @@ class _Search:
 def _upper(
     mechanism: ScaledSGD, releases: tuple[Release, ...], neighbours: str, delta: Fraction, search: _Search
 ) -> tuple[Derivation, Bracket]:
-    """T19, and T20 on it where large batches are cut: a share of δ is set aside for that, the least that suffices."""
-
-    def bound(kept: Fraction) -> tuple[Derivation, Bracket]:
-        found = search.bracket(releases, neighbours, kept)
-        grid = Grid(kept, found.points, found.reverse_points)
-        return derive_distribution(mechanism, False, releases, neighbours, grid), found
-
+    """T19, and T20 on it where large batches are cut."""
     if mechanism.max_batch_size is None:
-        return bound(delta)
-    drawn = tuple(release for release in releases if release.sampling == "poisson")
-    refused = None
-    for share in (1000, 30, 4):
-        upper, found = bound(delta - delta / share)
-        try:
-            cut = apply(
-                theorems.truncated_poisson,
-                upper,
-                budget=delta / share,
-                releases=drawn,
-                samples=mechanism.samples + mechanism.group_size - 1,
-                max_batch_size=mechanism.max_batch_size,
-            )
-        except TheoremError as problem:
-            refused = problem
+        return _uncut(mechanism, releases, neighbours, delta, search)
+    cut = Truncated(mechanism, releases, neighbours, delta, search)
+    found = cut.upper()
+    if found is None:
+        raise InvalidMechanism("max_batch_size", cut.refusal())
+    return found
+
+
+def _uncut(
+    mechanism: ScaledSGD, releases: tuple[Release, ...], neighbours: str, delta: Fraction, search: _Search
+) -> tuple[Derivation, Bracket]:
+    found = search.bracket(releases, neighbours, delta)
+    grid = Grid(delta, found.points, found.reverse_points)
+    return derive_distribution(mechanism, False, releases, neighbours, grid), found
+
+
+@dataclass(frozen=True)
+class Truncated:
+    """T20: what share of δ is set aside for the batches that are cut. `releases`, `neighbours`: what T19 is given."""
+
+    mechanism: ScaledSGD
+    releases: tuple[Release, ...]
+    neighbours: str
+    delta: Fraction
+    search: _Search
+
+    @property
+    def _drawn(self) -> tuple[Release, ...]:
+        return tuple(release for release in self.releases if release.sampling == "poisson")
+
+    @property
+    def _larger(self) -> int:
+        """Records of the larger one of two neighbours."""
+        return self.mechanism.samples + self.mechanism.group_size
+
+    @property
+    def _log_cost(self) -> float:
+        return truncation.log_tails(self._drawn, self._larger, self.mechanism.max_batch_size)
+
+    def _epsilon(self, delta: float) -> float:
+        return estimate_training(self.releases, self.neighbours, delta, group=self.mechanism.coins, both=False)
+
+    def upper(self) -> tuple[Derivation, Bracket] | None:
+        """ε at δ, and the grid; None where no share of δ is found that is enough. The bracket's pair_lower is below
+        what any share could give.
+
+        A thousandth of δ where that is enough, else the least share; and the least one too where it may decide.
+        """
+        for part in self._parts():
+            found = self._shared(part)
+            if found is not None:
+                break
         else:
-            return cut, found
-    raise InvalidMechanism(
-        "max_batch_size",
-        f"{mechanism.max_batch_size} cuts batches so often that it costs too much of δ; take a larger one ({refused})",
-    )
+            return None
+        target = self.search.target
+        if target is None or found[1].upper <= target:
+            return found[0], replace(found[1], pair_lower=Fraction(0))
+        least = self._least(target)
+        if least <= target:
+            tighter = self._shared(self._needed(found[1].upper))
+            found = found if tighter is None or tighter[1].upper >= found[1].upper else tighter
+        return found[0], replace(found[1], pair_lower=least)
+
+    def _parts(self) -> tuple[Fraction, ...]:
+        if self.delta < _LEAST_DOUBLE:
+            return tuple(Fraction(1, share) for share in (1000, 30, 4))
+        part = truncation.share(self._log_cost, self._epsilon, float(self.delta))
+        if part is None:
+            return ()
+        return (Fraction(1, 1000),) if part == truncation.USUAL else (Fraction(part * (1 + _MARGIN)),)
+
+    def _shared(self, part: Fraction) -> tuple[Derivation, Bracket] | None:
+        """With that part of δ, or a little more where the grid's bound needs it."""
+        for margin in (_MARGIN, 8 * _MARGIN, 64 * _MARGIN):
+            budget = self.delta / 1000 if part == Fraction(1, 1000) else round_decimal(self.delta * part, 6, up=True)
+            if budget >= self.delta:
+                return None
+            rest = self.delta - budget
+            upper, found = _uncut(self.mechanism, self.releases, self.neighbours, rest, self.search)
+            try:
+                return self._apply(upper, budget), found
+            except TheoremError:
+                part = max(part, self._needed(found.upper, 1 + margin))
+        return None
+
+    def _apply(self, upper: Derivation, budget: Fraction) -> Derivation:
+        return apply(
+            theorems.truncated_poisson,
+            upper,
+            budget=budget,
+            releases=self._drawn,
+            samples=self._larger - 1,
+            max_batch_size=self.mechanism.max_batch_size,
+        )
+
+    def _needed(self, epsilon: Fraction, times: float = 1 + _MARGIN) -> Fraction:
+        """C·(1 + e^ε)/δ, in doubles; at least 1e-9, for less is hardly less."""
+        log_part = self._log_cost + truncation.log1p_exp(float(epsilon)) - _log(self.delta)
+        return Fraction(max(times * math.exp(min(log_part, 1.0)), 1e-9))  # e^-inf = 0, where nothing is cut
+
+    def _least(self, target: Fraction) -> Fraction:
+        """What no share can be below: where ε ≥ L, a share is at least C·(1 + e^L), and then ε is at least that of the
+        batches as they are drawn, at what is left of δ. From L = 0 on, until that exceeds the target or rises no more.
+        """
+        least = Fraction(0)
+        for _ in range(_ROUNDS):
+            needed = self._needed(least, math.exp(-1e-6 - 1e-13 * self.mechanism.max_batch_size))  # rounding of logs
+            if needed > 1:
+                return max(least, target + 1)  # no share at all
+            needed = needed if needed > Fraction(1e-9) else Fraction(0)
+            found = self.search.bracket(self.releases, self.neighbours, self.delta * (1 - needed)).pair_lower
+            if found > target or found <= least * Fraction(10001, 10000):
+                return max(found, least)
+            least = found
+        return least
+
+    def refusal(self) -> str:
+        """Names the least cap that is found to leave a share that is enough."""
+        says = f"{self.mechanism.max_batch_size} cuts batches so often that no share of δ covers it; "
+        if self.delta < _LEAST_DOUBLE or not self.search.names_cap:
+            return says + "take a larger one"
+        most = truncation.most_cost(self._epsilon, float(self.delta))
+        cap = truncation.least_cap(self._drawn, self._larger, most)
+        search = replace(self.search, target=None, width=WIDTH)
+        for more in range(_CAPS):
+            larger = replace(self.mechanism, max_batch_size=cap + more)
+            if replace(self, mechanism=larger, search=search).upper() is not None:
+                return says + f"take a larger one: {cap + more} is the least that works"
+        return says + "take a larger one"
+
+
+def _log(value: Fraction) -> float:
+    return math.log(value.numerator) - math.log(value.denominator)
+
+
+def estimate_mechanism(mechanism: ScaledSGD, delta: Fraction, *, rough: bool = False) -> float:
+    """ε at δ in doubles, as `derive_training` would find it: with T20 where batches are cut, ∞ where no share of δ is
+    enough for that."""
+    releases = schedule(mechanism)
+
+    def epsilon(left: float) -> float:
+        return estimate_training(releases, mechanism.neighbours, left, group=mechanism.coins, both=False, rough=rough)
+
+    delta = float(delta)
+    if mechanism.max_batch_size is None:
+        return epsilon(delta)
+    drawn = tuple(release for release in releases if release.sampling == "poisson")
+    cost = truncation.log_tails(drawn, mechanism.samples + mechanism.group_size, mechanism.max_batch_size)
+    part = truncation.share(cost, epsilon, delta)
+    return math.inf if part is None else epsilon(delta * (1 - part))
+
+
+def lower_bound(
+    mechanism: ScaledSGD, delta: Fraction, *, width: Fraction, progress: Progress | None = None
+) -> Fraction:
+    """An ε that no bound of `derive_training` at δ is below, whatever its grid; batches that are cut, or not."""
+    found = bracket(schedule(mechanism), _pair(mechanism), delta, group=mechanism.coins, width=width, progress=progress)
+    return found.pair_lower

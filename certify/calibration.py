@@ -140,9 +140,9 @@ def calibrate(
     if tune is None:
         tune = "noise_multiplier" if is_training(tables) else "noise_std"
     if is_training(tables):
-        value, result = calibrate_training(tables, tune, progress)
+        value, result, note = calibrate_training(tables, tune, progress)
         shown = value if isinstance(value, int) else canonical(value)
-        return Calibration(tune, shown, result, {"chien2024": None})
+        return Calibration(tune, shown, result, {"chien2024": None}, note)
     if tune not in PARAMETERS:
         raise UsageError(f"--tune: {tune!r} cannot be tuned in this version; write one of {', '.join(PARAMETERS)}")
     if isinstance(tables.get("mechanism"), Mapping):

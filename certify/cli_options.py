@@ -106,7 +106,8 @@ def _computing(command: Command) -> None:
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; the tuned key may be absent")
     tunable = (
         "noise_std (the default), unlearning_epochs, epochs, batch_size, radius or step_size; of a training run "
-        "noise_multiplier (the default), steps, epochs, sample_rate or batch_size"
+        "noise_multiplier (the default), steps, epochs, sample_rate or batch_size; the least noise_std, "
+        "noise_multiplier, unlearning_epochs or (of pnsgd) batch_size, the largest of any other"
     )
     made.add_argument("--tune", metavar="PARAMETER", help=tunable)
     made.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")

@@ -14,7 +14,7 @@ from typing import Any
 
 from scipy.optimize import brentq
 
-from accountant.derive_training import schedule
+from accountant.derive_training import estimate_mechanism, schedule
 from accountant.estimate_training import estimate_training
 from accountant.exact import decimal, round_decimal
 from accountant.pld import Ends
@@ -24,6 +24,7 @@ from certify.errors import OutOfReach, UsageError
 from certify.extremes import within_doubles
 from certify.outcome import Progress, Result
 from certify.spec import Run, read_run
+from certify.teeth import Search, values_of
 from certify.training_result import certify_training
 
 DIGITS = 6  # significant digits of a calibrated value
@@ -67,9 +68,15 @@ PARAMETERS = {
 }
 
 
-def calibrate_training(tables: Mapping[str, Any], tune: str, progress: Progress | None = None) -> tuple[Value, Result]:
-    """The least noise_multiplier, or the largest of another parameter, that is certified, within 0.2 %; and what it
-    gives.
+def calibrate_training(
+    tables: Mapping[str, Any], tune: str, progress: Progress | None = None
+) -> tuple[Value, Result, str | None]:
+    """The least noise_multiplier, or the largest of another parameter, that is certified, within 0.2 %; what it gives;
+    and where ε is not monotone in it, how far it is proved to be the largest.
+
+    More noise is post-processing; so is leaving out steps, or drawing a record and then dropping it by a coin: ε falls
+    with noise_multiplier and does not fall with steps, epochs, or a rate at a fixed number of steps. Where the rate
+    says how many steps an epoch has ε is no such function of it, and `certify.teeth` searches.
 
     Raises:
         UsageError: malformed, or a parameter that cannot be tuned.
@@ -79,7 +86,8 @@ def calibrate_training(tables: Mapping[str, Any], tune: str, progress: Progress 
         raise UsageError(f"--tune: {tune!r} is none of {', '.join(PARAMETERS)}, which a training run has")
     parameter = PARAMETERS[tune]
     table = {key: value for key, value in tables["mechanism"].items() if key not in parameter.rivals}
-    tables = dict(tables) | {"mechanism": {tune: 1} | table}
+    start = table.get("samples", 1) if tune == "batch_size" else 1  # with smaller batches epochs may be too long
+    tables = dict(tables) | {"mechanism": {tune: start} | table}
     run = read_run(tables)
     if tune in ("sample_rate", "batch_size") and run.mechanism.sampling not in ("poisson", "without-replacement"):
         raise UsageError(f'--tune: with sampling = "{run.mechanism.sampling}" there is no {tune} to tune')
@@ -94,14 +102,28 @@ def calibrate_training(tables: Mapping[str, Any], tune: str, progress: Progress 
     def excess(value: float, rough: bool = False) -> float:
         """log(ε/target), in doubles; no less than −7, as far below it hardly matters."""
         mechanism = run.with_values(**{tune: _rounded(value, tune, parameter, run)}).mechanism
-        found = estimate_training(
-            schedule(mechanism), mechanism.neighbours, delta, group=mechanism.coins, both=False, rough=rough
-        )
-        return math.log(max(found / float(target), 1e-3))
+        found = estimate_mechanism(mechanism, run.target_delta, rough=rough)
+        return math.log(min(max(found / float(target), 1e-3), 1e300))
 
     with within_doubles(run):
+        _refuse_cut(run, tune)
+        if tune in ("batch_size", "sample_rate") and _lasts_epochs(run):
+            return Search(run, values_of(run, tune), progress).largest()
         value = _search(excess, parameter, run, tune)
-        return _confirm(run, tune, parameter, value, _slope(excess, value), progress)
+        return (*_confirm(run, tune, parameter, value, _slope(excess, value), progress), None)
+
+
+def _refuse_cut(run: Run, tune: str) -> None:
+    """Where even with the most noise no share of δ covers the batches that are cut, the cap is to blame."""
+    if tune == "noise_multiplier" and run.mechanism.max_batch_size is not None:
+        loudest = run.with_values(noise_multiplier=Fraction(PARAMETERS[tune].most))
+        if math.isinf(estimate_mechanism(loudest.mechanism, run.target_delta)):
+            certify_training(loudest, guarantees=False)  # which refuses, and names the cap
+
+
+def _lasts_epochs(run: Run) -> bool:
+    """Whether the number of steps depends on the rate, in some stage."""
+    return any(table["epochs"] for table in (run.canonical["mechanism"], *(run.canonical.get("stages") or ())))
 
 
 def _slope(excess: Excess, value: float) -> float:
@@ -131,14 +153,10 @@ def _search(excess: Excess, parameter: _Parameter, run: Run, tune: str) -> float
     low, high = parameter.least, parameter.most
     if tune == "batch_size":
         high = run.mechanism.samples
-        low = max(low, math.ceil(Fraction(2 * int(run.canonical["mechanism"]["epochs"] or 0) * high, MOST_STEPS)))
     if tune == "epochs":
         high = max(1, high * run.mechanism.stages[0].sample_rate // 2)
-    if tune == "sample_rate":
-        epochs = run.canonical["mechanism"]["epochs"]  # of ⌈1/q⌉ steps each
-        low = max(low, 2 * int(epochs or 0) / MOST_STEPS)
-        if run.mechanism.sampling == "without-replacement":
-            low = 1 / run.mechanism.samples
+    if tune == "sample_rate" and run.mechanism.sampling == "without-replacement":
+        low = 1 / run.mechanism.samples
 
     def crossing(at: float, rough: bool) -> float:
         if parameter.whole:

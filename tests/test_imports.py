@@ -27,6 +27,7 @@ ACCOUNTANT_MAY_USE = {
     "accountant/scaling_facts.py": {"sympy"},  # prints
     "accountant/sensitivity.py": {"flint"},  # derivatives in balls, to be shown
     "accountant/sweep.py": {"numpy", "scipy"},  # sweeps in doubles; nothing certified
+    "accountant/truncation.py": {"scipy"},  # searches in doubles; T20 checks what it finds
     "accountant/witness.py": {"numpy", "scipy"},  # searches in doubles; T6c, T6m and T9 check what it finds
 }
 # Printed in symbols; and the integers and balls that T18 to T20 are computed by.

@@ -17,7 +17,7 @@ from mpmath import mp
 from accountant import derive_training as engine
 from accountant.theorems.privacy import gaussian_profile
 from certify import training_result
-from certify.certificate import make_statement
+from certify.certificate import make_statement, write_certificate
 from certify.claims import Verdict
 from certify.commands import output
 from certify.errors import UsageError
@@ -309,3 +309,16 @@ def test_a_bracket_that_misses_its_width_says_so(monkeypatch: pytest.MonkeyPatch
     (line,) = (line for line in result_text(result).splitlines() if line.startswith("bracket"))
     assert found["width"] in line and "wider" in line
     assert "bracket" not in make_statement(result)["predicate"]
+
+
+def test_a_certificate_with_a_large_share_for_what_is_cut_verifies(tmp_path) -> None:
+    """.62 of δ is T20's, which was refused from a quarter on; the checker charges the cut by itself."""
+    keys = {"steps": 1000, "samples": 10000, "max_batch_size": 170}
+    result = certify(training(keys, target={"epsilon": "1.9553", "delta": "1e-5"}))
+    assert result.verdict is Verdict.CERTIFIED
+    (share,) = (dict(node.arguments)["budget"] for node in result.worst.upper.nodes() if node.theorem.id == "T20")
+    assert F("0.5e-5") < share < F("1e-5")
+    path = write_certificate(result, tmp_path)
+    assert plumbline("verify", path).code == 0
+    missed = certify(training(keys, target={"epsilon": "1.9", "delta": "1e-5"}))
+    assert missed.verdict is Verdict.NOT_CERTIFIED
