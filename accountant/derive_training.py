@@ -135,7 +135,7 @@ def derive_training(
         return _plain(mechanism, tuple(r for r in releases if r.sample_rate == 1), delta, sensitivity)
     neighbours = _pair(mechanism)
     search = _Search(target, width, most_points, progress, mechanism.coins)
-    upper, found = _upper(mechanism, releases, neighbours, delta, search)
+    upper, found, least = _upper(mechanism, releases, neighbours, delta, search)
     # Of the others only an upper bound is known. Which records a cut drops is not said: here not the one that differs.
     own = releases[: len(mechanism.stages)]
     lower = derive_distribution(mechanism, True, own, neighbours, Grid(delta, found.lower_points), direction="remove")
@@ -143,7 +143,7 @@ def derive_training(
     # Of a replaced record, or of several coins, T18 says nothing.
     known = mechanism.max_batch_size is None and neighbours != "replace-one" and mechanism.coins == 1
     curve, fractional = _curves(releases, neighbours) if known else (None, None)
-    return Training(sensitivity, upper, lower, None, curve, fractional, found.points, found.pair_lower, found.width)
+    return Training(sensitivity, upper, lower, None, curve, fractional, found.points, least, found.width)
 
 
 def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction, sensitivity: Derivation) -> Training:
@@ -283,10 +283,11 @@ class _Search:
 
 def _upper(
     mechanism: ScaledSGD, releases: tuple[Release, ...], neighbours: str, delta: Fraction, search: _Search
-) -> tuple[Derivation, Bracket]:
-    """T19, and T20 on it where large batches are cut."""
+) -> tuple[Derivation, Bracket, Fraction]:
+    """T19, and T20 on it where large batches are cut; the grid; and what no such bound is below."""
     if mechanism.max_batch_size is None:
-        return _uncut(mechanism, releases, neighbours, delta, search)
+        upper, found = _uncut(mechanism, releases, neighbours, delta, search)
+        return upper, found, found.pair_lower
     cut = Truncated(mechanism, releases, neighbours, delta, search)
     found = cut.upper()
     if found is None:
@@ -328,9 +329,9 @@ class Truncated:
     def _epsilon(self, delta: float) -> float:
         return estimate_training(self.releases, self.neighbours, delta, group=self.mechanism.coins, both=False)
 
-    def upper(self) -> tuple[Derivation, Bracket] | None:
-        """ε at δ, and the grid; None where no share of δ is found that is enough. The bracket's pair_lower is below
-        what any share could give.
+    def upper(self) -> tuple[Derivation, Bracket, Fraction] | None:
+        """ε at δ, the grid, and what no share could give less than (0 unless a target asks for it); None where no share
+        of δ is found that is enough.
 
         A thousandth of δ where that is enough, else the least share; and the least one too where it may decide.
         """
@@ -342,12 +343,12 @@ class Truncated:
             return None
         target = self.search.target
         if target is None or found[1].upper <= target:
-            return found[0], replace(found[1], pair_lower=Fraction(0))
+            return *found, Fraction(0)
         least = self._least(target)
         if least <= target:
             tighter = self._shared(self._needed(found[1].upper))
             found = found if tighter is None or tighter[1].upper >= found[1].upper else tighter
-        return found[0], replace(found[1], pair_lower=least)
+        return *found, least
 
     def _parts(self) -> tuple[Fraction, ...]:
         if self.delta < _LEAST_DOUBLE:
