@@ -12,7 +12,7 @@ This file may be copied alone to another machine. Checking signatures (--key), a
     --subject FILE   a file that the certificate must be about (model.npy, run_record.json); may be repeated
     --certificate CERTIFICATE    of an erasure record: the certificate that it names
     --date DAY       YYYY-MM-DD: what has expired by the end of that day, UTC, has expired; now, unless given
-    --work N         how much work may be done, in units of about a microsecond; 20000000, unless given
+    --work N         how much work may be done, in units of about a microsecond; 10000000, unless given
 
 A certificate (format: docs/certificate.md) carries a run, a claim about it, and a proof. This file believes none of it:
 it restates the theorems, derives from the run what each step of the proof must say, and computes every bound again in
@@ -66,7 +66,7 @@ from itertools import accumulate, pairwise
 from math import isqrt
 from typing import Any
 
-WORK = 20_000_000  # units that may be spent, see *Work*
+WORK = 10_000_000  # units that may be spent, see *Work*
 MAX_BYTES = 16 * 2**20
 MAX_NESTING = 32
 MAX_NUMBER = 400  # characters
@@ -456,7 +456,7 @@ class Interval:
             return cls(_rounded(whole, bits, False), _rounded(whole, bits, True), bits)
         ratio = (value.numerator, 0), (value.denominator, 0)
         length = value.numerator.bit_length() + value.denominator.bit_length()
-        spend(2 + ((bits + length) * (bits + length) >> 20))
+        spend(3 + ((bits + length) * (bits + length) >> 20))
         return cls(_quotient(*ratio, bits, False), _quotient(*ratio, bits, True), bits)
 
     def _lift(self, other: Interval | int | Fraction) -> Interval:
@@ -464,7 +464,7 @@ class Interval:
 
     def __add__(self, other: Interval | int | Fraction) -> Interval:
         y, bits = self._lift(other), self.bits
-        spend(1 + (bits >> 12))
+        spend(2 + (bits >> 10))
         return Interval(_sum(self.low, y.low, bits, False), _sum(self.high, y.high, bits, True), bits)
 
     def __neg__(self) -> Interval:
@@ -478,7 +478,7 @@ class Interval:
 
     def __mul__(self, other: Interval | int | Fraction) -> Interval:
         y, bits = self._lift(other), self.bits
-        spend(1 + (bits * bits >> 20))
+        spend(2 + (bits >> 9) + (bits * bits >> 19))
         (a, i), (b, j), (c, k), (d, m) = self.low, self.high, y.low, y.high
         if a >= 0 and c >= 0:
             low, high = (a * c, i + k), (b * d, j + m)
@@ -493,7 +493,7 @@ class Interval:
         y, bits = self._lift(other), self.bits
         if y.low[0] <= 0:
             raise Undecided  # only positive divisors occur: more precision will tell
-        spend(1 + (bits * bits >> 19))
+        spend(3 + (bits >> 8) + (bits * bits >> 18))
         low = _quotient(self.low, y.high if self.low[0] >= 0 else y.low, bits, False)
         high = _quotient(self.high, y.low if self.high[0] >= 0 else y.high, bits, True)
         return Interval(low, high, bits)
@@ -508,7 +508,7 @@ class Interval:
 
     def sqrt(self) -> Interval:
         """Square root of a quantity that is known not to be negative."""
-        spend(4 + (self.bits * self.bits >> 18))
+        spend(7 + (self.bits >> 7) + (self.bits * self.bits >> 18))
 
         def root(number: Dyadic, up: bool) -> Dyadic:
             mantissa, exponent = number
@@ -556,6 +556,7 @@ def smaller(x: Number, y: Number) -> Number:
     """The minimum; never undecided, because the minimum of two intervals is an interval."""
     if isinstance(x, Fraction):
         return min(x, y)
+    spend(3)
     return Interval(min(x.low, y.low, key=_by_value), min(x.high, y.high, key=_by_value), x.bits)
 
 
@@ -588,7 +589,7 @@ def series(x: Interval, stride: int) -> Interval:
 
     x_low, x_high = scaled(x.low), -scaled((-x.high[0], x.high[1]))
     low = high = total_low = total_high = 1 << bits
-    divisor, each = stride - 1, 1 + (bits * bits >> 20)
+    divisor, each = stride - 1, 2 + (bits >> 9) + (bits * bits >> 20)
     while high > 1 or divisor << bits < 2 * x_high:
         spend(each)
         divisor += stride
@@ -623,7 +624,7 @@ def artanh(p: int, q: int, bits: int) -> Interval:
     """
     low, high, k = (p << bits) // q, -((-p << bits) // q), 1
     square_low, square_high = (p * p << bits) // (q * q), -((-p * p << bits) // (q * q))
-    total_low, total_high, each = low, high, 1 + (bits * bits >> 20)
+    total_low, total_high, each = low, high, 2 + (bits >> 9) + (bits * bits >> 20)
     while high > 1:
         spend(each)
         low, high, k = low * square_low >> bits, -(-high * square_high >> bits), k + 2

@@ -148,10 +148,30 @@ def test_what_asks_for_much_is_stopped(name: str, tmp_path: Path, capsys: pytest
     assert err.startswith(stopped) and len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("name", ["secret_curve", "ranges", "moments"])
+def test_no_operation_on_intervals_is_too_cheap(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes two to four microseconds: two units at least. Charged one, a budget lasted for three times as long."""
+    operations = 0
+
+    def counted(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            nonlocal operations
+            operations += 1
+            return method(*arguments)
+
+        return call
+
+    for operation in ("__add__", "__radd__", "__mul__", "__rmul__", "__truediv__"):
+        monkeypatch.setattr(checker.Interval, operation, counted(getattr(checker.Interval, operation)))
+    with checker.metered(400_000) as meter, pytest.raises(checker.OutOfWork):
+        checker.verify(make.seal(GREEDY[name]()))
+    assert 1000 < 2 * operations <= meter.spent
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GREEDY)
 def test_what_asks_for_much_is_stopped_by_default(name: str) -> None:
-    """Or is done with by then: some twenty seconds each."""
+    """Or is done with by then: some ten seconds each."""
     with checker.metered(checker.WORK) as meter:
         try:
             assert checker.verify(make.seal(GREEDY[name]())).verdict != "CERTIFIED"
@@ -164,9 +184,9 @@ def test_what_asks_for_much_is_stopped_by_default(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_vectors_take_a_fifth_of_the_work_at_most() -> None:
+def test_vectors_take_two_fifths_of_the_work_at_most() -> None:
     work = {path: checker.verify(path.read_bytes()).work for path in ACCEPT}
-    assert all(0 < units <= checker.WORK // 5 for units in work.values())
+    assert all(0 < units <= 2 * checker.WORK // 5 for units in work.values())
     for path in ACCEPT[::-1]:  # whatever was verified before
         if work[path] < 100_000:
             assert checker.verify(path.read_bytes()).work == work[path]
