@@ -10,7 +10,7 @@ from fractions import Fraction
 from accountant import theorems, truncation
 from accountant.enclose import enclose
 from accountant.estimate_training import estimate_training
-from accountant.exact import exact, round_decimal
+from accountant.exact import canonical, decimal, exact, round_decimal
 from accountant.kernel import Derivation, TheoremError, apply
 from accountant.mechanisms import InvalidMechanism
 from accountant.pld import Bracket, Ends, Grid, Orders, Release, bracket
@@ -26,6 +26,11 @@ _LEAST_DOUBLE = Fraction(1, 10**300)  # a δ below it is not divided by searches
 _MARGIN = 1e-4  # of a share of δ, for what the grid's ε exceeds the estimate by
 _ROUNDS, _CAPS = 8, 4
 _DISJOINT = ("shuffled", "fixed")
+# What the search for a grid, which is in doubles, finds an answer for, in seconds.
+_LEAST_NOISE, _MOST_NOISE = Fraction(1, 100), Fraction(10**9)
+_LEAST_RATE = Fraction(1, 10**30)
+_LEAST_DELTA = Fraction(1, 10**100)
+_MOST_SAMPLED = 32  # different sampled releases: each has a grid of its own
 Progress = Callable[[str], None]
 
 
@@ -281,10 +286,32 @@ class _Search:
             width /= 4
 
 
+def _refuse_extremes(releases: tuple[Release, ...], delta: Fraction) -> None:
+    """Raises InvalidMechanism where no grid is found, or not in any time."""
+    sampled = {(r.sampling, r.noise_multiplier, r.sample_rate) for r in releases if 0 < r.sample_rate < 1}
+    if len(sampled) > _MOST_SAMPLED:
+        raise InvalidMechanism(
+            "stages", f"{len(sampled)} different sampled ones; at most {_MOST_SAMPLED} are computed, take fewer"
+        )
+    for _, noise, rate in sampled:
+        if not _LEAST_NOISE <= noise <= _MOST_NOISE:
+            between = f"from {canonical(_LEAST_NOISE)} to 10^9 (for one record)"
+            raise InvalidMechanism("noise_multiplier", f"{_short(noise)} with sampled batches; computed {between}")
+        if not min(rate, 1 - rate) >= _LEAST_RATE:
+            raise InvalidMechanism("sample_rate", f"{_short(rate)} is closer to 0 or 1 than 10^-30; write 0 or 1")
+    if sampled and delta < _LEAST_DELTA:
+        raise InvalidMechanism("target.delta", f"{_short(delta)} with sampled batches; computed from 10^-100")
+
+
+def _short(value: Fraction) -> str:
+    return decimal(round_decimal(value, 4, up=True), 4)
+
+
 def _upper(
     mechanism: ScaledSGD, releases: tuple[Release, ...], neighbours: str, delta: Fraction, search: _Search
 ) -> tuple[Derivation, Bracket, Fraction]:
     """T19, and T20 on it where large batches are cut; the grid; and what no such bound is below."""
+    _refuse_extremes(releases, delta)
     if mechanism.max_batch_size is None:
         upper, found = _uncut(mechanism, releases, neighbours, delta, search)
         return upper, found, found.pair_lower

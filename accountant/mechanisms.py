@@ -16,6 +16,8 @@ Release = Literal["final", "all"]
 BatchOrder = Literal["fixed", "secret"]
 Remainder = Literal["error", "drop"]
 
+MOST_DIFFERING = 10_000  # batches with differing records; each is a moment that the search looks at
+
 
 class InvalidMechanism(ValueError):
     """A parameter out of its range; the message names the key, the value and the fix. `key` is the run file's."""
@@ -179,6 +181,12 @@ class NoisySGD:
             raise InvalidMechanism("requests.sizes", f"{sum(sizes)} records in all, but samples = {self.samples}")
         if sum(sizes) > self.batches * self.batch_size:
             raise InvalidMechanism("requests.sizes", f"{sum(sizes)} records in all, more than the batches hold")
+        if sum(sizes) > MOST_DIFFERING * self.batch_size:
+            raise InvalidMechanism(
+                "requests.sizes",
+                f"{sum(sizes)} records in all fill more than {MOST_DIFFERING} batches, which is not computed; "
+                "take larger batches, or fewer records",
+            )
         self._set("unlearning_epochs", epochs)
         self._set("requests", sizes)
         self._check_threat()

@@ -17,6 +17,7 @@ from accountant.enclose import Enclosure, Indeterminate, enclose
 from accountant.estimate import estimate
 from accountant.explain.evaluate import enclosed
 from accountant.kernel import Derivation, TheoremError, evaluate
+from accountant.late import covers
 from accountant.losses import InvalidLoss
 from accountant.mechanisms import InvalidMechanism, NoisySGD
 from accountant.string import TooLong
@@ -32,7 +33,8 @@ _STRINGS = {
     "T7",
 }  # their μ is inversely proportional to σ: every noise of the timeline scales with it
 _STEP = Fraction(1, 1000)
-_MANY = 512  # batches
+_MANY = 512  # batches of a mixture
+_MANY_STEPS = 1000  # of T24
 
 
 # --- derivatives ------------------------------------------------------------------------------------------------------
@@ -178,7 +180,7 @@ class Elasticity:
 
     value: the parameter. elasticity: from the runs with 0.1 % more and less of it, so the mean of both sides at a kink
     (a clip that equals the feature norm), or one side where the other is refused; None where ε is 0 or refused.
-    halved, doubled: ε then; None where such a run has no bound.
+    halved, doubled: ε then; None where such a run has no bound, or where the ε of T24 takes long.
     """
 
     parameter: str
@@ -230,6 +232,13 @@ def scaled(name: str, mechanism: NoisySGD, factor: Fraction) -> NoisySGD:
     return replace(mechanism, **{name: value})
 
 
+def _takes_long(mechanism: NoisySGD, request: int) -> bool:
+    """Whether ε is that of a mixture of very many batches, or may be that of very many steps, one after the other."""
+    if hides_position(mechanism, request):
+        return mechanism.batches > _MANY
+    return covers(mechanism, request) and mechanism.unlearning_epochs[request] * mechanism.batches > _MANY_STEPS
+
+
 def _elasticity(name: str, mechanism: NoisySGD, delta: Fraction, request: int) -> Elasticity:
     def epsilon(factor: Fraction) -> Enclosure | None:
         try:
@@ -238,8 +247,8 @@ def _elasticity(name: str, mechanism: NoisySGD, delta: Fraction, request: int) -
             return None
 
     def number(factor: Fraction) -> Fraction | None:
-        """ε where it is positive; of a mixture of very many batches in doubles, for a slope needs no more."""
-        if mechanism.batches > _MANY and hides_position(mechanism, request):
+        """ε where it is positive; in doubles where each takes long, for a slope needs no more."""
+        if _takes_long(mechanism, request):
             try:
                 found = estimate(scaled(name, mechanism, factor), float(delta), request)
             except REFUSALS:
@@ -258,4 +267,6 @@ def _elasticity(name: str, mechanism: NoisySGD, delta: Fraction, request: int) -
         (first, low), (second, high) = known
         # (Δε/ε)/(Δx/x), with the exact difference: no cancellation.
         slope = float((high - low) / ((low + high) / 2) / ((second - first) / ((first + second) / 2)))
-    return Elasticity(name, _value(name, mechanism), slope, epsilon(Fraction(1, 2)), epsilon(Fraction(2)))
+    late = _takes_long(mechanism, request) and not hides_position(mechanism, request)
+    halved, doubled = (None, None) if late else (epsilon(Fraction(1, 2)), epsilon(Fraction(2)))
+    return Elasticity(name, _value(name, mechanism), slope, halved, doubled)

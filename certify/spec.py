@@ -305,7 +305,12 @@ def _target(target: TargetTable, samples: int | None) -> tuple[Fraction, Fractio
 
 def key_and_problem(problem: InvalidMechanism) -> str:
     """The message with the key as the run file has it."""
-    table_of = {"requests.sizes": "", **dict.fromkeys(("neighbours", "reference", "release"), "threat.")}
+    table_of = {
+        "requests.sizes": "",
+        "target.delta": "",
+        "stages": "",
+        **dict.fromkeys(("neighbours", "reference", "release"), "threat."),
+    }
     return f"{table_of.get(problem.key, 'mechanism.')}{problem}"
 
 

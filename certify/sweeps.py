@@ -27,7 +27,7 @@ from certify.outcome import Progress, Result
 DIGITS = 8
 MOST_REQUESTS = 16  # of a history, one of whose phases is varied
 PUBLISHED = ("chien2024", "koloskova2025")
-_MANY = 1_000  # steps of T24 above which few points are computed
+_MANY = 1_000  # steps of T24, or batches with differing records, above which few points are computed
 _SHARES = tuple(Fraction(text) for text in ("1/8", "1/4", "1/2", "1", "3/2", "5/2", "4"))
 _COARSER, _FEWEST, _MOST = 4, 1 << 10, 1 << 14  # grids, against the certificate's: the width grows as the square
 _ORDERS = tuple(dict.fromkeys(max(k + 2, round(2 * 1.3**k)) for k in range(20)))  # integers from 2 to about 300
@@ -113,14 +113,17 @@ def _epochs(own: int, *, few: bool = False) -> tuple[int, ...]:
 
 
 def _is_heavy(result: Result) -> bool:
-    """Whether a claim takes long: the order is secret, the steps expand, or T24 looks at many of them."""
+    """Whether a claim takes long: the order is secret, the steps expand, very many batches have records that
+    differ, or T24 looks at many steps."""
     upper, mechanism, request = result.worst.upper, result.run.mechanism, result.claims.index(result.worst)
     if upper.theorem.id == "T9":
         return True
     if covers(mechanism, request) and mechanism.unlearning_epochs[request] * mechanism.batches > _MANY:
         return True
     timelines = (node.glance for node in result.worst.bound.nodes() if node.theorem.id == "T10")
-    return any(line is None or any(block.expanding for block in line.blocks) for line in timelines)
+    return any(
+        line is None or any(block.expanding or len(block.shifts) > _MANY for block in line.blocks) for line in timelines
+    )
 
 
 def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Point]:
@@ -279,7 +282,8 @@ def _renyi(releases: tuple[Release, ...], neighbours: str, delta: Fraction) -> D
     else:
         full = tuple(release for release in releases if release.sample_rate)
         mu = apply(theorems.full_batches, releases=full, neighbours=neighbours)
-        best = math.sqrt(-2 * math.log(delta)) / float(enclose(mu).upper)  # α − 1, but for lower orders
+        size = math.log(delta.denominator) - math.log(delta.numerator)  # δ may be no double
+        best = math.sqrt(2 * size) / float(enclose(mu).upper)  # α − 1, but for lower orders
         orders = tuple(1 + round_decimal(Fraction(best), 6, up=True) * share for share in _AROUND)
         found = _converted(apply(theorems.renyi_curve, mu, orders=orders), delta)
     return min(found, key=lambda derivation: enclose(derivation).upper)

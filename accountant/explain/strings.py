@@ -16,6 +16,8 @@ from accountant.quantities import Contraction, Drift, Shift, Timeline
 from accountant.theorems.gauges import Excursion, gauge_energy
 from accountant.theorems.shifts import energy, position_mu
 
+_MOST_SHIFTS = 64  # in an epoch; each is a term of the sums
+
 
 def square(node: Derivation, names: Names) -> sympy.Expr | None:
     """μ² of T3, T5, T26, T26r or T7 in symbols, not tidied; None where it has no readable form."""
@@ -37,7 +39,7 @@ def square(node: Derivation, names: Names) -> sympy.Expr | None:
 
 def readable(timeline: Timeline) -> bool:
     return len(timeline.blocks) <= MOST_BLOCKS and not any(
-        block.expanding or not block.contraction for block in timeline.blocks
+        block.expanding or not block.contraction or len(block.shifts) > _MOST_SHIFTS for block in timeline.blocks
     )
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from certify.commands.output import print_json, print_text, progress_bar
 from certify.errors import Exit, UsageError
 from certify.files import output_directory
+
+if TYPE_CHECKING:
+    from accountant import Derivation
+    from certify.claims import Claim
+    from certify.outcome import Result
 
 
 def run_certify(arguments: argparse.Namespace) -> int:
@@ -123,36 +128,25 @@ def run_plan(arguments: argparse.Namespace) -> int:
 
 
 def run_explain(arguments: argparse.Namespace) -> int:
-    from accountant import NoisySGD
-    from accountant.explain import explain
-    from certify.explanation import analyse
-    from certify.extremes import within_doubles
     from certify.result import certify
-    from certify.scaling_section import ScalingSection, draw, scaling_of
-    from certify.training_explanation import analyse_training
+    from certify.scaling_section import draw
 
     output = output_directory(arguments.output)
     with progress_bar("explain") as progress:
         result = certify(arguments.file, progress=progress)
-    claim = result.worst
-    if arguments.request is not None:
-        if not 1 <= arguments.request <= len(result.claims):
-            raise UsageError(f"--request: {arguments.request} is none of the requests 1 … {len(result.claims)}")
-        claim = result.claims[arguments.request - 1]
-    derivation = claim.lower if arguments.lower else claim.upper
-    if derivation is None:
-        raise UsageError("--lower: there is no lower bound with an active projection")
-    written = draw(result, claim, output) if output else None
-    in_full = not (arguments.brief or arguments.lower)
-    with within_doubles(result.run):
-        parts: list[Any] = [explain(derivation)]
-        if in_full and (scaling := scaling_of(result.run.mechanism)):
-            parts.append(ScalingSection(scaling))
-        if in_full and not isinstance(result.run.mechanism, NoisySGD):
-            parts.append(analyse_training(result.run))
-        elif in_full:
-            request = result.claims.index(claim)
-            parts.append(analyse(result.run.mechanism, result.run.target_delta, request, claim.upper, claim.bound))
+        claim = result.worst
+        if arguments.request is not None:
+            if not 1 <= arguments.request <= len(result.claims):
+                raise UsageError(f"--request: {arguments.request} is none of the requests 1 … {len(result.claims)}")
+            claim = result.claims[arguments.request - 1]
+        derivation = claim.lower if arguments.lower else claim.upper
+        if derivation is None:
+            raise UsageError("--lower: there is no lower bound with an active projection")
+        written = draw(result, claim, output) if output else None
+        in_full = not (arguments.brief or arguments.lower)
+        if progress:
+            progress("explain", 0, 0)
+        parts = _explained(result, claim, derivation, in_full=in_full)
     if arguments.format == "json":
         print_json({key: value for part in parts for key, value in part.as_json().items()})
     elif arguments.format == "latex":
@@ -162,3 +156,24 @@ def run_explain(arguments: argparse.Namespace) -> int:
     if written:
         print(f"wrote {written}", file=sys.stderr)
     return Exit.OK
+
+
+def _explained(result: Result, claim: Claim, derivation: Derivation, *, in_full: bool) -> list[Any]:
+    """The derivation, and in full what else `explain` says of it: parts with `text`, `latex` and `as_json`."""
+    from accountant import NoisySGD
+    from accountant.explain import explain
+    from certify.explanation import analyse
+    from certify.extremes import within_doubles
+    from certify.scaling_section import ScalingSection, scaling_of
+    from certify.training_explanation import analyse_training
+
+    with within_doubles(result.run):
+        parts: list[Any] = [explain(derivation)]
+        if in_full and (scaling := scaling_of(result.run.mechanism)):
+            parts.append(ScalingSection(scaling))
+        if in_full and not isinstance(result.run.mechanism, NoisySGD):
+            parts.append(analyse_training(result.run))
+        elif in_full:
+            request = result.claims.index(claim)
+            parts.append(analyse(result.run.mechanism, result.run.target_delta, request, claim.upper, claim.bound))
+    return parts

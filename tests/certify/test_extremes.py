@@ -94,6 +94,56 @@ def test_extremes(table: str, key: str, value: Any, tmp_path: Path) -> None:
         sound(plumbline(command, path))
 
 
+TRAINING_EXTREMES = [
+    *(("noise_multiplier", z, "poisson") for z in ("1e-390", "1e-150", "1e-40", "0.001", "1e40", "1e390")),
+    *(("noise_multiplier", z, "full") for z in ("1e-390", "1e-150", "1e40", "1e390")),
+    *(("noise_multiplier", z, "without-replacement") for z in ("1e-390", "1e40")),
+    *(("sample_rate", q, "poisson") for q in ("1e-390", "1e-40")),
+    *(("delta", delta, sampling) for delta in ("1e-390", "1e-150") for sampling in ("poisson", "full")),
+    *(("max_grad_norm", norm, "full") for norm in ("1e-390", "1e-40", "1e40", "1e390")),  # it cancels
+]
+
+
+@pytest.mark.parametrize(("key", "value", "sampling"), TRAINING_EXTREMES)
+def test_extremes_of_training(key: str, value: str, sampling: str, tmp_path: Path) -> None:
+    """The right answer where it is known in seconds, else one line that names the key."""
+    run = training(
+        {"sampling": sampling, "steps": 8, "samples": 1000} | ({"sample_rate": None} if sampling == "full" else {})
+    )
+    table = {"delta": "target", "max_grad_norm": "scaling"}.get(key, "mechanism")
+    run[table][key] = value
+    path = written(run, tmp_path)
+    outcome = sound(plumbline("certify", path, "-o", tmp_path / "out", "--format", "json"))
+    answered = sampling == "full"
+    assert (outcome.code in (0, 1)) == answered
+    if not answered:
+        assert f"{table}.{key}: " in outcome.err
+    for command in ("compare", "explain"):
+        sound(plumbline(command, path))
+
+
+def test_many_stages(tmp_path: Path) -> None:
+    """500 different sampled stages would take minutes: a line that names the limit. Not sampled they are one sum."""
+    stages = [{"noise_multiplier": f"{1000 + i}/1000", "steps": 10} for i in range(500)]
+    refusal = refused(plumbline("certify", written(as_text(training({"steps": 10}, stages=stages)), tmp_path)))
+    assert "stages: 500 different sampled ones; at most 32 are computed" in refusal
+    full = training({"sample_rate": None, "sampling": "full", "steps": 10}, stages=stages)
+    assert sound(plumbline("certify", written(as_text(full), tmp_path))).code == 1
+    alike = training({"steps": 10}, stages=[{"steps": 10}] * 100)
+    assert sound(plumbline("certify", written(as_text(alike), tmp_path))).code in (0, 1)
+
+
+def test_many_batches_with_differing_records(tmp_path: Path) -> None:
+    def run(size: int) -> Path:
+        mechanism = {"samples": 2 * 10**9, "batch_size": 1, "unlearning_epochs": [1]}
+        return written(mnist(mechanism=mechanism, requests={"sizes": [size]}), tmp_path)
+
+    for command in ("certify", "explain", "compare", "calibrate"):
+        assert "requests.sizes: 1000000000 records in all fill more" in refused(plumbline(command, run(10**9)))
+    assert sound(plumbline("certify", run(1000))).code in (0, 1)
+    assert sound(plumbline("explain", run(1000), "--brief")).code == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [
@@ -199,6 +249,14 @@ SMALL = {
     ),
     "full": training({"sample_rate": None, "sampling": "full"}),
     "disjoint": training({"sample_rate": None, "sampling": "shuffled", "samples": 100, "batch_size": 10}),
+    "poisson": training({"steps": 8}),
+    "stages": training({"steps": 8, "noise_multiplier": 2}, stages=[{"noise_multiplier": "1.5", "steps": 3}]),
+    "drawn": training({"steps": 8, "sampling": "without-replacement", "samples": 1000}),
+    "cut": training({"steps": 8, "samples": 1000, "max_batch_size": 200}),
+    "group": training({"steps": 8, "noise_multiplier": 4}, threat={"group_size": 2}),
+    "automatic": training(
+        {"kind": "auto-s", "steps": 8}, scaling={"kind": "auto-s", "max_grad_norm": None, "r": "0.1"}
+    ),
 }
 NUMBERS = ["0", "-1", "1", "2", "3", "1/3", "0.1", "1e-5", "1e5", "1e30", "1e-30", "1e390", "1e-390", "1e401", "-1/7"]
 WHOLES = [0, -1, 1, 2, 3, 7, 12, 10**6, 10**9, 10**15, 10**18, 10**400, HUGE]
@@ -222,7 +280,8 @@ NAMES = ["mechanism", "loss", "target", "threat", "requests", "scaling", "moment
 @st.composite
 def mutated(draw: st.DrawFn) -> dict[str, Any]:
     """A valid run of which up to three keys or tables were changed, taken away or added."""
-    run = {name: dict(table) for name, table in SMALL[draw(st.sampled_from(sorted(SMALL)))].items()}
+    seed = SMALL[draw(st.sampled_from(sorted(SMALL)))]
+    run = {name: dict(table) if isinstance(table, dict) else table for name, table in seed.items()}
     for _ in range(draw(st.integers(1, 3))):
         name = draw(st.sampled_from([*run, *NAMES]))
         if draw(st.integers(0, 9)) == 0:
@@ -257,9 +316,12 @@ def toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def as_text(run: dict[str, Any]) -> str:
+    return "".join(f"{name} = {toml(table)}\n" for name, table in run.items())
+
+
 def check(run: dict[str, Any], command: str, folder: Path) -> None:
-    text = "".join(f"{name} = {toml(table)}\n" for name, table in run.items())
-    path = written(text, folder)
+    path = written(as_text(run), folder)
     options = ("--batch-sizes", "4", "--unlearning-epochs", "1") if command == "plan" else ()
     outcome = sound(plumbline(command, path, *options))
     if command == "certify" and outcome.code in (0, 1):
