@@ -38,8 +38,8 @@ class TrainingMechanismTable(Table):
         description="which map scales the per-sample gradients: clipping, AUTO-S, DP-PSAC or DP-PSASC"
     )
     noise_multiplier: Number = Field(
-        description="z: each step adds N(0, (zΔ)² I) to the sum of scaled gradients, Δ their largest norm; from 0.01 to "
-        "10⁹ where batches are sampled, in at most 32 different ways"
+        description="z: each step adds N(0, (zΔ)² I) to the sum of scaled gradients, Δ their largest norm; from "
+        "0.01 to 10⁹ where batches are sampled, in at most 32 different ways"
     )
     sample_rate: Number | None = Field(None, description="q, probability that a record is in the batch; or batch_size")
     batch_size: Whole | None = Field(None, description="(expected) batch size; with samples it gives q = b/n")
