@@ -72,6 +72,17 @@ class LimitsTable(Table):
     )
 
 
+class GuaranteesTable(Table):
+    membership: Limit | None = Field(
+        None,
+        description="a training run's proved ε against membership inference (a record more, or less) is at most this, "
+        "at the δ of the claim and for groups of the run's size",
+    )
+    attribute_or_label: Limit | None = Field(
+        None, description="as `membership`, against attribute or label inference (a record's value is replaced)"
+    )
+
+
 class AssumptionsTable(Table):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Statuses]  # by the assumption's id
@@ -121,6 +132,7 @@ class ExecutionTable(Table):
 
 class PolicyTable(Table):
     limits: LimitsTable = LimitsTable()
+    guarantees: GuaranteesTable = GuaranteesTable()
     assumptions: AssumptionsTable = AssumptionsTable()
     signatures: SignaturesTable | None = None
     freshness: FreshnessTable = FreshnessTable()
@@ -130,6 +142,7 @@ class PolicyTable(Table):
 
 TABLES: dict[str, tuple[type[Table], ...]] = {
     "limits": (LimitsTable,),
+    "guarantees": (GuaranteesTable,),
     "assumptions": (AssumptionsTable,),
     "signatures": (SignaturesTable,),
     "freshness": (FreshnessTable,),

@@ -28,6 +28,7 @@ class Rule:
 def rules(policy: Policy, on: date) -> Iterator[Rule]:
     """What the policy asks of a certificate on a day, in the order of its tables."""
     yield from _limits(policy)
+    yield from _guarantees(policy)
     yield from _assumptions(policy)
     if policy.table.signatures is not None:
         names = ", ".join(policy.table.signatures.keys)
@@ -61,6 +62,25 @@ def measured(predicate: dict[str, Any]) -> str:
     epsilon = predicate["epsilon"]
     status = {a["id"]: a["status"] for a in predicate["assumptions"]}.get(ROUNDING)
     return max(epsilon["upper"], epsilon["target"], key=Fraction) if status == "proved" else epsilon["upper"]
+
+
+def _guarantees(policy: Policy) -> Iterator[Rule]:
+    def judged(name: str, most: Fraction) -> Callable[..., tuple[str, bool]]:
+        def judge(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+            if "guarantees" not in predicate:
+                return "not stated: of training runs alone", False
+            (found,) = (one for one in predicate["guarantees"] if one["name"] == name)
+            upper = found["epsilon"]["upper"]
+            if upper is None:
+                return "nothing is claimed", False
+            return f"{upper} ({found['neighbours']})", Fraction(upper) <= most
+
+        return judge
+
+    for name in ("membership", "attribute or label"):
+        key = name.replace(" ", "_")
+        if (most := getattr(policy.table.guarantees, key)) is not None:
+            yield Rule(f"guarantees.{key}", canonical(most), judged(name, most))
 
 
 def delta_of(predicate: dict[str, Any]) -> Fraction:

@@ -34,6 +34,12 @@ certificate is INDETERMINATE, and passes no policy. Where it is proved, `limits.
 of the run as well: rounding, which the proved bound does not count, is known to be little beside that.
 """
 
+OF_TRAINING = """
+Only certificates of training runs state both. Any other certificate, and one that claims nothing of the kind (its
+guarantee is null), does not meet these limits. `limits.max_epsilon` is about the neighbours of the run, whichever these
+are.
+"""
+
 IN_CI = """
 ## In continuous integration
 
@@ -69,7 +75,8 @@ def policy_page(keys: Callable[[str, tuple[type[BaseModel], ...], str, str], lis
     """The page. `keys` draws the section of one table, `notice` says that the page is drawn."""
     lines = ["# The policy of a gate", "", notice, INTRODUCTION]
     lines += ["Tables: " + ", ".join(f"[`[{name}]`](#{name})" for name in TABLES) + ".", ""]
+    notes = {"assumptions": BY_ID, "guarantees": OF_TRAINING}
     for name, choices in TABLES.items():
         lines += keys(name, choices, "##", "")
-        lines += [BY_ID.lstrip("\n")] if name == "assumptions" else []
+        lines += [notes[name].lstrip("\n")] if name in notes else []
     return "\n".join(lines).rstrip() + "\n" + IN_CI

@@ -559,13 +559,60 @@ def test_every_key_is_on_the_page() -> None:
 
 def test_every_rule_is_a_key_of_the_policy(rules: Any, store: Path, signer: Any) -> None:
     signer("lead")
-    text = '[limits]\nmax_epsilon = 9\nmax_delta = 1\n[assumptions]\nforbidden = "counts"\nconvexity = "proved"\n'
+    text = "[limits]\nmax_epsilon = 9\nmax_delta = 1\n[guarantees]\nmembership = 1\nattribute_or_label = 2\n"
+    text += '[assumptions]\nforbidden = "counts"\nconvexity = "proved"\n'
     text += "[signatures]\nkeys = 'lead.pub'\n[freshness]\nmax_age_days = 9\nrequire_expiry = true\n"
     text += "[run]\nmechanisms = 'pnsgd'\nneighbours = 'replace-one'\nreferences = 'none'\nreleases = 'all'\n"
     text += "[execution]\nrequired = true\nmodel = 'model.npy'"
     keys = {f"{name}.{key}" for name, (table,) in TABLES.items() for key in table.model_fields}
     found = {check.rule for check in judged(rules, text, store / "proved.json").checks}
     assert found == keys - {"signatures.keys"} | {"verified", "created", "assumptions.convexity"}
+
+
+# --- the two guarantees of training runs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["membership", "attribute_or_label"])
+def test_each_guarantee_is_compared_exactly(key: str, rules: Any, store: Path) -> None:
+    """Whichever the run's own neighbours are; without the key nothing is asked."""
+    (found,) = (g for g in shown(store / "full.json")["guarantees"] if g["name"] == key.replace("_", " "))
+    upper, path = found["epsilon"]["upper"], store / "full.json"
+    assert passes(judged(rules, f"[guarantees]\n{key} = {upper}", path))
+    less = Fraction(upper) - Fraction(1, 10**40)
+    limit = f"{less.numerator}/{less.denominator}"
+    assert only_violation(judged(rules, f'[guarantees]\n{key} = "{limit}"', path))[:2] == (
+        f"guarantees.{key}",
+        f"{upper} ({found['neighbours']})",
+    )
+    assert passes(judged(rules, "", path)) and passes(judged(rules, "[guarantees]", path))
+
+
+def test_a_run_may_meet_one_limit_and_miss_the_other(rules: Any, store: Path) -> None:
+    """Add-or-remove-one says nothing of replaced values: ε at the run's neighbours is no answer for them."""
+    member, label = (Fraction(g["epsilon"]["upper"]) for g in shown(store / "full.json")["guarantees"])
+    assert member < label
+    text = f'[limits]\nmax_epsilon = "{member}"\n[guarantees]\nmembership = "{member}"\n'
+    assert passes(judged(rules, text, store / "full.json"))
+    one = judged(rules, f'{text}attribute_or_label = "{member}"', store / "full.json")
+    assert only_violation(one)[0] == "guarantees.attribute_or_label"
+
+
+def test_what_is_not_stated_meets_no_limit(rules: Any, store: Path, tmp_path: Path) -> None:
+    one = judged(rules, "[guarantees]\nmembership = 1000", store / "proved.json")
+    assert only_violation(one) == ("guarantees.membership", "not stated: of training runs alone", "1000")
+    drawn = {"sampling": "without-replacement", "sample_rate": "0.5", "samples": 100, "steps": 1, "noise_multiplier": 9}
+    path = written(training(drawn, threat={"neighbours": "replace-one"}), tmp_path / "drawn.json")
+    assert only_violation(judged(rules, "[guarantees]\nmembership = 1000", path))[:2] == (
+        "guarantees.membership",
+        "nothing is claimed",
+    )
+    assert passes(judged(rules, "[guarantees]\nattribute_or_label = 1000", path))
+
+
+@pytest.mark.parametrize("text", ["label = 1", "membership = -1", "membership = nan", 'membership = "many"'])
+def test_a_guarantee_is_a_limit_like_any_other(text: str, rules: Any) -> None:
+    with pytest.raises(UsageError, match=r"guarantees\."):
+        read_policy(rules(f"[guarantees]\n{text}"))
 
 
 def test_references_of_claims_about_learning() -> None:
