@@ -27,6 +27,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "urn:plumbline-dp:certificate:v2"
 FILE_NAME = "certificate.json"
+CLIPPED = "per_record_clipping"
 
 
 class _Proof:
@@ -151,6 +152,15 @@ def make_statement(
     if result.fractional is not None:  # is no claim either: a quadrature, which the checker does not repeat
         del shown["renyi"][: len(enclose_all(result.fractional))]
     shown["theorems"] = sorted({step["theorem"] for step in proof.steps})  # those of the curve too
+    if execution is not None:
+        execution = dict(execution)
+        seen = "clipping" in execution and any(a["id"] == CLIPPED for a in shown["assumptions"])
+        if seen:  # by the learner, which clips so
+            shown["assumptions"] = [
+                {**a, "status": "checked"} if a["id"] == CLIPPED else a for a in shown["assumptions"]
+            ]
+        else:  # it says nothing of a run without a clip
+            execution.pop("clipping", None)
     shown["requests"] = [
         {"size": str(r["size"]), "epochs": str(r["epochs"]), "epsilon": r["epsilon"]} for r in shown["requests"]
     ]

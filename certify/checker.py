@@ -86,6 +86,7 @@ MAX_NODES = 2**18  # T19: of the grid of one step
 MAX_SAMPLED = 10**7  # sampled steps
 MAX_GROUPS = 16  # different sampled releases
 MAX_GROUP = 128  # records of a group that have coins of their own
+ROUGH_STEPS = 8  # up to which a finer grid may do worse
 FEW_STEPS = 2000  # up to which the finest grids are tried for a lower bound
 MAX_ORDER = 512  # T18
 MAX_ORDERS = 32
@@ -2751,8 +2752,9 @@ def worst(bounds: tuple[Interval, ...]) -> Interval:
     return larger(bounds[0], bounds[-1])
 
 
-def next_bias(tried: list[tuple[Fraction, Fraction]], delta: Fraction, sign: int) -> Fraction | None:
-    """A finer grid that may settle it; None where none will. `tried`: (bias, δ). δ is about linear in the bias."""
+def next_bias(tried: list[tuple[Fraction, Fraction]], delta: Fraction, sign: int, few: bool) -> Fraction | None:
+    """A finer grid that may settle it; None where none will. `tried`: (bias, δ). δ is about linear in the bias, but
+    where the steps are few: then it counts where the nodes happen to lie, and a finer grid may do worse."""
     bias, value = tried[-1]
     if bias < MIN_BIAS:
         return None
@@ -2761,6 +2763,8 @@ def next_bias(tried: list[tuple[Fraction, Fraction]], delta: Fraction, sign: int
     earlier, before = tried[-2]
     slope = (before - value) / (earlier - bias)
     limit = value - slope * bias
+    if few and (sign * slope <= 0 or sign * (limit - delta) > 0):
+        return bias / 16
     hopeless = sign * (value - 2 * slope * bias - delta) > delta * min(3 * bias, Fraction(1, 300))
     if hopeless and sign * (limit - delta) > 0:
         return None
@@ -2773,6 +2777,7 @@ def settles(
 ) -> Interval | None:
     """The bound of δ(ε) that is on the right side of δ, on the first grid that is fine enough; None if none is."""
     size, tried, finest = max(epsilon, delta), [], None
+    few = all(release.steps <= ROUGH_STEPS for release in releases)
     bias = BIAS * max(1, Fraction(1, 20) / size) ** 2
     for _ in range(MAX_TRIES):
         losses, grid = attempted(releases, epsilon, delta, bias, upward, way)
@@ -2790,7 +2795,7 @@ def settles(
             return None
         finest = grid.step
         tried.append((bias, Fraction(now.low[0]) * Fraction(2) ** now.low[1]))
-        bias = next_bias(tried, delta, 1 if upward else -1)
+        bias = next_bias(tried, delta, 1 if upward else -1, upward and few)
         if bias is None:
             return None
     return None
@@ -2939,6 +2944,11 @@ class Run:
     @property
     def derived(self) -> bool:
         return self.loss["kind"] != "constants"
+
+    @property
+    def clips_records(self) -> bool:
+        """Whether each record's gradient is clipped, or scaled, by itself."""
+        return (self.scaling is not None or self.loss.get("clip") is not None) and not clips_batches(self.loss)
 
     @property
     def contracts(self) -> bool:
@@ -3146,7 +3156,9 @@ def rounding_status(run: Run) -> str:
     return "proved" if met else "violated"
 
 
-def implied_assumptions(of: Run, run: dict[str, Any], theorems: set[str]) -> list[dict[str, str]]:
+def implied_assumptions(
+    of: Run, run: dict[str, Any], theorems: set[str], execution: dict[str, Any]
+) -> list[dict[str, str]]:
     """What the claim about this run takes for granted, in the order of docs/certificate.md.
 
     What a run does not have is `violated`: then `check_arguments` refuses every step that would rest on it.
@@ -3162,8 +3174,9 @@ def implied_assumptions(of: Run, run: dict[str, Any], theorems: set[str]) -> lis
     chosen |= {f"{key}:{threat[key]}" for key in ("neighbours", "release")}
     chosen |= set(LOSSES[run["loss"]["kind"]][1]) if derived else set()
     chosen |= {"weight_decay"} if not of.convex or theorems & {"T22", "T23", "T23b"} else set()
-    by_record = run["scaling"] is not None or run["loss"].get("clip") is not None
-    chosen |= {"batch_clipping"} if clips_batches(of.loss) else {"per_record_clipping"} if by_record else set()
+    chosen |= {"batch_clipping"} if clips_batches(of.loss) else set()
+    if of.clips_records:
+        status["per_record_clipping"] = "checked" if "clipping" in execution else "attested"
     chosen |= {"projection"} if mechanism["radius"] is not None else set()
     chosen |= {f"reference:{threat['reference']}"} if any(int(k) for k in mechanism["unlearning_epochs"]) else set()
     listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
@@ -3756,7 +3769,7 @@ ERASED = {
 }  # fmt: skip
 EXECUTION = {
     "dataset": text, "order": text, "noise": one_of("secret", "reproducible"), "phases": [EXECUTED_PHASE],
-    "erasures": [ERASED], "audits": (),
+    "erasures": [ERASED], "audits": (), "clipping?": one_of("per-record"),
 }  # fmt: skip
 PRODUCER = {
     "name": pattern(r"[A-Za-z0-9._-]{1,64}", "a name"),
@@ -3845,6 +3858,8 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     if execution is None:
         return
     phases, erasures = execution["phases"], execution["erasures"]
+    clips = isinstance(run, Run) and run.clips_records
+    require(clips or "clipping" not in execution, "execution.clipping: the run does not clip each record by itself")
     if isinstance(run, Training):
         require(not erasures, "execution.erasures: a training run has no requests")
         told = phases[0]["epochs"] if phases else 0  # the run may know them as steps alone
@@ -4473,7 +4488,9 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
             for i, (size, epochs) in enumerate(zip(run.sizes, run.unlearning_epochs, strict=True))
         ],
         "theorems": sorted({step["theorem"] for step in steps}),
-        "assumptions": implied_assumptions(run, predicate["run"], {step["theorem"] for step in steps}),
+        "assumptions": implied_assumptions(
+            run, predicate["run"], {step["theorem"] for step in steps}, predicate.get("execution", {})
+        ),
     }
     compare_displayed(predicate, expected, run.delta)
 

@@ -9,6 +9,7 @@ from certify.erasure import Erasure
 
 PHASE = ("kind", "epochs", "steps", "erased", "device", "device_name", "versions", "started", "finished")
 SECRET, REPRODUCIBLE = "secret", "reproducible"
+PER_RECORD = "per-record"
 
 
 def make_execution(record: Mapping[str, Any], erasures: Sequence[Erasure]) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def make_execution(record: Mapping[str, Any], erasures: Sequence[Erasure]) -> di
     expected = [("learn", 0)] + [("unlearn", erasure.records) for erasure in erasures]
     if [(phase["kind"], phase["erased"]) for phase in record["phases"]] != expected:
         raise ValueError("record: its phases are not learning, and then one of unlearning for each erasure")
+    clipped = {"clipping": PER_RECORD} if all(p.get("clipping") == PER_RECORD for p in record["phases"]) else {}
     return {
         "dataset": record["dataset"],
         "order": record["order"],
@@ -31,6 +33,7 @@ def make_execution(record: Mapping[str, Any], erasures: Sequence[Erasure]) -> di
         "phases": [{key: _written(phase[key]) for key in PHASE} for phase in record["phases"]],
         "erasures": [erasure.as_json() for erasure in erasures],
         "audits": [],
+        **clipped,
     }
 
 

@@ -24,6 +24,7 @@ from learners.checks import LearnerRefused, check_device, check_records, check_s
 from learners.data import Dataset
 from learners.noise import source
 from learners.record import (
+    PER_RECORD,
     SECRET,
     SEEDED,
     Phase,
@@ -238,6 +239,7 @@ def _execute(
         dtype=DTYPE,
         dimension=floor.dimension,
         largest_coordinate=repr(observed.max_coordinate),
+        clipping=PER_RECORD,  # `move` limits each slope, and adds the regulariser after; `run` looked at every norm
     )
     record = replace(state.record, phases=(*state.record.phases, phase))
     return State(mechanism, dataset, parameters, state.order, (*state.erased, *erased), record)

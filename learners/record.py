@@ -27,6 +27,7 @@ NOT_NOISED = (
     "data_before", "data_after", "parameters_before",
     "max_gradient_norm", "max_parameter_norm", "max_shift", "largest_coordinate",
 )  # fmt: skip
+PER_RECORD = "per-record"
 SEEDED = "reproducible experiment: the noise is known to whoever knows the seed: not private"
 SECRET = "drawn from the operating system's cryptographic generator (os.urandom), not kept"
 
@@ -111,6 +112,7 @@ class Phase:
     dtype: str | None = None  # of the parameters and of the noise; None in records from before it was written down
     dimension: int | None = None
     largest_coordinate: str | None = None  # in size, before any projection; a float by repr
+    clipping: str | None = None  # PER_RECORD: each data gradient by itself, before the sum; None as for dtype
 
 
 @dataclass(frozen=True)

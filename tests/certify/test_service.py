@@ -25,8 +25,9 @@ pytestmark = pytest.mark.learn
 import torch  # noqa: E402
 
 import learners  # noqa: E402
-from certify import UsageError, checker, read_run, service, together, verify  # noqa: E402
+from certify import UsageError, checker, gate, read_run, service, together, verify, write_certificate  # noqa: E402
 from certify.erasure import check_commitment, model_digest  # noqa: E402
+from certify.execution import make_execution  # noqa: E402
 from certify.service import Execution, NotCertified, execute  # noqa: E402
 from certify.spec import canonical_json  # noqa: E402
 from learners import Dataset, accuracy, embedded, normalise  # noqa: E402
@@ -156,6 +157,29 @@ def test_the_certificate_names_the_files_and_says_what_was_run(done: Execution) 
     for written, recorded in zip(execution["phases"], record["phases"], strict=True):
         assert written["versions"]["torch"] == torch.__version__
         assert all(written[key] == recorded[key] for key in ("device", "device_name", "started", "finished"))
+
+
+def test_clipping_by_records_is_checked_where_the_run_record_shows_it(done: Execution, tmp_path: Path) -> None:
+    """And attested where nothing was run, or an older record says nothing of it; not assumed where there is no clip."""
+
+    def status(of: dict[str, Any]) -> list[str]:
+        return [a["status"] for a in of["predicate"]["assumptions"] if a["id"] == "per_record_clipping"]
+
+    stated, record = payload(done.certificate), json.loads(done.record.read_text())
+    assert {phase["clipping"] for phase in record["phases"]} == {"per-record"}
+    assert stated["predicate"]["execution"]["clipping"] == "per-record" and status(stated) == ["checked"]
+    found = {name: status for name, status, _ in checker.verify(done.certificate.read_bytes()).assumptions}
+    assert found["per_record_clipping"] == "checked"
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[assumptions]\nper_record_clipping = ["checked"]\n')
+    assert gate(policy, [done.certificate]).exit_code == 0
+    alone = write_certificate(done.result, tmp_path)
+    assert status(payload(alone)) == ["attested"] and gate(policy, [alone]).exit_code == 1
+    del record["phases"][1]["clipping"]
+    assert "clipping" not in make_execution(record, done.erasures)
+    free = small_run() | {"loss": {"kind": "logistic", "regularization": "0.1", "feature_norm": 1}}
+    free = payload(execute(read_run(free), small_data(), FORGET, tmp_path / "free").certificate)
+    assert "clipping" not in free["predicate"]["execution"] and status(free) == []
 
 
 def test_erasures_count_up_to_the_certified_cap(done: Execution) -> None:

@@ -844,6 +844,15 @@ def executed(stated: Json, done: int = 1, others: Json = (), **changes: Json) ->
     return stated
 
 
+def seen_clipping(stated: Json) -> Json:
+    """With a record of how it was clipped."""
+    stated["predicate"]["execution"]["clipping"] = "per-record"
+    for assumption in stated["predicate"]["assumptions"]:
+        if assumption["id"] == "per_record_clipping":
+            assumption["status"] = "checked"
+    return stated
+
+
 def retrained(stated: Json) -> Json:
     """With the reference run beside it, and noise that can be drawn again."""
     predicate = stated["predicate"]
@@ -1183,6 +1192,7 @@ ACCEPT: dict[str, Callable[[], Json]] = {
         threat={"neighbours": "remove-one"}, attest={"by": "A. Müller", "evidence": ["sha256:…"]},
     ),
     "executed": lambda: executed(unlearned(1), others=[(4, None, None), (2, *swept(unlearned(2)))]),
+    "executed_with_clipping_seen": lambda: seen_clipping(executed(unlearned(1))),
     "executed_one_of_two": lambda: executed(statement(small(
         mechanism={"noise_std": "3", "unlearning_epochs": ["1", "2"]}, requests={"sizes": ["1", "2"]}))),
     "executed_two_of_two": lambda: executed(statement(small(
@@ -2918,6 +2928,25 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
     ):
         edited(name, 1, message, edit, of)
     rejected_figures(edited, put)
+    seen, plain = accepted("executed_with_clipping_seen"), accepted("executed_one_of_two")
+
+    def called(name: str, status: str) -> Callable[[Json], None]:
+        return lambda p: [a.update(status=status) for a in p["assumptions"] if a["id"] == name]
+
+    for name, code, message, edit, of in (
+        ("clipping_checked_by_nobody", 1, "assumptions: not what", drop("execution", "clipping"), seen),
+        ("clipping_checked_without_execution", 1, "assumptions: not what",
+         called("per_record_clipping", "checked"), accepted("figures_of_learning")),
+        ("clipping_seen_and_attested", 1, "assumptions: not what", called("per_record_clipping", "attested"), seen),
+        ("clipping_seen_and_proved", 1, "assumptions: not what", called("per_record_clipping", "proved"), seen),
+        ("clipping_seen_where_there_is_none", 1, "does not clip each record",
+         put("execution", "clipping", "per-record"), plain),
+        ("clipping_seen_of_training", 1, "does not clip each record",
+         put("execution", "clipping", "per-record"), trained),
+        ("clipping_seen_of_batches", 2, "needs one of", put("execution", "clipping", "batch"), seen),
+        ("noise_checked", 1, "assumptions: not what", called("gaussian_noise", "checked"), seen),
+    ):
+        edited(name, code, message, edit, of)
     # subjects
     for name, code, message, edit in (
         ("execution_without_model", 1, "model and execution", drop("subject", 1)),
