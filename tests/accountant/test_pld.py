@@ -312,14 +312,27 @@ def test_long_cells_are_bounds_too(z: str, q: str, direction: str, slope: float)
             assert above - below <= mpf(3) * big(upper.spacing)
 
 
-@settings(max_examples=30)
-@given(
+MASS = (
     st.sampled_from(["0.3", "1", "3", "20"]),
     st.sampled_from(["1e-5", "0.01", "0.3", "0.95"]),
     st.sampled_from(["remove", "add", "symmetric"]),
-    st.integers(64, 600),
 )
+
+
+@settings(max_examples=15)
+@given(*MASS, st.integers(64, 300))
 def test_one_step_has_no_more_mass_than_it_may(z: str, q: str, direction: str, points: int) -> None:
+    hold_the_mass(z, q, direction, points)
+
+
+@pytest.mark.slow
+@settings(max_examples=100)
+@given(*MASS, st.integers(64, 600))
+def test_one_step_has_no_more_mass_than_it_may_anywhere(z: str, q: str, direction: str, points: int) -> None:
+    hold_the_mass(z, q, direction, points)
+
+
+def hold_the_mass(z: str, q: str, direction: str, points: int) -> None:
     """The cell in the middle of the symmetrised pair holds the loss 0, however the cells are moved."""
     shift = 2 if direction == "symmetric" else 1
     part = Part((shift / F(z)) ** 2, F(q), 1, direction == "symmetric")
@@ -427,15 +440,30 @@ def test_where_the_whole_range_is_next_to_nothing(direction: str, shift: int, po
         assert epsilon_at(made, -1 if direction == "add" else 1, upper, F("0.2"), points) == 0
 
 
-@settings(max_examples=25)
-@given(
+ONE_STEP_S = st.tuples(
     st.sampled_from(["0.1", "0.3", "0.8", "1", "5", "100", "1000"]),
     st.sampled_from(["1e-7", "0.001", "0.1", "0.5", "0.99"]),
     st.sampled_from(["remove", "add", "symmetric"]),
     st.sampled_from(["1e-3", "1e-9", "1e-30", "0.2"]),
     st.sampled_from([64, 300]),
 )
-def test_one_step_s_epsilon_is_bracketed(z: str, q: str, direction: str, delta: str, points: int) -> None:
+
+
+# With rates next to 0 and little noise all above the top is one cell, whose mean is millions of points further up.
+@settings(max_examples=15)
+@given(ONE_STEP_S.filter(lambda row: row[1] != "1e-7" or row[0] not in ("0.1", "0.3")))
+def test_one_step_s_epsilon_is_bracketed(row: tuple[str, str, str, str, int]) -> None:
+    hold_one_step(*row)
+
+
+@pytest.mark.slow
+@settings(max_examples=50)
+@given(ONE_STEP_S)
+def test_one_step_s_epsilon_is_bracketed_everywhere(row: tuple[str, str, str, str, int]) -> None:
+    hold_one_step(*row)
+
+
+def hold_one_step(z: str, q: str, direction: str, delta: str, points: int) -> None:
     shift = 2 if direction == "symmetric" else 1
     made = (Part((shift / F(z)) ** 2, F(q), 1, direction == "symmetric"),)
     sign = -1 if direction == "add" else 1
@@ -495,9 +523,20 @@ SCHEDULES = st.tuples(
 )
 
 
-@settings(max_examples=25)
-@given(SCHEDULES, st.sampled_from([64, 200, 500]))
+@settings(max_examples=12)
+@given(SCHEDULES, st.sampled_from([64, 200]))
 def test_bounds_never_cross_and_finer_grids_agree(schedule, points: int) -> None:
+    hold_on_finer_grids(schedule, points)
+
+
+@pytest.mark.slow
+@settings(max_examples=50)
+@given(SCHEDULES, st.sampled_from([64, 200, 500]))
+def test_bounds_never_cross_and_finer_grids_agree_everywhere(schedule, points: int) -> None:
+    hold_on_finer_grids(schedule, points)
+
+
+def hold_on_finer_grids(schedule, points: int) -> None:
     sampling, z, q, steps, delta = schedule
     made = parts((Release(sampling, z, q, steps),), "replace-one" if sampling[0] == "w" else "add-or-remove-one")
     fine_upper, fine_lower = (epsilon_at(made, 1, up, F(delta), 4 * points) for up in (True, False))
