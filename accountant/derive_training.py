@@ -49,8 +49,7 @@ class Training:
     """What is proved about a run. upper, lower: ε at δ; mu: where the guarantee is a Gaussian one; curve: Rényi, where
     there is one; fractional: its orders that are no integers, where they need a theorem of their own; points: the
     grid's size, 0 where none was needed; least: below every bound that a finer grid could give from the same pairs;
-    width: how far apart it and the upper bound are, where a grid was needed, relative to the upper bound (or to
-    `accountant.pld.tilt.FLOOR`, where that is larger)."""
+    width: that of the grid's own bracket (`accountant.pld.Bracket.width`); None where no grid was needed."""
 
     sensitivity: Derivation
     upper: Derivation

@@ -284,6 +284,14 @@ def test_a_lower_bound_that_was_not_verified_says_so() -> None:
     assert "No lower bound" in words(answer(make("network"), "tightness").line)
 
 
+def test_ends_that_are_far_apart_say_so() -> None:
+    """A thousandth of the upper one, or a millionth where that is larger."""
+    for lower, upper, wide in (("0.999", "1", False), ("0.9989", "1", True), ("0", "1e-6", False), ("0", "2e-6", True)):
+        epsilon = {"lower": lower, "upper": upper, "target": "2"}
+        shown = words(answer(make("sampled", predicate={"epsilon": epsilon}), "tightness").line)
+        assert ("0.1 %" in shown) == wide, (lower, upper)
+
+
 def test_other_releases_are_listed() -> None:
     releases = [{"mu": "0.25", "text": "the counts of May"}, {"mu": "0.5", "text": None}]
     certificate = make("training")
