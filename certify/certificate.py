@@ -14,9 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from accountant import Derivation, enclose, enclose_all
+from accountant import Derivation, Indeterminate, enclose, enclose_all
 from accountant.exact import canonical, outward
 from accountant.quantities import GaussianWitness
+from certify import checker
 from certify.errors import UsageError
 from certify.files import make_directory, write_atomically
 from certify.outcome import Result
@@ -232,6 +233,23 @@ def write_certificate(result: Result, directory: str | Path, **about: Any) -> Pa
         refuse_signed(path)
         write_atomically(path, content)
     return path
+
+
+def check_certificate(path: Path) -> str | None:
+    """What keeps the checker from verifying a certificate that was just written with its default work; None where it
+    verifies.
+
+    Raises:
+        Indeterminate: the checker does not follow; the file is removed.
+    """
+    try:
+        checker.verify(path.read_bytes())
+    except checker.OutOfWork:
+        return f"verifying it takes more than the default work; give --work a number above {checker.WORK}"
+    except checker.CheckError as problem:
+        path.unlink()
+        raise Indeterminate(f"no certificate: the checker does not follow: {problem}") from None
+    return None
 
 
 def refuse_signed(path: Path) -> None:

@@ -206,6 +206,7 @@ class Meter:
     def spend(self, units: int) -> None:
         self.spent += units
         if self.spent > self.limit:
+            self.spent = self.limit  # what would have taken more is not done
             problem = f"the work that may be done ({self.whole} units) is used up, and nothing was decided"
             raise OutOfWork(f"{problem}; --work N allows for more")
 

@@ -6,19 +6,19 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from certify.commands.output import print_json, print_text, progress_bar
+from certify.commands.output import print_json, print_text, progress_bar, tell
 from certify.errors import Exit, UsageError
 from certify.files import output_directory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from accountant import Derivation
     from certify.claims import Claim
-    from certify.outcome import Result
+    from certify.outcome import Progress, Result
 
 
 def run_certify(arguments: argparse.Namespace) -> int:
-    from certify.certificate import write_certificate
-    from certify.figures import make_figures
     from certify.junit import junit
     from certify.result import certify
     from certify.text import result_text
@@ -32,7 +32,7 @@ def run_certify(arguments: argparse.Namespace) -> int:
     output = output_directory(arguments.output)
     with progress_bar("certify") as progress:
         result = certify(arguments.file, progress=progress)
-        written = write_certificate(result, output, figures=make_figures(result, progress=progress)) if output else None
+        written = _write(result, output, progress) if output else None
     if arguments.format == "json":
         print_json(result.as_json())
     elif arguments.format == "junit":
@@ -44,10 +44,21 @@ def run_certify(arguments: argparse.Namespace) -> int:
     return result.exit_code
 
 
-def run_crosscheck(arguments: argparse.Namespace) -> int:
-    from certify.certificate import write_certificate
-    from certify.crosschecking import crosscheck, described_run
+def _write(result: Result, output: Path, progress: Progress | None) -> Path:
+    """The certificate with its pictures, and whether the checker verifies it: where it takes long, that is said."""
+    from certify.certificate import check_certificate, write_certificate
     from certify.figures import make_figures
+
+    written = write_certificate(result, output, figures=make_figures(result, progress=progress))
+    if progress:
+        progress("verify", 0, 0)
+    if problem := check_certificate(written):
+        tell(f"{written}: {problem}")
+    return written
+
+
+def run_crosscheck(arguments: argparse.Namespace) -> int:
+    from certify.crosschecking import crosscheck, described_run
     from certify.result import certify
 
     if arguments.delta is None:
@@ -69,7 +80,7 @@ def run_crosscheck(arguments: argparse.Namespace) -> int:
         )
         if output:
             result = certify(described_run(found), progress=progress)
-            written = write_certificate(result, output, figures=make_figures(result, progress=progress))
+            written = _write(result, output, progress)
     if arguments.format == "json":
         print_json(found.as_json())
     else:

@@ -546,3 +546,23 @@ def test_certify_writes_what_verify_reads(tmp_path: Path) -> None:
     done = plumbline("certify", run, "-o", tmp_path / "out")
     assert done.code == 1
     assert plumbline("verify", tmp_path / "out/certificate.json", "--run", run).code == 1
+
+
+@pytest.mark.parametrize(("refusal", "code"), [(checker.OutOfWork("used up"), 0), (checker.DoesNotFollow("no"), 3)])
+def test_certify_verifies_what_it_wrote(
+    refusal: checker.CheckError, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes more than the default work is said; what the checker does not follow is not left there."""
+
+    def refuses(_: bytes) -> None:
+        raise refusal
+
+    path = tmp_path / "certificate.json"
+    assert plumbline("certify", EXAMPLES / "mnist.toml", "-o", tmp_path).err == f"wrote {path} (UNSIGNED)\n"
+    monkeypatch.setattr(checker, "verify", refuses)
+    done = plumbline("certify", EXAMPLES / "mnist.toml", "-o", tmp_path)
+    assert done.code == code and path.exists() == (code == 0)
+    if code:
+        assert refused(done, 3) == "plumbline: no certificate: the checker does not follow: no"
+    else:
+        assert done.out and "takes more than the default work; give --work a number above 10000000" in done.err
