@@ -219,8 +219,10 @@ def _value(result: Result, tune: str) -> str | int | list[int]:
 
 
 def _note(result: Result, tune: str) -> str | None:
-    """Where unlearning takes as long as learning anew would."""
+    """Where the value is not proved to be the best; or where unlearning takes as long as learning anew would."""
     mechanism = result.run.mechanism
+    if not tuning.is_monotone(result.run, tune):
+        return f"the {'least' if tune == 'batch_size' else 'largest'} found; not proved, for ε is not monotone in it"
     if tune != "unlearning_epochs":
         return None
     longer = sum(k >= mechanism.epochs for k in mechanism.unlearning_epochs)

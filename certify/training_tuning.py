@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 
 from accountant.derive_training import estimate_mechanism, schedule
 from accountant.estimate_training import estimate_training
-from accountant.exact import decimal, round_decimal
+from accountant.exact import canonical, decimal, round_decimal
 from accountant.pld import Ends
 from accountant.pld.release import MOST_STEPS
 from certify.claims import Verdict
@@ -29,6 +29,7 @@ from certify.training_result import certify_training
 
 DIGITS = 6  # significant digits of a calibrated value
 LEAST = Fraction(1, 10**290)  # a target that a search in doubles takes
+LEAST_NOISE, MOST_NOISE = Fraction(1, 10**6), Fraction(10**30)  # where it is not tuned
 _ATTEMPTS, _REGAINS = 12, 4  # the latter where a certified value is far from the target: the estimate was wrong
 _GENEROUS = 5e-4  # what the search allows a small count above the target: confirming goes down from there
 _MANY = 2000  # smaller counts are tried one by one
@@ -42,6 +43,7 @@ _NEAR, _ROUNDS = 3e-4, 6  # from here on one more step of Newton's is exact enou
 _NEARBY = 0.02
 _FLATTEST, _STEEPEST = 0.3, 100.0
 
+_LOOSE = "certified, with ε far below the target: a {} value may be certified too"
 Value = Fraction | int
 Excess = Callable[..., float]  # (value, rough = False) -> log(ε/target)
 
@@ -92,12 +94,14 @@ def calibrate_training(
     if tune in ("sample_rate", "batch_size") and run.mechanism.sampling not in ("poisson", "without-replacement"):
         raise UsageError(f'--tune: with sampling = "{run.mechanism.sampling}" there is no {tune} to tune')
     check_doubles(run)
+    _check_noise(run, tune)
     target, delta = run.target_epsilon, float(run.target_delta)
     if not target:
         raise OutOfReach("target.epsilon: 0 asks for a run that tells nothing; no noise gives that")
     others = schedule(run.mechanism)[len(run.mechanism.stages) :]
-    if others and estimate_training(others, run.mechanism.neighbours, delta) > target:
-        raise OutOfReach("target.epsilon: already the other releases in [[releases]] exceed it")
+    with within_doubles(run):
+        if others and estimate_training(others, run.mechanism.neighbours, delta) > target:
+            raise OutOfReach("target.epsilon: already the other releases in [[releases]] exceed it")
 
     def excess(value: float, rough: bool = False) -> float:
         """log(ε/target), in doubles; no less than −7, as far below it hardly matters."""
@@ -110,7 +114,7 @@ def calibrate_training(
         if tune in ("batch_size", "sample_rate") and _lasts_epochs(run):
             return Search(run, values_of(run, tune), progress).largest()
         value = _search(excess, parameter, run, tune)
-        return (*_confirm(run, tune, parameter, value, _slope(excess, value), progress), None)
+        return _confirm(run, tune, parameter, value, _slope(excess, value), progress)
 
 
 def _refuse_cut(run: Run, tune: str) -> None:
@@ -146,6 +150,20 @@ def check_doubles(run: Run) -> None:
             raise UsageError(f"target.{key}: {shown} is beyond a search in doubles, from {float(LEAST)} to {most}")
     if 1 - delta < 1e-9:
         raise UsageError("target.delta: too close to 1 for a search in doubles; take a smaller one")
+
+
+def _check_noise(run: Run, tune: str) -> None:
+    """With less noise than this one participation alone is far beyond any target, and estimates take minutes; with more
+    squares underflow. Raises UsageError."""
+    tuned = run.canonical["mechanism"]["noise_multiplier"] if tune == "noise_multiplier" else None
+    for stage in run.mechanism.stages:
+        noise = stage.noise_multiplier
+        if not LEAST_NOISE <= noise <= MOST_NOISE and canonical(noise) != tuned:
+            shown = decimal(round_decimal(noise, DIGITS, up=True))
+            raise UsageError(
+                f"mechanism.noise_multiplier: {shown} is beyond a search in doubles, from {float(LEAST_NOISE)} to "
+                f"{float(MOST_NOISE)}; leave it out to tune it, or certify the run as it is"
+            )
 
 
 def _search(excess: Excess, parameter: _Parameter, run: Run, tune: str) -> float:
@@ -236,8 +254,9 @@ def _largest_whole(enough: Callable[[int], bool], low: int, high: int, start: in
 
 def _confirm(
     run: Run, tune: str, parameter: _Parameter, value: float, slope: float, progress: Progress | None
-) -> tuple[Value, Result]:
-    """From the value found in doubles to the nearest one on the safe side that integers certify.
+) -> tuple[Value, Result, str | None]:
+    """From the value found in doubles to the nearest one on the safe side that integers certify; and a note where its ε
+    is not near the target.
 
     slope: of log ε by log value.
     """
@@ -264,7 +283,7 @@ def _confirm(
             if best is None or (tried > best[0]) == parameter.growing:
                 best = tried, result
             if few or exactly or missed > -3 * aim - 2 * _ESTIMATED:
-                return best
+                return *best, None
         elif few and missed < 2 * aim and aim > _LEAST_AIM / 8:  # perhaps it is the grid's fault
             aim /= 4
             continue
@@ -276,7 +295,7 @@ def _confirm(
         seen.add(tried)
         step += (missed + 1.05 * aim) / slope
     if best:
-        return best
+        return *best, _LOOSE.format("larger" if parameter.growing else "smaller")
     raise OutOfReach(f"target.epsilon: found no {tune} that is certified for it")
 
 

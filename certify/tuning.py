@@ -7,20 +7,21 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 
-from accountant import NoisySGD
+from accountant import InvalidMechanism, NoisySGD
 from accountant.arithmetic.floats import gaussian_mu
 from accountant.estimate import estimate, estimate_mu, noise_times_mu
 from accountant.late import covers
 from accountant.timeline import hides_position
-from certify.errors import OutOfReach
+from certify.errors import OutOfReach, UsageError
 from certify.spec import Run
 
 MOST_EPOCHS = 10**12
+_GRID = 1.25  # of numbers of epochs, where more of them may do good
+_MOST_BATCHES = 10_000  # that are looked at one by one
 _MOST_STEP = Fraction(10**6)  # of a loss without curvature or weight decay to bound it
 _SLACK = 1e-9  # doubles that miss the target by less may still be certified
 
@@ -108,7 +109,14 @@ def least_unlearning_epochs(run: Run) -> list[int]:
 
 
 def _least_whole(enough: Callable[[int], bool], guess: int, name: str, first: int = 1) -> int:
-    """The least whole number from `first` on that is enough; doubling from a guess, then bisection."""
+    """The least whole number from `first` on that is enough; doubling from a guess, then bisection.
+
+    Right where more is never worse: of epochs of unlearning, the last ones are alike in both runs (post-processing), or
+    shrink a distance that is the same whatever their number. The first one is looked at by itself, for no unlearning at
+    all is another claim.
+    """
+    if enough(first):
+        return first
     low, high, step = first - 1, max(guess, first), 1
     while not enough(high):
         low, high, step = high, high + step, 2 * step
@@ -124,12 +132,41 @@ def _least_whole(enough: Callable[[int], bool], guess: int, name: str, first: in
     return high
 
 
+def is_monotone(run: Run, tune: str) -> bool:
+    """Whether ε is proved to rise, or to fall, with a parameter all else being equal; or all values are looked at.
+
+    noise_std: μ is inversely proportional to it, the hidden position's mixture and T24 fall with it. unlearning_epochs:
+    see `_least_whole`. epochs: from equal starts a longer run ends with a shorter one that begins at a distance; where
+    the starts are apart already, the first epochs forget that. radius: every distance is capped by it, and constants of
+    a loss in the ball grow; but where the step size follows from these it shrinks. step_size: a longer step contracts
+    more and moves farther. batch_size: all of them are looked at, where they are divisors or not too many.
+    """
+    mechanism = run.mechanism
+    match tune:
+        case "epochs":
+            return not mechanism.initial_distance
+        case "radius":
+            follows = run.canonical["mechanism"]["step_size"] in ("1/L", "2/(L+m)")
+            return not (follows and _in_a_ball(run))
+        case "batch_size":
+            return mechanism.remainder == "error" or mechanism.samples <= _MOST_BATCHES
+        case _:
+            return tune != "step_size"
+
+
+def _in_a_ball(run: Run) -> bool:
+    return getattr(run.mechanism.loss, "radius", None) is not None
+
+
 def most_epochs(run: Run) -> int:
-    """The most epochs of learning; more of them only cost."""
+    """The most epochs of learning. From equal starts more of them only cost; from starts apart, the most on a grid,
+    and then up to the next, which are too many."""
 
     def too_many(t: int) -> bool:
         return not all_meet(replace(run.mechanism, epochs=t), run)
 
+    if not is_monotone(run, "epochs"):
+        return _most_of_a_grid(too_many)
     if too_many(1):
         raise OutOfReach("epochs: not even one epoch of learning meets the target")
     try:
@@ -138,14 +175,43 @@ def most_epochs(run: Run) -> int:
         raise OutOfReach("epochs: every number of epochs meets the target: nothing to tune") from None
 
 
+def _most_of_a_grid(too_many: Callable[[int], bool]) -> int:
+    points = [1]
+    while points[-1] < MOST_EPOCHS:
+        points.append(min(MOST_EPOCHS, max(points[-1] + 1, int(points[-1] * _GRID))))
+    at = next((i for i in reversed(range(len(points))) if not too_many(points[i])), None)
+    if at is None:
+        raise OutOfReach("epochs: found no number of epochs that meets the target")
+    if at == len(points) - 1:
+        raise OutOfReach(f"epochs: even {MOST_EPOCHS} of them meet the target: nothing to tune")
+    low, high = points[at], points[at + 1]
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if too_many(middle) else (middle, high)
+    return low
+
+
 def least_batch(run: Run) -> int:
-    """The least divisor of the number of samples. ε need not be monotone in it: every divisor is looked at."""
+    """The least batch size: ε need not be monotone in it, so that every divisor of the number of samples is looked at;
+    where a remainder may be dropped every size, if there are not too many."""
     samples = run.mechanism.samples
+    if run.mechanism.remainder == "drop" and samples <= _MOST_BATCHES:
+        for b in range(1, samples + 1):
+            if _batch_meets(run, b):
+                return b
+        raise OutOfReach("batch_size: no size up to the number of samples meets the target")
     small = [b for b in range(1, math.isqrt(samples) + 1) if samples % b == 0]
     for b in sorted({*small, *(samples // s for s in small)}):
-        if all_meet(replace(run.mechanism, batch_size=b), run):
+        if _batch_meets(run, b):
             return b
     raise OutOfReach("batch_size: no divisor of the number of samples meets the target")
+
+
+def _batch_meets(run: Run, size: int) -> bool:
+    try:
+        return all_meet(replace(run.mechanism, batch_size=size), run)
+    except InvalidMechanism:  # what is erased does not fit in what is left of the samples
+        return False
 
 
 def largest_radius(run: Run) -> Fraction:
@@ -169,17 +235,19 @@ def _largest(run: Run, name: str, grid: np.ndarray, end: float | None = None) ->
     """The largest value on the grid that meets the target, then bisection up to the next, which does not."""
 
     def good(value: float) -> bool:
-        changed: dict[str, Any] = {name: Fraction(value)}
-        if name == "radius" and getattr(run.mechanism.loss, "radius", None) is not None:
-            changed["loss"] = replace(run.mechanism.loss, radius=Fraction(value))
-        return all_meet(replace(run.mechanism, **changed), run)
+        if name == "radius" and _in_a_ball(run):  # on which the loss's constants depend, and a step size by them
+            try:
+                return all_meet(run.with_values(radius=Fraction(value)).mechanism, run)
+            except UsageError:  # the step is too long for these
+                return False
+        return all_meet(replace(run.mechanism, **{name: Fraction(value)}), run)
 
     points = [float(x) for x in grid]
     at = next((i for i in range(len(points) - 1, -1, -1) if good(points[i])), None)
     if at is None:
-        raise OutOfReach(f"{name}: no value meets the target")
+        raise OutOfReach(f"{name}: found no value that meets the target")
     if at == len(points) - 1 and end is None:
-        raise OutOfReach(f"{name}: every value up to {points[-1]:g} meets the target: nothing to tune")
+        raise OutOfReach(f"{name}: {points[-1]:g} and more meets the target: nothing to tune")
     low, high = points[at], points[at + 1] if at + 1 < len(points) else end
     for _ in range(60):
         middle = math.sqrt(low * high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from accountant.exact import round_decimal
-from certify import calibrate, certify
+from certify import calibrate, certify, tuning
 from certify.claims import Verdict
 from certify.errors import OutOfReach, UsageError
 from certify.spec import read_run
@@ -216,3 +217,48 @@ def test_the_ball_of_a_loss_whose_constants_depend_on_it() -> None:
     assert found.result.verdict is Verdict.CERTIFIED
     wider = {**run["mechanism"], "radius": Fraction(found.value) * Fraction(101, 100)}
     assert certify({**run, "mechanism": wider}).verdict is Verdict.NOT_CERTIFIED
+
+
+def test_epochs_from_starts_apart_are_not_monotone() -> None:
+    """One epoch is too few to forget where the runs began, thirty are too many: the largest of those between."""
+    keys = {"initial_distance": 5, "unlearning_epochs": 0}
+    run = tables(loss=constants(1, 0), mechanism=keys, target={"epsilon": "10.8"})
+    certified = [t for t in range(1, 40) if verdict(run, "epochs", t) is Verdict.CERTIFIED]
+    assert 1 not in certified and 39 not in certified
+    found = calibrate(run, tune="epochs")
+    assert found.value == certified[-1] and found.note is not None and "not proved" in found.note
+
+
+def verdict(run: Any, tune: str, value: Any) -> Verdict:
+    return certify({**run, "mechanism": run["mechanism"] | {tune: value}}).verdict
+
+
+@pytest.mark.parametrize(("epsilon", "least"), [("2.5", 3), ("1.4", 6), ("1.1", 12)])
+def test_a_batch_size_that_leaves_a_remainder(epsilon: str, least: int) -> None:
+    """Where it may be dropped every size is looked at, divisors or not."""
+    keys = {"samples": 14, "remainder": "drop", "epochs": 8, "unlearning_epochs": 0}
+    run = tables(mechanism=keys, target={"epsilon": epsilon})
+    certified = [b for b in range(1, 15) if verdict(run, "batch_size", b) is Verdict.CERTIFIED]
+    found = calibrate(run, tune="batch_size")
+    assert found.value == certified[0] == least and found.note is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(valid_runs(), st.sampled_from(["noise_std", "unlearning_epochs", "epochs"]))
+def test_what_is_bisected_is_monotone(run: Any, tune: str) -> None:
+    """ε of a few values, one by one; where `is_monotone` denies it nothing is claimed."""
+    falls = tune != "epochs"
+    assume(tune != "unlearning_epochs" or len(run.get("requests", {"sizes": [1]})["sizes"]) == 1)
+    assume(tuning.is_monotone(read_run(run), tune))
+    values = [Fraction(1, 4), 1, 4] if tune == "noise_std" else [1, 2, 3, 7]
+    uppers = [
+        Fraction(certify({**run, "mechanism": run["mechanism"] | {tune: value}}).epsilon["upper"]) for value in values
+    ]
+    for one, following in itertools.pairwise(uppers):
+        less, more = (following, one) if falls else (one, following)
+        assert less <= more * (1 + Fraction(1, 10**6))
+
+
+def test_a_step_size_is_said_to_be_found_only() -> None:
+    found = calibrate(tables(mechanism={"noise_std": "2"}), tune="step_size")
+    assert found.result.verdict is Verdict.CERTIFIED and "the largest found; not proved" in found.note

@@ -164,3 +164,27 @@ def test_progress_is_told() -> None:
     told: list[tuple[str, int, int]] = []
     calibrate(training(), tune="noise_multiplier", progress=lambda *step: told.append(step))
     assert told and all((done, of) == (0, 0) for _, done, of in told)
+
+
+@pytest.mark.parametrize("noise", ["1e40", "1e-40", "1e390", "1e-390"])
+def test_extreme_noise_is_refused_in_a_line_unless_it_is_tuned(noise, tmp_path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(to_toml(training({"noise_multiplier": F(noise)})))
+    for tune in ("steps", "sample_rate"):
+        assert "mechanism.noise_multiplier" in refused(plumbline("calibrate", path, "--tune", tune))
+    tuned_anyway = calibrate(training({"noise_multiplier": F(noise)}), tune="noise_multiplier")
+    assert tuned_anyway.result.verdict is Verdict.CERTIFIED and tuned_anyway.note is None
+
+
+def test_other_releases_of_any_size_are_refused_in_a_line(tmp_path) -> None:
+    path = tmp_path / "run.toml"
+    for mu, code in (("1e390", 2), ("1e100", 1)):
+        path.write_text(to_toml(training()) + f'[[releases]]\nmu = "{mu}"\n')
+        refused(plumbline("calibrate", path), code)
+
+
+def test_a_value_far_from_the_target_is_said_to_be_so() -> None:
+    """ε falls to 0 at once: what is certified may be far from the least."""
+    found = calibrate(training(target={"epsilon": "1e-200", "delta": "1e-5"}), tune="noise_multiplier")
+    assert found.result.verdict is Verdict.CERTIFIED
+    assert found.note == "certified, with ε far below the target: a smaller value may be certified too"
