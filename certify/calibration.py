@@ -100,7 +100,7 @@ def _fewer(value: int, attempt: int, _: Sequence[bool]) -> int:
 
 
 def _as_it_is(value: int, attempt: int, _: Sequence[bool]) -> int:
-    return value
+    return value  # the next one that seems to meet the target is searched for
 
 
 PARAMETERS = {
@@ -182,6 +182,8 @@ def _confirm(run: Run, tune: str, least: Fraction | None = None) -> Result:
     certified: list[bool] = []
     for attempt in range(_ATTEMPTS):
         value = parameter.safer(value, attempt, certified)
+        if attempt and tune == "batch_size":
+            value = tuning.least_batch(run, above=value)
         if least is not None:
             value = max(value, least)
         if isinstance(value, int) and value < 1:

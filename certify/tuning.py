@@ -191,18 +191,18 @@ def _most_of_a_grid(too_many: Callable[[int], bool]) -> int:
     return low
 
 
-def least_batch(run: Run) -> int:
-    """The least batch size: ε need not be monotone in it, so that every divisor of the number of samples is looked at;
-    where a remainder may be dropped every size, if there are not too many."""
+def least_batch(run: Run, above: int = 0) -> int:
+    """The least batch size above a number. ε need not be monotone in it: every divisor of the number of samples is
+    looked at; where a remainder may be dropped every size, if there are not too many."""
     samples = run.mechanism.samples
     if run.mechanism.remainder == "drop" and samples <= _MOST_BATCHES:
-        for b in range(1, samples + 1):
+        for b in range(above + 1, samples + 1):
             if _batch_meets(run, b):
                 return b
         raise OutOfReach("batch_size: no size up to the number of samples meets the target")
     small = [b for b in range(1, math.isqrt(samples) + 1) if samples % b == 0]
     for b in sorted({*small, *(samples // s for s in small)}):
-        if _batch_meets(run, b):
+        if b > above and _batch_meets(run, b):
             return b
     raise OutOfReach("batch_size: no divisor of the number of samples meets the target")
 

@@ -10,7 +10,8 @@ import pytest
 from certify.calibration import calibrate
 from certify.claims import Verdict
 from certify.errors import OutOfReach, UsageError
-from certify.result import certify
+from certify.spec import read_run
+from certify.training_result import certify_training
 from tests.certify.runs import plumbline, refused, to_toml, training
 
 RIVALS = {"sample_rate": "batch_size", "batch_size": "sample_rate", "steps": "epochs", "epochs": "steps"}
@@ -65,10 +66,11 @@ def test_the_answer_is_certified_and_tight(keys, tune) -> None:
     found = calibrate(given, tune=tune)
     assert found.result.verdict is Verdict.CERTIFIED
     assert F(found.result.epsilon["upper"]) <= 2
-    again = certify(tuned(keys, tune, found.value))
+    again = certify_training(read_run(tuned(keys, tune, found.value)), guarantees=False)
     assert again.verdict is Verdict.CERTIFIED  # at the default width too: the target is not in the bracket then
     value = further(found.value, tune, keys.get("sampling", "poisson"))
-    assert certify(tuned(keys, tune, value)).verdict is Verdict.NOT_CERTIFIED
+    beyond = certify_training(read_run(tuned(keys, tune, value)), guarantees=False)
+    assert beyond.verdict is Verdict.NOT_CERTIFIED
 
 
 def test_json_has_the_contracts_keys(tmp_path) -> None:
@@ -147,7 +149,8 @@ def test_integers_are_computed_once_and_the_noise_is_tight(keys) -> None:
     assert sum(line.startswith("upper bound") for line in told) == 1
     upper, target = F(found.result.epsilon["upper"]), F(found.result.epsilon["target"])
     assert target * F(9990, 10000) < upper <= target
-    less = certify(tuned(keys, "noise_multiplier", F(found.value) * F(9997, 10000)))
+    less = tuned(keys, "noise_multiplier", F(found.value) * F(9997, 10000))
+    less = certify_training(read_run(less), guarantees=False)
     assert less.verdict is Verdict.NOT_CERTIFIED
 
 
