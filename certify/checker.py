@@ -4554,7 +4554,9 @@ def compare_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta
 # ---------------------------------------------------------------------------------------------------------------------
 
 FIGURE_SLACK = Fraction(1, 10**7)  # figures have eight digits
+MAX_FIGURE_STEPS = 4000  # of T24, over all points of a profile
 Delta = Callable[[Fraction, int], Interval]  # δ as a function of ε and bits
+Below = Callable[[Fraction, Fraction], bool]  # whether at ε a δ is less than what is proved
 
 
 def refuted(question: Callable[[int], bool]) -> bool:
@@ -4584,13 +4586,24 @@ def gaussian(squared: Callable[[int], Interval]) -> Delta:
     return lambda epsilon, bits: profile(epsilon, squared(bits).sqrt())
 
 
+def exceeding(of: Delta) -> Below:
+    """Whether a δ is decidedly less than this one."""
+    return lambda epsilon, delta: refuted(lambda bits: of(epsilon, bits) > delta)
+
+
+def steps_of(phase: dict[str, Any]) -> int:
+    return int(phase["epochs"]) * int(phase["batches"])
+
+
 def curves_of_proof(
     predicate: dict[str, Any], run: Run | Training, values: list[Any]
-) -> tuple[list[Delta], list[Delta] | None]:
+) -> tuple[list[Below], list[Delta] | None]:
     """What a profile cannot be below, and (None: not known) what none from below can be above, at every ε.
 
-    Of Gaussian bounds the largest μ counts. T9's δ is that of a rule from below. Not known: T24, T19, T20, T27, T6m.
+    Of Gaussian bounds the largest μ counts. T9's δ is that of a rule from below. T24 is looked at where its steps are
+    few. Not known: T19, T20, T27, T6m.
     """
+    points = len(predicate["figures"]["profile"]["epsilon"])
     steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
 
     def known(index: str) -> Delta:
@@ -4609,8 +4622,26 @@ def curves_of_proof(
         one = gradient_shift(run.step_size, run.batch_size, run.gradient_bound, run.neighbours)
         return lambda epsilon, bits: curved_witness(args, one, own, others, epsilon)(bits)
 
+    def ranged(claim: dict[str, Any]) -> Below:  # T24, or T11 with the μ of the same request
+        step = steps[int(claim["bound"])]
+        given = [values[int(premise)] for premise in step["premises"]]
+        diameter, phase = Fraction(step["args"]["diameter"]), step["args"]["phase"]
+        plain = gaussian(values[int(steps[int(claim["renyi"])]["premises"][0])])
+
+        def is_below(epsilon: Fraction, delta: Fraction) -> bool:
+            if not 0 < delta < 1:
+                return False
+            after = range_before_noise(*given, diameter, phase, delta)
+            both = (lambda bits: plain(epsilon, bits) > delta), (lambda bits: after(epsilon, bits) > delta)
+            return all(map(refuted, both))
+
+        return is_below
+
     bounds = [claim["bound"] for claim in claims]
-    above = [known(index) for index in (*largest(of_theorem(bounds, "T11")), *of_theorem(bounds, "T9"))]
+    above = [exceeding(known(index)) for index in (*largest(of_theorem(bounds, "T11")), *of_theorem(bounds, "T9"))]
+    late = [claim for claim in claims if steps[int(claim["bound"])]["theorem"] == "T24"]
+    few = sum(steps_of(steps[int(claim["bound"])]["args"]["phase"]) for claim in late) * points <= MAX_FIGURE_STEPS
+    above += [ranged(claim) for claim in late] if few else []
     witnesses = [claim["lower"] for claim in claims if claim["lower"] is not None]
     plain, bent = of_theorem(witnesses, "T11"), of_theorem(witnesses, "T6c")
     if len(plain) + len(bent) < len(witnesses):
@@ -4620,15 +4651,12 @@ def curves_of_proof(
 
 
 def check_profile(
-    predicate: dict[str, Any], run: Run | Training, above: list[Delta], below: list[Delta] | None
+    predicate: dict[str, Any], run: Run | Training, above: list[Below], below: list[Delta] | None
 ) -> None:
     """At every ε, δ is no less than the proof gives; it is above the claim's δ where ε is below the claim's, and only
     there."""
     figure, claimed, where = predicate["figures"]["profile"], predicate["epsilon"], "figures.profile"
     least, most = claimed["lower"] and Fraction(claimed["lower"]), Fraction(claimed["upper"])
-
-    def exceeded(of: Delta, epsilon: Fraction, delta: Fraction) -> bool:
-        return refuted(lambda bits: of(epsilon, bits) > delta)
 
     def missed(of: Delta, epsilon: Fraction, delta: Fraction) -> bool:
         return refuted(lambda bits: of(epsilon, bits) < delta)
@@ -4637,7 +4665,7 @@ def check_profile(
         epsilon, upper, at = Fraction(text), Fraction(high), f"at epsilon = {text}"
         fits = upper > run.delta if epsilon < most else upper <= run.delta * (1 + FIGURE_SLACK)
         require(fits, f"{where}.upper: {high} {at}; the claim is epsilon = {claimed['upper']}")
-        better = any(exceeded(of, epsilon, upper) for of in above)
+        better = any(is_below(epsilon, upper) for is_below in above)
         require(not better, f"{where}.upper: {high} {at} is less than the proof gives")
         if low is None:
             continue
