@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from accountant.derive_training import estimate_mechanism, lower_bound
+from accountant.pld import Ends
 from accountant.pld.release import MOST_STEPS
 from accountant.scaled_sgd import ScaledSGD
 from certify.claims import Verdict
@@ -32,6 +33,8 @@ DIGITS = 6  # of a sample rate
 _PER_DECADE = 9 * 10 ** (DIGITS - 1)
 _DECADES = 9
 _EXACT = 20_000  # from here on the answer is exact to this part of itself only
+_BEYOND = 4  # so many of these parts further nothing is certified, if that is proved
+_FINE = Ends(Fraction(4, 10**5), Fraction(1, 1000))  # of a bracket where the answer is not exact
 _DOUBTFUL = 1e-3  # estimates are that good
 _MOST_PROOFS = 64
 _MOST_LOOKS = 1000  # at estimates
@@ -111,8 +114,7 @@ class Search:
         value = self.values.value(index)
         if not (self.proved and self._prove()):
             return value, result, FOUND
-        gap = self._gap(index)
-        more = "larger" if gap == 1 and self.values.whole else f"more than {100 / _EXACT:g} % larger"
+        more = "larger" if self._is_exact(index) else f"more than {100 * _BEYOND / _EXACT:g} % larger"
         return value, result, f"proved: nothing {more} is certified"
 
     def _least(self) -> int:
@@ -161,6 +163,9 @@ class Search:
             return max(1, index // _EXACT)
         return max(1, (index - 1) % _PER_DECADE // _EXACT + 10 ** (DIGITS - 1) // _EXACT)
 
+    def _is_exact(self, index: int) -> bool:
+        return self.values.whole and self._gap(index) == 1
+
     def _in_tooth(self, low: int, high: int) -> tuple[int, Result] | None:
         """The largest certified index where ε grows with it."""
         best, bad = self._certified(low), high + 1
@@ -178,8 +183,9 @@ class Search:
             else:
                 good, best, tried = tried, result, tried + step
             step *= 2
-        if bad <= high:
-            self.proved &= self._exceeds(self._mechanism(bad))
+        beyond = bad if self._is_exact(good) else good + _BEYOND * gap
+        if beyond <= high:
+            self.proved &= self._exceeds(self._mechanism(beyond))
         return good, best
 
     def _crossing(self, low: int, high: int) -> int:
@@ -196,7 +202,8 @@ class Search:
         if math.isinf(self._estimate(run.mechanism)):  # batches are cut too often
             return None
         try:
-            result = certify_training(run, guarantees=False, progress=self.progress)
+            width = None if self._is_exact(index) else _FINE
+            result = certify_training(run, width=width, guarantees=False, progress=self.progress)
         except UsageError:  # batches are cut too often, or no grid gives a finite bound
             return None
         return result if result.verdict is Verdict.CERTIFIED else None
