@@ -12,7 +12,7 @@ This file may be copied alone to another machine. Checking signatures (--key), a
     --subject FILE   a file that the certificate must be about (model.npy, run_record.json); may be repeated
     --certificate CERTIFICATE    of an erasure record: the certificate that it names
     --date DAY       YYYY-MM-DD: what has expired by the end of that day, UTC, has expired; now, unless given
-    --work N         how much work may be done, in units of about a microsecond; 12000000, unless given
+    --work N         how much work may be done, in units of about a microsecond; 16000000, unless given
 
 A certificate (format: docs/certificate.md) carries a run, a claim about it, and a proof. This file believes none of it:
 it restates the theorems, derives from the run what each step of the proof must say, and computes every bound again in
@@ -66,7 +66,7 @@ from itertools import accumulate, pairwise
 from math import isqrt
 from typing import Any
 
-WORK = 12_000_000  # units that may be spent, see *Work*
+WORK = 16_000_000  # units that may be spent, see *Work*
 MAX_BYTES = 16 * 2**20
 MAX_NESTING = 32
 MAX_NUMBER = 400  # characters

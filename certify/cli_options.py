@@ -161,7 +161,7 @@ def _trusting(command: Command) -> None:
     whole = "of an erasure record: the certificate that it names, which is verified too"
     made.add_argument("--certificate", metavar="CERT", dest="of", help=whole)
     made.add_argument("--date", metavar="YYYY-MM-DD", type=_day, help="the day to judge expiry by (default: now)")
-    work = "how much work may be done, in units of about a microsecond (default: 12000000); used up: exit 3"
+    work = "how much work may be done, in units of about a microsecond (default: 16000000); used up: exit 3"
     made.add_argument("--work", metavar="N", type=_whole, help=work)
     made.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")
 

@@ -565,4 +565,4 @@ def test_certify_verifies_what_it_wrote(
     if code:
         assert refused(done, 3) == "plumbline: no certificate: the checker does not follow: no"
     else:
-        assert done.out and "takes more than the default work; give --work a number above 12000000" in done.err
+        assert done.out and "takes more than the default work; give --work a number above 16000000" in done.err

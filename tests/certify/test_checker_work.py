@@ -171,7 +171,7 @@ def test_no_operation_on_intervals_is_too_cheap(name: str, monkeypatch: pytest.M
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GREEDY)
 def test_what_asks_for_much_is_stopped_by_default(name: str) -> None:
-    """Or is done with by then: some ten seconds each."""
+    """Or is done with by then: some fifteen seconds each."""
     with checker.metered(checker.WORK) as meter:
         try:
             assert checker.verify(make.seal(GREEDY[name]())).verdict != "CERTIFIED"
