@@ -254,9 +254,7 @@ SMALL = {
     "drawn": training({"steps": 8, "sampling": "without-replacement", "samples": 1000}),
     "cut": training({"steps": 8, "samples": 1000, "max_batch_size": 200}),
     "group": training({"steps": 8, "noise_multiplier": 4}, threat={"group_size": 2}),
-    "automatic": training(
-        {"kind": "auto-s", "steps": 8}, scaling={"kind": "auto-s", "max_grad_norm": None, "r": "0.1"}
-    ),
+    "automatic": training({"kind": "auto-s", "steps": 8}, scaling={"kind": "auto-s", "max_grad_norm": 1, "r": "0.1"}),
 }
 NUMBERS = ["0", "-1", "1", "2", "3", "1/3", "0.1", "1e-5", "1e5", "1e30", "1e-30", "1e390", "1e-390", "1e401", "-1/7"]
 WHOLES = [0, -1, 1, 2, 3, 7, 12, 10**6, 10**9, 10**15, 10**18, 10**400, HUGE]
