@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from accountant import Indeterminate
-from accountant.exact import LEAST, canonical, decimal, round_decimal
+from accountant.exact import LEAST, MAX_CHARACTERS, canonical, decimal, round_decimal
 from certify.outcome import Progress, Result
 from certify.profiles import DEPTH, Profile, profile_of
 from certify.sweeps import Sweep, sweep_of
@@ -59,7 +59,10 @@ def _profile(result: Result) -> dict[str, Any] | None:
             lower = [_rounded(delta, up=False) for delta in below][::-1]
     except (Indeterminate, ArithmeticError):
         return None
-    return {"epsilon": [canonical(epsilon) for epsilon in epsilons], "upper": upper, "lower": lower}
+    shown = [canonical(epsilon) for epsilon in epsilons]
+    if max(map(len, shown)) > MAX_CHARACTERS:  # no reader of certificates takes such a number
+        return None
+    return {"epsilon": shown, "upper": upper, "lower": lower}
 
 
 def _epsilons(profile: Profile, result: Result) -> list[Fraction] | None:

@@ -168,7 +168,7 @@ def test_markup_in_formulas_names_and_styles_is_ours() -> None:
 def test_long_tables_scroll_in_their_own_box() -> None:
     points = [str(i) for i in range(60)]
     figures = {
-        "profile": {"epsilon": points, "upper": ["0.1"] * 60, "lower": ["0.1"] * 60},
+        "profile": {"epsilon": points, "upper": ["0.013"] + ["0.00008"] * 59, "lower": ["0"] * 60},
         "sweep": None,
         "published": None,
     }
