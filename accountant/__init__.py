@@ -5,22 +5,9 @@ enclose(derivation) -> Enclosure           its number, in balls, rounded outward
 explain(derivation) -> str                 its formulas
 """
 
-from accountant.derive import (
-    derive,
-    derive_distance,
-    derive_epsilon,
-    derive_farthest,
-    derive_from_distance,
-    derive_lower,
-    derive_published,
-    derive_renyi,
-    derive_timeline,
-    derive_upper,
-    derive_witness,
-)
-from accountant.enclose import Enclosure, Indeterminate, enclose, enclose_all
+from accountant.core.enclose import Enclosure, Indeterminate, enclose, enclose_all
+from accountant.core.kernel import ASSUMPTIONS, THEOREMS, Derivation, TheoremError, apply, evaluate
 from accountant.explain import Explanation, explain
-from accountant.kernel import ASSUMPTIONS, THEOREMS, Derivation, TheoremError, apply, evaluate
 from accountant.losses import (
     ClippedLoss,
     ConstantLoss,
@@ -33,9 +20,22 @@ from accountant.losses import (
     SmoothedHingeLoss,
     SoftmaxLoss,
 )
-from accountant.mechanisms import InvalidMechanism, NoisySGD
-from accountant.rounding import FloatingPoint, executed_charge, least_executed_noise
-from accountant.scaled_sgd import ScaledSGD
+from accountant.mechanisms.dpsgd import ScaledSGD
+from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
+from accountant.pnsgd.derive import (
+    derive,
+    derive_distance,
+    derive_epsilon,
+    derive_farthest,
+    derive_from_distance,
+    derive_lower,
+    derive_published,
+    derive_renyi,
+    derive_timeline,
+    derive_upper,
+    derive_witness,
+)
+from accountant.pnsgd.rounding import FloatingPoint, executed_charge, least_executed_noise
 
 __all__ = [
     "ASSUMPTIONS",

@@ -21,23 +21,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from certify.calibration import Calibration, calibrate
-    from certify.certificate import write_certificate
-    from certify.claims import Verdict
-    from certify.comparison import Comparison, compare
-    from certify.crosscheck_result import CrossCheck, Judgement
-    from certify.crosschecking import crosscheck
-    from certify.erasure import check_commitment, write_erasure_records
     from certify.errors import Exit, OutOfReach, UsageError
-    from certify.gating import Gate, gate
-    from certify.keys import KeyFiles, keygen
-    from certify.outcome import Result
-    from certify.planning import Plan, plan
     from certify.report import write_report
-    from certify.result import certify
-    from certify.signing import Signed, sign
-    from certify.spec import Run, read_run
-    from certify.verification import Verification, verify
+    from certify.results.calibrate import Calibration, calibrate
+    from certify.results.certify import certify
+    from certify.results.claims import Verdict
+    from certify.results.compare import Comparison, compare
+    from certify.results.crosscheck import crosscheck
+    from certify.results.crosscheck_result import CrossCheck, Judgement
+    from certify.results.plan import Plan, plan
+    from certify.results.result import Result
+    from certify.runfile.read import Run, read_run
+    from certify.trust.certificate import write_certificate
+    from certify.trust.erasure import check_commitment, write_erasure_records
+    from certify.trust.gate import Gate, gate
+    from certify.trust.keys import KeyFiles, keygen
+    from certify.trust.sign import Signed, sign
+    from certify.trust.verify import Verification, verify
 
 _HOME = {
     "Calibration": "calibration",

@@ -15,9 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accountant import NoisySGD
-from certify.certificate import FILE_NAME, refuse_signed, write_certificate
-from certify.claims import Verdict
-from certify.erasure import (
+from certify.errors import UsageError
+from certify.files import output_directory, write_atomically
+from certify.pictures.figures import make_figures
+from certify.results.certify import certify
+from certify.results.claims import Verdict
+from certify.results.floor import allowed_mu
+from certify.results.result import Result
+from certify.runfile.read import Run, read_run
+from certify.trust.certificate import FILE_NAME, refuse_signed, write_certificate
+from certify.trust.erasure import (
     KEY_BYTES,
     Erasure,
     check_key,
@@ -26,15 +33,8 @@ from certify.erasure import (
     make_requests,
     write_erasure_records,
 )
-from certify.errors import UsageError
-from certify.execution import make_execution
-from certify.figures import make_figures
-from certify.files import output_directory, write_atomically
-from certify.floor import allowed_mu
-from certify.outcome import Result
-from certify.result import certify
-from certify.spec import Run, read_run
-from certify.together import appearing, clear
+from certify.trust.execution import make_execution
+from certify.trust.together import appearing, clear
 
 if TYPE_CHECKING:
     from learners import Dataset, State

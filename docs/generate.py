@@ -24,12 +24,12 @@ from pydantic_core import PydanticUndefined
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from accountant.exact import canonical  # noqa: E402
-from accountant.kernel import ASSUMPTIONS, THEOREMS, Theorem  # noqa: E402
+from accountant.core.exact import canonical  # noqa: E402
+from accountant.core.kernel import ASSUMPTIONS, THEOREMS, Theorem  # noqa: E402
 from accountant.losses import SCALED_MODELS  # noqa: E402
-from certify.questions import ATTESTABLE, PARTS, WHEN  # noqa: E402
-from certify.tables import TABLES, AnswerTable, RunTable  # noqa: E402
-from certify.training_tables import KINDS, TRAINING_TABLES, TrainingTable  # noqa: E402
+from certify.runfile.dpsgd_tables import KINDS, TRAINING_TABLES, TrainingTable  # noqa: E402
+from certify.runfile.pnsgd_tables import TABLES, AnswerTable, RunTable  # noqa: E402
+from certify.runfile.questions import ATTESTABLE, PARTS, WHEN  # noqa: E402
 from docs.policy_page import policy_page  # noqa: E402
 
 NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code, then run `python docs/generate.py`. -->"
@@ -156,7 +156,7 @@ def theorems_page() -> str:
         NOTICE,
         "",
         "Every number that Plumbline prints is the conclusion of one of these theorems, applied to the conclusions of "
-        "others. This is the whole table: `accountant.kernel.THEOREMS`, by id. A theorem is a function; its side "
+        "others. This is the whole table: `accountant.core.kernel.THEOREMS`, by id. A theorem is a function; its side "
         "conditions are checked where it is applied, and a failure names theorem, condition and value. For each there "
         "is a test that attacks it with an oracle written independently, and for each side condition a file that must "
         "be refused.",

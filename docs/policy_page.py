@@ -1,4 +1,4 @@
-"""The page docs/policy.md, whose tables are drawn from `certify.policy`; `docs/generate.py` writes it."""
+"""The page docs/policy.md, whose tables are drawn from `certify.trust.policy`; `docs/generate.py` writes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel
 
-from certify.policy import TABLES
+from certify.trust.policy import TABLES
 
 INTRODUCTION = """
 `plumbline gate POLICY.toml CERT…` verifies each certificate, as `plumbline verify` does, and then holds it to a

@@ -17,11 +17,11 @@ from rich.progress import Progress
 
 from accountant import ConstantLoss, NoisySGD
 from certify import compare, read_run
+from certify.cli.text import comparison_text, result_text
 from certify.errors import UsageError
-from certify.pictures import draw_noise, draw_string
+from certify.pictures.draw import draw_noise, draw_string
 from certify.report import write_report
 from certify.service import Execution, NotCertified, execute
-from certify.text import comparison_text, result_text
 
 EXAMPLES = Path(__file__).parent
 CHECKER = EXAMPLES.parent / "certify" / "checker.py"

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from accountant.exact import canonical
+from accountant.core.exact import canonical
 from accountant.losses import DerivedLoss, LogisticLoss, ScaledLoss
-from accountant.mechanisms import NoisySGD
+from accountant.mechanisms.pnsgd import NoisySGD
 from learners.data import Dataset, check_norms, permutation
 from learners.stepping import below
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from accountant.exact import canonical, exact
+from accountant.core.exact import canonical, exact
 
 HAIR = 1 - 2.0**-40  # bounds are met with this much room, so that float64 rounding never exceeds them
 

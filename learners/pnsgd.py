@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from accountant import FloatingPoint
-from accountant.exact import canonical
-from accountant.mechanisms import NoisySGD
+from accountant.core.exact import canonical
+from accountant.mechanisms.pnsgd import NoisySGD
 from learners.checks import LearnerRefused, check_device, check_records, check_start, draw_order, vouch, without
 from learners.data import Dataset
 from learners.noise import source

@@ -19,9 +19,9 @@ from importlib import metadata
 import torch
 from torch import Tensor
 
-from accountant.exact import canonical
+from accountant.core.exact import canonical
 from accountant.losses import LogisticLoss
-from accountant.mechanisms import NoisySGD
+from accountant.mechanisms.pnsgd import NoisySGD
 
 NOT_NOISED = (
     "data_before", "data_after", "parameters_before",

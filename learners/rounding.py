@@ -13,7 +13,7 @@ from fractions import Fraction
 from torch import Tensor
 
 from accountant import FloatingPoint, NoisySGD, executed_charge, least_executed_noise
-from accountant.exact import decimal
+from accountant.core.exact import decimal
 from learners.checks import LearnerRefused
 from learners.stepping import RunCheckFailed
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from accountant.exact import canonical
-from accountant.mechanisms import NoisySGD
+from accountant.core.exact import canonical
+from accountant.mechanisms.pnsgd import NoisySGD
 from learners.data import Dataset
 from learners.record import RunRecord, canonical_json, mechanism_from_json, parameters_hash, sha256
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from accountant.mechanisms import NoisySGD
+from accountant.mechanisms.pnsgd import NoisySGD
 from learners.data import HAIR
 from learners.noise import Noise
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from accountant.mechanisms import NoisySGD
+from accountant.mechanisms.pnsgd import NoisySGD
 from learners.checks import LearnerRefused
 from learners.noise import source
 from learners.stepping import Batch, Rule, Straight, run

@@ -14,21 +14,24 @@ PACKAGES = ("accountant", "certify", "learners")
 
 # Third-party imports inside accountant, file by file: the trusted kernel and the theorems see none of them.
 ACCOUNTANT_MAY_USE = {
-    "accountant/arithmetic/balls.py": {"flint", "numpy"},  # a first guess of ε in doubles
-    "accountant/arithmetic/floats.py": {"numpy", "scipy"},
-    "accountant/arithmetic/symbols.py": {"sympy"},
-    "accountant/baselines.py": {"numpy"},  # searches in doubles for the order that P2 then takes
-    "accountant/doubles.py": {"numpy"},  # searches in doubles; nothing certified
-    "accountant/enclose.py": {"flint"},  # sets the precision
-    "accountant/estimate.py": {"numpy"},  # sweeps in doubles; nothing certified
-    "accountant/estimate_training.py": {"numpy", "scipy"},  # searches in doubles; nothing certified
-    "accountant/excursions.py": {"numpy"},  # searches in doubles; T26 checks what it finds
-    "accountant/restart.py": {"numpy"},  # searches in doubles; T5 checks what it finds
-    "accountant/scaling_facts.py": {"sympy"},  # prints
-    "accountant/sensitivity.py": {"flint"},  # derivatives in balls, to be shown
-    "accountant/sweep.py": {"numpy", "scipy"},  # sweeps in doubles; nothing certified
-    "accountant/truncation.py": {"scipy"},  # searches in doubles; T20 checks what it finds
-    "accountant/witness.py": {"numpy", "scipy"},  # searches in doubles; T6c, T6m and T9 check what it finds
+    "accountant/core/arithmetic/balls.py": {"flint", "numpy"},  # a first guess of ε in doubles
+    "accountant/core/arithmetic/floats.py": {"numpy", "scipy"},
+    "accountant/core/arithmetic/symbols.py": {"sympy"},
+    "accountant/pnsgd/published.py": {"numpy"},  # searches in doubles for the order that P2 then takes
+    "accountant/pnsgd/estimates/doubles.py": {"numpy"},  # searches in doubles; nothing certified
+    "accountant/core/enclose.py": {"flint"},  # sets the precision
+    "accountant/pnsgd/estimates/estimate.py": {"numpy"},  # sweeps in doubles; nothing certified
+    "accountant/dpsgd/estimate.py": {"numpy", "scipy"},  # searches in doubles; nothing certified
+    "accountant/pnsgd/search/excursions.py": {"numpy"},  # searches in doubles; T26 checks what it finds
+    "accountant/pnsgd/search/restart.py": {"numpy"},  # searches in doubles; T5 checks what it finds
+    "accountant/explain/scaling_facts.py": {"sympy"},  # prints
+    "accountant/explain/derivatives.py": {"flint"},  # derivatives in balls, to be shown
+    "accountant/pnsgd/estimates/sweep.py": {"numpy", "scipy"},  # sweeps in doubles; nothing certified
+    "accountant/dpsgd/truncation.py": {"scipy"},  # searches in doubles; T20 checks what it finds
+    "accountant/pnsgd/search/witness.py": {
+        "numpy",
+        "scipy",
+    },  # searches in doubles; T6c, T6m and T9 check what it finds
 }
 # Printed in symbols; and the integers and balls that T18 to T20 are computed by.
 _PRINTS = ("evaluate", "formula", "formulas", "limits", "names", "sampled", "steps", "strings", "witnesses")
@@ -37,7 +40,7 @@ ACCOUNTANT_MAY_USE |= {f"accountant/explain/{name}.py": {"sympy"} for name in _P
 ACCOUNTANT_MAY_USE |= {f"accountant/pld/{name}.py": {"flint"} for name in _DISTRIBUTIONS}
 
 # What a learner may know of the accountant: what is described, not what is true of it.
-LEARNERS_MAY_USE = {"accountant", "accountant.exact", "accountant.losses", "accountant.mechanisms"}
+LEARNERS_MAY_USE = {"accountant", "accountant.core.exact", "accountant.losses", "accountant.mechanisms.pnsgd"}
 
 
 def files(package: str) -> list[Path]:
@@ -127,14 +130,19 @@ def test_learners_run_what_is_described_and_certify_nothing(path: Path) -> None:
 
 
 def test_theorems_do_not_search_and_the_kernel_knows_no_theorem() -> None:
-    untrusted = {"accountant.derive", "accountant.string", "accountant.enclose", "accountant.explain"}
+    untrusted = {
+        "accountant.pnsgd.derive",
+        "accountant.pnsgd.search.string",
+        "accountant.core.enclose",
+        "accountant.explain",
+    }
     for name, path in MODULES.items():
-        if name.startswith("accountant.theorems") or name in ("accountant.kernel", "accountant.flow"):
+        if name.startswith("accountant.theorems") or name in ("accountant.core.kernel", "accountant.theorems.flow"):
             assert not imports(path) & untrusted, name
-    trusted = {"accountant.arithmetic", "accountant.kinds", "accountant.quantities"}
-    assert {n for n in imports(MODULES["accountant.kernel"]) if top(n) == "accountant"} == trusted
-    kinds = {n for n in imports(MODULES["accountant.kinds"]) if top(n) == "accountant"}
-    assert {n.rpartition(".")[0] for n in kinds} == {"accountant.arithmetic"}
+    trusted = {"accountant.core.arithmetic", "accountant.core.kinds", "accountant.core.quantities"}
+    assert {n for n in imports(MODULES["accountant.core.kernel"]) if top(n) == "accountant"} == trusted
+    kinds = {n for n in imports(MODULES["accountant.core.kinds"]) if top(n) == "accountant"}
+    assert {n.rpartition(".")[0] for n in kinds} == {"accountant.core.arithmetic"}
 
 
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
@@ -179,7 +187,8 @@ def loaded(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "statement", ["import accountant", "import certify, certify.spec, certify.result, certify.certificate"]
+    "statement",
+    ["import accountant", "import certify, certify.runfile.read, certify.results.certify, certify.trust.certificate"],
 )
 def test_torch_never_loads_when_certifying(statement: str) -> None:
     modules = loaded(statement)
@@ -189,7 +198,7 @@ def test_torch_never_loads_when_certifying(statement: str) -> None:
 def test_certifying_a_run_loads_no_torch() -> None:
     """Not even lazily: the whole way from a run to a verdict."""
     modules = loaded(
-        "from certify.result import certify; "
+        "from certify.results.certify import certify; "
         "certify({'mechanism': {'kind': 'pnsgd', 'samples': '4', 'batch_size': '2', 'epochs': '2', 'noise_std': '1'}, "
         "'loss': {'kind': 'logistic', 'regularization': '0.1'}, 'target': {'epsilon': '1', 'delta': '0.1'}})"
     )

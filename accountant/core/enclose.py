@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 
 from flint import ctx
 
-from accountant.arithmetic import Ball, Undecided
-from accountant.arithmetic.balls import ends
-from accountant.exact import LEAST, outward
-from accountant.kernel import Derivation, evaluate
-from accountant.quantities import (
+from accountant.core.arithmetic import Ball, Undecided
+from accountant.core.arithmetic.balls import ends
+from accountant.core.exact import LEAST, outward
+from accountant.core.kernel import Derivation, evaluate
+from accountant.core.quantities import (
     ApproximateDP,
     GaussianDP,
     GaussianWitness,

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType, UnionType
 from typing import Any, get_args
 
-from accountant.arithmetic import Arithmetic, Ball, ConditionViolated, Exact, Symbol, Undecided
-from accountant.kinds import Kind, Record, UnknownKind, Whole, kind_of, parameters
-from accountant.quantities import Quantity
+from accountant.core.arithmetic import Arithmetic, Ball, ConditionViolated, Exact, Symbol, Undecided
+from accountant.core.kinds import Kind, Record, UnknownKind, Whole, kind_of, parameters
+from accountant.core.quantities import Quantity
 
 ASSUMPTIONS: dict[str, str] = {
     "convexity": "The data loss of every record is convex in the parameters, and the regulariser makes the loss "

@@ -21,9 +21,9 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from accountant.arithmetic.base import NUMBER, Arithmetic
-from accountant.arithmetic.floats import Float
-from accountant.arithmetic.rationals import Exact
+from accountant.core.arithmetic.base import NUMBER, Arithmetic
+from accountant.core.arithmetic.floats import Float
+from accountant.core.arithmetic.rationals import Exact
 
 
 class UnknownKind(TypeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from accountant.arithmetic.base import Number
+from accountant.core.arithmetic.base import Number
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import isqrt
 
-from accountant.arithmetic import Arithmetic, Exact, Number
-from accountant.exact import round_decimal
+from accountant.core.arithmetic import Arithmetic, Exact, Number
+from accountant.core.exact import round_decimal
 
 DIGITS = 18  # significant; the bound is above the true constant by less than one part in 10^17
 

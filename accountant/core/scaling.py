@@ -16,9 +16,9 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import ClassVar, final
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.exact import canonical, exact
-from accountant.losses.rounding import sqrt_above
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.exact import canonical, exact
+from accountant.core.rounding import sqrt_above
 
 KINDS = ("clip", "auto-s", "psac", "psasc")
 

@@ -16,8 +16,8 @@ from scipy.optimize import brentq
 from scipy.special import logsumexp, ndtr
 from scipy.stats import binom
 
-from accountant.arithmetic import Float
-from accountant.pld.release import Release
+from accountant.core.arithmetic import Float
+from accountant.mechanisms.release import Release
 
 MOST_POINTS = 1 << 22
 _TABLE = 1 << 14  # points at which the loss of a mixture is computed

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from scipy.optimize import brentq, minimize_scalar
 
-from accountant.pld.release import Release
+from accountant.mechanisms.release import Release
 
 USUAL = 1e-3  # a share of δ that costs next to nothing
 _ITERATIONS = 4

@@ -10,19 +10,19 @@ from typing import Any
 
 from flint import arb, ctx
 
-from accountant.arithmetic import Ball, Number, Undecided
-from accountant.arithmetic.balls import far_tail
-from accountant.derive import derive_upper
-from accountant.enclose import Enclosure, Indeterminate, enclose
-from accountant.estimate import estimate
+from accountant.core.arithmetic import Ball, Number, Undecided
+from accountant.core.arithmetic.balls import far_tail
+from accountant.core.enclose import Enclosure, Indeterminate, enclose
+from accountant.core.kernel import Derivation, TheoremError, evaluate
 from accountant.explain.evaluate import enclosed
-from accountant.kernel import Derivation, TheoremError, evaluate
-from accountant.late import covers
 from accountant.losses import InvalidLoss
-from accountant.mechanisms import InvalidMechanism, NoisySGD
-from accountant.string import TooLong
+from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
+from accountant.mechanisms.timeline import hides_position
+from accountant.pnsgd.derive import derive_upper
+from accountant.pnsgd.estimates.estimate import estimate
+from accountant.pnsgd.search.final_epochs import covers
+from accountant.pnsgd.search.string import TooLong
 from accountant.theorems.secret import position_mus, weights_of
-from accountant.timeline import hides_position
 
 REFUSALS = (InvalidMechanism, InvalidLoss, TheoremError, TooLong, Indeterminate)
 _STRINGS = {

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import sympy
 
-from accountant.arithmetic import Ball, Number, Undecided
-from accountant.arithmetic.balls import ends
-from accountant.enclose import GREATEST_PRECISION, LEAST_PRECISION, Enclosure, Indeterminate, precision
+from accountant.core.arithmetic import Ball, Number, Undecided
+from accountant.core.arithmetic.balls import ends
+from accountant.core.enclose import GREATEST_PRECISION, LEAST_PRECISION, Enclosure, Indeterminate, precision
 
 
 def ball_of(expression: sympy.Expr, values: Mapping[sympy.Symbol, sympy.Expr]) -> Number:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy
 
-from accountant.arithmetic.symbols import Symbol, tidy
+from accountant.core.arithmetic.symbols import Symbol, tidy
 from accountant.explain.names import Names
 
 MOST_BLOCKS = 4  # a longer history has a formula that nobody reads; its numbers are printed all the same

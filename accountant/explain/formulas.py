@@ -7,7 +7,17 @@ from typing import Any
 
 import sympy
 
-from accountant.arithmetic.symbols import Symbol
+from accountant.core.arithmetic.symbols import Symbol
+from accountant.core.kernel import THEOREMS, Derivation
+from accountant.core.quantities import (
+    ApproximateDP,
+    Contraction,
+    GaussianDP,
+    GaussianWitness,
+    LossBounds,
+    Shift,
+    Wasserstein,
+)
 from accountant.explain.formula import MU, MU_J, Formula, formula, general, tidied
 from accountant.explain.names import Names
 from accountant.explain.sampled import (
@@ -21,16 +31,6 @@ from accountant.explain.sampled import (
 )
 from accountant.explain.strings import by_batch, plain, readable, square
 from accountant.explain.witnesses import curved_witness, secret_witness, witness
-from accountant.kernel import THEOREMS, Derivation
-from accountant.quantities import (
-    ApproximateDP,
-    Contraction,
-    GaussianDP,
-    GaussianWitness,
-    LossBounds,
-    Shift,
-    Wasserstein,
-)
 
 
 def formulas(node: Derivation, names: Names) -> tuple[Formula, ...]:

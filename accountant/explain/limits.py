@@ -9,18 +9,18 @@ from fractions import Fraction
 
 import sympy
 
-from accountant.arithmetic import Ball
-from accountant.arithmetic.symbols import tidy, without_sign
-from accountant.derive import derive_upper
-from accountant.enclose import Enclosure, enclose
+from accountant.core.arithmetic import Ball
+from accountant.core.arithmetic.symbols import tidy, without_sign
+from accountant.core.enclose import Enclosure, enclose
+from accountant.core.kernel import Derivation
+from accountant.explain.derivatives import REFUSALS, short
 from accountant.explain.evaluate import ball_of, enclosed
 from accountant.explain.formula import MU, MU_J, Formula, formula
 from accountant.explain.names import Names
 from accountant.explain.strings import by_batch, square
-from accountant.kernel import Derivation
-from accountant.mechanisms import NoisySGD
-from accountant.sensitivity import REFUSALS, short
-from accountant.timeline import unlearning_epochs
+from accountant.mechanisms.pnsgd import NoisySGD
+from accountant.mechanisms.timeline import unlearning_epochs
+from accountant.pnsgd.derive import derive_upper
 
 MOST_EPOCHS = 10**14
 _GONE = 120  # c^(l·epochs) below e^−120 is out of sight, also where the bends of the string are decided

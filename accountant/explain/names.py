@@ -8,12 +8,12 @@ from typing import Any
 
 import sympy
 
-from accountant.arithmetic.symbols import Count
-from accountant.flow import Mark
-from accountant.kernel import Derivation
-from accountant.quantities import Block, Timeline
+from accountant.core.arithmetic.symbols import Count
+from accountant.core.kernel import Derivation
+from accountant.core.quantities import Block, Timeline
+from accountant.mechanisms.timeline import Phase
+from accountant.theorems.flow import Mark
 from accountant.theorems.shifts import Corner
-from accountant.timeline import Phase
 
 _NAMES = {
     "step_size": "eta",

@@ -8,12 +8,12 @@ from typing import Any
 
 import sympy
 
-from accountant.arithmetic.symbols import Count, Symbol
+from accountant.core.arithmetic.symbols import Count, Symbol
+from accountant.core.kernel import Derivation
+from accountant.core.quantities import GaussianWitness
 from accountant.explain.formula import MOST_BLOCKS, MU, MU_LOW, Formula, formula, tidied
 from accountant.explain.names import Names
-from accountant.kernel import Derivation
-from accountant.pld.release import Release
-from accountant.quantities import GaussianWitness
+from accountant.mechanisms.release import Release
 
 EPSILON, DELTA, ALPHA, X = sympy.symbols("epsilon delta alpha x", positive=True)
 LOSS = sympy.IndexedBase("L")

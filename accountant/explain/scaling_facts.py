@@ -7,8 +7,8 @@ from functools import cache
 
 import sympy
 
-from accountant.arithmetic import Symbol
-from accountant.scaling import KINDS, Scaling, scaled_norm, weight
+from accountant.core.arithmetic import Symbol
+from accountant.core.scaling import KINDS, Scaling, scaled_norm, weight
 
 X, C, R, S = sympy.symbols("x C r s", positive=True)
 

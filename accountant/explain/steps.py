@@ -8,13 +8,10 @@ from typing import Any
 
 import sympy
 
-from accountant.enclose import enclose, enclose_all
-from accountant.exact import canonical, decimal, round_decimal
-from accountant.explain.formula import Formula
-from accountant.explain.formulas import formulas
-from accountant.explain.names import Names
-from accountant.kernel import Derivation
-from accountant.quantities import (
+from accountant.core.enclose import enclose, enclose_all
+from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.core.kernel import Derivation
+from accountant.core.quantities import (
     ApproximateDP,
     Contraction,
     Drift,
@@ -28,6 +25,9 @@ from accountant.quantities import (
     Timeline,
     Wasserstein,
 )
+from accountant.explain.formula import Formula
+from accountant.explain.formulas import formulas
+from accountant.explain.names import Names
 
 
 @dataclass(frozen=True)

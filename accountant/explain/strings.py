@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import sympy
 
-from accountant.arithmetic.symbols import Count, Symbol
+from accountant.core.arithmetic.symbols import Count, Symbol
+from accountant.core.kernel import Derivation
+from accountant.core.quantities import Contraction, Drift, Shift, Timeline
 from accountant.explain.formula import MOST_BLOCKS, J
 from accountant.explain.names import Names, corner_in, mark_in
 from accountant.explain.sampled import square_of
-from accountant.flow import Flows, Mark
-from accountant.kernel import Derivation
-from accountant.quantities import Contraction, Drift, Shift, Timeline
+from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.gauges import Excursion, gauge_energy
 from accountant.theorems.shifts import energy, position_mu
 

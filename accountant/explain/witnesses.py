@@ -6,10 +6,10 @@ from typing import Any
 
 import sympy
 
-from accountant.arithmetic.symbols import Symbol
+from accountant.core.arithmetic.symbols import Symbol
+from accountant.core.kernel import Derivation
 from accountant.explain.formula import EXITS, MOST_BLOCKS, MU_LOW, Formula, J, formula, general, tidied
 from accountant.explain.names import Names, position_from_end
-from accountant.kernel import Derivation
 from accountant.theorems.witnesses import _exit_probability, _straight_flow, two_slopes
 
 

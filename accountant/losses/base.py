@@ -7,10 +7,10 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any, ClassVar
 
-from accountant.arithmetic import Arithmetic, Exact, Number
-from accountant.exact import canonical, exact
-from accountant.kernel import Theorem, conclude
-from accountant.quantities import LossBounds
+from accountant.core.arithmetic import Arithmetic, Exact, Number
+from accountant.core.exact import canonical, exact
+from accountant.core.kernel import Theorem, conclude
+from accountant.core.quantities import LossBounds
 
 
 class InvalidLoss(ValueError):

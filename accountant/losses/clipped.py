@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, final
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import Theorem, theorem
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import Theorem, theorem
+from accountant.core.quantities import LossBounds
 from accountant.losses.base import DerivedLoss, InvalidLoss, store
-from accountant.quantities import LossBounds
 
 
 @theorem(
@@ -18,7 +18,7 @@ from accountant.quantities import LossBounds
     concludes=LossBounds,
     source="theory T23",
     assumes=("per_record_clipping",),
-    oracle="tests/accountant/test_nonconvex.py::test_clipped_gradients_are_bounded_and_nothing_else",
+    oracle="tests/accountant/theorems/test_nonconvex.py::test_clipped_gradients_are_bounded_and_nothing_else",
 )
 def clipped_constants(A: Arithmetic, *, regularization: Number, clip: Number) -> LossBounds:
     """Any loss with each record's data gradient clipped to norm C, and weight decay (m/2)|θ|²: M = C; no smoothness,
@@ -37,7 +37,7 @@ def clipped_constants(A: Arithmetic, *, regularization: Number, clip: Number) ->
     concludes=LossBounds,
     source="theory T26, batch-level clipping",
     assumes=("batch_clipping",),
-    oracle="tests/accountant/test_gauges.py::test_clipped_batches_against_exact_densities",
+    oracle="tests/accountant/theorems/test_gauges.py::test_clipped_batches_against_exact_densities",
 )
 def batch_clipped_constants(A: Arithmetic, *, regularization: Number, clip: Number) -> LossBounds:
     """Any loss with the mean data gradient of each batch clipped to norm C as a whole, and weight decay (m/2)|θ|².

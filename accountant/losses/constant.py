@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from accountant.exact import canonical
+from accountant.core.exact import canonical
+from accountant.core.quantities import LossBounds
 from accountant.losses.base import InvalidLoss, store
-from accountant.quantities import LossBounds
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, final
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import Theorem, theorem
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import Theorem, theorem
+from accountant.core.quantities import LossBounds
 from accountant.losses.base import DerivedLoss, check_features, clipped
-from accountant.quantities import LossBounds
 
 
 @theorem(
@@ -18,7 +18,7 @@ from accountant.quantities import LossBounds
     concludes=LossBounds,
     source="theory T16 for the clipping map; §0",
     assumes=("feature_norm",),
-    oracle="tests/accountant/test_losses.py::test_logistic_constants_resist_an_adversary",
+    oracle="tests/accountant/losses/test_losses.py::test_logistic_constants_resist_an_adversary",
 )
 def logistic_constants(
     A: Arithmetic, *, regularization: Number, feature_norm: Number, clip: Number | None

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, final
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.exact import canonical
-from accountant.kernel import Theorem, theorem
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.exact import canonical
+from accountant.core.kernel import Theorem, theorem
+from accountant.core.quantities import LossBounds
+from accountant.core.rounding import exp_above
 from accountant.losses.base import DerivedLoss, InvalidLoss, check_domain, check_features, clipped
-from accountant.losses.rounding import exp_above
-from accountant.quantities import LossBounds
 
 MOST_EXPONENT = 100  # of e^(X·R): beyond it the constants are of no use
 
@@ -22,7 +22,7 @@ MOST_EXPONENT = 100  # of e^(X·R): beyond it the constants are of no use
     concludes=LossBounds,
     source="theory T16 for the clipping map, sharper where the clip is active; §0",
     assumes=("features", "counts", "domain"),
-    oracle="tests/accountant/test_loss_families.py::test_constants_resist_an_adversary",
+    oracle="tests/accountant/losses/test_loss_families.py::test_constants_resist_an_adversary",
 )
 def poisson_constants(
     A: Arithmetic,

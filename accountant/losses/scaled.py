@@ -7,13 +7,13 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, final
 
-from accountant.arithmetic import Exact
-from accountant.exact import canonical
-from accountant.kernel import THEOREMS, Theorem, conclude
+from accountant.core.arithmetic import Exact
+from accountant.core.exact import canonical
+from accountant.core.kernel import THEOREMS, Theorem, conclude
+from accountant.core.quantities import LossBounds
+from accountant.core.scaling import Scaling
 from accountant.losses.base import DerivedLoss, InvalidLoss, store
 from accountant.losses.poisson import MOST_EXPONENT
-from accountant.quantities import LossBounds
-from accountant.scaling import Scaling
 
 # model -> (the theorem on it before any scaling, what that takes besides regularisation and feature norm)
 _MODELS = {
@@ -59,7 +59,7 @@ class ScaledLoss(DerivedLoss):
                 f"write one of {', '.join(_MODELS)}",
             )
         if not isinstance(self.scaling, Scaling):
-            raise TypeError(f"scaling: {type(self.scaling).__name__} is no map of accountant.scaling")
+            raise TypeError(f"scaling: {type(self.scaling).__name__} is no map of accountant.core.scaling")
         store(self, "regularization")
         store(self, "feature_norm", positive=True)
         for key in _OWN:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, final
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import Theorem, theorem
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import Theorem, theorem
+from accountant.core.quantities import LossBounds
+from accountant.core.rounding import sqrt_above
 from accountant.losses.base import DerivedLoss, InvalidLoss, check_features, clipped
-from accountant.losses.rounding import sqrt_above
-from accountant.quantities import LossBounds
 
 
 @theorem(
@@ -19,7 +19,7 @@ from accountant.quantities import LossBounds
     concludes=LossBounds,
     source="theory T16 for why an active clip may break convexity; T22; §0",
     assumes=("features", "classes"),
-    oracle="tests/accountant/test_loss_families.py::test_constants_resist_an_adversary",
+    oracle="tests/accountant/losses/test_loss_families.py::test_constants_resist_an_adversary",
 )
 def softmax_constants(
     A: Arithmetic, *, regularization: Number, feature_norm: Number, classes: int, clip: Number | None

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from accountant.exact import canonical, exact
-from accountant.mechanisms import InvalidMechanism
-from accountant.pld.release import MAX_GROUP, MOST_STEPS
-from accountant.scaling import Scaling
+from accountant.core.exact import canonical, exact
+from accountant.core.scaling import Scaling
+from accountant.mechanisms.pnsgd import InvalidMechanism
+from accountant.mechanisms.release import MAX_GROUP, MOST_STEPS
 
 Sampling = Literal["poisson", "without-replacement", "full", "shuffled", "fixed"]
 TrainingNeighbours = Literal["add-or-remove-one", "remove-one", "replace-one"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from accountant.exact import canonical, decimal, exact, round_decimal
+from accountant.core.exact import canonical, decimal, exact, round_decimal
+from accountant.core.quantities import LossBounds
 from accountant.losses import Loss, ScaledLoss
-from accountant.quantities import LossBounds
 
 Neighbours = Literal["replace-one", "remove-one"]
 Reference = Literal["retrain", "retrain-T", "stationary"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from accountant.exact import exact
+from accountant.core.exact import exact
 
 Sampling = Literal["poisson", "without-replacement", "full"]
 NEIGHBOURS: dict[str, tuple[str, ...]] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from accountant.mechanisms import NoisySGD
+from accountant.mechanisms.pnsgd import NoisySGD
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Exact-integer privacy-loss distributions of noisy sums over sampled batches (theory T17, T19)."""
 
+from accountant.mechanisms.release import InvalidRelease, Release
 from accountant.pld.account import Bracket, Ends, Grid, bracket, delta_bracket, lower_epsilon, upper_epsilon
-from accountant.pld.release import InvalidRelease, Release
 from accountant.pld.renyi import Orders, renyi_upper
 
 __all__ = [

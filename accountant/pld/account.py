@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from accountant.arithmetic.balls import Ball, ends
-from accountant.enclose import precision
-from accountant.exact import exact
+from accountant.core.arithmetic.balls import Ball, ends
+from accountant.core.enclose import precision
+from accountant.core.exact import exact
+from accountant.mechanisms.release import Part, Release, directions, parts
 from accountant.pld import profile
 from accountant.pld.compose import composed, epsilon_at
 from accountant.pld.foresight import LOWER, UPPER, more_points, points_for
-from accountant.pld.release import Part, Release, directions, parts
 from accountant.pld.tilt import FLOOR
 
 LEAST_REVERSED = 1 << 6

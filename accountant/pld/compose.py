@@ -5,13 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 
-from accountant.enclose import precision
+from accountant.core.enclose import precision
+from accountant.mechanisms.release import Part
 from accountant.pld import profile
 from accountant.pld.masses import Masses, compose, power, width
 from accountant.pld.merge import merge
 from accountant.pld.mixture import pair_of
 from accountant.pld.pair import ball
-from accountant.pld.release import Part
 from accountant.pld.split import border_of, split_power
 from accountant.pld.spread import loss_range, spread
 from accountant.pld.tilt import FLAT, Tilt, tilt

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from accountant.enclose import precision
+from accountant.core.enclose import precision
+from accountant.mechanisms.release import Part
 from accountant.pld.compose import epsilon_at, fineness_of, tail_of
 from accountant.pld.mixture import pair_of
-from accountant.pld.release import Part
 from accountant.pld.split import allowed, border_of, points_needed
 from accountant.pld.tilt import BITS, FLOOR, tilt
 

@@ -21,7 +21,7 @@ from itertools import islice
 
 from flint import arb, fmpz
 
-from accountant.enclose import precision
+from accountant.core.enclose import precision
 
 # A coarsening from h to 2h adds (or takes) about h²/2 to the variance of each copy, the first grid h²/6 (h²/12) to each
 # step's. After 4, 7, 10 … squarings that is 1/5 and then always half as much of it, and every level costs less.

@@ -11,12 +11,12 @@ from fractions import Fraction
 
 from flint import arb
 
-from accountant.enclose import precision
+from accountant.core.enclose import precision
+from accountant.mechanisms.release import Part
 from accountant.pld.ends import FARTHEST, Ends, choose_start, start_below
 from accountant.pld.masses import Masses, from_sparse
 from accountant.pld.mixture import MixedPair, MixedPoint, pair_of
 from accountant.pld.pair import Pair, Point, ball, integer, rounded
-from accountant.pld.release import Part
 from accountant.pld.spread import SLACK, guard
 from accountant.pld.tilt import FLAT, Tilt
 

@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from flint import arb, ctx
 
+from accountant.mechanisms.release import Part
 from accountant.pld.pair import Pair, Side, ball, between, side
-from accountant.pld.release import Part
 
 _SEARCHED = 200  # halvings of an interval of u, in doubles
 _POLISHED = 12  # Newton steps in balls

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from flint import arb
 
-from accountant.enclose import precision
+from accountant.core.enclose import precision
 from accountant.pld.masses import Masses
 from accountant.pld.pair import ball, integer, rounded
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from flint import acb, arb, ctx
 
-from accountant.enclose import precision
+from accountant.core.enclose import precision
 from accountant.pld.pair import ball, integer, rounded
 
 MOST_ORDER = 512

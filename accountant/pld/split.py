@@ -24,12 +24,12 @@ from functools import lru_cache
 
 from flint import arb
 
-from accountant.enclose import precision
+from accountant.core.enclose import precision
+from accountant.mechanisms.release import Part
 from accountant.pld.masses import Masses, compose, power
 from accountant.pld.merge import merge_bulk, merge_jumps, start_of_jumps
 from accountant.pld.mixture import MixedPair, MixedPoint, pair_of
 from accountant.pld.pair import Pair, Point, ball, integer, rounded
-from accountant.pld.release import Part
 from accountant.pld.spread import SLACK, guard, spread_bulk, spread_jumps
 from accountant.pld.tilt import BITS, FLOOR, Tilt
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 
 from flint import arb
 
-from accountant.enclose import precision
+from accountant.core.enclose import precision
+from accountant.mechanisms.release import Part
 from accountant.pld.masses import Masses, from_sparse
 from accountant.pld.mixture import MixedPair, MixedPoint, pair_of
 from accountant.pld.pair import Pair, Point, ball, integer, rounded
-from accountant.pld.release import Part
 from accountant.pld.tilt import FLAT, Tilt
 
 SLACK = 40  # offsets are multiples of h·2^−SLACK

@@ -14,10 +14,10 @@ from functools import lru_cache
 
 from flint import arb
 
-from accountant.enclose import precision
+from accountant.core.enclose import precision
+from accountant.mechanisms.release import Part
 from accountant.pld.mixture import MixedPair, pair_of
 from accountant.pld.pair import ball, rounded
-from accountant.pld.release import Part
 
 BITS = 64
 FLOOR = Fraction(1, 1000)  # an ε below it is known to the width of that: a relative 1e-3 is 1e-6 then

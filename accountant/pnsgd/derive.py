@@ -8,23 +8,14 @@ from fractions import Fraction
 from typing import Any
 
 from accountant import theorems
-from accountant.arithmetic import Ball, Exact, Undecided
-from accountant.doubles import in_units
-from accountant.enclose import LEAST_PRECISION, enclose, precision
-from accountant.exact import exact
-from accountant.excursions import Path, best_path
-from accountant.fallback import choose_rates, step_theorems
-from accountant.flow import Flows
-from accountant.kernel import THEOREMS, Derivation, TheoremError, apply, evaluate
-from accountant.late import covers, search_range
+from accountant.core.arithmetic import Ball, Exact, Undecided
+from accountant.core.enclose import LEAST_PRECISION, enclose, precision
+from accountant.core.exact import exact
+from accountant.core.kernel import THEOREMS, Derivation, TheoremError, apply, evaluate
+from accountant.core.quantities import Timeline
 from accountant.losses import DerivedLoss, ScaledLoss
-from accountant.mechanisms import NoisySGD
-from accountant.quantities import Timeline
-from accountant.restart import best_restart
-from accountant.scaled import derive_scaled
-from accountant.string import TooLong, corners
-from accountant.theorems.transport import distance_at
-from accountant.timeline import (
+from accountant.mechanisms.pnsgd import NoisySGD
+from accountant.mechanisms.timeline import (
     History,
     Phase,
     farthest_batches,
@@ -33,7 +24,21 @@ from accountant.timeline import (
     stretches,
     unlearning_epochs,
 )
-from accountant.witness import choose_positions, search_curved_witness, search_secret_witness, witness_arguments
+from accountant.pnsgd.estimates.doubles import in_units
+from accountant.pnsgd.fallback import choose_rates, step_theorems
+from accountant.pnsgd.scaled import derive_scaled
+from accountant.pnsgd.search.excursions import Path, best_path
+from accountant.pnsgd.search.final_epochs import covers, search_range
+from accountant.pnsgd.search.restart import best_restart
+from accountant.pnsgd.search.string import TooLong, corners
+from accountant.pnsgd.search.witness import (
+    choose_positions,
+    search_curved_witness,
+    search_secret_witness,
+    witness_arguments,
+)
+from accountant.theorems.flow import Flows
+from accountant.theorems.transport import distance_at
 
 _MARGINS = (0.0, 1e-9, 1e-6)  # of a slope; the first is best, and may be too close for balls to decide
 RENYI_ORDERS = tuple(Fraction(order) for order in ("1.5", *["2", "3", "4", "8", "16", "32", "64", "128", "256"]))

@@ -11,10 +11,10 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 
-from accountant.doubles import DRIFTS, scaled_mu, step_factor
-from accountant.exact import canonical
-from accountant.mechanisms import InvalidMechanism, NoisySGD
-from accountant.timeline import History
+from accountant.core.exact import canonical
+from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
+from accountant.mechanisms.timeline import History
+from accountant.pnsgd.estimates.doubles import DRIFTS, scaled_mu, step_factor
 
 _WHY = {
     "T22": "a step expands distances by 1 + ηL at most (T22)",

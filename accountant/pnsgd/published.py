@@ -10,11 +10,11 @@ from fractions import Fraction
 import numpy as np
 
 from accountant import theorems
-from accountant.arithmetic import Exact, Float
-from accountant.derive import derive_timeline
-from accountant.exact import exact
-from accountant.kernel import Derivation, apply, evaluate
-from accountant.mechanisms import NoisySGD
+from accountant.core.arithmetic import Exact, Float
+from accountant.core.exact import exact
+from accountant.core.kernel import Derivation, apply, evaluate
+from accountant.mechanisms.pnsgd import NoisySGD
+from accountant.pnsgd.derive import derive_timeline
 from accountant.theorems import baselines
 from accountant.theorems.published import GREATEST_ORDER, learned_distance
 

@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import Literal
 
 from accountant import theorems
-from accountant.arithmetic import Exact
-from accountant.enclose import Indeterminate, enclose
-from accountant.exact import canonical, decimal, exact, magnitude, round_decimal
-from accountant.kernel import Derivation, TheoremError, apply, evaluate
-from accountant.mechanisms import InvalidMechanism, NoisySGD
+from accountant.core.arithmetic import Exact
+from accountant.core.enclose import Indeterminate, enclose
+from accountant.core.exact import canonical, decimal, exact, magnitude, round_decimal
+from accountant.core.kernel import Derivation, TheoremError, apply, evaluate
+from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
 
 Dtype = Literal["float64", "float32"]
 Status = Literal["proved", "violated", "attested"]

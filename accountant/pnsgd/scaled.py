@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from accountant.exact import exact
-from accountant.kernel import Derivation, apply
+from accountant.core.exact import exact
+from accountant.core.kernel import Derivation, apply
+from accountant.core.scaling import InvalidScaling, Scaling
 from accountant.losses import (
     SCALED_MODELS,
     HuberLoss,
@@ -16,7 +17,6 @@ from accountant.losses import (
     ScaledLoss,
     SmoothedHingeLoss,
 )
-from accountant.scaling import InvalidScaling, Scaling
 from accountant.theorems.linear_models import (
     huber_model,
     least_squares_model,

@@ -1,4 +1,4 @@
-"""The theorems, by family. Importing this fills the closed table `accountant.kernel.THEOREMS`."""
+"""The theorems, by family. Importing this fills the closed table `accountant.core.kernel.THEOREMS`."""
 
 from accountant.losses import (
     batch_clipped_constants,

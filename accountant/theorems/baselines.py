@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import theorem
-from accountant.quantities import ApproximateDP
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import ApproximateDP
 from accountant.theorems.conditions import below, inside_unit
 from accountant.theorems.published import clamp_order, learned_distance
 
@@ -18,7 +18,7 @@ _OUTPUT = ("convexity", "smoothness", "gradient_bound", "output_noise", "converg
     concludes=ApproximateDP,
     source="theory P1 and T10, converged; Chien, Wang, Chen, Li, NeurIPS 2024 (arXiv 2403.17105), authors' code",
     assumes=_STEPS,
-    oracle="tests/accountant/test_baselines.py::test_reproduces_the_authors_epochs_for_a_hundred_requests",
+    oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_the_authors_epochs_for_a_hundred_requests",
 )
 def chien2024_sequential(
     A: Arithmetic,
@@ -82,7 +82,7 @@ def rate_epsilon(A: Arithmetic, rate: Number, delta: Number) -> Number:
     concludes=ApproximateDP,
     source="theory P2; Chien, Wang, Chen, Li, NeurIPS 2024 (arXiv 2401.10371), authors' code",
     assumes=_STEPS,
-    oracle="tests/accountant/test_baselines.py::test_reproduces_the_langevin_epochs_of_every_request",
+    oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_the_langevin_epochs_of_every_request",
 )
 def langevin_unlearning(
     A: Arithmetic,
@@ -143,7 +143,7 @@ def langevin_renyi(
     concludes=ApproximateDP,
     source="theory P3; Neel, Roth, Sharifi-Malvajerdi, ALT 2021 (arXiv 2007.02923), as in the code of arXiv 2401.10371",
     assumes=_OUTPUT,
-    oracle="tests/accountant/test_baselines.py::test_reproduces_the_noise_of_descent_to_delete",
+    oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_the_noise_of_descent_to_delete",
 )
 def descent_to_delete(
     A: Arithmetic,
@@ -189,7 +189,7 @@ def descent_noise(
     concludes=ApproximateDP,
     source="theory P3, reference/baselines_LU_D2D.json (sequential); the code of arXiv 2401.10371, status code",
     assumes=_OUTPUT,
-    oracle="tests/accountant/test_baselines.py::test_reproduces_sequential_descent_to_delete",
+    oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_sequential_descent_to_delete",
 )
 def descent_to_delete_sequential(
     A: Arithmetic,

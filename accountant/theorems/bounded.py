@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from accountant.arithmetic import Arithmetic
-from accountant.flow import Flows, Mark
-from accountant.kernel import theorem
-from accountant.quantities import GaussianDP, Timeline
+from accountant.core.arithmetic import Arithmetic
+from accountant.core.kernel import theorem
+from accountant.core.quantities import GaussianDP, Timeline
+from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.shifts import Corner, energy, no_drift
 from accountant.theorems.transport import distance_at
 
@@ -16,7 +16,7 @@ from accountant.theorems.transport import distance_at
     premises=(Timeline,),
     source="theory T5",
     assumes=("projection",),
-    oracle="tests/accountant/test_bounded.py::test_restart_equals_the_brute_force_minimum",
+    oracle="tests/accountant/theorems/test_bounded.py::test_restart_equals_the_brute_force_minimum",
 )
 def bounded_domain(A: Arithmetic, timeline: Timeline, *, restart: Mark, corners: tuple[Corner, ...]) -> GaussianDP:
     """The taut string from the moment `restart` on, where the runs are at most w = T1's distance (capped at 2R) apart.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.quantities import LossBounds
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.quantities import LossBounds
 
 
 def below(A: Arithmetic, x: Number, y: Number) -> bool | None:

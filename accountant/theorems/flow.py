@@ -10,8 +10,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from operator import itemgetter
 
-from accountant.arithmetic import Arithmetic, Exact, Number
-from accountant.quantities import Block, Timeline
+from accountant.core.arithmetic import Arithmetic, Exact, Number
+from accountant.core.quantities import Block, Timeline
 
 _position = itemgetter(0)
 

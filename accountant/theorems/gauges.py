@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.flow import Flows, Mark
-from accountant.kernel import theorem
-from accountant.quantities import GaussianDP, Timeline
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import GaussianDP, Timeline
 from accountant.theorems.conditions import below
+from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.shifts import segment
 
 
@@ -27,7 +27,7 @@ class Excursion:
     concludes=GaussianDP,
     premises=(Timeline,),
     source="theory T26",
-    oracle="tests/accountant/test_gauges.py::test_the_search_finds_the_best_of_all_schedules",
+    oracle="tests/accountant/theorems/test_gauges.py::test_the_search_finds_the_best_of_all_schedules",
 )
 def gauges(A: Arithmetic, timeline: Timeline, *, excursions: tuple[Excursion, ...]) -> GaussianDP:
     """The pair of final states is μ-GDP with μ² = Σ w²/v over the excursions + Σ s²/τ² over all other steps, in both
@@ -56,7 +56,7 @@ def gauges(A: Arithmetic, timeline: Timeline, *, excursions: tuple[Excursion, ..
     premises=(Timeline,),
     source="theory T26, T5",
     assumes=("projection",),
-    oracle="tests/accountant/test_gauges.py::test_the_search_finds_the_best_of_all_schedules",
+    oracle="tests/accountant/theorems/test_gauges.py::test_the_search_finds_the_best_of_all_schedules",
 )
 def gauges_in_a_ball(
     A: Arithmetic, timeline: Timeline, *, restart: Mark, excursions: tuple[Excursion, ...]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import theorem
-from accountant.pld.release import Release
-from accountant.quantities import GaussianDP, GaussianWitness
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import GaussianDP, GaussianWitness
+from accountant.mechanisms.release import Release
 
 _NEIGHBOURS = ("add-or-remove-one", "remove-one", "replace-one")
 
@@ -26,7 +26,7 @@ def _mu(A: Arithmetic, releases: tuple[Release, ...], neighbours: str) -> Number
     concludes=GaussianDP,
     source="theory T20; Dong, Roth, Su 2022 (arXiv 1905.02383), Corollary 3.3",
     assumes=("noisy_sums", "release:sums"),
-    oracle="tests/accountant/test_full_batches.py::test_mu_against_the_joint_gaussian",
+    oracle="tests/accountant/theorems/test_full_batches.py::test_mu_against_the_joint_gaussian",
 )
 def full_batches(A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str) -> GaussianDP:
     """Full batches: T noisy sums are μ-GDP together, μ = √T/z, or 2√T/z where a record is replaced; μ² adds up."""
@@ -38,7 +38,7 @@ def full_batches(A: Arithmetic, *, releases: tuple[Release, ...], neighbours: st
     concludes=GaussianWitness,
     source="theory T20, lower bound",
     assumes=("noisy_sums", "release:sums"),
-    oracle="tests/accountant/test_full_batches.py::test_mu_against_the_joint_gaussian",
+    oracle="tests/accountant/theorems/test_full_batches.py::test_mu_against_the_joint_gaussian",
 )
 def full_batches_witness(A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str) -> GaussianWitness:
     """No smaller μ holds for the class: a record whose term has norm Δ in every sum, all others 0 (where it is

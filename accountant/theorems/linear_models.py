@@ -6,14 +6,14 @@ of these, so T16 cannot be applied to it.
 
 from __future__ import annotations
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import theorem
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import LinearLoss
+from accountant.core.rounding import exp_above
 from accountant.losses.poisson import MOST_EXPONENT
-from accountant.losses.rounding import exp_above
-from accountant.quantities import LinearLoss
 from accountant.theorems.conditions import below
 
-_ORACLE = "tests/accountant/test_scaled_losses.py::test_models_are_the_losses_without_a_clip"
+_ORACLE = "tests/accountant/losses/test_scaled_losses.py::test_models_are_the_losses_without_a_clip"
 
 
 def check_model(A: Arithmetic, regularization: Number, feature_norm: Number) -> None:

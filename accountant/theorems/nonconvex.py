@@ -1,17 +1,17 @@
 """Beyond convexity: steps of smooth or of clipped losses, and what noise after a bounded range gives.
 
-The weaker facts that remain where convexity fails; `accountant.fallback` says which a run uses, and why.
+The weaker facts that remain where convexity fails; `accountant.pnsgd.fallback` says which a run uses, and why.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import theorem
-from accountant.quantities import ApproximateDP, Contraction, Drift, GaussianDP, LossBounds
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import ApproximateDP, Contraction, Drift, GaussianDP, LossBounds
+from accountant.mechanisms.timeline import Phase
 from accountant.theorems.conditions import below, derived, inside_unit, per_record
-from accountant.timeline import Phase
 
 MOST_RANGE_STEPS = 20_000  # of T24: each is computed one by one, by the checker too
 
@@ -24,7 +24,7 @@ MOST_RANGE_STEPS = 20_000  # of T24: each is computed one by one, by the checker
     variadic=True,
     source="theory T22",
     assumes=("smoothness",),
-    oracle="tests/accountant/test_nonconvex.py::test_smooth_steps_against_exact_densities",
+    oracle="tests/accountant/theorems/test_nonconvex.py::test_smooth_steps_against_exact_densities",
 )
 def nonconvex_step(A: Arithmetic, *loss: LossBounds, step_size: Number, smoothness: Number) -> Contraction:
     """A noiseless step x − η∇f(x) multiplies distances by at most c = 1 + ηL, whether f is convex or not.
@@ -47,7 +47,7 @@ def nonconvex_step(A: Arithmetic, *loss: LossBounds, step_size: Number, smoothne
     variadic=True,
     source="theory T23 and T2; Koloskova et al. 2025",
     assumes=("gradient_bound", "weight_decay"),
-    oracle="tests/accountant/test_nonconvex.py::test_clipped_steps_against_exact_densities",
+    oracle="tests/accountant/theorems/test_nonconvex.py::test_clipped_steps_against_exact_densities",
 )
 def clipped_step(
     A: Arithmetic, *loss: LossBounds, step_size: Number, strong_convexity: Number, gradient_bound: Number
@@ -69,7 +69,7 @@ def clipped_step(
     premises=(LossBounds,),
     source="theory T26, batch-level clipping; T23",
     assumes=("batch_clipping", "weight_decay"),
-    oracle="tests/accountant/test_gauges.py::test_clipped_batches_against_exact_densities",
+    oracle="tests/accountant/theorems/test_gauges.py::test_clipped_batches_against_exact_densities",
 )
 def batch_clipped_step(
     A: Arithmetic, *loss: LossBounds, step_size: Number, strong_convexity: Number, gradient_bound: Number
@@ -98,7 +98,7 @@ def _drift(
     premises=(GaussianDP, Contraction | Drift),
     source="theory T24; Balle, Barthe, Gaboardi 2018, Theorem 2, for the tilted order",
     assumes=("projection", "gaussian_noise", "batches:fixed"),
-    oracle="tests/accountant/test_nonconvex.py::test_range_before_noise_against_mpmath",
+    oracle="tests/accountant/theorems/test_nonconvex.py::test_range_before_noise_against_mpmath",
 )
 def range_before_noise(
     A: Arithmetic, pair: GaussianDP, rate: Contraction | Drift, *, phase: Phase, diameter: Number, delta: Number

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import theorem
-from accountant.quantities import ApproximateDP, GaussianDP, GaussianWitness, RenyiCurve
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import ApproximateDP, GaussianDP, GaussianWitness, RenyiCurve
 from accountant.theorems.conditions import below, inside_unit
 
 
@@ -13,7 +13,7 @@ from accountant.theorems.conditions import below, inside_unit
     concludes=ApproximateDP,
     premises=(GaussianDP | GaussianWitness,),
     source="theory T11; Balle, Wang 2018, Theorem 8; Dong, Roth, Su 2022, Corollary 1",
-    oracle="tests/accountant/test_privacy.py::test_epsilon_agrees_with_mpmath",
+    oracle="tests/accountant/theorems/test_privacy.py::test_epsilon_agrees_with_mpmath",
 )
 def gaussian_profile(A: Arithmetic, pair: GaussianDP | GaussianWitness, *, delta: Number) -> ApproximateDP:
     """ε(δ) inverts δ(ε) = Φ(μ/2 − ε/μ) − e^ε Φ(−μ/2 − ε/μ), exactly; 0 where δ ≥ δ(0). From a witness: no smaller ε
@@ -28,7 +28,7 @@ def gaussian_profile(A: Arithmetic, pair: GaussianDP | GaussianWitness, *, delta
     premises=(GaussianDP,),
     variadic=True,
     source="theory T7, release all; Dong, Roth, Su 2022, Corollary 2",
-    oracle="tests/accountant/test_privacy.py::test_composition_of_stretches",
+    oracle="tests/accountant/theorems/test_privacy.py::test_composition_of_stretches",
 )
 def adaptive_composition(A: Arithmetic, *stretches: GaussianDP) -> GaussianDP:
     """Where every model is released, both runs begin each stretch at the same published value and pay for it alone:
@@ -43,7 +43,7 @@ def adaptive_composition(A: Arithmetic, *stretches: GaussianDP) -> GaussianDP:
     concludes=GaussianDP,
     premises=(GaussianDP, GaussianDP),
     source="theory T8",
-    oracle="tests/accountant/test_privacy.py::test_triangle_of_gaussian_pairs",
+    oracle="tests/accountant/theorems/test_privacy.py::test_triangle_of_gaussian_pairs",
 )
 def triangle(A: Arithmetic, first: GaussianDP, second: GaussianDP) -> GaussianDP:
     """If (P, Q) is μ₁-GDP and (Q, R) is μ₂-GDP then (P, R) is (μ₁ + μ₂)-GDP."""
@@ -57,7 +57,7 @@ def triangle(A: Arithmetic, first: GaussianDP, second: GaussianDP) -> GaussianDP
     concludes=RenyiCurve,
     premises=(GaussianDP,),
     source="theory T2",
-    oracle="tests/accountant/test_privacy.py::test_renyi_of_gaussians_by_quadrature",
+    oracle="tests/accountant/theorems/test_privacy.py::test_renyi_of_gaussians_by_quadrature",
 )
 def renyi_curve(A: Arithmetic, pair: GaussianDP, *, orders: tuple[Number, ...]) -> RenyiCurve:
     """A μ-GDP pair that comes from shifted interpolation has D_α ≤ αμ²/2 for every α > 1, in both directions."""
@@ -71,7 +71,7 @@ def renyi_curve(A: Arithmetic, pair: GaussianDP, *, orders: tuple[Number, ...]) 
     concludes=ApproximateDP,
     premises=(RenyiCurve,),
     source="theory T12; Balle et al. 2020; Canonne, Kamath, Steinke 2020, Proposition 12",
-    oracle="tests/accountant/test_privacy.py::test_renyi_conversion_is_above_the_exact_profile",
+    oracle="tests/accountant/theorems/test_privacy.py::test_renyi_conversion_is_above_the_exact_profile",
 )
 def renyi_conversion(A: Arithmetic, curve: RenyiCurve, *, delta: Number, order: int) -> ApproximateDP:
     """ε = D_α + log((α−1)/α) − (log δ + log α)/(α−1), at the curve's order number `order`."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import theorem
-from accountant.quantities import ApproximateDP, GaussianDP
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import ApproximateDP, GaussianDP
 from accountant.theorems.conditions import below, inside_unit
 
 LEAST_ORDER, GREATEST_ORDER = 2, 10_000  # the range that the authors' code searches
@@ -17,7 +17,7 @@ _ASSUMES = ("convexity", "smoothness", "gradient_bound", "gaussian_noise", "batc
     concludes=ApproximateDP,
     source=f"theory P1, converged; {_PAPER}",
     assumes=_ASSUMES,
-    oracle="tests/accountant/test_published.py::test_reproduces_the_authors_epsilon",
+    oracle="tests/accountant/theorems/test_published.py::test_reproduces_the_authors_epsilon",
 )
 def chien2024_converged(
     A: Arithmetic,
@@ -49,7 +49,7 @@ def chien2024_converged(
     concludes=ApproximateDP,
     source=f"theory P1, finite T; {_PAPER}",
     assumes=_ASSUMES,
-    oracle="tests/accountant/test_published.py::test_reproduces_the_authors_epsilon",
+    oracle="tests/accountant/theorems/test_published.py::test_reproduces_the_authors_epsilon",
 )
 def chien2024_finite(
     A: Arithmetic,
@@ -85,7 +85,7 @@ def chien2024_finite(
     concludes=GaussianDP,
     source="theory T23, published form; Koloskova et al. 2025",
     assumes=("gradient_bound", "gaussian_noise", "projection", "reference:retrain"),
-    oracle="tests/accountant/test_nonconvex.py::test_the_string_is_never_above_the_published_form",
+    oracle="tests/accountant/theorems/test_nonconvex.py::test_the_string_is_never_above_the_published_form",
 )
 def koloskova2025(
     A: Arithmetic, *, contraction: Number, shift: Number, variance: Number, steps: int, diameter: Number

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import theorem
-from accountant.quantities import ApproximateDP, Contraction, GaussianDP
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import ApproximateDP, Contraction, GaussianDP
 from accountant.theorems.conditions import below, inside_unit
 
 
@@ -15,7 +15,7 @@ from accountant.theorems.conditions import below, inside_unit
     premises=(Contraction,),
     source="theory T28",
     assumes=("gaussian_noise",),
-    oracle="tests/accountant/test_rounding.py::test_the_charge_covers_executed_errors_in_every_step",
+    oracle="tests/accountant/theorems/test_rounding.py::test_the_charge_covers_executed_errors_in_every_step",
 )
 def rounding_charge(
     A: Arithmetic,
@@ -55,7 +55,7 @@ def rounding_charge(
     concludes=ApproximateDP,
     premises=(GaussianDP,),
     source="theory T28, rule of thumb",
-    oracle="tests/accountant/test_rounding.py::test_the_floor_is_where_mpmath_puts_it",
+    oracle="tests/accountant/theorems/test_rounding.py::test_the_floor_is_where_mpmath_puts_it",
 )
 def noise_floor(A: Arithmetic, charge: GaussianDP, *, epsilon: Number, delta: Number) -> ApproximateDP:
     """A charge is at most a hundredth of the μ that a target (ε, δ) allows: a Gaussian pair with a hundred times the

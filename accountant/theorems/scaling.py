@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import reduce
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import theorem
-from accountant.quantities import LinearLoss, LossBounds, Sensitivity
-from accountant.scaling import KINDS, greatest_norm, scaled_norm, steepest_log_slope, steepest_slope
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import LinearLoss, LossBounds, Sensitivity
+from accountant.core.scaling import KINDS, greatest_norm, scaled_norm, steepest_log_slope, steepest_slope
 from accountant.theorems.conditions import below
 
 
@@ -28,7 +28,7 @@ def check_map(A: Arithmetic, kind: str, max_grad_norm: Number, r: Number | None,
     rational=True,
     concludes=Sensitivity,
     source="theory T14; arXiv 2411.03059 for psasc (reading), 2212.00328 for psac",
-    oracle="tests/accountant/test_scaling.py::test_sensitivity_equals_the_searched_supremum",
+    oracle="tests/accountant/core/test_scaling.py::test_sensitivity_equals_the_searched_supremum",
 )
 def scaled_sensitivity(
     A: Arithmetic, *, kind: str, max_grad_norm: Number, r: Number | None, s: Number | None
@@ -49,7 +49,7 @@ def scaled_sensitivity(
     concludes=Sensitivity,
     source="theory T14",
     assumes=("gradient_bound",),
-    oracle="tests/accountant/test_scaling.py::test_sensitivity_equals_the_searched_supremum",
+    oracle="tests/accountant/core/test_scaling.py::test_sensitivity_equals_the_searched_supremum",
 )
 def bounded_sensitivity(
     A: Arithmetic,
@@ -75,7 +75,7 @@ def bounded_sensitivity(
     concludes=Sensitivity,
     premises=(Sensitivity,),
     source="theory T15; the placement in arXiv 2411.03059 is a reading, both are offered",
-    oracle="tests/accountant/test_scaling.py::test_inner_momentum_keeps_the_sensitivity",
+    oracle="tests/accountant/core/test_scaling.py::test_inner_momentum_keeps_the_sensitivity",
 )
 def momentum(
     A: Arithmetic,
@@ -118,7 +118,7 @@ def momentum(
     premises=(LinearLoss,),
     source="theory T16",
     assumes=("per_record_clipping",),
-    oracle="tests/accountant/test_scaled_losses.py::test_scaled_constants_resist_an_adversary",
+    oracle="tests/accountant/losses/test_scaled_losses.py::test_scaled_constants_resist_an_adversary",
 )
 def scaled_linear_constants(
     A: Arithmetic, loss: LinearLoss, *, kind: str, max_grad_norm: Number, r: Number | None, s: Number | None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import theorem
-from accountant.quantities import ApproximateDP, RenyiCurve, Timeline
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import ApproximateDP, RenyiCurve, Timeline
 from accountant.theorems.conditions import below, check_positions, inside_unit
 from accountant.theorems.shifts import no_drift, position_mu
 
@@ -18,7 +18,7 @@ from accountant.theorems.shifts import no_drift, position_mu
     premises=(Timeline,),
     source="theory T9",
     assumes=("batches:secret",),
-    oracle="tests/accountant/test_secret.py::test_secret_order_against_mpmath",
+    oracle="tests/accountant/theorems/test_secret.py::test_secret_order_against_mpmath",
 )
 def secret_order(
     A: Arithmetic, timeline: Timeline, *, delta: Number, positions: tuple[int, ...], rule: str
@@ -49,7 +49,7 @@ def secret_order(
     premises=(Timeline,),
     source="theory T9, Rényi",
     assumes=("batches:secret",),
-    oracle="tests/accountant/test_secret.py::test_secret_curve_against_mpmath",
+    oracle="tests/accountant/theorems/test_secret.py::test_secret_curve_against_mpmath",
 )
 def secret_renyi(
     A: Arithmetic, timeline: Timeline, *, orders: tuple[Number, ...], positions: tuple[int, ...]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.flow import Flow, Flows, Mark, after, shift_marks, still, then
-from accountant.kernel import theorem
-from accountant.quantities import GaussianDP, Timeline, Wasserstein
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import GaussianDP, Timeline, Wasserstein
 from accountant.theorems.conditions import below
+from accountant.theorems.flow import Flow, Flows, Mark, after, shift_marks, still, then
 from accountant.theorems.transport import distance_at
 
 
@@ -29,7 +29,7 @@ class Corner:
     concludes=GaussianDP,
     premises=(Timeline,),
     source="theory T2, T3; special cases Bok, Su, Altschuler 2024, Feldman et al. 2018",
-    oracle="tests/accountant/test_shifts.py::test_string_equals_the_brute_force_hull",
+    oracle="tests/accountant/theorems/test_shifts.py::test_string_equals_the_brute_force_hull",
 )
 def taut_string(A: Arithmetic, timeline: Timeline, *, corners: tuple[Corner, ...]) -> GaussianDP:
     """The pair of final states is μ-GDP with μ² = Σ w²/v over the string's straight segments, in both directions.
@@ -141,7 +141,7 @@ def _margins(A: Arithmetic, pieces: list[Flow], whole: Flow, distance: Number) -
     concludes=GaussianDP,
     premises=(Wasserstein,),
     source="theory T4, noise counted only while unlearning",
-    oracle="tests/accountant/test_shifts.py::test_unlearning_noise_alone_is_a_string_from_the_learned_distance",
+    oracle="tests/accountant/theorems/test_shifts.py::test_unlearning_noise_alone_is_a_string_from_the_learned_distance",
 )
 def unlearning_noise(
     A: Arithmetic, learned: Wasserstein, *, contraction: Number, variance: Number, steps: int
@@ -164,7 +164,7 @@ def unlearning_noise(
     "T4",
     concludes=GaussianDP,
     source="theory T4; Bok, Su, Altschuler 2024 for learning",
-    oracle="tests/accountant/test_shifts.py::test_closed_forms_equal_the_string",
+    oracle="tests/accountant/theorems/test_shifts.py::test_closed_forms_equal_the_string",
 )
 def closed_form(
     A: Arithmetic,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.kernel import theorem
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import ApproximateDP, GaussianDP, RenyiCurve
+from accountant.mechanisms.release import MAX_GROUP, MOST_STEPS, NEIGHBOURS, Release
 from accountant.pld.account import Grid, lower_epsilon, upper_epsilon
-from accountant.pld.release import MAX_GROUP, MOST_STEPS, NEIGHBOURS, Release
 from accountant.pld.renyi import MOST_ORDER, Orders, renyi_upper
-from accountant.quantities import ApproximateDP, GaussianDP, RenyiCurve
 from accountant.theorems.conditions import below, inside_unit
 
 FEWEST_POINTS, MOST_POINTS = 1 << 6, 1 << 22
@@ -55,7 +55,7 @@ def _check_group(A: Arithmetic, releases: tuple[Release, ...], group: int) -> No
     concludes=RenyiCurve,
     source="theory T18; Mironov, Talwar, Zhang 2019 (arXiv 1908.10530), Section 3.3 and Theorem 5",
     assumes=_ASSUMES,
-    oracle="tests/accountant/test_subsampled.py::test_integer_orders_against_quadrature",
+    oracle="tests/accountant/theorems/test_subsampled.py::test_integer_orders_against_quadrature",
 )
 def subsampled_renyi(
     A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, orders: tuple[int, ...]
@@ -96,7 +96,7 @@ def subsampled_renyi(
     concludes=RenyiCurve,
     source="theory T18; the definition, by quadrature in balls",
     assumes=_ASSUMES,
-    oracle="tests/accountant/test_subsampled.py::test_fractional_orders_against_quadrature",
+    oracle="tests/accountant/theorems/test_subsampled.py::test_fractional_orders_against_quadrature",
 )
 def subsampled_renyi_quadrature(
     A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, orders: Orders
@@ -131,7 +131,7 @@ def subsampled_renyi_quadrature(
     source="theory T17, T19; Zhu, Dong, Wang 2022 (arXiv 2106.08567), Theorem 11; Dong, Roth, Su 2022, Theorem 9; "
     "Doroshenko et al. 2022 (arXiv 2207.04380)",
     assumes=_ASSUMES,
-    oracle="tests/accountant/test_subsampled.py::test_brackets_hold_the_truth_of_few_steps",
+    oracle="tests/accountant/theorems/test_subsampled.py::test_brackets_hold_the_truth_of_few_steps",
 )
 def loss_distribution(
     A: Arithmetic, *further: GaussianDP, releases: tuple[Release, ...], neighbours: str, grid: Grid
@@ -176,7 +176,7 @@ def _bounded(
     concludes=ApproximateDP,
     source="theory T17, T19, lower bound",
     assumes=("noisy_sums", "sampling", "release:sums"),
-    oracle="tests/accountant/test_subsampled.py::test_brackets_hold_the_truth_of_few_steps",
+    oracle="tests/accountant/theorems/test_subsampled.py::test_brackets_hold_the_truth_of_few_steps",
 )
 def loss_distribution_witness(
     A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, grid: Grid, direction: str
@@ -200,7 +200,7 @@ def loss_distribution_witness(
     concludes=ApproximateDP,
     source="theory T27; mixtures of Gaussians as in arXiv 2310.15526",
     assumes=_ASSUMES,
-    oracle="tests/accountant/test_groups.py::test_brackets_of_groups_hold_the_truth_of_few_steps",
+    oracle="tests/accountant/theorems/test_groups.py::test_brackets_of_groups_hold_the_truth_of_few_steps",
 )
 def group_distribution(
     A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, group: int, grid: Grid
@@ -226,7 +226,7 @@ def group_distribution(
     concludes=ApproximateDP,
     source="theory T27, lower bound",
     assumes=_ASSUMES,
-    oracle="tests/accountant/test_groups.py::test_brackets_of_groups_hold_the_truth_of_few_steps",
+    oracle="tests/accountant/theorems/test_groups.py::test_brackets_of_groups_hold_the_truth_of_few_steps",
 )
 def group_distribution_witness(
     A: Arithmetic, *, releases: tuple[Release, ...], neighbours: str, group: int, grid: Grid, direction: str
@@ -252,7 +252,7 @@ def group_distribution_witness(
     premises=(ApproximateDP,),
     source="theory T20",
     assumes=("sampling",),
-    oracle="tests/accountant/test_subsampled.py::test_truncation_against_the_binomial_tail",
+    oracle="tests/accountant/theorems/test_subsampled.py::test_truncation_against_the_binomial_tail",
 )
 def truncated_poisson(
     A: Arithmetic,
@@ -292,7 +292,7 @@ def truncated_poisson(
     concludes=GaussianDP,
     source="theory T20",
     assumes=("noisy_sums", "batches:disjoint", "release:sums"),
-    oracle="tests/accountant/test_subsampled.py::test_disjoint_batches_are_one_gaussian_an_epoch",
+    oracle="tests/accountant/theorems/test_subsampled.py::test_disjoint_batches_are_one_gaussian_an_epoch",
 )
 def disjoint_batches(A: Arithmetic, *, noise_multiplier: Number, epochs: int, neighbours: str) -> GaussianDP:
     """Every record is in one batch an epoch, fixed or shuffled: E epochs are μ = √E/z where the record's term is

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.flow import Flows, Mark, after, first_shift
-from accountant.kernel import theorem
-from accountant.quantities import Block, Contraction, Drift, LossBounds, Shift, Timeline, Wasserstein
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import Block, Contraction, Drift, LossBounds, Shift, Timeline, Wasserstein
+from accountant.mechanisms.timeline import Phase
 from accountant.theorems.conditions import below, derived, per_record
-from accountant.timeline import Phase
+from accountant.theorems.flow import Flows, Mark, after, first_shift
 
 MAX_EXACT_BITS = 4096  # of a power c^n that decides a tie in fractions
 
@@ -23,7 +23,7 @@ MAX_EXACT_BITS = 4096  # of a power c^n that decides a tie in fractions
     variadic=True,
     source="theory §0; Nesterov 2004, Theorem 2.1.12",
     assumes=("convexity", "smoothness"),
-    oracle="tests/accountant/test_transport.py::test_contraction_holds_for_random_quadratics",
+    oracle="tests/accountant/theorems/test_transport.py::test_contraction_holds_for_random_quadratics",
 )
 def contraction(
     A: Arithmetic, *loss: LossBounds, step_size: Number, strong_convexity: Number, smoothness: Number
@@ -50,7 +50,7 @@ def contraction(
     variadic=True,
     source="theory §0",
     assumes=("gradient_bound",),
-    oracle="tests/accountant/test_transport.py::test_shift_holds_for_random_gradients",
+    oracle="tests/accountant/theorems/test_transport.py::test_shift_holds_for_random_gradients",
 )
 def gradient_shift(
     A: Arithmetic, *loss: LossBounds, step_size: Number, batch_size: int, gradient_bound: Number, neighbours: str
@@ -114,7 +114,7 @@ def drifting(block: Block, drift: Drift) -> Block:
     variadic=True,
     source="theory T10 (and §1, T23, T26); Chien et al. 2024 for single requests",
     assumes=("gaussian_noise", "starts", "batches:fixed"),
-    oracle="tests/accountant/test_transport.py::test_worst_batches_dominate_every_placement",
+    oracle="tests/accountant/theorems/test_transport.py::test_worst_batches_dominate_every_placement",
 )
 def requests(
     A: Arithmetic,
@@ -180,7 +180,7 @@ def _stays_short(block: Block) -> bool:
     concludes=Wasserstein,
     premises=(Timeline,),
     source="theory T1; Chien et al. 2024, Lemma 3.3",
-    oracle="tests/accountant/test_transport.py::test_tracking_equals_step_by_step",
+    oracle="tests/accountant/theorems/test_transport.py::test_tracking_equals_step_by_step",
 )
 def wasserstein_tracking(A: Arithmetic, timeline: Timeline, *, phases: int) -> Wasserstein:
     """Coupling both runs by the same noise bounds W∞ after the first `phases` blocks: w ← min(c·w + s, 2R) at each
@@ -208,7 +208,7 @@ def distance_at(A: Arithmetic, flows: Flows, mark: Mark) -> Number:
     "T1a",
     concludes=Wasserstein,
     source="theory T1, closed form; Chien et al. 2024, Lemma 3.3",
-    oracle="tests/accountant/test_transport.py::test_closed_form_equals_tracking",
+    oracle="tests/accountant/theorems/test_transport.py::test_closed_form_equals_tracking",
 )
 def wasserstein_by_batch(
     A: Arithmetic, *, contraction: Number, shift: Number, batches: int, position: int, epochs: int | None

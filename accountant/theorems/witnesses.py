@@ -3,13 +3,13 @@ smaller."""
 
 from __future__ import annotations
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.flow import Flow, Flows, Mark, repeat, then
-from accountant.kernel import theorem
-from accountant.quantities import ApproximateDP, GaussianWitness, LossBounds, Timeline
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.kernel import theorem
+from accountant.core.quantities import ApproximateDP, GaussianWitness, LossBounds, Timeline
+from accountant.mechanisms.timeline import Phase
 from accountant.theorems.conditions import below, check_positions, derived, inside_unit
+from accountant.theorems.flow import Flow, Flows, Mark, repeat, then
 from accountant.theorems.transport import blocks
-from accountant.timeline import Phase
 
 
 @theorem(
@@ -19,7 +19,7 @@ from accountant.timeline import Phase
     variadic=True,
     source="theory T6, straight witness",
     assumes=("gaussian_noise",),
-    oracle="tests/accountant/test_shifts.py::test_witness_equals_the_exact_gaussians",
+    oracle="tests/accountant/theorems/test_shifts.py::test_witness_equals_the_exact_gaussians",
 )
 def straight_witness(
     A: Arithmetic,
@@ -80,7 +80,7 @@ def _straight_flow(
     variadic=True,
     source="theory T6, witness with curvature",
     assumes=("gaussian_noise",),
-    oracle="tests/accountant/test_witnesses.py::test_curved_witness_against_exact_densities",
+    oracle="tests/accountant/theorems/test_witnesses.py::test_curved_witness_against_exact_densities",
 )
 def curved_witness(
     A: Arithmetic,
@@ -181,7 +181,7 @@ def _exit_probability(
     variadic=True,
     source="theory T6, secret order",
     assumes=("gaussian_noise", "batches:secret"),
-    oracle="tests/accountant/test_witnesses.py::test_secret_witness_against_mpmath",
+    oracle="tests/accountant/theorems/test_witnesses.py::test_secret_witness_against_mpmath",
 )
 def secret_witness(
     A: Arithmetic,

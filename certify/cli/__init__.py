@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from certify.checker import CheckError
-from certify.cli_options import command_parser
-from certify.commands.output import discard, fail
+from certify.cli.options import command_parser
+from certify.cli.output import discard, fail
 from certify.errors import Exit, OutOfReach, UsageError
 
 

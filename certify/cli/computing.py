@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from certify.commands.output import print_json, print_text, progress_bar, tell
+from certify.cli.output import print_json, print_text, progress_bar, tell
 from certify.errors import Exit, UsageError
 from certify.files import output_directory
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accountant import Derivation
-    from certify.claims import Claim
-    from certify.outcome import Progress, Result
+    from certify.results.claims import Claim
+    from certify.results.result import Progress, Result
 
 
 def run_certify(arguments: argparse.Namespace) -> int:
-    from certify.junit import junit
-    from certify.result import certify
-    from certify.text import result_text
+    from certify.cli.junit import junit
+    from certify.cli.text import result_text
+    from certify.results.certify import certify
 
     if arguments.written_by is not None:
         return run_crosscheck(arguments)
@@ -46,8 +46,8 @@ def run_certify(arguments: argparse.Namespace) -> int:
 
 def _write(result: Result, output: Path, progress: Progress | None) -> Path:
     """The certificate with its pictures, and whether the checker verifies it: where it takes long, that is said."""
-    from certify.certificate import check_certificate, write_certificate
-    from certify.figures import make_figures
+    from certify.pictures.figures import make_figures
+    from certify.trust.certificate import check_certificate, write_certificate
 
     written = write_certificate(result, output, figures=make_figures(result, progress=progress))
     if progress:
@@ -58,8 +58,8 @@ def _write(result: Result, output: Path, progress: Progress | None) -> Path:
 
 
 def run_crosscheck(arguments: argparse.Namespace) -> int:
-    from certify.crosschecking import crosscheck, described_run
-    from certify.result import certify
+    from certify.results.certify import certify
+    from certify.results.crosscheck import crosscheck, described_run
 
     if arguments.delta is None:
         raise UsageError("--delta: is missing; --from needs it")
@@ -91,8 +91,8 @@ def run_crosscheck(arguments: argparse.Namespace) -> int:
 
 
 def run_calibrate(arguments: argparse.Namespace) -> int:
-    from certify.calibration import calibrate
-    from certify.text import calibration_text
+    from certify.cli.text import calibration_text
+    from certify.results.calibrate import calibrate
 
     with progress_bar("calibrate") as progress:
         found = calibrate(arguments.file, tune=arguments.tune, progress=progress)
@@ -104,8 +104,8 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
 
 
 def run_compare(arguments: argparse.Namespace) -> int:
-    from certify.comparison import compare
-    from certify.text import comparison_text
+    from certify.cli.text import comparison_text
+    from certify.results.compare import compare
 
     with progress_bar("compare") as progress:
         found = compare(arguments.file, progress=progress)
@@ -117,8 +117,8 @@ def run_compare(arguments: argparse.Namespace) -> int:
 
 
 def run_plan(arguments: argparse.Namespace) -> int:
-    from certify.planning import plan, write_plan
-    from certify.text import plan_text
+    from certify.cli.text import plan_text
+    from certify.results.plan import plan, write_plan
 
     output = output_directory(arguments.output)
     with progress_bar("plan") as progress:
@@ -139,8 +139,8 @@ def run_plan(arguments: argparse.Namespace) -> int:
 
 
 def run_explain(arguments: argparse.Namespace) -> int:
-    from certify.result import certify
-    from certify.scaling_section import draw
+    from certify.results.certify import certify
+    from certify.results.scaling_section import draw
 
     output = output_directory(arguments.output)
     with progress_bar("explain") as progress:
@@ -173,10 +173,10 @@ def _explained(result: Result, claim: Claim, derivation: Derivation, *, in_full:
     """The derivation, and in full what else `explain` says of it: parts with `text`, `latex` and `as_json`."""
     from accountant import NoisySGD
     from accountant.explain import explain
-    from certify.explanation import analyse
-    from certify.extremes import within_doubles
-    from certify.scaling_section import ScalingSection, scaling_of
-    from certify.training_explanation import analyse_training
+    from certify.results.explain import analyse
+    from certify.results.explain_dpsgd import analyse_training
+    from certify.results.scaling_section import ScalingSection, scaling_of
+    from certify.runfile.extremes import within_doubles
 
     with within_doubles(result.run):
         parts: list[Any] = [explain(derivation)]

@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from certify.claims import Verdict
 from certify.errors import Exit
-from certify.floor import is_violated, violation
-from certify.outcome import Result
+from certify.results.claims import Verdict
+from certify.results.floor import is_violated, violation
+from certify.results.result import Result
 
 if TYPE_CHECKING:
-    from certify.gating import Gate
+    from certify.trust.gate import Gate
 
 
 def junit(result: Result) -> str:

@@ -9,8 +9,8 @@ from datetime import date
 from fractions import Fraction
 from typing import NoReturn
 
-from certify.commands.computing import run_calibrate, run_certify, run_compare, run_explain, run_plan
-from certify.commands.trusting import run_gate, run_keygen, run_report, run_sign, run_verify
+from certify.cli.computing import run_calibrate, run_certify, run_compare, run_explain, run_plan
+from certify.cli.trusting import run_gate, run_keygen, run_report, run_sign, run_verify
 from certify.errors import Exit, UsageError
 
 Command = Callable[..., argparse.ArgumentParser]
@@ -83,7 +83,7 @@ def _computing(command: Command) -> None:
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; with --from that record")
     made.add_argument("-o", "--output", metavar="DIR", help="write DIR/certificate.json (whatever the verdict)")
     made.add_argument("--format", choices=("text", "json", "junit"), default="text", help="what stdout gets")
-    # The choices are those of certify.peers.FORMATS and of accountant.scaled_sgd, which are loaded only when asked for.
+    # The choices are those of certify.results.peers.FORMATS and of accountant.mechanisms.dpsgd, which are loaded only when asked for.
     made.add_argument(
         "--from",
         dest="written_by",
@@ -216,7 +216,7 @@ def _wholes(text: str) -> list[int]:
 
 
 def _exact(text: str) -> Fraction:
-    from accountant.exact import exact
+    from accountant.core.exact import exact
 
     try:
         return exact(text, "value")

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from accountant import ScaledSGD
-from accountant.exact import decimal, round_decimal
-from certify.calibration import Calibration
-from certify.claims import DIGITS, Verdict
-from certify.comparison import Comparison
-from certify.floor import is_violated, violation
-from certify.outcome import Result
-from certify.planning import Plan
-from certify.training_comparison import TrainingComparison
+from accountant.core.exact import decimal, round_decimal
+from certify.results.calibrate import Calibration
+from certify.results.claims import DIGITS, Verdict
+from certify.results.compare import Comparison
+from certify.results.compare_dpsgd import TrainingComparison
+from certify.results.floor import is_violated, violation
+from certify.results.plan import Plan
+from certify.results.result import Result
 
 MEANING = {
     Verdict.CERTIFIED: "the bound is proved to meet the target",

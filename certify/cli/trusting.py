@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from certify.checker import CheckError
-from certify.commands.output import fail, one_line, print_json, progress_bar, tell
+from certify.cli.output import fail, one_line, print_json, progress_bar, tell
 from certify.errors import Exit, UsageError
 
 
@@ -21,7 +21,7 @@ def _about(file: str) -> Iterator[None]:
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    from certify.verification import verify
+    from certify.trust.verify import verify
 
     with progress_bar("verify"):
         found = verify(
@@ -44,7 +44,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 
 def run_keygen(arguments: argparse.Namespace) -> int:
-    from certify.keys import ask_passphrase, key_files, keygen
+    from certify.trust.keys import ask_passphrase, key_files, keygen
 
     private, _ = key_files(arguments.name)  # refused before anything is asked
     made = keygen(arguments.name, passphrase=ask_passphrase(str(private), new=True) if arguments.passphrase else None)
@@ -55,8 +55,8 @@ def run_keygen(arguments: argparse.Namespace) -> int:
 
 
 def run_sign(arguments: argparse.Namespace) -> int:
-    from certify.keys import ask_passphrase, load_private_key
-    from certify.signing import sign
+    from certify.trust.keys import ask_passphrase, load_private_key
+    from certify.trust.sign import sign
 
     key = load_private_key(arguments.key, ask_passphrase)  # no bar while something is asked
     with _about(arguments.file), progress_bar("sign"):
@@ -69,8 +69,8 @@ def run_sign(arguments: argparse.Namespace) -> int:
 
 
 def run_report(arguments: argparse.Namespace) -> int:
-    from certify.keys import read_public_keys
     from certify.report import write_report
+    from certify.trust.keys import read_public_keys
 
     if arguments.threshold is not None and not arguments.keys:
         raise UsageError("--threshold: needs a --key")
@@ -88,8 +88,8 @@ def run_report(arguments: argparse.Namespace) -> int:
 
 
 def run_gate(arguments: argparse.Namespace) -> int:
-    from certify.gating import gate
-    from certify.junit import gate_junit
+    from certify.cli.junit import gate_junit
+    from certify.trust.gate import gate
 
     with progress_bar("gate") as progress:
         found = gate(arguments.policy, arguments.files, on=arguments.date, progress=progress)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from accountant import NoisySGD, derive, derive_timeline, derive_witness, enclose
-from accountant.arithmetic import Float
-from accountant.arithmetic.floats import gaussian_mu
-from accountant.kernel import evaluate
-from accountant.string import outline
-from certify.calibration import distance_noise, least_noise, published_noise
+from accountant.core.arithmetic import Float
+from accountant.core.arithmetic.floats import gaussian_mu
+from accountant.core.kernel import evaluate
+from accountant.pnsgd.search.string import outline
 from certify.errors import UsageError
 from certify.files import write_atomically
-from certify.planning import Plan, noise_floor
-from certify.spec import Run
+from certify.results.calibrate import distance_noise, least_noise, published_noise
+from certify.results.plan import Plan, noise_floor
+from certify.runfile.read import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,10 +11,10 @@ from itertools import accumulate
 from typing import Any
 
 from accountant import Indeterminate
-from accountant.exact import LEAST, MAX_CHARACTERS, canonical, decimal, round_decimal
-from certify.outcome import Progress, Result
-from certify.profiles import DEPTH, Profile, profile_of
-from certify.sweeps import Sweep, sweep_of
+from accountant.core.exact import LEAST, MAX_CHARACTERS, canonical, decimal, round_decimal
+from certify.pictures.profiles import DEPTH, Profile, profile_of
+from certify.pictures.sweeps import Sweep, sweep_of
+from certify.results.result import Progress, Result
 
 DIGITS = 8
 POINTS, FEW_POINTS = 36, 9  # of a profile; few where each costs more than AFFORDABLE/POINTS Gaussian δ

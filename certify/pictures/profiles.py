@@ -16,18 +16,18 @@ from flint import arb
 from scipy.special import log_ndtr, ndtr
 
 from accountant import Derivation, TheoremError, apply, derive_witness, enclose, evaluate, theorems
-from accountant.arithmetic import Ball, Float
-from accountant.arithmetic.balls import diffused_delta, ends
-from accountant.enclose import LEAST_PRECISION, precision
-from accountant.exact import round_decimal
-from accountant.mechanisms import NoisySGD
+from accountant.core.arithmetic import Ball, Float
+from accountant.core.arithmetic.balls import diffused_delta, ends
+from accountant.core.enclose import LEAST_PRECISION, precision
+from accountant.core.exact import round_decimal
+from accountant.core.quantities import Drift
+from accountant.mechanisms.pnsgd import NoisySGD
+from accountant.mechanisms.release import directions, parts
 from accountant.pld import Grid, profile
 from accountant.pld.compose import composed
-from accountant.pld.release import directions, parts
-from accountant.quantities import Drift
 from accountant.theorems.secret import position_mus, weights_of
-from certify.claims import Claim
-from certify.outcome import Result
+from certify.results.claims import Claim
+from certify.results.result import Result
 
 Bound = Callable[[Fraction], Fraction]  # ε ↦ δ
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from accountant.arithmetic import Exact, Float
-from accountant.exact import canonical
-from accountant.kernel import evaluate
-from accountant.scaled import derive_sensitivity
-from accountant.scaling import AutoS, Clip, Psac, Psasc, Scaling
-from certify.pictures import _pyplot, save_figure
+from accountant.core.arithmetic import Exact, Float
+from accountant.core.exact import canonical
+from accountant.core.kernel import evaluate
+from accountant.core.scaling import AutoS, Clip, Psac, Psasc, Scaling
+from accountant.pnsgd.scaled import derive_sensitivity
+from certify.pictures.draw import _pyplot, save_figure
 
 # Okabe and Ito's colours, as in `pictures`; line styles tell the maps apart in grey.
 _STYLES = {

@@ -13,16 +13,16 @@ from functools import partial
 from typing import Any
 
 from accountant import Derivation, NoisySGD, TheoremError, apply, derive_published, enclose, theorems
-from accountant.derive import derive, derive_epsilon, derive_lower, derive_upper, derive_witness
-from accountant.derive_training import derive_distribution, derive_training, schedule
-from accountant.exact import outward, round_decimal
-from accountant.late import covers
+from accountant.core.exact import outward, round_decimal
+from accountant.dpsgd.derive import derive_distribution, derive_training, schedule
+from accountant.mechanisms.dpsgd import ScaledSGD, Stage
+from accountant.mechanisms.timeline import history
 from accountant.pld import Grid, Release
-from accountant.scaled_sgd import ScaledSGD, Stage
-from accountant.timeline import history
-from certify.claims import refusals
+from accountant.pnsgd.derive import derive, derive_epsilon, derive_lower, derive_upper, derive_witness
+from accountant.pnsgd.search.final_epochs import covers
 from certify.errors import UsageError
-from certify.outcome import Progress, Result
+from certify.results.claims import refusals
+from certify.results.result import Progress, Result
 
 DIGITS = 8
 MOST_REQUESTS = 16  # of a history, one of whose phases is varied

@@ -43,7 +43,7 @@ def write_report(
         raise UsageError(f"-o {output}: a report ends in {', '.join(FORMATS)}")
     from certify.report.content import compose
     from certify.report.reading import read
-    from certify.verification import end_of, read_certificate
+    from certify.trust.verify import end_of, read_certificate
 
     on = on or datetime.now(UTC).date()
     document = compose(read(read_certificate(certificate), keys, threshold, end_of(on)), on)

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Literal, Protocol
 
-from certify.floor import ROUNDING
-from certify.questions import BY_ID, Question
+from certify.results.floor import ROUNDING
+from certify.runfile.questions import BY_ID, Question
 
 NEAR = timedelta(days=30)  # of an expiry date
 LARGE_EPSILON = Fraction(10)

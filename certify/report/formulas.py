@@ -13,17 +13,17 @@ from typing import Any
 
 import sympy
 
-from accountant.exact import canonical
+from accountant.core.exact import canonical
+from accountant.core.kernel import THEOREMS, Derivation, Theorem, TheoremError, apply
 from accountant.explain.formula import Formula
 from accountant.explain.formulas import formulas
 from accountant.explain.names import Names
-from accountant.flow import Mark
-from accountant.kernel import THEOREMS, Derivation, Theorem, TheoremError, apply
+from accountant.mechanisms.release import Release
+from accountant.mechanisms.timeline import Phase
 from accountant.pld.account import Grid
-from accountant.pld.release import Release
+from accountant.theorems.flow import Mark
 from accountant.theorems.gauges import Excursion
 from accountant.theorems.shifts import Corner
-from accountant.timeline import Phase
 from certify.report.document import Mathematics
 from certify.report.reading import Reading
 from certify.report.spelling import spell, symbol

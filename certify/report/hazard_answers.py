@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from certify.floor import ROUNDING
 from certify.report.document import Inline, Line, Tone, line
 from certify.report.evidence import BOUNDS_OF_DATA, Evidence, Match
 from certify.report.found import (
@@ -26,6 +25,7 @@ from certify.report.found import (
     recorded,
     several,
 )
+from certify.results.floor import ROUNDING
 
 # --- the guarantee ----------------------------------------------------------------------------------------------------
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from certify.questions import QUESTIONS, Question
 from certify.report.document import Inline, Line, Tone, line
 from certify.report.evidence import Evidence, Reading
 from certify.report.found import Found, Status, answered, bound, code, number, quoted, several
 from certify.report.hazard_answers import FOUND
+from certify.runfile.questions import QUESTIONS, Question
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Warning_:
 
 
 def answers(reading: Reading, on: date) -> tuple[Answer, ...]:
-    """The questions about this run with their answers, in the order of `certify.questions`.
+    """The questions about this run with their answers, in the order of `certify.runfile.questions`.
 
     Args:
         reading: a verified certificate.

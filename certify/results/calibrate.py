@@ -21,19 +21,19 @@ from accountant import (
     derive_witness,
     enclose,
 )
-from accountant.arithmetic import Exact, Float
-from accountant.arithmetic.floats import gaussian_mu
-from accountant.baselines import chien2024_epochs
-from accountant.exact import canonical, decimal, exact, round_decimal
-from accountant.kernel import TheoremError, evaluate
-from certify import floor, tuning
-from certify.claims import Verdict, make_claim, refusals
+from accountant.core.arithmetic import Exact, Float
+from accountant.core.arithmetic.floats import gaussian_mu
+from accountant.core.exact import canonical, decimal, exact, round_decimal
+from accountant.core.kernel import TheoremError, evaluate
+from accountant.pnsgd.published import chien2024_epochs
 from certify.errors import OutOfReach, UsageError
-from certify.extremes import within_doubles
-from certify.outcome import Progress, Result
-from certify.result import summarise
-from certify.spec import Run, is_training, load_tables, read_run
-from certify.training_tuning import calibrate_training
+from certify.results import floor, tuning
+from certify.results.calibrate_dpsgd import calibrate_training
+from certify.results.certify import summarise
+from certify.results.claims import Verdict, make_claim, refusals
+from certify.results.result import Progress, Result
+from certify.runfile.extremes import within_doubles
+from certify.runfile.read import Run, is_training, load_tables, read_run
 
 DIGITS = 9  # significant digits of a calibrated value
 LEAST_NOISE = Fraction(10) ** -300

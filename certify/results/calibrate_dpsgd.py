@@ -14,18 +14,18 @@ from typing import Any
 
 from scipy.optimize import brentq
 
-from accountant.derive_training import estimate_mechanism, schedule
-from accountant.estimate_training import estimate_training
-from accountant.exact import canonical, decimal, round_decimal
+from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.dpsgd.derive import estimate_mechanism, schedule
+from accountant.dpsgd.estimate import estimate_training
+from accountant.mechanisms.release import MOST_STEPS
 from accountant.pld import Ends
-from accountant.pld.release import MOST_STEPS
-from certify.claims import Verdict
 from certify.errors import OutOfReach, UsageError
-from certify.extremes import within_doubles
-from certify.outcome import Progress, Result
-from certify.spec import Run, read_run
-from certify.teeth import Search, values_of
-from certify.training_result import certify_training
+from certify.results.certify_dpsgd import certify_training
+from certify.results.claims import Verdict
+from certify.results.result import Progress, Result
+from certify.results.teeth import Search, values_of
+from certify.runfile.extremes import within_doubles
+from certify.runfile.read import Run, read_run
 
 DIGITS = 6  # significant digits of a calibrated value
 LEAST = Fraction(1, 10**290)  # a target that a search in doubles takes
@@ -78,7 +78,7 @@ def calibrate_training(
 
     More noise is post-processing; so is leaving out steps, or drawing a record and then dropping it by a coin: ε falls
     with noise_multiplier and does not fall with steps, epochs, or a rate at a fixed number of steps. Where the rate
-    says how many steps an epoch has ε is no such function of it, and `certify.teeth` searches.
+    says how many steps an epoch has ε is no such function of it, and `certify.results.teeth` searches.
 
     Raises:
         UsageError: malformed, or a parameter that cannot be tuned.

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from accountant import ASSUMPTIONS, ScaledSGD, derive_published, enclose
-from accountant.exact import canonical, decimal, round_decimal
+from accountant.core.exact import canonical, decimal, round_decimal
 from accountant.losses import DerivedLoss, Loss, ScaledLoss
-from certify.claims import DIGITS, Claim, Verdict, make_claim, worst
-from certify.extremes import within_doubles
-from certify.fallback import describe_fallback
-from certify.floor import ROUNDING, is_violated, rounding_of, status_of
-from certify.natives import derive_natives, largest, renyi_of_the_run
-from certify.outcome import Progress, Result
-from certify.spec import Run, read_run
-from certify.training_result import certify_training
+from certify.results.certify_dpsgd import certify_training
+from certify.results.claims import DIGITS, Claim, Verdict, make_claim, worst
+from certify.results.fallback import describe_fallback
+from certify.results.floor import ROUNDING, is_violated, rounding_of, status_of
+from certify.results.natives import derive_natives, largest, renyi_of_the_run
+from certify.results.result import Progress, Result
+from certify.runfile.extremes import within_doubles
+from certify.runfile.read import Run, read_run
 
 
 def certify(source: str | Path | Mapping[str, Any] | Run, *, progress: Progress | None = None) -> Result:

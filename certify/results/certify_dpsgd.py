@@ -7,7 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from accountant import ASSUMPTIONS, Derivation, enclose, enclose_all
-from accountant.derive_training import (
+from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.core.quantities import GaussianWitness
+from accountant.dpsgd.derive import (
     RENYI_ORDERS,
     WIDTH,
     Guarantee,
@@ -15,14 +17,12 @@ from accountant.derive_training import (
     derive_guarantees,
     derive_training,
 )
-from accountant.exact import canonical, decimal, round_decimal
+from accountant.mechanisms.dpsgd import ScaledSGD
 from accountant.pld import Ends
-from accountant.quantities import GaussianWitness
-from accountant.scaled_sgd import ScaledSGD
-from certify.claims import DIGITS, Claim, refusals
-from certify.floor import ROUNDING, status_of
-from certify.outcome import Progress, Result
-from certify.spec import Run
+from certify.results.claims import DIGITS, Claim, refusals
+from certify.results.floor import ROUNDING, status_of
+from certify.results.result import Progress, Result
+from certify.runfile.read import Run
 
 _WIDTH_DIGITS = 3
 

@@ -18,10 +18,10 @@ from accountant import (
     derive_upper,
     enclose,
 )
-from accountant.exact import outward
-from accountant.string import TooLong
+from accountant.core.exact import outward
+from accountant.pnsgd.search.string import TooLong
 from certify.errors import UsageError
-from certify.spec import Run, key_and_problem
+from certify.runfile.read import Run, key_and_problem
 
 
 class Verdict(StrEnum):

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from accountant import Derivation, NoisySGD, ScaledSGD, derive_epsilon, derive_from_distance, derive_published, enclose
-from accountant.baselines import (
+from accountant.core.exact import canonical
+from accountant.pnsgd.published import (
     derive_descent_to_delete,
     derive_langevin,
     derive_sequential,
     descent_to_delete_noise,
     langevin_noise,
 )
-from accountant.exact import canonical
-from certify import tuning
-from certify.calibration import check_doubles, distance_noise, published_noise, witness_noise
 from certify.errors import OutOfReach
-from certify.extremes import within_doubles
-from certify.outcome import Progress, Result
-from certify.result import certify
-from certify.spec import Run, read_run
-from certify.training_comparison import TrainingComparison, compare_training
+from certify.results import tuning
+from certify.results.calibrate import check_doubles, distance_noise, published_noise, witness_noise
+from certify.results.certify import certify
+from certify.results.compare_dpsgd import TrainingComparison, compare_training
+from certify.results.result import Progress, Result
+from certify.runfile.extremes import within_doubles
+from certify.runfile.read import Run, read_run
 
 LABELS = {
     "lower_bound": "lower bound (straight witness, T6)",

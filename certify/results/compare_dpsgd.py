@@ -13,18 +13,18 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import gammaln, logsumexp
 
 from accountant import apply, derive_epsilon, enclose, theorems
-from accountant.arithmetic import Ball, Float
-from accountant.arithmetic.balls import ends
-from accountant.derive_training import derive_training, schedule
-from accountant.enclose import precision
-from accountant.estimate_training import estimate_training
-from accountant.exact import canonical, exact, outward, round_decimal
-from accountant.kernel import Derivation
+from accountant.core.arithmetic import Ball, Float
+from accountant.core.arithmetic.balls import ends
+from accountant.core.enclose import precision
+from accountant.core.exact import canonical, exact, outward, round_decimal
+from accountant.core.kernel import Derivation
+from accountant.dpsgd.derive import derive_training, schedule
+from accountant.dpsgd.estimate import estimate_training
 from accountant.pld import Release
-from certify.outcome import Progress, Result
-from certify.spec import Run
-from certify.training_result import certify_training
-from certify.training_tuning import check_doubles
+from certify.results.calibrate_dpsgd import check_doubles
+from certify.results.certify_dpsgd import certify_training
+from certify.results.result import Progress, Result
+from certify.runfile.read import Run
 
 MOST_ORDER = 1 << 12  # searched among the integer orders
 LABELS = {

@@ -9,18 +9,18 @@ from fractions import Fraction
 from typing import Any, get_args
 
 from accountant import Derivation, Enclosure, enclose
-from accountant.derive_training import WIDTH, derive_step, derive_training
-from accountant.exact import canonical, exact
-from accountant.mechanisms import InvalidMechanism
-from accountant.scaled_sgd import NEIGHBOURS, ScaledSGD, Stage, TrainingNeighbours
-from accountant.scaling import Clip
-from certify.claims import refusals
-from certify.crosscheck_result import CrossCheck, Judgement, last_digit
+from accountant.core.exact import canonical, exact
+from accountant.core.scaling import Clip
+from accountant.dpsgd.derive import WIDTH, derive_step, derive_training
+from accountant.mechanisms.dpsgd import NEIGHBOURS, ScaledSGD, Stage, TrainingNeighbours
+from accountant.mechanisms.pnsgd import InvalidMechanism
 from certify.errors import UsageError
-from certify.outcome import Progress
-from certify.peers import Record, read_record
-from certify.spec import Run, read_run
-from certify.training_result import assumptions
+from certify.results.certify_dpsgd import assumptions
+from certify.results.claims import refusals
+from certify.results.crosscheck_result import CrossCheck, Judgement, last_digit
+from certify.results.peers import Record, read_record
+from certify.results.result import Progress
+from certify.runfile.read import Run, read_run
 
 FINEST = Fraction(1, 100_000)
 _DISJOINT = ("fixed", "shuffled")
@@ -40,7 +40,7 @@ def crosscheck(
     """Bracket ε of the run in another accountant's record, and judge the ε that it printed.
 
     Args:
-        source: the file (a path), its content (a mapping or a list), or a DpEvent; see `certify.peers.read_record`.
+        source: the file (a path), its content (a mapping or a list), or a DpEvent; see `certify.results.peers.read_record`.
         written_by: "opacus", "dp-accounting" or "triples".
         delta, printed: numbers, or their text; a float is read as its shortest decimal. printed: the ε that was
             printed; the bracket is made finer until it lies outside, down to a width of 1e-5, or memory ends.

@@ -9,8 +9,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from accountant.exact import canonical, decimal, exact, outward, round_decimal
-from accountant.scaled_sgd import Stage
+from accountant.core.exact import canonical, decimal, exact, outward, round_decimal
+from accountant.mechanisms.dpsgd import Stage
 from certify.errors import Exit
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import sympy
 
 from accountant import Derivation, Enclosure, NoisySGD
-from accountant.dominance import Dominance, describe, dominance
-from accountant.exact import canonical, decimal, outward, round_decimal
+from accountant.core.exact import canonical, decimal, outward, round_decimal
+from accountant.explain.derivatives import Derivatives, Elasticity, Variant, derivatives, elasticities, variants
+from accountant.explain.dominance import Dominance, describe, dominance
 from accountant.explain.limits import Limit, limits
 from accountant.explain.steps import formula_json
-from accountant.sensitivity import Derivatives, Elasticity, Variant, derivatives, elasticities, variants
-from accountant.timeline import history
+from accountant.mechanisms.timeline import history
 
 MOST_SEGMENTS = 6
 INFINITE = "oo"

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from accountant.derive_training import schedule
-from accountant.estimate_training import estimate_training
-from accountant.exact import canonical
+from accountant.core.exact import canonical
+from accountant.dpsgd.derive import schedule
+from accountant.dpsgd.estimate import estimate_training
 from accountant.pld import Release
-from certify.explanation import columns
-from certify.spec import Run
-from certify.training_tuning import check_doubles
+from certify.results.calibrate_dpsgd import check_doubles
+from certify.results.explain import columns
+from certify.runfile.read import Run
 
 FEW_STEPS = 100  # below, a tenth more is no small change
 STEP = 1.1  # of the elasticities' difference quotients: an estimate is good to about 1e-3

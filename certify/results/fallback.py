@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from accountant import ConstantLoss, InvalidMechanism, TheoremError, derive_upper, enclose
-from accountant.fallback import choose_rates
-from accountant.mechanisms import NoisySGD
-from accountant.string import TooLong
-from accountant.timeline import history
-from certify.claims import Claim, worst
-from certify.spec import Run
+from accountant.mechanisms.pnsgd import NoisySGD
+from accountant.mechanisms.timeline import history
+from accountant.pnsgd.fallback import choose_rates
+from accountant.pnsgd.search.string import TooLong
+from certify.results.claims import Claim, worst
+from certify.runfile.read import Run
 
 FALLBACKS = ("T22", "T23", "T23b", "T24")
 

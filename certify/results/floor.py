@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 from accountant import NoisySGD
-from accountant.arithmetic.floats import gaussian_mu
-from accountant.exact import decimal, round_decimal
-from accountant.rounding import DIGITS, Status, charge_square, floor_noise, floor_status, root_above
-from certify.spec import Run
+from accountant.core.arithmetic.floats import gaussian_mu
+from accountant.core.exact import decimal, round_decimal
+from accountant.pnsgd.rounding import DIGITS, Status, charge_square, floor_noise, floor_status, root_above
+from certify.runfile.read import Run
 
 ROUNDING = "noise_above_rounding"
 ATTEMPTS = 40

@@ -15,13 +15,13 @@ from accountant import (
     enclose,
     enclose_all,
 )
-from accountant.derive import RENYI_ORDERS
-from accountant.exact import canonical
-from accountant.quantities import Timeline
-from accountant.secret import derive_secret_renyi
-from accountant.timeline import history
-from certify.claims import Claim
-from certify.spec import Run
+from accountant.core.exact import canonical
+from accountant.core.quantities import Timeline
+from accountant.mechanisms.timeline import history
+from accountant.pnsgd.derive import RENYI_ORDERS
+from accountant.pnsgd.search.secret import derive_secret_renyi
+from certify.results.claims import Claim
+from certify.runfile.read import Run
 
 
 @dataclass(frozen=True)

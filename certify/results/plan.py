@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from accountant import derive, derive_upper, enclose
-from accountant.exact import canonical, decimal, round_decimal
-from accountant.late import covers
-from accountant.timeline import hides_position
-from certify import floor, tuning
-from certify.calibration import DIGITS, LEAST_NOISE, MOST_NOISE, check_doubles, least_noise, tables_of
-from certify.claims import Claim, Verdict, refusals
+from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.mechanisms.timeline import hides_position
+from accountant.pnsgd.search.final_epochs import covers
 from certify.errors import OutOfReach, UsageError
-from certify.extremes import within_doubles
-from certify.spec import Run, is_training, read_run
+from certify.results import floor, tuning
+from certify.results.calibrate import DIGITS, LEAST_NOISE, MOST_NOISE, check_doubles, least_noise, tables_of
+from certify.results.claims import Claim, Verdict, refusals
+from certify.runfile.extremes import within_doubles
+from certify.runfile.read import Run, is_training, read_run
 
 MOST_CHOICES = 6  # of batch sizes, and of epochs, unless they are given
 MOST_BATCHES = 1000  # of an epoch, unless the batch sizes are given: with more, no noise worth the name is needed
@@ -291,7 +291,7 @@ def write_plan(plan: Plan, directory: str | Path) -> tuple[Path, Path]:
         UsageError: matplotlib is missing; then nothing is written.
     """
     from certify.files import make_directory, write_atomically
-    from certify.pictures import draw_plan
+    from certify.pictures.draw import draw_plan
 
     picture = io.BytesIO()
     draw_plan(plan, picture)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accountant import Derivation
-from certify.claims import Claim, Verdict
 from certify.errors import Exit
-from certify.natives import Natives
-from certify.spec import Run
+from certify.results.claims import Claim, Verdict
+from certify.results.natives import Natives
+from certify.runfile.read import Run
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, of how much (0: unknown)
 

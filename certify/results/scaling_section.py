@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from accountant import NoisySGD, ScaledSGD
+from accountant.core.scaling import Scaling
+from accountant.explain.scaling_facts import describe
 from accountant.losses import ScaledLoss
-from accountant.scaling import Scaling
-from accountant.scaling_facts import describe
-from certify.claims import Claim
 from certify.errors import UsageError
 from certify.files import make_directory
-from certify.outcome import Result
-from certify.pictures import draw_string
-from certify.scaling_pictures import draw_scaling, label
+from certify.pictures.draw import draw_string
+from certify.pictures.scaling import draw_scaling, label
+from certify.results.claims import Claim
+from certify.results.result import Result
 
 
 def scaling_of(mechanism: NoisySGD | ScaledSGD) -> Scaling | None:

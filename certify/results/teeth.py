@@ -19,15 +19,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from accountant.derive_training import estimate_mechanism, lower_bound
+from accountant.dpsgd.derive import estimate_mechanism, lower_bound
+from accountant.mechanisms.dpsgd import ScaledSGD
+from accountant.mechanisms.release import MOST_STEPS
 from accountant.pld import Ends
-from accountant.pld.release import MOST_STEPS
-from accountant.scaled_sgd import ScaledSGD
-from certify.claims import Verdict
 from certify.errors import OutOfReach, UsageError
-from certify.outcome import Progress, Result
-from certify.spec import Run
-from certify.training_result import certify_training
+from certify.results.certify_dpsgd import certify_training
+from certify.results.claims import Verdict
+from certify.results.result import Progress, Result
+from certify.runfile.read import Run
 
 DIGITS = 6  # of a sample rate
 _PER_DECADE = 9 * 10 ** (DIGITS - 1)

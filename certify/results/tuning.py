@@ -12,12 +12,12 @@ import numpy as np
 from scipy.optimize import brentq
 
 from accountant import InvalidMechanism, NoisySGD
-from accountant.arithmetic.floats import gaussian_mu
-from accountant.estimate import estimate, estimate_mu, noise_times_mu
-from accountant.late import covers
-from accountant.timeline import hides_position
+from accountant.core.arithmetic.floats import gaussian_mu
+from accountant.mechanisms.timeline import hides_position
+from accountant.pnsgd.estimates.estimate import estimate, estimate_mu, noise_times_mu
+from accountant.pnsgd.search.final_epochs import covers
 from certify.errors import OutOfReach, UsageError
-from certify.spec import Run
+from certify.runfile.read import Run
 
 MOST_EPOCHS = 10**12
 _GRID = 1.25  # of numbers of epochs, where more of them may do good

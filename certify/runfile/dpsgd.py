@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from accountant.exact import canonical
-from accountant.mechanisms import InvalidMechanism
-from accountant.scaled_sgd import Momentum, ScaledSGD, Stage
-from accountant.scaling import InvalidScaling
+from accountant.core.exact import canonical
+from accountant.core.scaling import InvalidScaling
+from accountant.mechanisms.dpsgd import Momentum, ScaledSGD, Stage
+from accountant.mechanisms.pnsgd import InvalidMechanism
 from certify.errors import UsageError
-from certify.tables import MAPS
-from certify.training_tables import KINDS, StageTable, TrainingMechanismTable, TrainingTable
+from certify.runfile.dpsgd_tables import KINDS, StageTable, TrainingMechanismTable, TrainingTable
+from certify.runfile.pnsgd_tables import MAPS
 
 
 def make_training(table: TrainingTable) -> ScaledSGD:

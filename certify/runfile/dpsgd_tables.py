@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from certify.tables import (
+from certify.runfile.pnsgd_tables import (
     NEWER,
     AttestTable,
     AutoSTable,

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from accountant import Indeterminate
-from accountant.exact import decimal, round_decimal
+from accountant.core.exact import decimal, round_decimal
 from certify.errors import OutOfReach, UsageError
-from certify.spec import Run
+from certify.runfile.read import Run
 
 LEAST, MOST = Fraction(1, 10**30), Fraction(10**30)
 _ANSWERS = (UsageError, OutOfReach, Indeterminate)  # which say by themselves what is wrong

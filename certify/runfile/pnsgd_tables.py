@@ -28,9 +28,9 @@ from accountant import (
     SmoothedHingeLoss,
     SoftmaxLoss,
 )
-from accountant.exact import MAX_CHARACTERS, canonical, exact
-from accountant.scaling import AutoS, Clip, Psac, Psasc
-from certify.questions import ATTESTABLE
+from accountant.core.exact import MAX_CHARACTERS, canonical, exact
+from accountant.core.scaling import AutoS, Clip, Psac, Psasc
+from certify.runfile.questions import ATTESTABLE
 
 
 def _number(value: Any) -> Fraction:

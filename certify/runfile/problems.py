@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from accountant.exact import MAX_CHARACTERS
+from accountant.core.exact import MAX_CHARACTERS
 from certify.errors import UsageError
 
 UNKNOWN = "extra_forbidden"

@@ -18,14 +18,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from accountant import InvalidLoss, InvalidMechanism, NoisySGD, ScaledSGD
-from accountant.exact import canonical, exact
+from accountant.core.exact import canonical, exact
+from accountant.core.scaling import InvalidScaling
 from accountant.losses import SCALED_MODELS, Loss, ScaledLoss
-from accountant.rounding import FloatingPoint
-from accountant.scaling import InvalidScaling
+from accountant.pnsgd.rounding import FloatingPoint
 from certify.errors import UsageError
-from certify.problems import UNKNOWN, first_problem, reason, refuse_long_numbers, told
-from certify.questions import BY_ID
-from certify.tables import (
+from certify.runfile.dpsgd import make_training
+from certify.runfile.dpsgd_tables import KINDS, TRAINING_TABLES, TrainingTable
+from certify.runfile.pnsgd_tables import (
     IN_A_BALL,
     LOSSES,
     MAPS,
@@ -37,8 +37,8 @@ from certify.tables import (
     RunTable,
     TargetTable,
 )
-from certify.training_spec import make_training
-from certify.training_tables import KINDS, TRAINING_TABLES, TrainingTable
+from certify.runfile.problems import UNKNOWN, first_problem, reason, refuse_long_numbers, told
+from certify.runfile.questions import BY_ID
 
 MAX_BYTES = 1 << 20
 

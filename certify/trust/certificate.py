@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from accountant import Derivation, Indeterminate, enclose, enclose_all
-from accountant.exact import canonical, outward
-from accountant.quantities import GaussianWitness
+from accountant.core.exact import canonical, outward
+from accountant.core.quantities import GaussianWitness
 from certify import checker
 from certify.errors import UsageError
 from certify.files import make_directory, write_atomically
-from certify.outcome import Result
-from certify.spec import canonical_json
-from certify.together import alone
+from certify.results.result import Result
+from certify.runfile.read import canonical_json
+from certify.trust.together import alone
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -137,8 +137,8 @@ def make_statement(
 
     Args:
         created: UTC; now, unless given.
-        figures: what pictures are drawn from (`certify.figures`); no part of the claim.
-        execution: what was run (`certify.execution`), where it was.
+        figures: what pictures are drawn from (`certify.pictures.figures`); no part of the claim.
+        execution: what was run (`certify.trust.execution`), where it was.
         subjects: SHA-256 of further files that the statement is about, by name: "model", "run_record".
     """
     target = result.run.target_epsilon

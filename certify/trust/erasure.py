@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from certify.certificate import PREDICATE_TYPE, STATEMENT_TYPE, make_envelope, refuse_signed
 from certify.errors import UsageError
 from certify.files import write_atomically
-from certify.outcome import Result
-from certify.spec import canonical_json
+from certify.results.result import Result
+from certify.runfile.read import canonical_json
+from certify.trust.certificate import PREDICATE_TYPE, STATEMENT_TYPE, make_envelope, refuse_signed
 
 if TYPE_CHECKING:
     from learners.record import RunRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from certify.erasure import Erasure
+from certify.trust.erasure import Erasure
 
 PHASE = ("kind", "epochs", "steps", "erased", "device", "device_name", "versions", "started", "finished")
 SECRET, REPRODUCIBLE = "secret", "reproducible"

@@ -12,9 +12,9 @@ from typing import Any
 
 from certify import checker
 from certify.errors import Exit, UsageError
-from certify.policy import Policy, read_policy
-from certify.rules import SIGNATURES, rules
-from certify.verification import end_of, read_certificate, sha256_of
+from certify.trust.policy import Policy, read_policy
+from certify.trust.rules import SIGNATURES, rules
+from certify.trust.verify import end_of, read_certificate, sha256_of
 
 VERIFIED = "verified"
 INTACT = "intact, follows, has not expired"

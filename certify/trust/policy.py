@@ -11,14 +11,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
 
-from accountant.exact import canonical
+from accountant.core.exact import canonical
 from certify import checker
 from certify.errors import UsageError
-from certify.floor import ROUNDING
-from certify.keys import read_public_keys
-from certify.problems import UNKNOWN, first_problem, told
-from certify.spec import load_tables
-from certify.tables import Number, Table, Whole
+from certify.results.floor import ROUNDING
+from certify.runfile.pnsgd_tables import Number, Table, Whole
+from certify.runfile.problems import UNKNOWN, first_problem, told
+from certify.runfile.read import load_tables
+from certify.trust.keys import read_public_keys
 
 Status = Literal["proved", "checked", "attested", "violated"]
 Mechanism = Literal["pnsgd", "dp-sgd", "auto-s", "dp-psac", "dp-psasc"]

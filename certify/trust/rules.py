@@ -8,10 +8,10 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from accountant.exact import canonical
+from accountant.core.exact import canonical
 from certify import checker
-from certify.floor import ROUNDING
-from certify.policy import Policy
+from certify.results.floor import ROUNDING
+from certify.trust.policy import Policy
 
 SIGNATURES = "signatures.threshold"
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from certify import checker
 from certify.errors import UsageError
 from certify.files import write_atomically
-from certify.keys import key_id, load_private_key
-from certify.together import alone
-from certify.verification import read_certificate
+from certify.trust.keys import key_id, load_private_key
+from certify.trust.together import alone
+from certify.trust.verify import read_certificate
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -108,7 +108,7 @@ def _target(path: Path, certificate: str | Path) -> Path:
 def _records_beside(path: Path, envelope: dict[str, Any], before: str) -> list[Path]:
     """The erasure records of a certificate that lie beside it, which must not be signed yet, nor be about another
     certificate than that whose payload had the digest `before`."""
-    from certify.erasure import erasure_path
+    from certify.trust.erasure import erasure_path
 
     statement = checker.read_json(base64.b64decode(envelope["payload"]), "payload")
     erasures = statement["predicate"].get("execution", {}).get("erasures", [])
@@ -132,14 +132,14 @@ def _records_beside(path: Path, envelope: dict[str, Any], before: str) -> list[P
 
 
 def _written_anew(path: Path) -> tuple[Path, ...]:
-    from certify.erasure import write_erasure_records
+    from certify.trust.erasure import write_erasure_records
 
     return write_erasure_records(path)
 
 
 def _with_expiry(envelope: dict[str, Any], expires: date, name: str | Path) -> dict[str, Any]:
     """The envelope of the same statement, which now expires."""
-    from certify.certificate import PREDICATE_TYPE, make_envelope
+    from certify.trust.certificate import PREDICATE_TYPE, make_envelope
 
     statement = checker.read_json(base64.b64decode(envelope["payload"]), "payload")
     if statement["predicateType"] != PREDICATE_TYPE:

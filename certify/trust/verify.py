@@ -77,7 +77,7 @@ def verify(
         UsageError: a file that cannot be read, a malformed run file or key, or a threshold that no keys can meet.
     """
     if keys:
-        from certify.keys import read_public_keys
+        from certify.trust.keys import read_public_keys
 
         keys = read_public_keys(keys)
     if threshold is not None and not 1 <= threshold <= len(keys):
@@ -89,7 +89,7 @@ def verify(
     if run is None:
         digest = None
     else:
-        from certify.spec import read_run
+        from certify.runfile.read import read_run
 
         digest = read_run(run).digest
     named = {sha256_of(path): path for path in subjects}

@@ -11,14 +11,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from accountant import ConstantLoss, Derivation, NoisySGD, apply, evaluate, theorems
-from accountant.arithmetic import Exact, Number
-from accountant.derive import pull_taut
-from accountant.flow import Mark
-from accountant.kernel import THEOREMS
+from accountant.core.arithmetic import Exact, Number
+from accountant.core.kernel import THEOREMS
+from accountant.mechanisms.timeline import Phase
 from accountant.pld import Grid, Orders, Release
+from accountant.pnsgd.derive import pull_taut
+from accountant.theorems.flow import Mark
 from accountant.theorems.gauges import Excursion
 from accountant.theorems.shifts import Corner
-from accountant.timeline import Phase
 from tests.oracles import timeline as oracle
 
 F = Fraction

@@ -25,12 +25,12 @@ from rich.table import Table
 from scipy.optimize import minimize_scalar
 
 from accountant import ConstantLoss, NoisySGD, derive_upper, enclose
-from accountant.estimate import estimate
-from accountant.sweep import sweep
+from accountant.pnsgd.estimates.estimate import estimate
+from accountant.pnsgd.estimates.sweep import sweep
 from certify import Run, calibrate, certify, checker, read_run
-from certify.calibration import published_noise
-from certify.certificate import make_envelope, make_statement
-from certify.tuning import least_noise
+from certify.results.calibrate import published_noise
+from certify.results.tuning import least_noise
+from certify.trust.certificate import make_envelope, make_statement
 from tests.benchmarks.rows import Row, shown
 from tests.benchmarks.training import brackets, calibrations, plain_gaussians
 from tests.oracles import published

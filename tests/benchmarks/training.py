@@ -102,8 +102,8 @@ def plain_gaussians(quick: bool) -> Iterator[Row]:
     from dp_accounting.pld import privacy_loss_distribution
 
     from accountant import apply, enclose
-    from accountant.derive import derive_epsilon
     from accountant.pld import Release
+    from accountant.pnsgd.derive import derive_epsilon
     from accountant.theorems import full_batches
 
     settings = ((100, 10**4, "1e-12"), (20, 5 * 10**4, "1e-10"), (10, 10**4, "1e-8"), (100, 10**4, "1e-30"))

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from accountant.exact import canonical
+from accountant.core.exact import canonical
 from certify.cli import main
-from certify.tables import LOSSES
+from certify.runfile.pnsgd_tables import LOSSES
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

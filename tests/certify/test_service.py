@@ -25,11 +25,12 @@ pytestmark = pytest.mark.learn
 import torch  # noqa: E402
 
 import learners  # noqa: E402
-from certify import UsageError, checker, gate, read_run, service, together, verify, write_certificate  # noqa: E402
-from certify.erasure import check_commitment, model_digest  # noqa: E402
-from certify.execution import make_execution  # noqa: E402
+from certify import UsageError, checker, gate, read_run, service, verify, write_certificate  # noqa: E402
+from certify.runfile.read import canonical_json  # noqa: E402
 from certify.service import Execution, NotCertified, execute  # noqa: E402
-from certify.spec import canonical_json  # noqa: E402
+from certify.trust import together  # noqa: E402
+from certify.trust.erasure import check_commitment, model_digest  # noqa: E402
+from certify.trust.execution import make_execution  # noqa: E402
 from learners import Dataset, accuracy, embedded, normalise  # noqa: E402
 from learners.record import NOT_NOISED, parameters_hash  # noqa: E402
 

@@ -29,7 +29,7 @@ def make_data():
 def make_mechanism():
     """A small NoisySGD; keywords change it. `loss` keywords: regularization, feature_norm, clip."""
     from accountant.losses import LogisticLoss
-    from accountant.mechanisms import NoisySGD
+    from accountant.mechanisms.pnsgd import NoisySGD
 
     def make(regularization="0.1", clip=None, feature_norm=1, **changes):
         fields = {"samples": 12, "batch_size": 4, "epochs": 5, "noise_std": "0.1", "unlearning_epochs": (2,)} | changes

@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from accountant.losses import ConstantLoss  # noqa: E402
-from accountant.mechanisms import NoisySGD  # noqa: E402
+from accountant.mechanisms.pnsgd import NoisySGD  # noqa: E402
 from learners import (  # noqa: E402
     Dataset,
     FeatureNormExceeded,

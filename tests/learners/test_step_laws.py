@@ -7,7 +7,7 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from accountant.losses import LogisticLoss  # noqa: E402
-from accountant.mechanisms import NoisySGD  # noqa: E402
+from accountant.mechanisms.pnsgd import NoisySGD  # noqa: E402
 from learners import normalise  # noqa: E402
 from learners.stepping import Batch, Logistic, Rule, below, step  # noqa: E402
 

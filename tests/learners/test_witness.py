@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from accountant.losses import ConstantLoss, LogisticLoss  # noqa: E402
-from accountant.mechanisms import NoisySGD  # noqa: E402
+from accountant.mechanisms.pnsgd import NoisySGD  # noqa: E402
 from learners import LearnerRefused, moments, simulate  # noqa: E402
 
 pytestmark = pytest.mark.learn

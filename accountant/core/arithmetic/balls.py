@@ -10,8 +10,8 @@ from typing import final
 import numpy as np
 from flint import arb, ctx, fmpq
 
-from accountant.arithmetic.base import Arithmetic, Number, Undecided
-from accountant.arithmetic.floats import diffused_epsilon, diffused_log_delta, mixture_epsilon, normal_quantile
+from accountant.core.arithmetic.base import Arithmetic, Number, Undecided
+from accountant.core.arithmetic.floats import diffused_epsilon, diffused_log_delta, mixture_epsilon, normal_quantile
 
 _LEAST_DELTA = arb(10) ** -300  # below which δ is no double
 _DOUBLES_KNOW = 2.0**20  # μ up to which an ε in doubles is a start for Newton's method
@@ -31,7 +31,7 @@ def _diffused_guess(mu: float, ratio: float, steps: int, delta: float) -> float:
 
 @final
 class Ball(Arithmetic):
-    """arb at the working precision; only `accountant.enclose` sets it."""
+    """arb at the working precision; only `accountant.core.enclose` sets it."""
 
     def of(self, value: Fraction | int) -> Number:
         return arb(fmpq(value.numerator, value.denominator))

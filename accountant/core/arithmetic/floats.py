@@ -11,8 +11,8 @@ import numpy as np
 from scipy import special
 from scipy.optimize import brentq
 
-from accountant.arithmetic.base import Arithmetic, Number
-from accountant.exact import as_double
+from accountant.core.arithmetic.base import Arithmetic, Number
+from accountant.core.exact import as_double
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 _LOG_SQRT_TAU = 0.5 * np.log(2 * np.pi)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import final
 
-from accountant.arithmetic.base import Arithmetic, Number
+from accountant.core.arithmetic.base import Arithmetic, Number
 
 
 @final

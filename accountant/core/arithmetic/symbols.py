@@ -8,7 +8,7 @@ from typing import final
 
 import sympy
 
-from accountant.arithmetic.base import Arithmetic, Number
+from accountant.core.arithmetic.base import Arithmetic, Number
 
 
 class Count(int):

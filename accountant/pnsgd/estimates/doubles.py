@@ -10,19 +10,19 @@ from fractions import Fraction
 
 import numpy as np
 
-from accountant.arithmetic import ConditionViolated, Exact, Float
-from accountant.exact import as_double
-from accountant.excursions import best_path
-from accountant.flow import Flows, Mark
-from accountant.kernel import conclude
-from accountant.mechanisms import NoisySGD
-from accountant.quantities import Block, Timeline
-from accountant.restart import best_restart
-from accountant.string import TooLong, corners
+from accountant.core.arithmetic import ConditionViolated, Exact, Float
+from accountant.core.exact import as_double
+from accountant.core.kernel import conclude
+from accountant.core.quantities import Block, Timeline
+from accountant.mechanisms.pnsgd import NoisySGD
+from accountant.mechanisms.timeline import History, Phase
+from accountant.pnsgd.search.excursions import best_path
+from accountant.pnsgd.search.restart import best_restart
+from accountant.pnsgd.search.string import TooLong, corners
+from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.gauges import composed
 from accountant.theorems.shifts import energy
 from accountant.theorems.transport import distance_at, gradient_shift
-from accountant.timeline import History, Phase
 
 _A = Float()
 

@@ -8,18 +8,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from accountant.arithmetic import Float
-from accountant.arithmetic.floats import gaussian_epsilon, mixture_epsilon
-from accountant.doubles import float_timeline, unit_of
-from accountant.exact import as_double
-from accountant.fallback import best_scaled_mu
-from accountant.late import search_range
-from accountant.mechanisms import NoisySGD
-from accountant.quantities import Block
+from accountant.core.arithmetic import Float
+from accountant.core.arithmetic.floats import gaussian_epsilon, mixture_epsilon
+from accountant.core.exact import as_double
+from accountant.core.quantities import Block
+from accountant.mechanisms.pnsgd import NoisySGD
+from accountant.mechanisms.timeline import hides_position, history, stretches, unlearning_epochs
+from accountant.pnsgd.estimates.doubles import float_timeline, unit_of
+from accountant.pnsgd.fallback import best_scaled_mu
+from accountant.pnsgd.search.final_epochs import search_range
+from accountant.pnsgd.search.witness import choose_positions
 from accountant.theorems.secret import weights_of
 from accountant.theorems.shifts import position_mu
-from accountant.timeline import hides_position, history, stretches, unlearning_epochs
-from accountant.witness import choose_positions
 
 _A = Float()
 

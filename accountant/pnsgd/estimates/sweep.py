@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from accountant.arithmetic import ConditionViolated
-from accountant.arithmetic.floats import gaussian_epsilon
+from accountant.core.arithmetic import ConditionViolated
+from accountant.core.arithmetic.floats import gaussian_epsilon
 
 Array = np.ndarray
 

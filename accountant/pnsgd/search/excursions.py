@@ -16,9 +16,9 @@ from itertools import accumulate
 
 import numpy as np
 
-from accountant.arithmetic import Float
-from accountant.flow import Flow, Flows, Mark, after
-from accountant.quantities import Timeline
+from accountant.core.arithmetic import Float
+from accountant.core.quantities import Timeline
+from accountant.theorems.flow import Flow, Flows, Mark, after
 from accountant.theorems.gauges import Excursion, composed
 
 MOST_MOMENTS = 300  # of a run that is so short, all are looked at

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from accountant.arithmetic.floats import diffused_epsilon, diffused_log_delta, log_theta
-from accountant.fallback import best_scaled_mu, late_range, step_theorems
-from accountant.mechanisms import NoisySGD
-from accountant.timeline import History, Phase, hides_position, history, unlearning_epochs
+from accountant.core.arithmetic.floats import diffused_epsilon, diffused_log_delta, log_theta
+from accountant.mechanisms.pnsgd import NoisySGD
+from accountant.mechanisms.timeline import History, Phase, hides_position, history, unlearning_epochs
+from accountant.pnsgd.fallback import best_scaled_mu, late_range, step_theorems
 
 MOST_STEPS = 10_000  # that a search looks at; T24 itself takes twice as many
 _GAIN = 1e-9  # of ε, below which T11 is kept

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from accountant.arithmetic import ConditionViolated, Float
-from accountant.flow import Flows, Mark
-from accountant.kernel import numbers
-from accountant.quantities import Timeline
-from accountant.string import TooLong, corners
+from accountant.core.arithmetic import ConditionViolated, Float
+from accountant.core.kernel import numbers
+from accountant.core.quantities import Timeline
+from accountant.pnsgd.search.string import TooLong, corners
+from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.shifts import energy
 
 _FULL = 1 - 1e-12  # of 2R

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from accountant import theorems
-from accountant.kernel import Derivation, apply
+from accountant.core.kernel import Derivation, apply
 
 MOST_CURVE_POSITIONS = 200
 

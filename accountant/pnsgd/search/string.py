@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accountant.arithmetic import Arithmetic, Number
-from accountant.flow import Flow, Flows, Mark, shift_marks, still, then
-from accountant.quantities import Timeline
+from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.quantities import Timeline
+from accountant.theorems.flow import Flow, Flows, Mark, shift_marks, still, then
 from accountant.theorems.shifts import Corner
 
 MOST_MARKS = 50_000  # c > 1 needs every shift step; beyond this it is refused

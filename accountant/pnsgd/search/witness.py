@@ -13,17 +13,17 @@ from scipy import special
 from scipy.optimize import brentq, minimize, minimize_scalar
 
 from accountant import theorems
-from accountant.arithmetic import Float
-from accountant.arithmetic.floats import gaussian_epsilon, gaussian_mu, log_gaussian_delta, mixture_epsilon
-from accountant.exact import round_decimal
-from accountant.kernel import Derivation, TheoremError, apply, conclude, numbers
-from accountant.mechanisms import NoisySGD
-from accountant.quantities import Timeline
+from accountant.core.arithmetic import Float
+from accountant.core.arithmetic.floats import gaussian_epsilon, gaussian_mu, log_gaussian_delta, mixture_epsilon
+from accountant.core.exact import round_decimal
+from accountant.core.kernel import Derivation, TheoremError, apply, conclude, numbers
+from accountant.core.quantities import Timeline
+from accountant.mechanisms.pnsgd import NoisySGD
+from accountant.mechanisms.timeline import History, history, unlearning_epochs
 from accountant.theorems.secret import weights_of
 from accountant.theorems.shifts import position_mu
 from accountant.theorems.transport import gradient_shift
 from accountant.theorems.witnesses import two_slopes
-from accountant.timeline import History, history, unlearning_epochs
 
 MOST_EXACT = 2_048  # so many batches are all looked at
 MOST_POSITIONS = 4_096

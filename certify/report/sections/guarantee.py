@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from certify.floor import ROUNDING
 from certify.report.document import (
     Badge,
     Block,
@@ -34,6 +33,7 @@ from certify.report.sections.words import (
     several,
     strong,
 )
+from certify.results.floor import ROUNDING
 
 _QUESTION = {
     "membership": "Was the record in the data at all?",

@@ -8,8 +8,8 @@ from typing import Any
 from certify.report.document import Badge, Block, Line, Paragraph, Section, Table, Text, line
 from certify.report.reading import Reading
 from certify.report.sections.words import DASH, VERDICT_TONE, code, number, optional, several, told, visible
-from certify.tables import TABLES
-from certify.training_tables import TRAINING_TABLES
+from certify.runfile.dpsgd_tables import TRAINING_TABLES
+from certify.runfile.pnsgd_tables import TABLES
 
 PUBLISHED = {
     "chien2024": "Chien et al. 2024",

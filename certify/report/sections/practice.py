@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from certify.questions import PARTS
 from certify.report.document import (
     Badge,
     Block,
@@ -35,6 +34,7 @@ from certify.report.sections.words import (
     strong,
     told,
 )
+from certify.runfile.questions import PARTS
 
 STATUSES = ("computed", "evidenced", "attested", "not assessed")
 KINDS = {"learn": "learning", "unlearn": "unlearning", "retrain": "retraining"}

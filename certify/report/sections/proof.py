@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from accountant.kernel import THEOREMS
-from certify.floor import ROUNDING
+from accountant.core.kernel import THEOREMS
 from certify.report.document import (
     Badge,
     Block,
@@ -26,6 +25,7 @@ from certify.report.document import (
 from certify.report.formulas import Formulary, below, formulary, mathematics
 from certify.report.reading import Reading
 from certify.report.sections.words import DASH, STATUS_TONE, code, flattened, marked, number, several, told
+from certify.results.floor import ROUNDING
 
 MOST_STEPS = 80  # of a longer proof, the steps below the claim on the worst request are shown
 _LOWER = ("T6", "T6c", "T6m", "T19l", "T20l", "T27l")

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from accountant.mechanisms import InvalidMechanism
+from accountant.mechanisms.pnsgd import InvalidMechanism
 from certify.errors import UsageError
-from certify.peers.events import read_events
-from certify.peers.opacus import HOW_TO_EXPORT, read_history
-from certify.peers.record import Record
-from certify.peers.rows import read_rows
-from certify.problems import reason
+from certify.results.peers.events import read_events
+from certify.results.peers.opacus import HOW_TO_EXPORT, read_history
+from certify.results.peers.record import Record
+from certify.results.peers.rows import read_rows
+from certify.runfile.problems import reason
 
 __all__ = ["FORMATS", "MAX_BYTES", "Record", "read_record"]
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from accountant.exact import exact
-from accountant.mechanisms import InvalidMechanism
-from accountant.scaled_sgd import Stage
-from certify.peers.record import Record, merged, whole
+from accountant.core.exact import exact
+from accountant.mechanisms.dpsgd import Stage
+from accountant.mechanisms.pnsgd import InvalidMechanism
+from certify.results.peers.record import Record, merged, whole
 
 FIELDS = {  # of dp_accounting 0.6.0, in their order
     "ComposedDpEvent": ("events",),

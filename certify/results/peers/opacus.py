@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from certify.peers.record import Record, load_json, make_stage, merged
+from certify.results.peers.record import Record, load_json, make_stage, merged
 
 CHECKPOINT = "privacy_accountant_state_dict"
 HOW_TO_EXPORT = (

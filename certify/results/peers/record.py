@@ -10,9 +10,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from accountant.exact import canonical, exact
-from accountant.mechanisms import InvalidMechanism
-from accountant.scaled_sgd import Stage
+from accountant.core.exact import canonical, exact
+from accountant.mechanisms.dpsgd import Stage
+from accountant.mechanisms.pnsgd import InvalidMechanism
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from accountant.exact import exact
-from certify.peers.record import Record, load_json, make_stage, merged
+from accountant.core.exact import exact
+from certify.results.peers.record import Record, load_json, make_stage, merged
 
 # What a column may be called; case, spaces, underscores and hyphens do not count. "step", "epoch" and the like number
 # the rows of a log, and are no counts.

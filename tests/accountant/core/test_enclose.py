@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accountant import Enclosure, Indeterminate, TheoremError, apply, derive, derive_epsilon, enclose, enclose_all
-from accountant.arithmetic import Ball, Exact
-from accountant.derive import derive_renyi, derive_timeline
-from accountant.enclose import GREATEST_PRECISION, LEAST_PRECISION, precision
-from accountant.kernel import THEOREMS, evaluate, theorem
-from accountant.quantities import GaussianDP, Wasserstein
+from accountant.core.arithmetic import Ball, Exact
+from accountant.core.enclose import GREATEST_PRECISION, LEAST_PRECISION, precision
+from accountant.core.kernel import THEOREMS, evaluate, theorem
+from accountant.core.quantities import GaussianDP, Wasserstein
+from accountant.pnsgd.derive import derive_renyi, derive_timeline
 from tests.accountant import cases
 from tests.accountant.cases import closed, mu_squared, run, taut
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accountant.exact import canonical, decimal, exact, outward, round_decimal
+from accountant.core.exact import canonical, decimal, exact, outward, round_decimal
 
 
 @given(st.fractions())

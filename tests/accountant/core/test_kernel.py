@@ -30,13 +30,13 @@ from accountant import (
     evaluate,
     theorems,
 )
-from accountant.arithmetic import Ball, Exact, Float, Symbol
-from accountant.kernel import Theorem, theorem
-from accountant.quantities import GaussianDP
+from accountant.core.arithmetic import Ball, Exact, Float, Symbol
+from accountant.core.kernel import Theorem, theorem
+from accountant.core.quantities import GaussianDP
 from tests.accountant import cases
 from tests.accountant.cases import closed, run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

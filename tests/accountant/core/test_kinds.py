@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from accountant import THEOREMS, apply, enclose, evaluate
-from accountant.arithmetic import Arithmetic, Ball, Exact, Float, Number
-from accountant.kernel import Theorem, theorem
-from accountant.kinds import Record, UnknownKind, Whole, parameters
-from accountant.quantities import GaussianDP, LinearLoss, LossBounds, Timeline
+from accountant.core.arithmetic import Arithmetic, Ball, Exact, Float, Number
+from accountant.core.kernel import Theorem, theorem
+from accountant.core.kinds import Record, UnknownKind, Whole, parameters
+from accountant.core.quantities import GaussianDP, LinearLoss, LossBounds, Timeline
 
 
 @pytest.fixture
@@ -45,11 +45,11 @@ def holds_two_thirds(t: Theorem, a: int | F, b: int | F) -> bool:
 
 BODY = "def ratio(A, *, a: {number}, b: {number}) -> Q.GaussianDP:\n    return Q.GaussianDP(a / b)\n"
 HEADS = {
-    "without the future import": ("from accountant.arithmetic import Number", "Number"),
-    "under another name": ("from accountant.arithmetic import Number as Real", "Real"),
+    "without the future import": ("from accountant.core.arithmetic import Number", "Number"),
+    "under another name": ("from accountant.core.arithmetic import Number as Real", "Real"),
     "both, with the future import": (
-        "from __future__ import annotations\nfrom accountant.quantities import Number as Real", "Real"),
-    "a word that holds no Number": ("from accountant import arithmetic as N", "N.Number"),
+        "from __future__ import annotations\nfrom accountant.core.quantities import Number as Real", "Real"),
+    "a word that holds no Number": ("from accountant.core import arithmetic as N", "N.Number"),
     "a fraction": ("from fractions import Fraction as Number", "Number"),
 }  # fmt: skip
 
@@ -58,14 +58,14 @@ HEADS = {
 def test_an_integer_among_numbers_is_a_number(head: str, declare) -> None:
     """However the annotation is written: 2/3 is enclosed, not rounded to a double."""
     imports, number = HEADS[head]
-    text = f"{imports}\nfrom accountant import quantities as Q\n{BODY.format(number=number)}"
+    text = f"{imports}\nfrom accountant.core import quantities as Q\n{BODY.format(number=number)}"
     t = declare(module(text).ratio)
     for a, b in ((2, 3), (F(2), 3), (2, F(3)), (F(2), F(3))):
         assert holds_two_thirds(t, a, b)
 
 
 def test_a_count_whose_name_says_number_stays_a_count(declare) -> None:
-    text = "NumberOfSteps = int\nfrom accountant.quantities import GaussianDP\n"
+    text = "NumberOfSteps = int\nfrom accountant.core.quantities import GaussianDP\n"
     text += "def steps(A, *, n: NumberOfSteps) -> GaussianDP:\n    return GaussianDP(A.of(len(range(n))))\n"
     t = declare(module(text).steps)
     assert evaluate(apply(t, n=5), Exact()).mu == 5

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from accountant import InvalidLoss, TheoremError, apply, evaluate, theorems
-from accountant.arithmetic import Ball, Exact, Float, Symbol
-from accountant.arithmetic.balls import ends
-from accountant.scaled import derive_sensitivity
-from accountant.scaling import (
+from accountant.core.arithmetic import Ball, Exact, Float, Symbol
+from accountant.core.arithmetic.balls import ends
+from accountant.core.scaling import (
     KINDS,
     AutoS,
     Clip,
@@ -27,7 +26,8 @@ from accountant.scaling import (
     steepest_log_slope,
     steepest_slope,
 )
-from accountant.scaling_facts import X, describe
+from accountant.explain.scaling_facts import X, describe
+from accountant.pnsgd.scaled import derive_sensitivity
 from tests.oracles import scaling as oracle
 
 amount = st.fractions(F(1, 100), 20, max_denominator=100)

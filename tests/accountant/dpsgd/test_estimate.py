@@ -7,7 +7,7 @@ from fractions import Fraction as F
 
 import pytest
 
-from accountant.estimate_training import estimate_training
+from accountant.dpsgd.estimate import estimate_training
 from accountant.pld import Release, bracket
 from tests.oracles.conversions import delta_gdp
 from tests.oracles.subsampled import delta_one, epsilon_of

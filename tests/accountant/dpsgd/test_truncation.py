@@ -9,12 +9,12 @@ import pytest
 from mpmath import mp, mpf
 
 from accountant import enclose
-from accountant.derive_training import derive_training, estimate_mechanism, lower_bound
-from accountant.mechanisms import InvalidMechanism
+from accountant.core.scaling import Clip
+from accountant.dpsgd.derive import derive_training, estimate_mechanism, lower_bound
+from accountant.dpsgd.truncation import least_cap, log_tails, most_cost, share
+from accountant.mechanisms.dpsgd import ScaledSGD, Stage
+from accountant.mechanisms.pnsgd import InvalidMechanism
 from accountant.pld import Release, bracket
-from accountant.scaled_sgd import ScaledSGD, Stage
-from accountant.scaling import Clip
-from accountant.truncation import least_cap, log_tails, most_cost, share
 
 DELTA = F("1e-5")
 STAGE = Stage(1, "0.01", 1000)

@@ -20,8 +20,8 @@ from accountant import (
     derive_upper,
     enclose,
 )
-from accountant.arithmetic.floats import gaussian_epsilon
-from accountant.sensitivity import derivatives, elasticities, scaled, variants
+from accountant.core.arithmetic.floats import gaussian_epsilon
+from accountant.explain.derivatives import derivatives, elasticities, scaled, variants
 from tests.accountant.cases import closed, run
 from tests.oracles import conversions
 

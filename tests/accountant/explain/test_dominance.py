@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from accountant import ConstantLoss, derive, derive_epsilon, enclose
-from accountant.dominance import describe, dominance
-from accountant.flow import Mark
+from accountant.explain.dominance import describe, dominance
+from accountant.theorems.flow import Mark
 from tests.accountant.cases import STARTS, closed, run, stages, taut, unroll
 from tests.oracles import timeline as oracle
 

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from mpmath import mp, mpf
 
 from accountant import ConstantLoss, NoisySGD, derive_lower, derive_timeline, derive_upper, enclose
-from accountant.arithmetic.symbols import tidy, without_sign
+from accountant.core.arithmetic.symbols import tidy, without_sign
 from accountant.explain import explain
 from accountant.explain.evaluate import ball_of, enclosed
 from accountant.explain.formula import Formula
 from accountant.explain.limits import Limit, at_infinity, limits
 from accountant.explain.names import Names
-from accountant.secret import derive_secret_renyi
-from certify.spec import read_run
+from accountant.pnsgd.search.secret import derive_secret_renyi
+from certify.runfile.read import read_run
 from tests.accountant.cases import run
 from tests.certify.runs import valid_runs
 from tests.oracles import conversions

@@ -10,12 +10,12 @@ import sympy
 from mpmath import mp, mpf
 
 from accountant import apply, enclose, enclose_all
+from accountant.core.kernel import THEOREMS, Derivation
 from accountant.explain.evaluate import ball_of, enclosed
 from accountant.explain.formula import MOST_BLOCKS, MU, MU_LOW, Formula
 from accountant.explain.formulas import _FORMULAS, formulas
 from accountant.explain.names import Names
 from accountant.explain.sampled import charge
-from accountant.kernel import THEOREMS, Derivation
 from accountant.pld import Grid, Release
 from accountant.theorems.gaussian_sums import full_batches, full_batches_witness
 from accountant.theorems.privacy import adaptive_composition

@@ -25,8 +25,8 @@ from accountant import (
     evaluate,
     explain,
 )
-from accountant.arithmetic import Exact, Float, Symbol
-from accountant.losses.rounding import DIGITS, exp_above, sqrt_above
+from accountant.core.arithmetic import Exact, Float, Symbol
+from accountant.core.rounding import DIGITS, exp_above, sqrt_above
 from tests.accountant.cases import run
 from tests.oracles import loss_families as oracle
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accountant import ConstantLoss, InvalidLoss, LogisticLoss, apply, derive, enclose, evaluate, theorems
-from accountant.arithmetic import Exact
-from accountant.derive import derive_timeline
+from accountant.core.arithmetic import Exact
+from accountant.pnsgd.derive import derive_timeline
 from tests.accountant.cases import run
 from tests.oracles import losses
 

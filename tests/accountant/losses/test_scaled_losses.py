@@ -21,12 +21,12 @@ from accountant import (
     evaluate,
     theorems,
 )
-from accountant.arithmetic import Ball, Exact, Float, Symbol
-from accountant.enclose import precision
-from accountant.losses.rounding import DIGITS
-from accountant.scaled import MODELS, derive_scaled_loss, derive_sensitivity
-from accountant.scaling import AutoS, Clip, InvalidScaling, Psac, Psasc, steepest_log_slope, steepest_slope
-from tests.accountant.test_scaling import amount, maps
+from accountant.core.arithmetic import Ball, Exact, Float, Symbol
+from accountant.core.enclose import precision
+from accountant.core.rounding import DIGITS
+from accountant.core.scaling import AutoS, Clip, InvalidScaling, Psac, Psasc, steepest_log_slope, steepest_slope
+from accountant.pnsgd.scaled import MODELS, derive_scaled_loss, derive_sensitivity
+from tests.accountant.core.test_scaling import amount, maps
 from tests.oracles import loss_families
 from tests.oracles import scaling as oracle
 

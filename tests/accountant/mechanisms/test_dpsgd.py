@@ -7,11 +7,11 @@ from fractions import Fraction
 import pytest
 
 from accountant import TheoremError, enclose
-from accountant.derive_training import derive_step, derive_training, schedule
-from accountant.mechanisms import InvalidMechanism
+from accountant.core.scaling import AutoS, Clip, Psac, Psasc
+from accountant.dpsgd.derive import derive_step, derive_training, schedule
+from accountant.mechanisms.dpsgd import NEIGHBOURS, Momentum, ScaledSGD, Stage
+from accountant.mechanisms.pnsgd import InvalidMechanism
 from accountant.pld import Release
-from accountant.scaled_sgd import NEIGHBOURS, Momentum, ScaledSGD, Stage
-from accountant.scaling import AutoS, Clip, Psac, Psasc
 
 STAGE = Stage(1, "0.01", 100)
 

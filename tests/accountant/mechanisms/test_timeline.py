@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accountant import NoisySGD, derive, derive_lower, derive_timeline, derive_witness, enclose, evaluate
-from accountant.arithmetic import Exact
-from accountant.timeline import history, phases, stretches, worst_batches
+from accountant.core.arithmetic import Exact
+from accountant.mechanisms.timeline import history, phases, stretches, worst_batches
 from tests.accountant.cases import mu_squared, run, unroll
 from tests.oracles import timeline as oracle
 

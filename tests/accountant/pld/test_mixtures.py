@@ -7,11 +7,11 @@ from fractions import Fraction as F
 import pytest
 
 from accountant import enclose
-from accountant.derive_training import derive_guarantees, derive_training
-from accountant.mechanisms import InvalidMechanism
+from accountant.core.scaling import Clip
+from accountant.dpsgd.derive import derive_guarantees, derive_training
+from accountant.mechanisms.dpsgd import ScaledSGD, Stage
+from accountant.mechanisms.pnsgd import InvalidMechanism
 from accountant.pld import Release, bracket
-from accountant.scaled_sgd import ScaledSGD, Stage
-from accountant.scaling import Clip
 from tests.oracles import mixtures as oracle
 
 ADD, REPLACE = "add-or-remove-one", "replace-one"
@@ -89,7 +89,7 @@ def test_the_other_guarantee_never_refuses_a_run(monkeypatch: pytest.MonkeyPatch
 
     run = _run(Stage(1, "0.5", 1), samples=20, max_batch_size=20)
     upper = derive_training(run, "1e-3").upper
-    monkeypatch.setattr("accountant.derive_training._other_upper", refused)
+    monkeypatch.setattr("accountant.dpsgd.derive._other_upper", refused)
     membership, attribute = derive_guarantees(run, "1e-3", upper)
     assert membership.upper is upper
     assert (attribute.neighbours, attribute.upper) == (None, None)

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from accountant.arithmetic.balls import ends
-from accountant.enclose import precision
+from accountant.core.arithmetic.balls import ends
+from accountant.core.enclose import precision
+from accountant.mechanisms.release import Part, parts
 from accountant.pld import Ends, InvalidRelease, Release, bracket, delta_bracket, profile
 from accountant.pld.compose import composed, epsilon_at, fineness_of, scale_of, unit_of
 from accountant.pld.masses import (
@@ -30,7 +31,6 @@ from accountant.pld.masses import (
 )
 from accountant.pld.merge import merge
 from accountant.pld.normal import upper_tail
-from accountant.pld.release import Part, parts
 from accountant.pld.spread import spread
 from accountant.pld.tilt import FLAT, Tilt, tilt
 from tests.oracles import conversions

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
+from accountant.mechanisms.release import Part, parts
 from accountant.pld import Release, bracket
 from accountant.pld.account import FLOOR
 from accountant.pld.compose import epsilon_at
-from accountant.pld.release import Part, parts
 from tests.oracles import subsampled as oracle
 
 ADD = "add-or-remove-one"

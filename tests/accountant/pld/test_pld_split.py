@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accountant.enclose import precision
+from accountant.core.enclose import precision
+from accountant.mechanisms.release import Part
 from accountant.pld import profile, split
 from accountant.pld.compose import CUT, WINDOW, scale_of, tail_of, unit_of
 from accountant.pld.masses import Masses, compose
 from accountant.pld.mixture import pair_of
-from accountant.pld.release import Part
 from accountant.pld.tilt import tilt
 from tests.oracles import groups
 from tests.oracles import subsampled as oracle

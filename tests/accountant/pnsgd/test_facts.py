@@ -17,7 +17,7 @@ from accountant import (
     enclose,
     evaluate,
 )
-from accountant.arithmetic import Float
+from accountant.core.arithmetic import Float
 from tests.accountant.cases import mnist
 
 DELTA = F(1, 11264)

@@ -22,8 +22,8 @@ from accountant import (
     enclose_all,
     evaluate,
 )
-from accountant.arithmetic import Float
-from accountant.derive import derive_timeline
+from accountant.core.arithmetic import Float
+from accountant.pnsgd.derive import derive_timeline
 from tests.accountant import cases
 from tests.accountant.cases import mu_squared, run
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accountant import ConstantLoss, Derivation, NoisySGD, apply, derive, derive_epsilon, enclose, evaluate, theorems
-from accountant.arithmetic import Float
-from accountant.baselines import (
+from accountant.core.arithmetic import Float
+from accountant.pnsgd.published import (
     best_order,
     chien2024_epochs,
     derive_descent_to_delete,

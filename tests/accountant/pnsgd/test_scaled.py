@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from accountant import HuberLoss, InvalidLoss, InvalidMechanism, LogisticLoss, NoisySGD, derive, enclose, evaluate
-from accountant.arithmetic import Exact
-from accountant.derive import derive_distance, derive_lower, derive_timeline, derive_upper
-from accountant.estimate import estimate_mu
+from accountant.core.arithmetic import Exact
+from accountant.core.kernel import THEOREMS
+from accountant.core.scaling import AutoS, Clip, Psac, Psasc
+from accountant.explain.derivatives import elasticities
 from accountant.explain.limits import limits
-from accountant.kernel import THEOREMS
 from accountant.losses import SCALED_MODELS, ScaledLoss
-from accountant.scaled import derive_scaled, derive_scaled_loss, scale_loss
-from accountant.scaling import AutoS, Clip, Psac, Psasc
-from accountant.sensitivity import elasticities
+from accountant.pnsgd.derive import derive_distance, derive_lower, derive_timeline, derive_upper
+from accountant.pnsgd.estimates.estimate import estimate_mu
+from accountant.pnsgd.scaled import derive_scaled, derive_scaled_loss, scale_loss
 from tests.oracles import scaling as oracle
 
 MAPS = {

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from accountant import ConstantLoss, NoisySGD, derive, derive_upper, enclose
-from accountant.arithmetic import ConditionViolated, Float
-from accountant.arithmetic.floats import gaussian_epsilon
-from accountant.estimate import estimate, estimate_mu
-from accountant.sweep import epsilon_of, sweep, sweep_mu
+from accountant.core.arithmetic import ConditionViolated, Float
+from accountant.core.arithmetic.floats import gaussian_epsilon
+from accountant.pnsgd.estimates.estimate import estimate, estimate_mu
+from accountant.pnsgd.estimates.sweep import epsilon_of, sweep, sweep_mu
 from accountant.theorems.shifts import position_mu
 
 MNIST: dict[str, Any] = {

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accountant import Derivation, TheoremError, apply, enclose, evaluate, theorems
-from accountant.arithmetic import Exact
-from accountant.flow import Mark
-from accountant.string import corners
+from accountant.core.arithmetic import Exact
+from accountant.pnsgd.search.string import corners
+from accountant.theorems.flow import Mark
 from tests.accountant import cases
 from tests.accountant.cases import Stage, history, mu_squared, stage, taut, unroll
 from tests.oracles import density

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from accountant import apply, enclose
-from accountant.derive import derive_epsilon
 from accountant.pld import Release
+from accountant.pnsgd.derive import derive_epsilon
 from accountant.theorems.gaussian_sums import full_batches, full_batches_witness
 from tests.oracles.conversions import delta_gdp
 

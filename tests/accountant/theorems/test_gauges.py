@@ -31,21 +31,21 @@ from accountant import (
     enclose,
     theorems,
 )
-from accountant.arithmetic import Exact
-from accountant.derive import _timeline, pull_taut
-from accountant.dominance import dominance
-from accountant.doubles import in_units, scaled_mu
-from accountant.estimate import estimate
-from accountant.excursions import MOST_MOMENTS, best_path
+from accountant.core.arithmetic import Exact
+from accountant.core.quantities import Block, Timeline
+from accountant.explain.derivatives import derivatives
+from accountant.explain.dominance import dominance
 from accountant.explain.formulas import formulas
 from accountant.explain.names import Names
-from accountant.fallback import choose_rates
-from accountant.flow import Flows, Mark
-from accountant.quantities import Block, Timeline
-from accountant.sensitivity import derivatives
+from accountant.mechanisms.timeline import history, worst_batches
+from accountant.pnsgd.derive import _timeline, pull_taut
+from accountant.pnsgd.estimates.doubles import in_units, scaled_mu
+from accountant.pnsgd.estimates.estimate import estimate
+from accountant.pnsgd.fallback import choose_rates
+from accountant.pnsgd.search.excursions import MOST_MOMENTS, best_path
+from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.gauges import Excursion, gauge_energy
 from accountant.theorems.transport import distance_at
-from accountant.timeline import history, worst_batches
 from tests.accountant.cases import mu_squared, run
 from tests.oracles import density
 from tests.oracles import gauges as oracle
@@ -398,7 +398,7 @@ def test_unlearning_steps_cost_nothing_and_more_of_them_never_more() -> None:
 
 def test_a_run_that_expands_for_too_long_is_composed(monkeypatch) -> None:
     """c > 1 with more shifts than a string looks at: composition, and not a refusal."""
-    monkeypatch.setattr("accountant.string.MOST_MARKS", 200)
+    monkeypatch.setattr("accountant.pnsgd.search.string.MOST_MARKS", 200)
     mechanism = run(1, epochs=600, unlearning_epochs=0, step_size=F(201, 100), radius=10**9, batch_size=10**4,
                     loss=ConstantLoss(1, 1, 1))  # fmt: skip
     bound = derive(mechanism)
@@ -456,7 +456,7 @@ def test_sparse_moments_lose_nothing(monkeypatch, radius, batch_size) -> None:
         assert sum(b.epochs * b.batches for b in timeline.blocks) <= MOST_MOMENTS
         every = best_path(timeline).energy
         with monkeypatch.context() as patch:
-            patch.setattr("accountant.excursions.MOST_MOMENTS", 20)
+            patch.setattr("accountant.pnsgd.search.excursions.MOST_MOMENTS", 20)
             sparse = best_path(timeline).energy
         assert sparse == pytest.approx(every, rel=1e-9)
 

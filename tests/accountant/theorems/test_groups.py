@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accountant import TheoremError, apply, enclose, theorems
-from accountant.derive_training import derive_guarantees, derive_training
-from accountant.estimate_training import estimate_training
+from accountant.core.scaling import Clip
+from accountant.dpsgd.derive import derive_guarantees, derive_training
+from accountant.dpsgd.estimate import estimate_training
+from accountant.mechanisms.dpsgd import ScaledSGD, Stage
+from accountant.mechanisms.release import directions
 from accountant.pld import Grid, Release
 from accountant.pld.account import bracket, delta_bracket
-from accountant.pld.release import directions
-from accountant.scaled_sgd import ScaledSGD, Stage
-from accountant.scaling import Clip
 from tests.oracles import groups as oracle
 
 ADD, REPLACE = "add-or-remove-one", "replace-one"

@@ -35,13 +35,13 @@ from accountant import (
     evaluate,
     theorems,
 )
-from accountant.arithmetic import Exact, Float
-from accountant.derive import _timeline, derive_distance, pull_taut
-from accountant.doubles import scaled_mu
-from accountant.estimate import estimate, estimate_mu
-from accountant.fallback import _allowed, choose_rates, late_range
-from accountant.late import covers, search_range
-from accountant.timeline import Phase, history
+from accountant.core.arithmetic import Exact, Float
+from accountant.mechanisms.timeline import Phase, history
+from accountant.pnsgd.derive import _timeline, derive_distance, pull_taut
+from accountant.pnsgd.estimates.doubles import scaled_mu
+from accountant.pnsgd.estimates.estimate import estimate, estimate_mu
+from accountant.pnsgd.fallback import _allowed, choose_rates, late_range
+from accountant.pnsgd.search.final_epochs import covers, search_range
 from tests.accountant.cases import Surds, mu_squared, run
 from tests.oracles import density, gauges
 from tests.oracles import timeline as oracle

@@ -26,10 +26,10 @@ from accountant import (
     evaluate,
     theorems,
 )
-from accountant.arithmetic import Ball, Float
-from accountant.arithmetic.floats import gaussian_epsilon, gaussian_mu, log_gaussian_delta
-from accountant.derive import RENYI_ORDERS, derive_renyi
-from accountant.kernel import Derivation
+from accountant.core.arithmetic import Ball, Float
+from accountant.core.arithmetic.floats import gaussian_epsilon, gaussian_mu, log_gaussian_delta
+from accountant.core.kernel import Derivation
+from accountant.pnsgd.derive import RENYI_ORDERS, derive_renyi
 from tests.accountant import cases
 from tests.accountant.cases import closed, mu_squared, run, taut, unroll
 from tests.oracles import conversions, density

@@ -9,10 +9,10 @@ import pytest
 from mpmath import mp, mpf
 
 from accountant import apply, derive, derive_epsilon, derive_published, enclose, evaluate, theorems
-from accountant.arithmetic import Exact, Float
-from accountant.arithmetic.floats import gaussian_mu
-from accountant.derive import derive_timeline
-from accountant.kernel import Derivation
+from accountant.core.arithmetic import Exact, Float
+from accountant.core.arithmetic.floats import gaussian_mu
+from accountant.core.kernel import Derivation
+from accountant.pnsgd.derive import derive_timeline
 from tests.accountant.cases import MNIST, mnist
 from tests.oracles import published
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from accountant import THEOREMS, TheoremError, evaluate
-from accountant.arithmetic import Ball
+from accountant.core.arithmetic import Ball
 from tests.accountant.cases import build, premises
 
-FOLDER = Path(__file__).parents[1] / "vectors" / "reject" / "theorems"
+FOLDER = Path(__file__).parents[2] / "vectors" / "reject" / "theorems"
 VECTORS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 
 # Side conditions that no input can reach, and why. Empty is best.

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from accountant import ConstantLoss, InvalidMechanism, NoisySGD, TheoremError, apply, evaluate, theorems
-from accountant.arithmetic import Exact
-from accountant.exact import round_decimal
-from accountant.rounding import (
+from accountant.core.arithmetic import Exact
+from accountant.core.exact import round_decimal
+from accountant.pnsgd.rounding import (
     DIGITS,
     FloatingPoint,
     charge_square,

@@ -26,12 +26,12 @@ from accountant import (
     evaluate,
     theorems,
 )
-from accountant.arithmetic import Float
-from accountant.arithmetic.floats import log_gaussian_delta
-from accountant.derive import RENYI_ORDERS, derive_renyi, derive_secret
-from accountant.secret import MOST_CURVE_POSITIONS, curve_positions, derive_secret_renyi
+from accountant.core.arithmetic import Float
+from accountant.core.arithmetic.floats import log_gaussian_delta
+from accountant.pnsgd.derive import RENYI_ORDERS, derive_renyi, derive_secret
+from accountant.pnsgd.search.secret import MOST_CURVE_POSITIONS, curve_positions, derive_secret_renyi
+from accountant.pnsgd.search.witness import MOST_EXACT, MOST_POSITIONS, choose_positions
 from accountant.theorems.secret import weights_of
-from accountant.witness import MOST_EXACT, MOST_POSITIONS, choose_positions
 from tests.accountant.cases import Stage, history, mnist, run, stage, unroll
 from tests.oracles import conversions
 from tests.oracles import timeline as oracle

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accountant import TheoremError, apply, derive, derive_from_distance, derive_witness, evaluate, theorems
-from accountant.arithmetic import Ball, Exact, Float
-from accountant.derive import pull_taut
-from accountant.flow import Flows, Mark, shift_marks
-from accountant.string import TooLong, corners
+from accountant.core.arithmetic import Ball, Exact, Float
+from accountant.pnsgd.derive import pull_taut
+from accountant.pnsgd.search.string import TooLong, corners
+from accountant.theorems.flow import Flows, Mark, shift_marks
 from accountant.theorems.shifts import Corner
 from tests.accountant import cases
 from tests.accountant.cases import Stage, Surds, closed, history, mu_squared, run, stage, string, taut, unroll

@@ -12,16 +12,16 @@ import pytest
 from mpmath import mp, mpf
 
 from accountant import TheoremError, apply, derive_epsilon, enclose, enclose_all, evaluate, theorems
-from accountant.arithmetic import Ball, Exact, Float
+from accountant.core.arithmetic import Ball, Exact, Float
+from accountant.mechanisms.release import Part, parts
 from accountant.pld import Grid, Orders, Release, bracket, delta_bracket, renyi_upper
 from accountant.pld.account import gaussian_epsilon
 from accountant.pld.compose import composed
 from accountant.pld.profile import delta as delta_of
-from accountant.pld.release import Part, parts
 from tests.oracles import conversions
 from tests.oracles import subsampled as oracle
 
-PEERS = json.loads((Path(__file__).parents[1] / "oracles" / "data" / "peer_sampled.json").read_text(encoding="utf-8"))
+PEERS = json.loads((Path(__file__).parents[2] / "oracles" / "data" / "peer_sampled.json").read_text(encoding="utf-8"))
 ADD, REPLACE = "add-or-remove-one", "replace-one"
 
 

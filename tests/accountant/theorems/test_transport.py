@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accountant import ConstantLoss, InvalidMechanism, TheoremError, apply, derive, derive_timeline, evaluate, theorems
-from accountant.arithmetic import Exact
-from accountant.flow import Flows, Mark
+from accountant.core.arithmetic import Exact
+from accountant.theorems.flow import Flows, Mark
 from tests.accountant import cases
 from tests.accountant.cases import history, mu_squared, rates, run, stage, unroll
 from tests.oracles import timeline as oracle

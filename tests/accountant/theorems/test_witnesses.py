@@ -29,8 +29,8 @@ from accountant import (
     evaluate,
     theorems,
 )
-from accountant.arithmetic import Float
-from accountant.timeline import Phase, history
+from accountant.core.arithmetic import Float
+from accountant.mechanisms.timeline import Phase, history
 from tests.accountant.cases import mnist, run
 from tests.oracles import conversions, density
 from tests.oracles import timeline as oracle

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from certify import checker
 from certify.checker import DoesNotFollow
-from tests.certify.test_checker_subsampled import both_sides, end, exactly, gaussian, poisson, schedule
+from tests.certify.checking.test_subsampled import both_sides, end, exactly, gaussian, poisson, schedule
 
 Curve = Callable[[mp.mpf], mp.mpf]
 

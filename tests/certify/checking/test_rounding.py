@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from certify import certify, checker
-from certify.certificate import write_certificate
+from certify.trust.certificate import write_certificate
 from tests.certify.runs import constants, tables
 
 FLOATS = {"float64": np.float64, "float32": np.float32}
@@ -63,8 +63,8 @@ def test_both_sides_agree(dtype: str, dimension: int, exponent: int, noise: int,
     made = executed(f"1e{noise}", dtype=dtype, dimension=dimension, largest_coordinate=largest)
     made["mechanism"] |= {"unlearning_epochs": [2] * requests, "epochs": 2}
     made |= {"requests": {"sizes": [1] * requests}, "threat": {"release": "all" if every else "final"}}
-    from certify.floor import status_of
-    from certify.spec import read_run
+    from certify.results.floor import status_of
+    from certify.runfile.read import read_run
 
     run = read_run(made)
     assert checker.read_run(dict(run.canonical)).rounding == status_of(run)
@@ -72,8 +72,8 @@ def test_both_sides_agree(dtype: str, dimension: int, exponent: int, noise: int,
 
 def test_the_last_steps_own_rounding_is_charged_beside_what_the_earlier_ones_left() -> None:
     """c = 1/2: half of the charge is the last step's own. Noise that covers either half alone is not above rounding."""
-    from certify.floor import status_of
-    from certify.spec import read_run
+    from certify.results.floor import status_of
+    from certify.runfile.read import read_run
 
     execution = {"dtype": "float64", "dimension": 1, "largest_coordinate": 1}
     allowed = 0.26807  # the μ at which ε = 1 is met with δ = 1e-5, about

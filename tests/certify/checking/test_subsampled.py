@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import certify, checker
-from certify.certificate import write_certificate
 from certify.checker import DoesNotFollow, Interval
+from certify.trust.certificate import write_certificate
 from tests.vectors import make_certificates as make
 
 

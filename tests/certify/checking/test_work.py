@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from certify import checker
-from certify.verification import verify
+from certify.trust.verify import verify
 from tests.certify.runs import plumbline, refused
 from tests.vectors import make_certificates as make
 

@@ -20,8 +20,9 @@ from hypothesis import given, settings
 
 import certify as package
 from accountant import Indeterminate
-from certify import certify, cli, keygen, report, result, sign
-from certify.junit import junit
+from certify import certify, cli, keygen, report, sign
+from certify.cli.junit import junit
+from certify.results import certify as result
 from tests.certify.runs import EXAMPLES, ROOT, plumbline, refused, tables, to_toml, training, valid_runs
 
 COMMANDS = ("certify", "calibrate", "compare", "plan", "explain", "verify", "keygen", "sign", "report", "gate")

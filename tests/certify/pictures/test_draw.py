@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from accountant import ConstantLoss, NoisySGD, derive, derive_timeline, enclose, evaluate
-from accountant.arithmetic import Float
-from accountant.string import outline
+from accountant.core.arithmetic import Float
+from accountant.pnsgd.search.string import outline
 from certify import UsageError, calibrate, read_run
-from certify.pictures import draw_noise, draw_string, noise_curves
+from certify.pictures.draw import draw_noise, draw_string, noise_curves
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 LOSS = ConstantLoss("0.261264", "0.011264", 1)
 
 

@@ -15,10 +15,10 @@ from scipy.stats import binom
 from accountant import apply, enclose, theorems
 from accountant.pld import delta_bracket
 from certify import certify, checker
-from certify import sweeps as swept
-from certify.certificate import make_envelope, make_statement
-from certify.figures import make_figures
-from certify.training_comparison import compare_training
+from certify.pictures.draw import sweeps as swept
+from certify.pictures.figures import make_figures
+from certify.results.compare_dpsgd import compare_training
+from certify.trust.certificate import make_envelope, make_statement
 from tests.certify.runs import EXAMPLES, constants, mnist, tables, training, valid_runs
 
 F = Fraction

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from accountant.scaling import AutoS, Clip, Psac, Psasc
-from certify.scaling_pictures import DEFAULT, draw_scaling, label, scaling_curves
+from accountant.core.scaling import AutoS, Clip, Psac, Psasc
+from certify.pictures.scaling import DEFAULT, draw_scaling, label, scaling_curves
 from tests.oracles import scaling as oracle
 
 

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certify import certify
-from certify.certificate import make_envelope, make_statement
 from certify.report.content import compose
 from certify.report.document import Document
 from certify.report.reading import Reading, read
+from certify.trust.certificate import make_envelope, make_statement
 from tests.certify.runs import EXAMPLES, mnist, tables, training
 
 MADE = datetime(2026, 11, 21, 22, 0, 0, tzinfo=UTC)

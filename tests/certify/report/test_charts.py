@@ -17,14 +17,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from certify import certify
-from certify.certificate import make_envelope, make_statement
-from certify.figures import make_figures
+from certify.pictures.figures import make_figures
 from certify.report.axes import Scale, logarithm, plain, ticks, trace
 from certify.report.canvas import BOTTOM, LEFT, RIGHT, TOP
 from certify.report.charts import print_colours, profile_chart, sweep_chart
 from certify.report.document import Figure
 from certify.report.html import TEMPLATES
 from certify.report.reading import Reading, read
+from certify.trust.certificate import make_envelope, make_statement
 from tests.certify.runs import EXAMPLES, ROOT, mnist, tables, training
 
 RUNS = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from accountant.kernel import ASSUMPTIONS
+from accountant.core.kernel import ASSUMPTIONS
 from certify.report.content import compose
 from certify.report.document import (
     Badge,

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from certify import certify
-from certify.certificate import make_envelope, make_statement
 from certify.report.content import compose
 from certify.report.markdown import render
 from certify.report.reading import read
+from certify.trust.certificate import make_envelope, make_statement
 from tests.certify.report.samples import MADE, NOW, ON
 from tests.certify.runs import training
 

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.certificate import make_envelope, make_statement
-from certify.questions import ATTESTABLE, BY_ID, QUESTIONS
 from certify.report import hazards
 from certify.report.document import Badge, Line, Link, Text
 from certify.report.evidence import ways_named
 from certify.report.reading import read
-from certify.result import certify
-from certify.spec import read_run
+from certify.results.certify import certify
+from certify.runfile.questions import ATTESTABLE, BY_ID, QUESTIONS
+from certify.runfile.read import read_run
+from certify.trust.certificate import make_envelope, make_statement
 from tests.certify.runs import EXAMPLES, tables, training
 
 TODAY = date(2026, 11, 21)

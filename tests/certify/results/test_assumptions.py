@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from accountant import ASSUMPTIONS
 from certify import certify
 from certify.errors import UsageError
-from certify.outcome import Result
-from certify.spec import read_run
+from certify.results.result import Result
+from certify.runfile.read import read_run
 from tests.certify.runs import constants, tables, training, valid_runs
 
 CLIPPED = {"kind": "clipped", "regularization": "0.5", "clip": "1"}

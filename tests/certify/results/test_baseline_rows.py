@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from certify import certify, compare
-from certify.comparison import BASELINES, LABELS, Row
+from certify.results.compare import BASELINES, LABELS, Row
 from tests.certify.runs import mnist, plumbline, tables, to_toml, valid_runs
 from tests.oracles import published
 

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from accountant.exact import round_decimal
-from certify import calibrate, certify, tuning
-from certify.claims import Verdict
+from accountant.core.exact import round_decimal
+from certify import calibrate, certify
 from certify.errors import OutOfReach, UsageError
-from certify.spec import read_run
+from certify.results import tuning
+from certify.results.claims import Verdict
+from certify.runfile.read import read_run
 from tests.certify.runs import EXAMPLES, constants, mnist, plumbline, refused, tables, to_toml, valid_runs
 from tests.oracles.published import load_sigmas
 
@@ -200,7 +201,7 @@ def test_epochs_of_a_sequence_beside_the_authors() -> None:
     run = mnist(mechanism={"batch_size": 11264, "epochs": 1000, "noise_std": "0.03"}, requests={"sizes": [1] * 12})
     del run["mechanism"]["unlearning_epochs"]
     found = calibrate(run, tune="unlearning_epochs")
-    lists = json.loads((Path(__file__).parents[1] / "oracles" / "data" / "sequential_mnist.json").read_text())
+    lists = json.loads((Path(__file__).parents[2] / "oracles" / "data" / "sequential_mnist.json").read_text())
     theirs = lists["MNIST|sequential|eps=1|sigma=0.03|b=full"]
     assert found.published["chien2024_sequential"] == theirs["consistent_loose_k"][1:13]
     assert found.published["chien2024_sequential_code"] == theirs["official_code_k"][1:13]

@@ -7,11 +7,11 @@ from fractions import Fraction as F
 
 import pytest
 
-from certify.calibration import calibrate
-from certify.claims import Verdict
 from certify.errors import OutOfReach, UsageError
-from certify.spec import read_run
-from certify.training_result import certify_training
+from certify.results.calibrate import calibrate
+from certify.results.certify_dpsgd import certify_training
+from certify.results.claims import Verdict
+from certify.runfile.read import read_run
 from tests.certify.runs import plumbline, refused, to_toml, training
 
 RIVALS = {"sample_rate": "batch_size", "batch_size": "sample_rate", "steps": "epochs", "epochs": "steps"}

@@ -13,9 +13,9 @@ from mpmath import mp, mpf
 
 from accountant import ASSUMPTIONS
 from certify import certify
-from certify.claims import Verdict
 from certify.errors import UsageError
-from certify.spec import read_run
+from certify.results.claims import Verdict
+from certify.runfile.read import read_run
 from tests.certify.runs import EXAMPLES, constants, mnist, plumbline, tables, to_toml, valid_runs
 from tests.oracles.conversions import delta_gdp, epsilon_gdp
 from tests.oracles.timeline import Phase, expand, taut_string

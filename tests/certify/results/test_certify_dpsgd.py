@@ -14,20 +14,20 @@ from pathlib import Path
 import pytest
 from mpmath import mp
 
-from accountant import derive_training as engine
+from accountant.dpsgd import derive as engine
 from accountant.theorems.privacy import gaussian_profile
-from certify import training_result
-from certify.certificate import make_statement, write_certificate
-from certify.claims import Verdict
-from certify.commands import output
+from certify.cli import output
+from certify.cli.text import result_text
 from certify.errors import UsageError
-from certify.result import certify
+from certify.results import certify_dpsgd as training_result
+from certify.results.certify import certify
+from certify.results.claims import Verdict
 from certify.service import execute
-from certify.text import result_text
+from certify.trust.certificate import make_statement, write_certificate
 from tests.certify.runs import EXAMPLES, plumbline, refused, to_toml, training
 from tests.oracles.conversions import delta_gdp
 
-SETTINGS = json.loads((Path(__file__).parents[1] / "oracles/data/peer_sampled.json").read_text())["settings"]
+SETTINGS = json.loads((Path(__file__).parents[2] / "oracles/data/peer_sampled.json").read_text())["settings"]
 WITHOUT_REPLACEMENT = {
     "noise_multiplier": 3, "sample_rate": None, "batch_size": 10, "samples": 1000, "steps": 10,
     "sampling": "without-replacement",

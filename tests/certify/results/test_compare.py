@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from mpmath import mp, mpf
 
 from certify import calibrate, certify, compare
-from certify.comparison import LABELS, Row
+from certify.results.compare import LABELS, Row
 from tests.certify.runs import EXAMPLES, constants, mnist, plumbline, tables, to_toml, valid_runs
 from tests.oracles.published import epsilon_converged, mnist_setting
 

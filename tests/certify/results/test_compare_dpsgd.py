@@ -9,8 +9,8 @@ from fractions import Fraction as F
 import pytest
 from mpmath import mp
 
-from certify.comparison import compare
-from certify.training_comparison import TrainingComparison
+from certify.results.compare import compare
+from certify.results.compare_dpsgd import TrainingComparison
 from tests.certify.runs import EXAMPLES, plumbline, to_toml, training
 from tests.oracles.conversions import delta_gdp
 from tests.oracles.subsampled import moment

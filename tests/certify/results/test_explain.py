@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from mpmath import mp, mpf
 
 from accountant import Derivation, enclose
+from accountant.core.quantities import Contraction, GaussianDP, GaussianWitness, LossBounds, Shift
 from accountant.explain import explain
-from accountant.quantities import Contraction, GaussianDP, GaussianWitness, LossBounds, Shift
 from certify import certify
-from certify.explanation import analyse
+from certify.results.explain import analyse
 from tests.certify.runs import EXAMPLES, constants, plumbline, refused, tables, to_toml, valid_runs
 
 DERIVATION = {"steps", "values", "assumptions"}

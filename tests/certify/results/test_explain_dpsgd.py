@@ -8,9 +8,9 @@ from fractions import Fraction
 import pytest
 
 from accountant import enclose
-from accountant.derive_training import derive_training
+from accountant.dpsgd.derive import derive_training
 from certify import read_run
-from certify.training_explanation import analyse_training
+from certify.results.explain_dpsgd import analyse_training
 
 RUN = {
     "mechanism": {"kind": "dp-sgd", "noise_multiplier": 1, "sample_rate": "0.02", "steps": 400},

@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accountant import derive_epsilon, enclose
-from accountant.fallback import choose_rates
-from accountant.timeline import history
-from certify.calibration import calibrate
-from certify.certificate import make_statement, write_certificate
-from certify.claims import Verdict
-from certify.comparison import compare
+from accountant.mechanisms.timeline import history
+from accountant.pnsgd.fallback import choose_rates
+from certify.cli.text import calibration_text, comparison_text, plan_text, result_text
 from certify.errors import OutOfReach, UsageError
-from certify.planning import plan
-from certify.result import certify
-from certify.spec import canonical_json, read_run
-from certify.text import calibration_text, comparison_text, plan_text, result_text
+from certify.results.calibrate import calibrate
+from certify.results.certify import certify
+from certify.results.claims import Verdict
+from certify.results.compare import compare
+from certify.results.plan import plan
+from certify.runfile.read import canonical_json, read_run
+from certify.trust.certificate import make_statement, write_certificate
 from tests.certify.runs import constants, plumbline, refused, tables, to_toml, valid_runs
 
 ROUGH = constants(1, "1/2") | {"convex": False}

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from accountant.exact import decimal, round_decimal
+from accountant.core.exact import decimal, round_decimal
 from certify import calibrate, certify
-from certify.claims import Verdict
+from certify.cli.junit import junit
 from certify.errors import OutOfReach, UsageError
-from certify.floor import is_violated, least_noise, status_of
-from certify.junit import junit
-from certify.planning import plan
-from certify.spec import read_run
+from certify.results.claims import Verdict
+from certify.results.floor import is_violated, least_noise, status_of
+from certify.results.plan import plan
+from certify.runfile.read import read_run
 from tests.certify.runs import EXAMPLES, mnist, plumbline, refused, to_toml, training
 
 FULL = {"dtype": "float64", "dimension": 65, "largest_coordinate": "1"}

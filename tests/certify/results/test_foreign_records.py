@@ -1,4 +1,4 @@
-"""Records that other programs wrote (tests/certify/foreign), read and judged."""
+"""Records that other programs wrote (tests/certify/results/foreign), read and judged."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 import certify
-from accountant.scaled_sgd import Stage
+from accountant.mechanisms.dpsgd import Stage
 from certify.errors import UsageError
-from certify.peers import MAX_BYTES, read_record
+from certify.results.peers import MAX_BYTES, read_record
 from tests.certify.runs import plumbline, refused
 
 FOREIGN = Path(__file__).parent / "foreign"

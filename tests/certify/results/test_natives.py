@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from scipy.special import logsumexp
 
 from accountant import derive_farthest, enclose
-from accountant.derive import RENYI_ORDERS
-from accountant.kernel import Derivation
+from accountant.core.kernel import Derivation
+from accountant.pnsgd.derive import RENYI_ORDERS
 from certify import certify
-from certify.certificate import make_statement
-from certify.outcome import Result
+from certify.results.result import Result
+from certify.trust.certificate import make_statement
 from tests.certify.runs import valid_runs
 
 N, B, ETA, M, SIGMA = 40, 10, 0.1, 1.0, 0.02

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from certify.peers.rows import NAMES
+from certify.results.peers.rows import NAMES
 from tests.certify.runs import ROOT, plumbline
 
 PAGE = (ROOT / "docs/other-accountants.md").read_text(encoding="utf-8")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from accountant.scaled_sgd import Stage
+from accountant.mechanisms.dpsgd import Stage
 from certify.errors import UsageError
-from certify.peers import read_record
-from certify.peers.rows import NAMES, ORDER
+from certify.results.peers import read_record
+from certify.results.peers.rows import NAMES, ORDER
 from tests.certify.runs import plumbline, refused
 
 FOREIGN = Path(__file__).parent / "foreign"

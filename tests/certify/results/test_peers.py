@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import pytest
 
-from accountant.scaled_sgd import Stage
+from accountant.mechanisms.dpsgd import Stage
 from certify.errors import UsageError
-from certify.peers import read_record
+from certify.results.peers import read_record
 
 ONE = (Stage("1.1", "0.01", 1000),)
 

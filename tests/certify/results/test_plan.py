@@ -12,11 +12,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import certify as package
-from accountant.exact import decimal
-from certify import certify, plan, planning
-from certify.claims import Verdict
+from accountant.core.exact import decimal
+from certify import certify, plan
 from certify.errors import OutOfReach, UsageError
-from certify.planning import noise_floor, some_divisors, some_epochs
+from certify.results import plan as planning
+from certify.results.claims import Verdict
+from certify.results.plan import noise_floor, some_divisors, some_epochs
 from tests.certify.runs import EXAMPLES, constants, mnist, plumbline, refused, tables, to_toml, valid_runs
 
 

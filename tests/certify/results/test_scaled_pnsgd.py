@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from accountant import enclose, evaluate
-from accountant.arithmetic import Exact
-from accountant.exact import canonical
+from accountant.core.arithmetic import Exact
+from accountant.core.exact import canonical
+from accountant.core.scaling import AutoS, Clip, Psac, Psasc
 from accountant.losses import SCALED_MODELS, ScaledLoss
-from accountant.scaled import derive_scaled
-from accountant.scaling import AutoS, Clip, Psac, Psasc
+from accountant.pnsgd.scaled import derive_scaled
 from certify import calibrate, certify, compare, plan, read_run
-from certify.certificate import make_statement
+from certify.trust.certificate import make_statement
 from tests.certify.runs import EXAMPLES, Outcome, constants, plumbline, refused, tables, to_toml
 
 LOSSES: dict[str, dict[str, Any]] = {

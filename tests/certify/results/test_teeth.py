@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify import calibrate, certify
-from certify.claims import Verdict
 from certify.errors import OutOfReach, UsageError
-from certify.spec import read_run
-from certify.teeth import FOUND, Search, values_of
-from certify.training_result import certify_training
+from certify.results.certify_dpsgd import certify_training
+from certify.results.claims import Verdict
+from certify.results.teeth import FOUND, Search, values_of
+from certify.runfile.read import read_run
 from tests.certify.runs import training
 
 PROVED = "proved: nothing larger is certified"

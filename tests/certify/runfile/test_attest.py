@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify import checker
-from certify.certificate import make_envelope, make_statement
 from certify.errors import UsageError
-from certify.questions import ATTESTABLE, BY_ID, PARTS, QUESTIONS, WHEN
-from certify.result import certify
-from certify.spec import Run, canonical_json, read_run
-from certify.tables import AnswersTable
+from certify.results.certify import certify
+from certify.runfile.pnsgd_tables import AnswersTable
+from certify.runfile.questions import ATTESTABLE, BY_ID, PARTS, QUESTIONS, WHEN
+from certify.runfile.read import Run, canonical_json, read_run
+from certify.trust.certificate import make_envelope, make_statement
 from tests.certify.runs import EXAMPLES, plumbline, refused, tables, to_toml, training
 
 ANSWER = {"text": "Person, with all their visits", "by": "Zoë, DPO", "date": "2026-01-31"}

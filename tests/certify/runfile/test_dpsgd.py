@@ -6,10 +6,10 @@ from fractions import Fraction as F
 
 import pytest
 
-from accountant.scaled_sgd import ScaledSGD, Stage
-from accountant.scaling import AutoS, Clip, Psac, Psasc
+from accountant.core.scaling import AutoS, Clip, Psac, Psasc
+from accountant.mechanisms.dpsgd import ScaledSGD, Stage
 from certify.errors import UsageError
-from certify.spec import read_run
+from certify.runfile.read import read_run
 from tests.certify.runs import EXAMPLES, plumbline, refused, to_toml, training
 
 EXAMPLE = EXAMPLES / "dpsgd.toml"

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from accountant import InvalidLoss
 from certify import checker
-from certify.certificate import make_envelope, make_statement
-from certify.result import certify
-from certify.spec import read_run
-from certify.tables import IN_A_BALL, LOSSES, TABLES
+from certify.results.certify import certify
+from certify.runfile.pnsgd_tables import IN_A_BALL, LOSSES, TABLES
+from certify.runfile.read import read_run
+from certify.trust.certificate import make_envelope, make_statement
 from tests.certify.runs import EXAMPLES, tables
 
 M, X = {"regularization": "0.1"}, {"feature_norm": "3/2"}

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from pydantic import Field
 
-from accountant.exact import canonical
+from accountant.core.exact import canonical
 from certify.errors import UsageError
-from certify.spec import _plain, canonical_json, read_run
-from certify.tables import NEWER, OUTSIDE, TABLES, RequestsTable, Table, Whole
+from certify.runfile.pnsgd_tables import NEWER, OUTSIDE, TABLES, RequestsTable, Table, Whole
+from certify.runfile.read import _plain, canonical_json, read_run
 from tests.certify.runs import EXAMPLES, REJECT, constants, mnist, plumbline, refused, tables, to_toml, valid_runs
 
 EXPECTED: dict[str, list[str]] = json.loads((REJECT / "expected.json").read_text("utf-8"))

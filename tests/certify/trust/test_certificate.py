@@ -18,10 +18,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify import certificate, certify, checker, files, keygen, sign, verify, write_certificate
-from certify.claims import Verdict
+from certify import certify, checker, files, keygen, sign, verify, write_certificate
 from certify.errors import UsageError
-from certify.spec import canonical_json
+from certify.results.claims import Verdict
+from certify.runfile.read import canonical_json
+from certify.trust import certificate
 from tests.certify.runs import EXAMPLES, F, constants, mnist, plumbline, refused, tables, to_toml, training, valid_runs
 
 DAY = datetime(2026, 11, 21, 22, 0, 0, tzinfo=UTC)

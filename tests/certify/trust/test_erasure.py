@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify import UsageError, certify, keygen, read_run, sign, verify, write_certificate
-from certify.erasure import (
+from certify.results.result import Result
+from certify.trust.erasure import (
     SCOPE,
     Erasure,
     check_commitment,
@@ -30,8 +31,7 @@ from certify.erasure import (
     model_digest,
     write_erasure_records,
 )
-from certify.execution import make_execution
-from certify.outcome import Result
+from certify.trust.execution import make_execution
 from tests.certify.runs import tables
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))

@@ -19,12 +19,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify import certificate as made
-from certify import certify, checker, gate, keygen, policy, sign
+from certify import certify, checker, gate, keygen, sign
 from certify.errors import Exit, UsageError
-from certify.gating import Judged
-from certify.policy import TABLES, read_policy
-from certify.rules import delta_of, measured, reference_of
+from certify.trust import certificate as made
+from certify.trust import policy
+from certify.trust.gate import Judged
+from certify.trust.policy import TABLES, read_policy
+from certify.trust.rules import delta_of, measured, reference_of
 from tests.certify.runs import EXAMPLES, ROOT, plumbline, refused, tables, training
 
 ACCEPTED, REJECTED = ROOT / "tests/vectors/accept", ROOT / "tests/vectors/reject/certificates"

@@ -25,9 +25,11 @@ from hypothesis import strategies as st
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 
-from certify import certify, checker, keygen, keys, sign, signing, together, verify, write_certificate
+from certify import certify, checker, keygen, sign, verify, write_certificate
 from certify.errors import UsageError
-from certify.keys import key_id, read_public_key, read_public_keys
+from certify.trust import keys, together
+from certify.trust import sign as signing
+from certify.trust.keys import key_id, read_public_key, read_public_keys
 from tests.certify.runs import ROOT, plumbline, refused, tables
 
 ACCEPTED = ROOT / "tests/vectors/accept"
@@ -723,7 +725,7 @@ def test_subjects(tmp_path: Path, pair: Any) -> None:
     """An executed certificate names model and run record; other files, however similar, are refused."""
     path = write_certificate(certify(tables()), tmp_path)
     run = certify(tables()).run
-    from certify.spec import canonical_json
+    from certify.runfile.read import canonical_json
 
     (tmp_path / "run.json").write_bytes(canonical_json(run.canonical))
     assert verify(path, subjects=[tmp_path / "run.json"]).verified
@@ -797,7 +799,7 @@ def test_the_libraries_load_when_they_are_needed(certificate: Path) -> None:
     script = f"""
 import sys
 def loaded(): return {{m.partition('.')[0] for m in sys.modules}} & {{"cryptography", "securesystemslib"}}
-import certify, certify.cli, certify.keys, certify.signing, certify.gating, certify.policy
+import certify, certify.cli, certify.trust.keys, certify.trust.sign, certify.trust.gate, certify.trust.policy
 assert certify.sign and certify.gate and certify.keygen and certify.verify({str(certificate)!r}).verified
 assert certify.cli.main(["verify", {str(certificate)!r}]) == 0
 assert not loaded(), loaded()

@@ -1,0 +1,1 @@
+"""Bounds in doubles, many at a time; nothing here is certified."""

@@ -1,0 +1,1 @@
+"""Searches for schedules and witnesses; theorems check what they find."""

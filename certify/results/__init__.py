@@ -1,0 +1,1 @@
+"""Verdicts and what stands beside them: certify, calibrate, compare, plan, explain, crosscheck."""

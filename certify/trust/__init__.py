@@ -1,0 +1,1 @@
+"""Certificates and what is done with them: verify, sign, gate, erasure records."""
