@@ -145,6 +145,27 @@ def test_theorems_do_not_search_and_the_kernel_knows_no_theorem() -> None:
     assert {n.rpartition(".")[0] for n in kinds} == {"accountant.core.arithmetic"}
 
 
+# Each layer imports from itself and from those before it (design.md, "Folders").
+LAYERS = {
+    "accountant": ("core", "losses", "mechanisms", "pld", "theorems", "dpsgd", "pnsgd", "explain"),
+    "certify": ("errors", "files", "checker", "runfile", "results", "pictures", "trust", "report", "service", "cli"),
+}
+
+
+def layer(name: str) -> str:
+    return name.split(".")[1]
+
+
+@pytest.mark.parametrize("package", LAYERS)
+def test_each_layer_imports_only_those_before_it(package: str) -> None:
+    order = LAYERS[package]
+    inner = {name for name in MODULES if name.startswith(f"{package}.")}
+    assert {layer(name) for name in inner} == set(order), "a new folder has its place among the layers"
+    for name in inner:
+        for used in imports(MODULES[name]) & inner:
+            assert order.index(layer(used)) <= order.index(layer(name)), f"{name} imports {used}"
+
+
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
     """One cycle for each back edge of a depth-first search."""
     found, done, trail = [], set(), []

@@ -13,11 +13,11 @@ from accountant.core.exact import canonical, decimal, exact, round_decimal
 from accountant.core.kernel import Derivation, TheoremError, apply
 from accountant.dpsgd import truncation
 from accountant.dpsgd.estimate import estimate_training
+from accountant.dpsgd.sensitivity import derive_sensitivity
 from accountant.mechanisms.dpsgd import NEIGHBOURS, ScaledSGD
 from accountant.mechanisms.pnsgd import InvalidMechanism
 from accountant.pld import Bracket, Ends, Grid, Orders, Release, bracket
 from accountant.pld.account import MOST
-from accountant.pnsgd.scaled import derive_sensitivity
 
 WIDTH = Fraction(1, 1000)  # of the bracket, relative
 WHOLE_ORDERS = (2, 3, 4, 8, 16, 32, 64, 128, 256)  # of T18, which certificates show

@@ -1,10 +1,7 @@
-"""Derivations about per-sample scaling: a map's sensitivity, and a scalar linear model's constants under a map."""
+"""The constants of a scalar linear model whose per-sample gradients are scaled."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-from accountant.core.exact import exact
 from accountant.core.kernel import Derivation, apply
 from accountant.core.scaling import InvalidScaling, Scaling
 from accountant.losses import (
@@ -24,7 +21,7 @@ from accountant.theorems.linear_models import (
     poisson_model,
     smoothed_hinge_model,
 )
-from accountant.theorems.scaling import bounded_sensitivity, scaled_linear_constants, scaled_sensitivity
+from accountant.theorems.scaling import scaled_linear_constants
 
 MODELS = {
     LogisticLoss: logistic_model,
@@ -34,19 +31,6 @@ MODELS = {
     PoissonLoss: poisson_model,
 }
 _NAMES = dict(zip(MODELS, SCALED_MODELS, strict=True))
-
-
-def derive_sensitivity(scaling: Scaling, gradient_norm_bound: Fraction | int | str | None = None) -> Derivation:
-    """Δ of a sum of scaled gradients (add or remove one record): T14, or T14g where every gradient's norm is bounded.
-
-    Raises:
-        TheoremError: a bound that is not positive.
-        TypeError: a bound that is a float.
-    """
-    if gradient_norm_bound is None:
-        return apply(scaled_sensitivity, **scaling.arguments())
-    bound = exact(gradient_norm_bound, "gradient_norm_bound")
-    return apply(bounded_sensitivity, **scaling.arguments(), gradient_norm_bound=bound)
 
 
 def scale_loss(loss: Loss, scaling: Scaling) -> ScaledLoss:

@@ -66,7 +66,3 @@ def _crashed(problem: BaseException) -> int:
     if os.environ.get("PLUMBLINE_TRACEBACK"):
         traceback.print_exception(problem)
     return fail(f"internal error: {problem!r} (PLUMBLINE_TRACEBACK=1 shows where)", Exit.INTERNAL)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

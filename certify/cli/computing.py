@@ -118,7 +118,8 @@ def run_compare(arguments: argparse.Namespace) -> int:
 
 def run_plan(arguments: argparse.Namespace) -> int:
     from certify.cli.text import plan_text
-    from certify.results.plan import plan, write_plan
+    from certify.pictures.draw import write_plan
+    from certify.results.plan import plan
 
     output = output_directory(arguments.output)
     with progress_bar("plan") as progress:
@@ -139,8 +140,8 @@ def run_plan(arguments: argparse.Namespace) -> int:
 
 
 def run_explain(arguments: argparse.Namespace) -> int:
+    from certify.pictures.explained import draw
     from certify.results.certify import certify
-    from certify.results.scaling_section import draw
 
     output = output_directory(arguments.output)
     with progress_bar("explain") as progress:

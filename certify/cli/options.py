@@ -83,7 +83,7 @@ def _computing(command: Command) -> None:
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; with --from that record")
     made.add_argument("-o", "--output", metavar="DIR", help="write DIR/certificate.json (whatever the verdict)")
     made.add_argument("--format", choices=("text", "json", "junit"), default="text", help="what stdout gets")
-    # The choices are those of certify.results.peers.FORMATS and of accountant.mechanisms.dpsgd, which are loaded only when asked for.
+    # The choices are those of results.peers.FORMATS and of mechanisms.dpsgd, which are loaded only when asked for.
     made.add_argument(
         "--from",
         dest="written_by",

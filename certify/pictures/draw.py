@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from fractions import Fraction
 from io import BytesIO
@@ -16,7 +17,7 @@ from accountant.core.arithmetic.floats import gaussian_mu
 from accountant.core.kernel import evaluate
 from accountant.pnsgd.search.string import outline
 from certify.errors import UsageError
-from certify.files import write_atomically
+from certify.files import make_directory, write_atomically
 from certify.results.calibrate import distance_noise, least_noise, published_noise
 from certify.results.plan import Plan, noise_floor
 from certify.runfile.read import Run
@@ -206,3 +207,19 @@ def draw_plan(plan: Plan, path: str | Path | BinaryIO) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=150, format="png", metadata={"Software": None})
     plt.close(figure)
+
+
+def write_plan(plan: Plan, directory: str | Path) -> tuple[Path, Path]:
+    """Write plan.json and plan.png, each whole or not at all; the directory is made. Returns their paths.
+
+    Raises:
+        UsageError: matplotlib is missing; then nothing is written.
+    """
+    picture = BytesIO()
+    draw_plan(plan, picture)
+    directory = Path(directory)
+    make_directory(directory)
+    paths = directory / "plan.json", directory / "plan.png"
+    write_atomically(paths[0], json.dumps(plan.as_json(), indent=1, ensure_ascii=False) + "\n")
+    write_atomically(paths[1], picture.getvalue())
+    return paths

@@ -9,27 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from accountant.core.arithmetic import Exact, Float
-from accountant.core.exact import canonical
 from accountant.core.kernel import evaluate
 from accountant.core.scaling import AutoS, Clip, Psac, Psasc, Scaling
-from accountant.pnsgd.scaled import derive_sensitivity
+from accountant.dpsgd.sensitivity import derive_sensitivity
 from certify.pictures.draw import _pyplot, save_figure
+from certify.results.scaling_section import label
 
 # Okabe and Ito's colours, as in `pictures`; line styles tell the maps apart in grey.
 _STYLES = {
-    "clip": ("#000000", "-", "clipping"),
-    "auto-s": ("#E69F00", "-.", "AUTO-S"),
-    "psac": ("#0072B2", (0, (6, 3)), "DP-PSAC"),
-    "psasc": ("#D55E00", "-", "DP-PSASC"),
+    "clip": ("#000000", "-"),
+    "auto-s": ("#E69F00", "-."),
+    "psac": ("#0072B2", (0, (6, 3))),
+    "psasc": ("#D55E00", "-"),
 }
 DEFAULT: tuple[Scaling, ...] = (Clip(1), AutoS(1, "0.1"), Psac(1, "0.1"), Psasc(1, "0.1", "0.5"))
 POINTS = 801
-
-
-def label(scaling: Scaling) -> str:
-    """The map's name and parameters, for a legend."""
-    names = zip(("C", "r", "s"), tuple(scaling.arguments().values())[1:], strict=True)
-    return f"{_STYLES[scaling.kind][2]}, " + ", ".join(f"{n} = {canonical(v)}" for n, v in names if v is not None)
 
 
 def scaling_curves(scaling: Scaling, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +46,7 @@ def draw_scaling(
     with plt.rc_context({"svg.hashsalt": "scaling"}):
         figure, (left, right) = plt.subplots(1, 2, figsize=(12.8, 4.8))
         for scaling in maps:
-            colour, style, _ = _STYLES[scaling.kind]
+            colour, style = _STYLES[scaling.kind]
             for axes, values in zip((left, right), scaling_curves(scaling, x), strict=True):
                 axes.loglog(x, values, color=colour, ls=style, lw=2, label=label(scaling))
             limit = float(evaluate(derive_sensitivity(scaling), Exact()).norm)

@@ -40,7 +40,7 @@ def crosscheck(
     """Bracket ε of the run in another accountant's record, and judge the ε that it printed.
 
     Args:
-        source: the file (a path), its content (a mapping or a list), or a DpEvent; see `certify.results.peers.read_record`.
+        source: the file (a path), its content (a mapping or a list), or a DpEvent; see `peers.read_record`.
         written_by: "opacus", "dp-accounting" or "triples".
         delta, printed: numbers, or their text; a float is read as its shortest decimal. printed: the ε that was
             printed; the bracket is made finer until it lies outside, down to a width of 1e-5, or memory ends.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -282,22 +280,3 @@ def _compared(rows: Sequence[PlanRow], floor: float) -> Iterator[PlanRow]:
             best.add((gradients, noise))
     for row in rows:
         yield replace(row, pareto=(row.gradients, row.noise_std) in best)
-
-
-def write_plan(plan: Plan, directory: str | Path) -> tuple[Path, Path]:
-    """Write plan.json and plan.png, each whole or not at all; the directory is made. Returns their paths.
-
-    Raises:
-        UsageError: matplotlib is missing; then nothing is written.
-    """
-    from certify.files import make_directory, write_atomically
-    from certify.pictures.draw import draw_plan
-
-    picture = io.BytesIO()
-    draw_plan(plan, picture)
-    directory = Path(directory)
-    make_directory(directory)
-    paths = directory / "plan.json", directory / "plan.png"
-    write_atomically(paths[0], json.dumps(plan.as_json(), indent=1, ensure_ascii=False) + "\n")
-    write_atomically(paths[1], picture.getvalue())
-    return paths

@@ -1,21 +1,23 @@
-"""What `explain` says and draws about a run's scaling map, or about its taut string where it has no map."""
+"""What `explain` says about a run's scaling map."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from accountant import NoisySGD, ScaledSGD
+from accountant.core.exact import canonical
 from accountant.core.scaling import Scaling
 from accountant.explain.scaling_facts import describe
 from accountant.losses import ScaledLoss
-from certify.errors import UsageError
-from certify.files import make_directory
-from certify.pictures.draw import draw_string
-from certify.pictures.scaling import draw_scaling, label
-from certify.results.claims import Claim
-from certify.results.result import Result
+
+_NAMES = {"clip": "clipping", "auto-s": "AUTO-S", "psac": "DP-PSAC", "psasc": "DP-PSASC"}
+
+
+def label(scaling: Scaling) -> str:
+    """The map's name and parameters, for a title or a legend."""
+    names = zip(("C", "r", "s"), tuple(scaling.arguments().values())[1:], strict=True)
+    return f"{_NAMES[scaling.kind]}, " + ", ".join(f"{n} = {canonical(v)}" for n, v in names if v is not None)
 
 
 def scaling_of(mechanism: NoisySGD | ScaledSGD) -> Scaling | None:
@@ -49,21 +51,3 @@ class ScalingSection:
         ]
         about = {"kind": made.kind, "attained": made.attained, "monotone": made.monotone}
         return {"scaling": about | {"facts": facts}}
-
-
-def draw(result: Result, claim: Claim, directory: Path) -> Path:
-    """Write the run's picture: scaling.png where a map scales the gradients, else string.png. Returns its path.
-
-    Raises:
-        UsageError: matplotlib is missing; or a run without a map whose bound is not one string from start to end.
-    """
-    scaling = scaling_of(result.run.mechanism)
-    if scaling is None and (claim.bound.theorem.id != "T3" or len(result.claims) > 1):
-        raise UsageError(
-            f"-o: there is no picture of this run: it has no [scaling], and its bound ({claim.bound.theorem.id}, "
-            f"{len(result.claims)} requests) is not one taut string; leave -o out"
-        )
-    make_directory(directory)
-    if scaling is not None:
-        return draw_scaling(directory / "scaling.png", [scaling])
-    return draw_string([("taut string", result.run.mechanism)], directory / "string.png")

@@ -26,8 +26,8 @@ from accountant.core.scaling import (
     steepest_log_slope,
     steepest_slope,
 )
+from accountant.dpsgd.sensitivity import derive_sensitivity
 from accountant.explain.scaling_facts import X, describe
-from accountant.pnsgd.scaled import derive_sensitivity
 from tests.oracles import scaling as oracle
 
 amount = st.fractions(F(1, 100), 20, max_denominator=100)

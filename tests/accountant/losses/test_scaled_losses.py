@@ -25,7 +25,8 @@ from accountant.core.arithmetic import Ball, Exact, Float, Symbol
 from accountant.core.enclose import precision
 from accountant.core.rounding import DIGITS
 from accountant.core.scaling import AutoS, Clip, InvalidScaling, Psac, Psasc, steepest_log_slope, steepest_slope
-from accountant.pnsgd.scaled import MODELS, derive_scaled_loss, derive_sensitivity
+from accountant.dpsgd.sensitivity import derive_sensitivity
+from accountant.pnsgd.scaled import MODELS, derive_scaled_loss
 from tests.accountant.core.test_scaling import amount, maps
 from tests.oracles import loss_families
 from tests.oracles import scaling as oracle

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from accountant.core.scaling import AutoS, Clip, Psac, Psasc
-from certify.pictures.scaling import DEFAULT, draw_scaling, label, scaling_curves
+from certify.pictures.scaling import DEFAULT, draw_scaling, scaling_curves
+from certify.results.scaling_section import label
 from tests.oracles import scaling as oracle
 
 
