@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from flint import ctx
 
-from accountant.core.arithmetic import Ball, Undecided
+from accountant.core.arithmetic import Ball, Indeterminate, Undecided
 from accountant.core.arithmetic.balls import ends
 from accountant.core.exact import LEAST, outward
 from accountant.core.kernel import Derivation, evaluate
@@ -31,10 +31,6 @@ SIGNIFICANT_BITS = 50  # twelve decimal digits, with room for the rounding
 
 # What has been evaluated, by precision: bounds on one run share their timeline. Dropped with the derivation.
 _known: defaultdict[int, WeakKeyDictionary[Derivation, Quantity]] = defaultdict(WeakKeyDictionary)
-
-
-class Indeterminate(ArithmeticError):
-    """Not decided at the greatest precision; says what is open. Never a guess."""
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType, UnionType
 from typing import Any, get_args
 
-from accountant.core.arithmetic import Arithmetic, Ball, ConditionViolated, Exact, Symbol, Undecided
+from accountant.core.arithmetic import Arithmetic, Ball, ConditionViolated, Exact, Undecided
 from accountant.core.kinds import Kind, Record, UnknownKind, Whole, kind_of, parameters
 from accountant.core.quantities import Quantity
 
@@ -264,7 +264,7 @@ def conclude(theorem: Theorem, A: Arithmetic, *premises: Quantity, **arguments: 
 
 
 def _conclude(d: Derivation, A: Arithmetic, premises: tuple[Quantity, ...]) -> Quantity:
-    if d.theorem.rational and not isinstance(A, Symbol):
+    if d.theorem.rational and not A.symbolic:
         A = Exact()
     try:
         return conclude(d.theorem, A, *premises, **dict(d.arguments))

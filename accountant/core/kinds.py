@@ -22,7 +22,6 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from accountant.core.arithmetic.base import NUMBER, Arithmetic
-from accountant.core.arithmetic.floats import Float
 from accountant.core.arithmetic.rationals import Exact
 
 
@@ -96,7 +95,7 @@ class Numeric(Kind):
     def convert(self, A: Arithmetic, value: Any, count: type[int] = int) -> Any:
         if _is_int(value) or isinstance(value, Fraction):
             return A.of(value)
-        if isinstance(value, float) and not isinstance(A, Float):
+        if isinstance(value, float) and not A.inexact:
             raise TypeError(f"{value!r} is a float among the numbers of {type(A).__name__}; write it with A.of")
         return value
 

@@ -11,10 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft
-from scipy.optimize import brentq
-from scipy.special import logsumexp, ndtr
-from scipy.stats import binom
+import scipy
 
 from accountant.core.arithmetic import Float
 from accountant.mechanisms.release import Release
@@ -45,7 +42,8 @@ class _Pair:
 
 def _between(a: Array, b: Array) -> Array:
     """Φ(b) − Φ(a), from the side where no digits are lost."""
-    return np.where(a > 0, ndtr(-a) - ndtr(-b), ndtr(b) - ndtr(a))
+    cdf = scipy.special.ndtr
+    return np.where(a > 0, cdf(-a) - cdf(-b), cdf(b) - cdf(a))
 
 
 def _loss(y: float, z: float, q: float, shift: float) -> float:
@@ -94,12 +92,12 @@ def _pair(z: float, q: float, count: int, direction: str, reach: float) -> _Pair
 
 def _mixed_pair(z: float, q: float, up: int, down: int, count: int, reach: float) -> _Pair:
     """Σ_j Bin(up,q;j)N(j,z²) against Σ_j Bin(down,q;j)N(−j,z²); its loss is inverted on a table."""
-    first, second = (binom.pmf(np.arange(n + 1), n, q) for n in (up, down))
+    first, second = (scipy.stats.binom.pmf(np.arange(n + 1), n, q) for n in (up, down))
     y = np.linspace(-down - reach * z, up + reach * z, _TABLE)
 
     def log_density(weights: Array, sign: int) -> Array:
         centres = sign * np.arange(len(weights))
-        return logsumexp(-((y[:, None] - centres) ** 2) / (2 * z * z), axis=1, b=weights)
+        return scipy.special.logsumexp(-((y[:, None] - centres) ** 2) / (2 * z * z), axis=1, b=weights)
 
     losses = log_density(first, 1) - log_density(second, -1)
 
@@ -180,21 +178,21 @@ class _Sum:
         high = 1.0
         while gap(high) > 0 and high < 1e9:
             high *= 4
-        return self.tilted(float(brentq(gap, 0, high, rtol=1e-2)) if gap(0.0) > 0 > gap(high) else high)
+        return self.tilted(float(scipy.optimize.brentq(gap, 0, high, rtol=1e-2)) if gap(0.0) > 0 > gap(high) else high)
 
     def composed(self, t: _Tilted) -> tuple[Array, Array]:
         """Losses x around the tilted mean, and the tilted masses there."""
         width = _WIDTH * math.sqrt(t.variance)
-        size = next_fast_len(max(64, min(2 * math.ceil(width / self.h) + 2, MOST_POINTS)), real=True)
+        size = scipy.fft.next_fast_len(max(64, min(2 * math.ceil(width / self.h) + 2, MOST_POINTS)), real=True)
         omega = 2 * math.pi * np.arange(size // 2 + 1) / (size * self.h)
         # the Gaussian's tilted characteristic function, then each pair's, wrapped on the circle of the window
         transform = np.exp(-1j * omega * self.mu_squared * (t.theta + 0.5) - omega**2 * self.mu_squared / 2)
         for pair, (first, mass) in zip(self.pairs, self.grids, strict=True):
             weight, _ = self._weights(first, mass, t.theta)
             wrapped = np.bincount((first + np.arange(len(mass))) % size, weight / weight.sum(), size)
-            transform *= rfft(wrapped) ** pair.count
+            transform *= scipy.fft.rfft(wrapped) ** pair.count
         index = round(t.mean / self.h) + np.arange(size) - size // 2
-        return index * self.h, np.maximum(irfft(transform, size)[index % size], 0)
+        return index * self.h, np.maximum(scipy.fft.irfft(transform, size)[index % size], 0)
 
 
 def _epsilon(pairs: Sequence[_Pair], mu_squared: float, delta: float) -> float:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
 
+from accountant.core.arithmetic.base import Indeterminate
 from certify.checker import CheckError
 from certify.cli.options import command_parser
 from certify.cli.output import discard, fail
@@ -20,10 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what is printed has Greek letters, and names of files any bytes
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    try:
-        from accountant import Indeterminate
-    except Exception as problem:  # a broken installation has no verdict
-        return _crashed(problem)
     try:
         parser = command_parser()
         parsed = parser.parse_args(arguments)

@@ -12,8 +12,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import scipy
 from flint import arb
-from scipy.special import log_ndtr, ndtr
 
 from accountant import Derivation, TheoremError, apply, derive_witness, enclose, evaluate, theorems
 from accountant.core.arithmetic import Ball, Float
@@ -306,8 +306,8 @@ def _mixed(lower: Derivation, mechanism: NoisySGD) -> Bound:
 
     def bound(epsilon: Fraction) -> Fraction:
         at = np.linspace(0, 3 * float(epsilon) / ratios.max() + 10, 1500)[:, None]
-        hit = ndtr(ratios / 2 - at)
-        missed = np.exp(np.minimum(float(epsilon) + log_ndtr(-ratios / 2 - at), 700))
+        hit = scipy.special.ndtr(ratios / 2 - at)
+        missed = np.exp(np.minimum(float(epsilon) + scipy.special.log_ndtr(-ratios / 2 - at), 700))
         excess = (weights * (hit - missed)).sum(axis=1)
         best = int(excess.argmax())
         if not excess[best] > 0:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
 
 from accountant import (
     Derivation,
@@ -336,7 +336,7 @@ def published_noise(run: Run, bounds: Bounds = derive_published) -> dict[str, fl
         if not epsilon(name, high) <= target <= epsilon(name, low):
             found[name] = None
             continue
-        log_root = brentq(
+        log_root = scipy.optimize.brentq(
             lambda t, name=name: epsilon(name, 10.0**t) - target, -12, 12, xtol=1e-14, rtol=1e-15, maxiter=300
         )
         found[name] = 10.0**log_root

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from scipy.optimize import brentq
+import scipy
 
 from accountant.core.exact import canonical, decimal, round_decimal
 from accountant.dpsgd.derive import estimate_mechanism, schedule
@@ -227,7 +227,8 @@ def _crossing(excess: Callable[[float], float], at: float, good: float, bad: flo
         if (excess(following) <= 0) != meets:
             break
         at = following
-    return math.exp(brentq(lambda t: excess(math.exp(t)), math.log(at), math.log(following), xtol=2e-5, rtol=1e-12))
+    ends = math.log(at), math.log(following)
+    return math.exp(scipy.optimize.brentq(lambda t: excess(math.exp(t)), *ends, xtol=2e-5, rtol=1e-12))
 
 
 def _largest_whole(enough: Callable[[int], bool], low: int, high: int, start: int, tune: str) -> int:

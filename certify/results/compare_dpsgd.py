@@ -9,8 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
-from scipy.special import gammaln, logsumexp
+import scipy
 
 from accountant import apply, derive_epsilon, enclose, theorems
 from accountant.core.arithmetic import Ball, Float
@@ -197,7 +196,7 @@ def _factor(epsilon: Callable[[float], float], run: Run) -> float | None:
             return None
     if low == high:
         return 1.0
-    return math.exp(brentq(excess, low, high, xtol=1e-6))
+    return math.exp(scipy.optimize.brentq(excess, low, high, xtol=1e-6))
 
 
 # --- the Rényi route --------------------------------------------------------------------------------------------------
@@ -249,7 +248,7 @@ def _best(releases: tuple[Release, ...], neighbours: str, delta: float, mironov:
         return total + math.log1p(-1 / order) - (math.log(delta) + math.log(order)) / (order - 1)
 
     if not drawn:
-        found = minimize_scalar(lambda t: epsilon(1 + math.exp(t)), bounds=(-12, 12), method="bounded")
+        found = scipy.optimize.minimize_scalar(lambda t: epsilon(1 + math.exp(t)), bounds=(-12, 12), method="bounded")
         order = max(round_decimal(exact(repr(1 + math.exp(found.x))), 6, up=True), Fraction(1000001, 1000000))
         return epsilon(float(order)), order
     # D_α grows faster than any conversion falls: up in doublings until ε rises, then every order about the best
@@ -268,6 +267,6 @@ def _best(releases: tuple[Release, ...], neighbours: str, delta: float, mironov:
 def _moment(square: float, rate: float, order: int) -> float:
     """T18's sum in doubles: D_α of a step."""
     k = np.arange(order + 1)
-    log_terms = gammaln(order + 1) - gammaln(k + 1) - gammaln(order - k + 1)
+    log_terms = scipy.special.gammaln(order + 1) - scipy.special.gammaln(k + 1) - scipy.special.gammaln(order - k + 1)
     log_terms += (order - k) * math.log1p(-rate) + k * math.log(rate) + (k * k - k) * square / 2
-    return float(logsumexp(log_terms)) / (order - 1)
+    return float(scipy.special.logsumexp(log_terms)) / (order - 1)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
 
 from accountant import InvalidMechanism, NoisySGD
 from accountant.core.arithmetic.floats import gaussian_mu
@@ -89,7 +89,7 @@ def least_noise(run: Run) -> Fraction:
         low -= 1
         if low < high - 60:
             raise NothingToTune("noise_std: any value meets the target: nothing to tune")
-    found = Fraction(math.exp(brentq(excess, low, high + 1e-6, xtol=1e-13, rtol=1e-14)))
+    found = Fraction(math.exp(scipy.optimize.brentq(excess, low, high + 1e-6, xtol=1e-13, rtol=1e-14)))
     return max(found, floor)
 
 

@@ -11,21 +11,25 @@ import numpy as np
 from flint import arb, ctx, fmpq
 
 from accountant.core.arithmetic.base import Arithmetic, Number, Undecided
-from accountant.core.arithmetic.floats import diffused_epsilon, diffused_log_delta, mixture_epsilon, normal_quantile
 
 _LEAST_DELTA = arb(10) ** -300  # below which δ is no double
+_NEWTON_STEPS = 40
 _DOUBLES_KNOW = 2.0**20  # μ up to which an ε in doubles is a start for Newton's method
 _Mixture = Sequence[tuple[Number, Number]]  # (μ, weight)
 
 
 @lru_cache(maxsize=256)
 def _guess(mus: tuple[float, ...], weights: tuple[float, ...], delta: float) -> float:
-    """ε in doubles; the same one is asked for at every precision."""
+    """ε in doubles; the same one is asked for at every precision. Here alone, and for T24, doubles are loaded."""
+    from accountant.core.arithmetic.floats import mixture_epsilon
+
     return mixture_epsilon(np.array(mus), np.array(weights), delta)
 
 
 @lru_cache(maxsize=256)
 def _diffused_guess(mu: float, ratio: float, steps: int, delta: float) -> float:
+    from accountant.core.arithmetic.floats import diffused_epsilon
+
     return diffused_epsilon(mu, ratio, steps, delta)
 
 
@@ -96,19 +100,19 @@ class Ball(Arithmetic):
 
     def _root(self, mixture: _Mixture, delta: Number) -> Number:
         """About the ε with δ(ε) = delta, to the working precision; nothing is proved of it."""
-        mus, weights = zip(*((float(mu), float(weight)) for mu, weight in mixture), strict=True)
-        steps = max(1, ctx.prec.bit_length() - 5)  # each Newton step doubles the digits
-        if delta < _LEAST_DELTA:  # from the Rényi route, which is above: log δ(ε) is concave, and no step goes too far
-            most = max((mu for mu, _ in mixture), key=lambda mu: float(mu.mid().log()))
-            root, steps = (most * most / 2 + most * (-2 * delta.log()).sqrt()).mid(), steps + 20
-        elif max(mus) < _DOUBLES_KNOW:
-            root = arb(_guess(mus, weights, float(delta.mid())))
-        else:  # δ is about weight·Φ(μ/2 − ε/μ) of the largest μ, and in doubles ε says too little of that difference
-            most, weight = max(mixture, key=lambda pair: float(pair[0].mid().log()))
-            share = min(float((delta / weight).mid()), 0.5)
-            root = (most * (most / 2 - arb(normal_quantile(share)))).mid()
-        for _ in range(steps):
-            root = self._newton(mixture, delta, root)
+        mus = tuple(float(mu) for mu, _ in mixture)
+        if len(mixture) > 1 and delta >= _LEAST_DELTA and max(mus) < _DOUBLES_KNOW:
+            root = arb(_guess(mus, tuple(float(weight) for _, weight in mixture), float(delta.mid())))
+            for _ in range(max(1, ctx.prec.bit_length() - 5)):  # each Newton step doubles the digits
+                root = self._newton(mixture, delta, root)
+            return root
+        # From the Rényi route of the largest μ, which is above: log δ(ε) is concave, and no step goes too far.
+        most = max((mu for mu, _ in mixture), key=lambda mu: float(mu.mid().log()))
+        root = (most * most / 2 + most * (-2 * delta.log()).sqrt()).mid()
+        for _ in range(_NEWTON_STEPS):
+            root, before = self._newton(mixture, delta, root), root
+            if abs(root - before) <= root * arb(2) ** (-8 - ctx.prec // 2):  # the next step would double the digits
+                return root
         return root
 
     def diffused_epsilon(self, mu: Number, ratio: Number, steps: int, delta: Number) -> Number:
@@ -146,6 +150,8 @@ class Ball(Arithmetic):
         guess = _diffused_guess(*known)
         if not 0 < guess < np.inf:
             return arb(0)
+        from accountant.core.arithmetic.floats import diffused_log_delta
+
         apart = guess * 1e-7
         ends = (diffused_log_delta(*known[:3], end, -np.inf) for end in (guess + apart, guess - apart))
         slope = -abs(np.subtract(*ends)) / (2 * apart)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 
 class NumberMarker:
@@ -29,9 +29,16 @@ class Undecided(ArithmeticError):
     """A comparison that this precision cannot decide."""
 
 
+class Indeterminate(ArithmeticError):
+    """Not decided at the greatest precision; says what is open. Never a guess."""
+
+
 class Arithmetic(ABC):
     """The operators + − * / and ** with integers, and these. A comparison has three answers: True, False, None
     (open)."""
+
+    inexact: ClassVar[bool] = False  # its numbers are floats
+    symbolic: ClassVar[bool] = False  # its numbers are formulas
 
     @abstractmethod
     def of(self, value: Fraction | int) -> Number:

@@ -8,8 +8,7 @@ from fractions import Fraction
 from typing import final
 
 import numpy as np
-from scipy import special
-from scipy.optimize import brentq
+import scipy  # its parts load when first used
 
 from accountant.core.arithmetic.base import Arithmetic, Number
 from accountant.core.exact import as_double
@@ -25,6 +24,8 @@ class Float(Arithmetic):
     """Python floats, and numpy arrays broadcast against each other; plain floats take a path of their own, for
     speed."""
 
+    inexact = True
+
     def of(self, value: Fraction | int) -> Number:
         return as_double(value)
 
@@ -38,7 +39,7 @@ class Float(Arithmetic):
         return np.exp(x)
 
     def normal_cdf(self, x: Number) -> Number:
-        return special.ndtr(x)
+        return scipy.special.ndtr(x)
 
     def maximum(self, x: Number, y: Number) -> Number:
         if type(x) is float and type(y) is float:
@@ -94,12 +95,12 @@ def _geometric(x: float, n: int) -> float:
 
 def normal_quantile(p: float) -> float:
     """The x with Φ(x) = p."""
-    return float(special.ndtri(p))
+    return float(scipy.special.ndtri(p))
 
 
 def _mills(x: Number) -> Number:
     """Φ(x)/φ(x), for x below about 37."""
-    return np.sqrt(np.pi / 2) * special.erfcx(-x / np.sqrt(2))
+    return np.sqrt(np.pi / 2) * scipy.special.erfcx(-x / np.sqrt(2))
 
 
 def log_gaussian_delta(mu: Number, epsilon: Number) -> Number:
@@ -111,9 +112,9 @@ def log_gaussian_delta(mu: Number, epsilon: Number) -> Number:
     mu, epsilon = np.broadcast_arrays(np.asarray(mu, float), np.asarray(epsilon, float))
     a, b = mu / 2 - epsilon / mu, -mu / 2 - epsilon / mu
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        log_a = special.log_ndtr(a)
+        log_a = scipy.special.log_ndtr(a)
         # Rounding of a large ε may make the exponent positive: then nothing is known of δ but that it is small.
-        far = log_a + np.log(-np.expm1(np.minimum(epsilon + special.log_ndtr(b) - log_a, 0)))
+        far = log_a + np.log(-np.expm1(np.minimum(epsilon + scipy.special.log_ndtr(b) - log_a, 0)))
         difference = _mills(np.minimum(a, 30)) - _mills(np.minimum(b, 30))
         if np.any(mu < 1):
             x = (a + b)[..., None] / 2 + (mu / 2)[..., None] * _NODES
@@ -140,7 +141,7 @@ def gaussian_epsilon(mu: Number, delta: Number) -> Number:
         low, high = np.where(value > target, epsilon, low), np.where(value > target, high, epsilon)
         b = -m / 2 - epsilon / m
         # d log δ / dε = −e^ε Φ(b) / δ
-        newton = epsilon + (value - target) * np.exp(value - epsilon - special.log_ndtr(b))
+        newton = epsilon + (value - target) * np.exp(value - epsilon - scipy.special.log_ndtr(b))
         inside = (newton > low) & (newton < high)
         following = np.where(inside, newton, (low + high) / 2)
         # A Newton step's error is the square of its length; rounding keeps it from vanishing.
@@ -161,7 +162,7 @@ def _scalar_epsilon(m: float, delta: float) -> float:
     for _ in range(80):
         value = scalar_log_delta(m, epsilon)
         low, high = (epsilon, high) if value > target else (low, epsilon)
-        exponent = value - epsilon - special.log_ndtr(-m / 2 - epsilon / m)
+        exponent = value - epsilon - scipy.special.log_ndtr(-m / 2 - epsilon / m)
         newton = epsilon + (value - target) * math.exp(exponent) if exponent < 700 else math.inf
         inside = low < newton < high
         following = newton if inside else (low + high) / 2
@@ -175,8 +176,8 @@ def scalar_log_delta(mu: float, epsilon: float) -> float:
     """`log_gaussian_delta` of one pair."""
     a, b = mu / 2 - epsilon / mu, -mu / 2 - epsilon / mu
     if a > 5:
-        log_a = float(special.log_ndtr(a))
-        rest = -math.expm1(min(epsilon + float(special.log_ndtr(b)) - log_a, 0.0))
+        log_a = float(scipy.special.log_ndtr(a))
+        rest = -math.expm1(min(epsilon + float(scipy.special.log_ndtr(b)) - log_a, 0.0))
         return log_a + math.log(rest) if rest > 0 else -math.inf
     if mu < 1:
         x = (a + b) / 2 + mu / 2 * _NODES
@@ -196,13 +197,13 @@ def mixture_epsilon(mus: Number, weights: Number, delta: float) -> float:
     mus, logs = mus[positive], np.log(weights[positive])
 
     def excess(epsilon: float) -> float:
-        return float(special.logsumexp(logs + log_gaussian_delta(mus, epsilon)) - np.log(delta))
+        return float(scipy.special.logsumexp(logs + log_gaussian_delta(mus, epsilon)) - np.log(delta))
 
     if excess(0.0) <= 0:
         return 0.0
     # All of the weight on the largest μ is the most that the mixture can be.
     highest = float(gaussian_epsilon(mus.max(), min(delta / np.exp(logs).sum(), 1.0))) * (1 + 1e-9) + 1e-300
-    return float(brentq(excess, 0.0, highest, xtol=1e-300, rtol=1e-14, maxiter=500))
+    return float(scipy.optimize.brentq(excess, 0.0, highest, xtol=1e-300, rtol=1e-14, maxiter=500))
 
 
 _FAR = 40.0  # of log δ below its target: a search need not know how far
@@ -252,7 +253,7 @@ def diffused_epsilon(mu: float, ratio: float, steps: int, delta: float) -> float
         return 0.0
     if excess(high * (1 - 1e-12)) >= 0:  # the steps add nothing
         return high
-    return float(brentq(excess, 0.0, high, xtol=1e-300, rtol=1e-14, maxiter=500))
+    return float(scipy.optimize.brentq(excess, 0.0, high, xtol=1e-300, rtol=1e-14, maxiter=500))
 
 
 def gaussian_mu(epsilon: Number, delta: Number) -> Number:

@@ -99,6 +99,8 @@ class Symbol(Arithmetic):
     first_is_larger: answers x ≥ y where a formula has two branches; None, or no answer: both are written.
     """
 
+    symbolic = True
+
     def __init__(self, first_is_larger: Callable[[Number, Number], bool | None] | None = None) -> None:
         self.conditions: list[str] = []
         self.first_is_larger = first_is_larger

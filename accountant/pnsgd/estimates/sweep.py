@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import special
+import scipy
 
 from accountant.core.arithmetic import ConditionViolated
 from accountant.core.arithmetic.floats import gaussian_epsilon
@@ -193,7 +193,7 @@ def _epsilon_at(mu: Array, delta: float) -> Array:
 
     With r = ε/μ and u = log μ: dr/du = h − r, h = φ(b)/Φ(b) at b = −μ/2 − r, for dε/dμ = φ(b)/Φ(b).
     """
-    first = 2 * math.sqrt(2) * float(special.erfinv(delta))  # δ(0) = erf(μ/√8)
+    first = 2 * math.sqrt(2) * float(scipy.special.erfinv(delta))  # δ(0) = erf(μ/√8)
     flat = mu.ravel()
     top = min(float(flat.max(initial=0.0)), _MOST_MU)
     if top <= first:
@@ -228,7 +228,7 @@ def _quintics(first: float, nodes: int, delta: float) -> Array:
     ratio = _searched(mu, delta) / mu
     ratio[0] = 0.0
     b = -mu / 2 - ratio
-    hazard = math.sqrt(2 / math.pi) / special.erfcx(-b / math.sqrt(2))  # φ(b)/Φ(b)
+    hazard = math.sqrt(2 / math.pi) / scipy.special.erfcx(-b / math.sqrt(2))  # φ(b)/Φ(b)
     slope = hazard - ratio
     curvature = hazard * (b + hazard) * (mu / 2 + slope) - slope  # dh/db = −h(b + h), db/du = −μ/2 − dr/du
     y, d, e = ratio, slope * _SPACING, curvature * _SPACING**2

@@ -9,8 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from scipy import special
-from scipy.optimize import brentq, minimize, minimize_scalar
+import scipy
 
 from accountant import theorems
 from accountant.core.arithmetic import Float
@@ -122,8 +121,8 @@ def search_secret_witness(mechanism: NoisySGD, loss: tuple[Derivation, ...], del
     ratios = float(straight.glance.mu) * np.float_power(float(slope), batches - 1 - positions)
 
     def excess(epsilon: float, threshold: float) -> float:
-        hit = np.sum(weights * special.ndtr(ratios / 2 - threshold))
-        missed = np.sum(weights * np.exp(np.minimum(epsilon + special.log_ndtr(-ratios / 2 - threshold), 700)))
+        hit = np.sum(weights * scipy.special.ndtr(ratios / 2 - threshold))
+        missed = np.sum(weights * np.exp(np.minimum(epsilon + scipy.special.log_ndtr(-ratios / 2 - threshold), 700)))
         return float(hit - missed)
 
     def best(epsilon: float) -> tuple[float, float]:
@@ -133,13 +132,15 @@ def search_secret_witness(mechanism: NoisySGD, loss: tuple[Derivation, ...], del
         grid = np.linspace(0, 3 * start + 10, 200)
         t = max(grid, key=lambda t: excess(epsilon, t))
         width = grid[1] - grid[0]
-        found = minimize_scalar(lambda t: -excess(epsilon, t), bounds=(t - width, t + width), method="bounded")
+        ends = t - width, t + width
+        found = scipy.optimize.minimize_scalar(lambda t: -excess(epsilon, t), bounds=ends, method="bounded")
         return float(found.x), -float(found.fun)
 
     if ratios.max() <= 0 or best(1e-12)[1] <= float(delta):
         return None
     high = float(gaussian_epsilon(ratios.max(), float(delta)))
-    epsilon = brentq(lambda e: best(e)[1] - float(delta), 1e-12, high * (1 + 1e-9), xtol=1e-15, rtol=1e-12)
+    top = high * (1 + 1e-9)
+    epsilon = scipy.optimize.brentq(lambda e: best(e)[1] - float(delta), 1e-12, top, xtol=1e-15, rtol=1e-12)
     # One threshold, in parameter units, serves all the slightly smaller ε that are tried.
     deviation = _deviation(mechanism, runs)
     threshold = _short(best(epsilon)[0] * deviation)
@@ -213,7 +214,7 @@ def search_curved_witness(
     with np.errstate(all="ignore"):
         grid = np.linspace(0, max(0.0, min(room, (1 / step - m) * (1 - 1e-9))), 24)
         start = max(((own, others) for own in grid for others in grid), key=lambda h: ratio(*h))
-        found = minimize(
+        found = scipy.optimize.minimize(
             lambda h: -ratio(*h),
             start,
             bounds=[(0, grid[-1])] * 2,

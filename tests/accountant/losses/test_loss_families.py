@@ -23,10 +23,10 @@ from accountant import (
     derive,
     enclose,
     evaluate,
-    explain,
 )
 from accountant.core.arithmetic import Exact, Float, Symbol
 from accountant.core.rounding import DIGITS, exp_above, sqrt_above
+from accountant.explain import explain
 from tests.accountant.cases import run
 from tests.oracles import loss_families as oracle
 
