@@ -229,3 +229,34 @@ def test_certifying_a_run_loads_no_torch() -> None:
 def test_the_checker_loads_nothing_but_the_standard_library() -> None:
     modules = loaded("import certify.checker")
     assert not modules & {"accountant", "numpy", "scipy", "sympy", "flint", "pydantic", "torch", "learners"}
+
+
+HEAVY = {"sympy", "scipy.special", "scipy.optimize", "matplotlib", "sklearn", "torch", "learners"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import accountant, certify, plumbline",
+        "import accountant.pnsgd.derive, accountant.dpsgd.derive, certify.results.certify, certify.trust.certificate",
+        "import sys; from certify.cli import main; sys.argv = ['plumbline']; main(['--version'])",
+        "import plumbline; plumbline.certify('examples/mnist.toml')",
+    ],
+)
+def test_what_needs_no_formula_and_no_special_function_loads_none(statement: str) -> None:
+    code = f"{statement}; import sys; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not set(done.stdout.split()) & HEAVY
+
+
+def test_the_front_door_leads_to_what_it_names() -> None:
+    import certify
+    import plumbline
+
+    assert set(plumbline.__all__) == set(certify.__all__) | set(plumbline._ELSEWHERE)
+    for name in plumbline.__all__:
+        assert getattr(plumbline, name) is not None
+        if name not in plumbline._ELSEWHERE:
+            assert getattr(plumbline, name) is getattr(certify, name)
+    with pytest.raises(AttributeError, match="no attribute 'certifiy'"):
+        plumbline.certifiy  # noqa: B018
