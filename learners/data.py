@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from accountant.core.exact import canonical, exact
+from accountant.core.exact import canonical, exact, settle
 
 HAIR = 1 - 2.0**-40  # bounds are met with this much room, so that float64 rounding never exceeds them
 
@@ -82,8 +82,8 @@ class Dataset:
     def __post_init__(self) -> None:
         for key in ("features", "labels"):  # a copy: nobody changes a frozen value from outside
             value = torch.as_tensor(getattr(self, key)).detach().to("cpu", torch.float64, copy=True).contiguous()
-            object.__setattr__(self, key, value)
-        object.__setattr__(self, "feature_norm", exact(self.feature_norm, "feature_norm"))
+            settle(self, **{key: value})
+        settle(self, feature_norm=exact(self.feature_norm, "feature_norm"))
         if self.features.ndim != 2 or self.labels.shape != self.features.shape[:1] or not self.features.numel():
             raise InvalidDataset(
                 f"features {tuple(self.features.shape)}, labels {tuple(self.labels.shape)}: need (n, d), (n,)"

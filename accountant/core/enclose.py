@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from flint import ctx
 
-from accountant.core.arithmetic import Ball, Indeterminate, Undecided
+from accountant.core.arithmetic import Ball, Indeterminate, Number, Undecided
 from accountant.core.arithmetic.balls import ends
 from accountant.core.exact import LEAST, outward
 from accountant.core.kernel import Derivation, evaluate
@@ -19,7 +20,6 @@ from accountant.core.quantities import (
     ApproximateDP,
     GaussianDP,
     GaussianWitness,
-    Quantity,
     RenyiCurve,
     Wasserstein,
 )
@@ -30,7 +30,7 @@ SIGNIFICANT_BITS = 50  # twelve decimal digits, with room for the rounding
 
 
 # What has been evaluated, by precision: bounds on one run share their timeline. Dropped with the derivation.
-_known: defaultdict[int, WeakKeyDictionary[Derivation, Quantity]] = defaultdict(WeakKeyDictionary)
+_known: defaultdict[int, WeakKeyDictionary[Derivation[Any], Any]] = defaultdict(WeakKeyDictionary)
 
 
 @contextmanager
@@ -68,7 +68,7 @@ class Enclosure:
         )
 
 
-def _values(quantity: Quantity) -> tuple:
+def _values(quantity: object) -> tuple[Number, ...]:
     match quantity:
         case GaussianDP(mu) | GaussianWitness(mu):
             return (mu,)
@@ -81,7 +81,7 @@ def _values(quantity: Quantity) -> tuple:
     raise TypeError(f"{type(quantity).__name__} is no bound to enclose")
 
 
-def enclose_all(derivation: Derivation) -> tuple[Enclosure, ...]:
+def enclose_all(derivation: Derivation[Any]) -> tuple[Enclosure, ...]:
     """Enclosures of every number that the derivation concludes; the precision is doubled until all are sharp and
     decided.
 
@@ -108,7 +108,7 @@ def enclose_all(derivation: Derivation) -> tuple[Enclosure, ...]:
     return found  # wide (an ε that cannot be told from 0), and valid
 
 
-def enclose(derivation: Derivation) -> Enclosure:
+def enclose(derivation: Derivation[Any]) -> Enclosure:
     """The enclosure of the one number that the derivation concludes: μ, ε or W∞. Raises as `enclose_all` does."""
     (enclosure,) = enclose_all(derivation)
     return enclosure

@@ -50,6 +50,12 @@ def exact(value: int | Fraction | Decimal | str, name: str = "value") -> Fractio
     return Fraction(text)
 
 
+def settle(record: object, **values: object) -> None:
+    """Set normalised fields of a frozen record, in its own __post_init__ and nowhere else: then it is complete."""
+    for name, value in values.items():
+        object.__setattr__(record, name, value)
+
+
 def as_double(value: Fraction | int) -> float:
     """The nearest double, for searches; beyond them an infinity, and 0 for what is too small."""
     try:

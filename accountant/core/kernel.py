@@ -2,7 +2,7 @@
 
     @theorem(id, concludes=…, premises=(…), source=…, assumes=(…))      declare
     apply(theorem, *premises, **arguments) -> Derivation                  derive: the only way to make a Derivation
-    evaluate(derivation, arithmetic) -> Quantity                          compute, in floats, balls, fractions or
+    evaluate(derivation, arithmetic) -> quantity                          compute, in floats, balls, fractions or
     symbols
 
 A theorem body is a pure function `body(A, *premises, **arguments)`: side conditions as `A.require(…)`, then the
@@ -17,11 +17,11 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from types import MappingProxyType, UnionType
-from typing import Any, get_args
+from typing import Any, Generic, TypeVar, final, get_args
 
 from accountant.core.arithmetic import Arithmetic, Ball, ConditionViolated, Exact, Undecided
+from accountant.core.exact import settle
 from accountant.core.kinds import Kind, Record, UnknownKind, Whole, kind_of, parameters
-from accountant.core.quantities import Quantity
 
 ASSUMPTIONS: dict[str, str] = {
     "convexity": "The data loss of every record is convex in the parameters, and the regulariser makes the loss "
@@ -79,22 +79,27 @@ ASSUMPTIONS: dict[str, str] = {
     "batches, without the records to be unlearned.",
 }
 
-THEOREMS: dict[str, Theorem] = {}
+Q = TypeVar(
+    "Q", covariant=True
+)  # what a theorem concludes: a frozen dataclass, of accountant.core.quantities or others
+
+THEOREMS: dict[str, Theorem[Any]] = {}
 
 
 class TheoremError(ValueError):
     """A theorem was applied where it does not hold; names theorem, condition and value."""
 
 
+@final
 @dataclass(frozen=True)
-class Theorem:
+class Theorem(Generic[Q]):
     """A closed table entry: `THEOREMS[id]`. `premises` are the kinds that it takes, the last one repeated if
     `variadic`."""
 
     id: str
     name: str
-    body: Callable[..., Quantity] = field(repr=False, compare=False)
-    concludes: type
+    body: Callable[..., Q] = field(repr=False, compare=False)
+    concludes: type[Q]
     premises: tuple[type | UnionType, ...]
     variadic: bool
     rational: bool
@@ -111,7 +116,7 @@ class Theorem:
             declared = [set().union(*declared)]
         if [set(get_args(hint) or (hint,)) for hint in taken.values()] != declared:
             raise UnknownKind(f"{self.name} ({self.id}): takes {self.premises}, but its body says {taken}")
-        object.__setattr__(self, "kinds", MappingProxyType(kinds))
+        settle(self, kinds=MappingProxyType(kinds))
 
     @property
     def statement(self) -> str:
@@ -142,29 +147,28 @@ def _required(function: Callable[..., Any], seen: set[Callable[..., Any]]) -> It
 def theorem(
     id: str,
     *,
-    concludes: type,
+    concludes: type[Q],
     premises: tuple[type | UnionType, ...] = (),
     variadic: bool = False,
     rational: bool = False,
     source: str,
     assumes: tuple[str, ...] = (),
     oracle: str,
-) -> Callable[[Callable[..., Quantity]], Theorem]:
+) -> Callable[[Callable[..., Q]], Theorem[Q]]:
     """Register a theorem body under its id (theory.md's, or one of the README's additions).
 
     oracle: the test that attacks it, "file::name"; a test checks that it exists.
     """
 
-    def register(body: Callable[..., Quantity]) -> Theorem:
+    def register(body: Callable[..., Q]) -> Theorem[Q]:
         if id in THEOREMS:
             raise ValueError(f"theorem id {id} is taken by {THEOREMS[id].name}")
         unknown = set(assumes) - set(ASSUMPTIONS)
         if unknown:
             raise ValueError(f"theorem {id} assumes {sorted(unknown)}, which are not in ASSUMPTIONS")
-        THEOREMS[id] = Theorem(
-            id, body.__name__, body, concludes, premises, variadic, rational, source, assumes, oracle
-        )
-        return THEOREMS[id]
+        made = Theorem(id, body.__name__, body, concludes, premises, variadic, rational, source, assumes, oracle)
+        THEOREMS[id] = made
+        return made
 
     return register
 
@@ -173,14 +177,15 @@ def _fits(kind: type | UnionType, conclusion: type) -> bool:
     return conclusion in (get_args(kind) or (kind,))
 
 
+@final
 @dataclass(frozen=True, eq=False)
-class Derivation:
+class Derivation(Generic[Q]):
     """A theorem applied to exact arguments and to derivations that conclude what it takes. Made by `apply` alone."""
 
-    theorem: Theorem
-    premises: tuple[Derivation, ...]
+    theorem: Theorem[Q]
+    premises: tuple[Derivation[Any], ...]
     arguments: tuple[tuple[str, Any], ...]
-    glance: Quantity | None = field(repr=False, init=False)  # the conclusion at working precision; None while undecided
+    glance: Q | None = field(repr=False, init=False)  # the conclusion at working precision; None while undecided
 
     def __post_init__(self) -> None:
         t = self.theorem
@@ -202,9 +207,9 @@ class Derivation:
             raise TypeError(f"{t.name} ({t.id}): {name} is {'no argument' if name in given else 'missing'}")
         for name, value in given.items():
             t.kinds[name].check(value, f"{t.name}.{name}")
-        object.__setattr__(self, "glance", self._look())
+        settle(self, glance=self._look())
 
-    def _look(self) -> Quantity | None:
+    def _look(self) -> Q | None:
         """Check the side conditions here, where the theorem is applied, as far as the working precision decides
         them."""
         if any(p.glance is None for p in self.premises):
@@ -219,11 +224,11 @@ class Derivation:
         """The ids in ASSUMPTIONS on which the conclusion rests."""
         return frozenset(a for d in self.nodes() for a in d.theorem.assumes)
 
-    def nodes(self) -> Iterator[Derivation]:
+    def nodes(self) -> Iterator[Derivation[Any]]:
         """Every derivation below this one, and this one last; each once, premises first."""
         seen: set[int] = set()
 
-        def walk(d: Derivation) -> Iterator[Derivation]:
+        def walk(d: Derivation[Any]) -> Iterator[Derivation[Any]]:
             if id(d) not in seen:
                 seen.add(id(d))
                 for p in d.premises:
@@ -233,7 +238,7 @@ class Derivation:
         return walk(self)
 
 
-def apply(theorem: Theorem, *premises: Derivation, **arguments: Any) -> Derivation:
+def apply(theorem: Theorem[Q], *premises: Derivation[Any], **arguments: Any) -> Derivation[Q]:
     """The theorem, applied.
 
     Raises:
@@ -248,7 +253,7 @@ def numbers(A: Arithmetic, value: Any) -> Any:
     return Record(type(value)).convert(A, value)
 
 
-def conclude(theorem: Theorem, A: Arithmetic, *premises: Quantity, **arguments: Any) -> Quantity:
+def conclude(theorem: Theorem[Q], A: Arithmetic, *premises: object, **arguments: Any) -> Q:
     """What the theorem concludes of quantities and exact arguments in A. No derivation: nothing is proved by it.
 
     Raises:
@@ -263,7 +268,7 @@ def conclude(theorem: Theorem, A: Arithmetic, *premises: Quantity, **arguments: 
     return numbers(A, conclusion)
 
 
-def _conclude(d: Derivation, A: Arithmetic, premises: tuple[Quantity, ...]) -> Quantity:
+def _conclude(d: Derivation[Q], A: Arithmetic, premises: tuple[object, ...]) -> Q:
     if d.theorem.rational and not A.symbolic:
         A = Exact()
     try:
@@ -272,9 +277,7 @@ def _conclude(d: Derivation, A: Arithmetic, premises: tuple[Quantity, ...]) -> Q
         raise TheoremError(f"{d.theorem.name} ({d.theorem.id}): {violated}") from violated
 
 
-def evaluate(
-    derivation: Derivation, A: Arithmetic, known: MutableMapping[Derivation, Quantity] | None = None
-) -> Quantity:
+def evaluate(derivation: Derivation[Q], A: Arithmetic, known: MutableMapping[Derivation[Any], Any] | None = None) -> Q:
     """The conclusion, computed in A from the leaves up; each node once. `known` remembers them for the next call in A.
 
     Raises:

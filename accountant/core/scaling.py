@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import ClassVar, final
 
 from accountant.core.arithmetic import Arithmetic, Number
-from accountant.core.exact import canonical, exact
+from accountant.core.exact import canonical, exact, settle
 from accountant.core.rounding import sqrt_above
 
 KINDS = ("clip", "auto-s", "psac", "psasc")
@@ -108,7 +108,7 @@ class _Map:
             value = exact(getattr(self, field.name), field.name)
             if value <= 0:
                 raise InvalidScaling(field.name, f"{canonical(value)} must be positive")
-            object.__setattr__(self, field.name, value)
+            settle(self, **{field.name: value})
 
     def arguments(self) -> dict[str, str | Fraction | None]:
         """What the theorems are told."""

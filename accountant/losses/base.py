@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from accountant.core.arithmetic import Arithmetic, Exact, Number
-from accountant.core.exact import canonical, exact
+from accountant.core.exact import canonical, exact, settle
 from accountant.core.kernel import Theorem, conclude
 from accountant.core.quantities import LossBounds
 
@@ -28,7 +28,7 @@ def store(loss: object, key: str, *, positive: bool = False, optional: bool = Fa
     value = exact(getattr(loss, key), key)
     if value < 0 or (positive and value == 0):
         raise InvalidLoss(key, f"{canonical(value)} must be {'positive' if positive else 'at least 0'}")
-    object.__setattr__(loss, key, value)
+    settle(loss, **{key: value})
     return value
 
 

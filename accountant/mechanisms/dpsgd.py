@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from accountant.core.exact import canonical, exact
+from accountant.core.exact import canonical, exact, settle
 from accountant.core.scaling import Scaling
 from accountant.mechanisms.pnsgd import InvalidMechanism
 from accountant.mechanisms.release import MAX_GROUP, MOST_STEPS
@@ -41,7 +41,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         for key in ("noise_multiplier", "sample_rate"):
-            object.__setattr__(self, key, exact(getattr(self, key), key))
+            settle(self, **{key: exact(getattr(self, key), key)})
         if self.noise_multiplier <= 0:
             raise InvalidMechanism(
                 "noise_multiplier", f"{canonical(self.noise_multiplier)} gives no privacy; it must be positive"
@@ -67,7 +67,7 @@ class Momentum:
     def __post_init__(self) -> None:
         for key in ("outer", "inner_beta"):
             value = exact(getattr(self, key), key)
-            object.__setattr__(self, key, value)
+            settle(self, **{key: value})
             if not 0 <= value < 1:
                 raise InvalidMechanism(f"momentum.{key}", f"{canonical(value)} must be at least 0 and below 1")
         if isinstance(self.inner_window, bool) or not isinstance(self.inner_window, int) or self.inner_window < 1:
@@ -126,7 +126,7 @@ class ScaledSGD:
         if self.sampling not in NEIGHBOURS:
             raise InvalidMechanism("sampling", f"got {self.sampling!r}; write one of {', '.join(NEIGHBOURS)}")
         if self.neighbours is None:
-            self._set("neighbours", NEIGHBOURS[self.sampling][0])
+            settle(self, neighbours=NEIGHBOURS[self.sampling][0])
         if self.neighbours not in NEIGHBOURS[self.sampling]:
             fitting = " or ".join(f'"{name}"' for name in NEIGHBOURS[self.sampling])
             raise InvalidMechanism(
@@ -134,7 +134,7 @@ class ScaledSGD:
                 f'"{self.neighbours}" has no bound for sampling = "{self.sampling}": write {fitting}, or change the '
                 f"sampling; {_INSTEAD[self.sampling]}",
             )
-        self._set("stages", tuple(self.stages))
+        settle(self, stages=tuple(self.stages))
         if not self.stages:
             raise InvalidMechanism("steps", "there is no step at all")
         if self.steps > MOST_STEPS:
@@ -146,16 +146,13 @@ class ScaledSGD:
         self._check_group()
         for key in ("normaliser", "gradient_norm_bound"):
             if getattr(self, key) is not None:
-                self._set(key, exact(getattr(self, key), key))
+                settle(self, **{key: exact(getattr(self, key), key)})
                 if getattr(self, key) <= 0:
                     raise InvalidMechanism(key, f"{canonical(getattr(self, key))} must be positive")
-        self._set("others", tuple(exact(mu, "mu") for mu in self.others))
+        settle(self, others=tuple(exact(mu, "mu") for mu in self.others))
         for i, mu in enumerate(self.others, 1):
             if mu < 0:
                 raise InvalidMechanism("releases.mu", f"{canonical(mu)} of release {i} must be at least 0")
-
-    def _set(self, key: str, value: object) -> None:
-        object.__setattr__(self, key, value)
 
     @staticmethod
     def _whole(key: str, value: object) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from accountant.core.exact import canonical, decimal, exact, round_decimal
+from accountant.core.exact import canonical, decimal, exact, round_decimal, settle
 from accountant.core.quantities import LossBounds
 from accountant.losses import Loss, ScaledLoss
 
@@ -54,7 +54,7 @@ class NoisySGD:
     noise_std: Fraction
     loss: Loss
     unlearning_epochs: tuple[int, ...] = (0,)
-    step_size: Fraction | str = "1/L"
+    step_size: Fraction = "1/L"  # type: ignore[assignment]  # or "2/(L+m)": the number that it says, once built
     radius: Fraction | None = None
     initial_distance: Fraction = field(default=Fraction(0))
     batch_order: BatchOrder = "fixed"
@@ -74,14 +74,14 @@ class NoisySGD:
                 "batch_size",
                 f'{self.batch_size} does not divide samples = {self.samples}; choose a divisor, or remainder = "drop"',
             )
-        self._set("noise_std", exact(self.noise_std, "noise_std"))
+        settle(self, noise_std=exact(self.noise_std, "noise_std"))
         if self.noise_std <= 0:
             raise InvalidMechanism("noise_std", f"{canonical(self.noise_std)} gives no privacy; it must be positive")
-        self._set("initial_distance", exact(self.initial_distance, "initial_distance"))
+        settle(self, initial_distance=exact(self.initial_distance, "initial_distance"))
         if self.initial_distance < 0:
             raise InvalidMechanism("initial_distance", f"{canonical(self.initial_distance)} is negative")
         if self.radius is not None:
-            self._set("radius", exact(self.radius, "radius"))
+            settle(self, radius=exact(self.radius, "radius"))
             if self.radius <= 0:
                 raise InvalidMechanism(
                     "radius", f"{canonical(self.radius)} must be positive; leave it out for no projection"
@@ -96,16 +96,13 @@ class NoisySGD:
         domain = getattr(self.loss, "radius", None)  # where the loss's constants hold
         if domain not in (None, self.radius):
             raise InvalidMechanism("radius", f"the loss's is {canonical(domain)}; give both the same")
-        self._set("step_size", self._resolve_step_size())
+        settle(self, step_size=self._resolve_step_size())
         _one_of("batch_order", self.batch_order, ("fixed", "secret"))
         _one_of("remainder", self.remainder, ("error", "drop"))
         _one_of("neighbours", self.neighbours, ("replace-one", "remove-one"))
         _one_of("reference", self.reference, ("retrain", "retrain-T", "stationary"))
         _one_of("release", self.release, ("final", "all"))
         self._check_requests()
-
-    def _set(self, key: str, value: object) -> None:
-        object.__setattr__(self, key, value)
 
     @staticmethod
     def _whole(key: str, value: object, least: int, of: str = "") -> None:
@@ -187,8 +184,7 @@ class NoisySGD:
                 f"{sum(sizes)} records in all fill more than {MOST_DIFFERING} batches, which is not computed; "
                 "take larger batches, or fewer records",
             )
-        self._set("unlearning_epochs", epochs)
-        self._set("requests", sizes)
+        settle(self, unlearning_epochs=epochs, requests=sizes)
         self._check_threat()
 
     def _check_threat(self) -> None:

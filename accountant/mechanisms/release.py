@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from accountant.core.exact import exact
+from accountant.core.exact import exact, settle
 
 Sampling = Literal["poisson", "without-replacement", "full"]
 NEIGHBOURS: dict[str, tuple[str, ...]] = {
@@ -42,8 +42,8 @@ class Release:
     steps: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "noise_multiplier", exact(self.noise_multiplier, "noise_multiplier"))
-        object.__setattr__(self, "sample_rate", exact(self.sample_rate, "sample_rate"))
+        settle(self, noise_multiplier=exact(self.noise_multiplier, "noise_multiplier"))
+        settle(self, sample_rate=exact(self.sample_rate, "sample_rate"))
 
 
 def check(releases: tuple[Release, ...], neighbours: str) -> None:

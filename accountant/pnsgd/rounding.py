@@ -10,7 +10,7 @@ from typing import Literal
 from accountant import theorems
 from accountant.core.arithmetic import Exact
 from accountant.core.enclose import Indeterminate, enclose
-from accountant.core.exact import canonical, decimal, exact, magnitude, round_decimal
+from accountant.core.exact import canonical, decimal, exact, magnitude, round_decimal, settle
 from accountant.core.kernel import Derivation, TheoremError, apply, evaluate
 from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
 
@@ -46,7 +46,7 @@ class FloatingPoint:
             raise InvalidMechanism("execution.dimension", f"{self.dimension} must lie between 1 and 10^15")
         if self.largest_coordinate is None:
             return
-        object.__setattr__(self, "largest_coordinate", exact(self.largest_coordinate, "largest_coordinate"))
+        settle(self, largest_coordinate=exact(self.largest_coordinate, "largest_coordinate"))
         key, size = "execution.largest_coordinate", self.largest_coordinate
         if size <= 0:
             raise InvalidMechanism(key, f"{canonical(size)} must be positive")

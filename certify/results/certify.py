@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,7 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
         natives=natives,
     )
     ids = sorted({node.theorem.id for root in result.roots for node in root.nodes()})
-    object.__setattr__(result, "theorems", tuple(ids))
-    object.__setattr__(result, "assumptions", tuple(assumptions(run, ids)))
-    return result
+    return replace(result, theorems=tuple(ids), assumptions=tuple(assumptions(run, ids)))
 
 
 def assumptions(run: Run, theorems: Sequence[str]) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -42,15 +42,17 @@ from certify.runfile.questions import BY_ID
 
 MAX_BYTES = 1 << 20
 
+M = TypeVar("M", NoisySGD, ScaledSGD, covariant=True)
+
 
 @dataclass(frozen=True)
-class Run:
+class Run(Generic[M]):
     """A checked run file: the mechanism, the target, and the canonical form whose digest names the run.
 
     execution: the numbers that it is executed in; None where the file says nothing of them.
     """
 
-    mechanism: NoisySGD | ScaledSGD
+    mechanism: M
     target_epsilon: Fraction
     target_delta: Fraction
     canonical: Mapping[str, Any]
