@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from flint import ctx
-
 from accountant.core.arithmetic import Ball, Indeterminate, Number, Undecided
-from accountant.core.arithmetic.balls import ends
+from accountant.core.arithmetic.balls import ends, precision
 from accountant.core.exact import LEAST, outward
 from accountant.core.kernel import Derivation, evaluate
 from accountant.core.quantities import (
@@ -31,17 +27,6 @@ SIGNIFICANT_BITS = 50  # twelve decimal digits, with room for the rounding
 
 # What has been evaluated, by precision: bounds on one run share their timeline. Dropped with the derivation.
 _known: defaultdict[int, WeakKeyDictionary[Derivation[Any], Any]] = defaultdict(WeakKeyDictionary)
-
-
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Balls of that many bits inside the `with`. Precision is process-wide state: not for use from several threads."""
-    before = ctx.prec
-    ctx.prec = bits
-    try:
-        yield
-    finally:
-        ctx.prec = before
 
 
 @dataclass(frozen=True)

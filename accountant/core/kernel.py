@@ -20,6 +20,7 @@ from types import MappingProxyType, UnionType
 from typing import Any, Generic, TypeVar, final, get_args
 
 from accountant.core.arithmetic import Arithmetic, Ball, ConditionViolated, Exact, Undecided
+from accountant.core.arithmetic.balls import precision
 from accountant.core.exact import settle
 from accountant.core.kinds import Kind, Record, UnknownKind, Whole, kind_of, parameters
 
@@ -82,6 +83,8 @@ ASSUMPTIONS: dict[str, str] = {
 Q = TypeVar(
     "Q", covariant=True
 )  # what a theorem concludes: a frozen dataclass, of accountant.core.quantities or others
+
+PREVIEW_PRECISION = 128
 
 THEOREMS: dict[str, Theorem[Any]] = {}
 
@@ -185,7 +188,7 @@ class Derivation(Generic[Q]):
     theorem: Theorem[Q]
     premises: tuple[Derivation[Any], ...]
     arguments: tuple[tuple[str, Any], ...]
-    glance: Q | None = field(repr=False, init=False)  # the conclusion at working precision; None while undecided
+    _preview: Q | None = field(repr=False, init=False)  # the conclusion at PREVIEW_PRECISION; None while undecided
 
     def __post_init__(self) -> None:
         t = self.theorem
@@ -207,17 +210,30 @@ class Derivation(Generic[Q]):
             raise TypeError(f"{t.name} ({t.id}): {name} is {'no argument' if name in given else 'missing'}")
         for name, value in given.items():
             t.kinds[name].check(value, f"{t.name}.{name}")
-        settle(self, glance=self._look())
+        settle(self, _preview=self._look())
 
     def _look(self) -> Q | None:
-        """Check the side conditions here, where the theorem is applied, as far as the working precision decides
+        """Check the side conditions here, where the theorem is applied, as far as the preview's precision decides
         them."""
-        if any(p.glance is None for p in self.premises):
+        if not all(p.decided for p in self.premises):
             return None
         try:
-            return _conclude(self, Ball(), tuple(p.glance for p in self.premises))
+            with precision(PREVIEW_PRECISION):
+                return _conclude(self, Ball(), tuple(p.preview for p in self.premises))
         except Undecided:
             return None
+
+    @property
+    def decided(self) -> bool:
+        """Whether every side condition below holds, as far as the preview's precision can tell."""
+        return self._preview is not None
+
+    @property
+    def preview(self) -> Q:
+        """The conclusion in balls of PREVIEW_PRECISION bits. Raises Undecided where a side condition is open there."""
+        if self._preview is None:
+            raise Undecided(f"{self.theorem.name} ({self.theorem.id}): a side condition")
+        return self._preview
 
     @property
     def assumptions(self) -> frozenset[str]:

@@ -76,7 +76,7 @@ def _as_symbols(kind: type) -> Any:
 def _tracked(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T1: the distance, its closed sums."""
     (premise,) = node.premises
-    if not plain(premise) or not readable(premise.glance):
+    if not plain(premise) or not readable(premise.preview):
         return ()
     conclusion = node.theorem.body(Symbol(), names.timeline(premise), **dict(node.arguments))
     return (tidied("T1", sympy.Symbol("W_infinity"), conclusion.distance, names),)

@@ -137,8 +137,8 @@ class Names:
 
         first, of: of how many phases in all its own are which, where it is one stretch of several.
         """
-        timeline: Timeline = node.glance
-        shift_of = [premise.glance.distance for premise in node.premises[1::2]]
+        timeline: Timeline = node.preview
+        shift_of = [premise.preview.distance for premise in node.premises[1::2]]
         phases = len(timeline.blocks) if of is None else of
         blocks = tuple(self._block(first + i, phases, block, shift_of[i]) for i, block in enumerate(timeline.blocks))
         start = self.name("z_0", timeline.start) if timeline.start else sympy.Integer(0)

@@ -180,12 +180,12 @@ def explain(derivation: Derivation) -> Explanation:
 
 
 def _conclusion(node: Derivation) -> str:
-    match node.glance:
+    match node.preview if node.decided else None:
         case LossBounds(smoothness, strong_convexity, gradient_bound):
             pairs = {"L": smoothness, "m": strong_convexity, "M": gradient_bound}
             return ", ".join(f"{name} = {_short(value)}" for name, value in pairs.items() if value is not None)
         case LinearLoss():
-            return _linear(node.glance)
+            return _linear(node.preview)
         case Sensitivity(norm, attained):
             return f"Δ {'=' if attained else '<'} {_short(norm)}"
         case Contraction(factor):

@@ -53,7 +53,7 @@ def _string_square(node: Derivation, names: Names, first: int = 0, of: int | Non
     if node.theorem.id not in ("T3", "T5", "T26", "T26r"):
         return None
     premise, arguments = node.premises[0], dict(node.arguments)
-    if not plain(premise) or not readable(premise.glance):
+    if not plain(premise) or not readable(premise.preview):
         return None
     timeline = names.timeline(premise, first, of)
     start, distance = Mark(0), timeline.start
@@ -73,7 +73,7 @@ def by_batch(node: Derivation, names: Names) -> sympy.Expr | None:
     """μ_j² of T9 in symbols, by the formula of T4, not tidied; None for c = 0; while learning with both
     branches, for the string bends for some batches and not for others."""
     (premise,) = node.premises
-    if not plain(premise) or not readable(premise.glance):
+    if not plain(premise) or not readable(premise.preview):
         return None
     timeline = names.timeline(premise)
     learning = timeline.blocks[0]

@@ -67,7 +67,7 @@ def derive_farthest(mechanism: NoisySGD, request: int = 0, timeline: Derivation 
     timeline, runs = timeline or derive_timeline(mechanism, request), history(mechanism, request)
     moved = tuple(
         farthest_batches(mechanism, phase, growing=block.expanding or block.drift is not None)
-        for phase, block in zip(runs.phases, timeline.glance.blocks, strict=True)
+        for phase, block in zip(runs.phases, timeline.preview.blocks, strict=True)
     )
     farthest = replace(runs, phases=moved)
     return timeline if farthest == runs else _timeline(mechanism, farthest, choose_rates(mechanism, runs).rates)
@@ -127,7 +127,7 @@ class _Steps:
 def pull_taut(timeline: Derivation) -> Derivation:
     """T3 with the corners of the taut string of this timeline (T10), or T5 where a projection makes a later start
     better; T26 or T26r where it drifts, or where steps expand and composition gives less."""
-    line: Timeline = timeline.glance
+    line: Timeline = timeline.preview
     if line.drifting:
         return _part_and_meet(timeline)
     if not (line.equal_starts and line.alike and any(block.expanding for block in line.blocks)):
@@ -147,7 +147,7 @@ def pull_taut(timeline: Derivation) -> Derivation:
 
 def _part_and_meet(timeline: Derivation) -> Derivation:
     """T26 or T26r with the best excursions that the theorem accepts, decided in balls."""
-    line = in_units(timeline.glance)
+    line = in_units(timeline.preview)
     tried = [best_path(line, margin) for margin in _MARGINS]
     if line.equal_starts:
         tried.append(Path(None, (), 0.0))
@@ -159,14 +159,14 @@ def _part_and_meet(timeline: Derivation) -> Derivation:
         except TheoremError as refused:
             problem = refused
             continue
-        if found.glance is not None:
+        if found.decided:
             return found
         problem = Undecided("the schedule stays above zero: z_k ≥ 0")
     raise problem
 
 
 def _string(timeline: Derivation) -> Derivation:
-    restart = best_restart(timeline.glance)
+    restart = best_restart(timeline.preview)
     with precision(LEAST_PRECISION):
         A, line = Ball(), evaluate(timeline, Ball())
         if restart is None:
@@ -236,7 +236,7 @@ def derive_lower(mechanism: NoisySGD, delta: Fraction | str, request: int = 0) -
 
 def derive_secret(timeline: Derivation, delta: Fraction) -> Derivation:
     """T9, looking at as many batches as make the sum sharp."""
-    positions, rule = choose_positions(timeline.glance, float(delta))
+    positions, rule = choose_positions(timeline.preview, float(delta))
     return apply(theorems.secret_order, timeline, delta=delta, positions=positions, rule=rule)
 
 
@@ -335,7 +335,7 @@ def derive_from_distance(mechanism: NoisySGD, request: int = 0) -> Derivation | 
         return None
     timeline, runs = derive_farthest(mechanism, request), history(mechanism, request)
     last, before = runs.phases[-1:], len(runs.phases) - 1
-    if timeline.glance.blocks[-1].drift is not None:
+    if timeline.preview.blocks[-1].drift is not None:
         return None
     return apply(
         theorems.unlearning_noise,

@@ -101,7 +101,7 @@ def _why_unknown(mechanism: ScaledSGD) -> str:
 
 def _training(result: Result) -> Iterator[tuple[str, str]]:
     """What the learner needs to know: Δ, and the noise on the sum."""
-    mechanism, sensitivity = result.run.mechanism, result.sensitivity.glance
+    mechanism, sensitivity = result.run.mechanism, result.sensitivity.preview
     norm = Fraction(sensitivity.norm)
     yield "sensitivity Δ", f"{'' if sensitivity.attained else 'below '}{_above(norm)} (one record more or less)"
     noises = dict.fromkeys(_above(stage.noise_multiplier * norm) for stage in mechanism.stages)

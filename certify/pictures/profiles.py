@@ -242,7 +242,7 @@ def _cut(upper: Derivation) -> Bound:
             less = apply(theorems.truncated_poisson, whole, **(arguments | {"budget": budget / 10}))
         except TheoremError:
             break
-        if less.glance is None:
+        if not less.decided:
             break
         budget /= 10
     untruncated = _composed(whole)
@@ -277,7 +277,7 @@ def _accepted(witness: Derivation, epsilon: Fraction, delta: Fraction, **changed
             continue
         arguments = dict(witness.arguments) | {"delta": tried, "epsilon": epsilon} | changed
         try:
-            if apply(witness.theorem, *witness.premises, **arguments).glance is not None:
+            if apply(witness.theorem, *witness.premises, **arguments).decided:
                 return tried
         except (TheoremError, ArithmeticError):
             continue
@@ -302,7 +302,7 @@ def _mixed(lower: Derivation, mechanism: NoisySGD) -> Bound:
     deviation = float(np.sqrt(float(variance) * Float().geometric(slope * slope, steps)))
     positions = np.array(_thinned(arguments["positions"]))
     weights = np.diff(np.append(positions, batches)) / batches
-    ratios = float(straight.glance.mu) * np.float_power(slope, batches - 1 - positions)
+    ratios = float(straight.preview.mu) * np.float_power(slope, batches - 1 - positions)
 
     def bound(epsilon: Fraction) -> Fraction:
         at = np.linspace(0, 3 * float(epsilon) / ratios.max() + 10, 1500)[:, None]

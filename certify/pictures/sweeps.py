@@ -120,10 +120,8 @@ def _is_heavy(result: Result) -> bool:
         return True
     if covers(mechanism, request) and mechanism.unlearning_epochs[request] * mechanism.batches > _MANY:
         return True
-    timelines = (node.glance for node in result.worst.bound.nodes() if node.theorem.id == "T10")
-    return any(
-        line is None or any(block.expanding or len(block.shifts) > _MANY for block in line.blocks) for line in timelines
-    )
+    timelines = (node.preview for node in result.worst.bound.nodes() if node.theorem.id == "T10")
+    return any(any(block.expanding or len(block.shifts) > _MANY for block in line.blocks) for line in timelines)
 
 
 def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Point]:
@@ -172,7 +170,7 @@ def _curved(mechanism: NoisySGD, witness: Derivation, request: int, delta: Fract
             found = apply(theorems.curved_witness, *witness.premises, **(known | {"epsilon": epsilon}))
         except TheoremError:
             continue
-        if found.glance is not None:
+        if found.decided:
             return found
     straight = derive_witness(mechanism, request)
     return None if straight is None else derive_epsilon(straight, delta)

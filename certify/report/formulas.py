@@ -40,7 +40,8 @@ class Stated:
     theorem: Theorem
     premises: tuple[Any, ...]
     arguments: tuple[tuple[str, Any], ...]
-    glance: None = None
+    preview: None = None
+    decided: bool = False
 
 
 @dataclass(frozen=True)

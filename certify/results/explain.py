@@ -165,7 +165,7 @@ def _phase_names(mechanism: NoisySGD, request: int) -> tuple[str, ...]:
 
 
 def _moments(shares: Dominance, string: Derivation) -> tuple[tuple[str, str], ...]:
-    timeline = string.premises[0].glance
+    timeline = string.premises[0].preview
     return tuple((describe(s.start, timeline), describe(s.end, timeline)) for s in shares.segments)
 
 

@@ -88,20 +88,20 @@ def _exactly(value: Fraction | bool | None) -> str | bool | None:
 def _conclusion(node: Derivation) -> dict[str, Any]:
     match node.theorem.id:
         case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7" | "L7b" | "T16" | "L1u" | "L2u" | "L3u" | "L4u" | "L5u":
-            shown = [f.name for f in fields(node.glance) if f.name != "whole_batch"]
-            return {name: _exactly(getattr(node.glance, name)) for name in shown}
+            shown = [f.name for f in fields(node.preview) if f.name != "whole_batch"]
+            return {name: _exactly(getattr(node.preview, name)) for name in shown}
         case "C1" | "T22":
-            return {"contraction": canonical(node.glance.factor)}
+            return {"contraction": canonical(node.preview.factor)}
         case "T23" | "T23b":
-            return {"contraction": canonical(node.glance.factor), "shift": canonical(node.glance.distance)}
+            return {"contraction": canonical(node.preview.factor), "shift": canonical(node.preview.distance)}
         case "C2":
-            return {"shift": canonical(node.glance.distance)}
+            return {"shift": canonical(node.preview.distance)}
         case "T10":
-            return {"steps": canonical(sum(block.epochs * block.batches for block in node.glance.blocks))}
+            return {"steps": canonical(sum(block.epochs * block.batches for block in node.preview.blocks))}
         case "T1":
             return {"wasserstein": enclose(node).above()}
         case "T14" | "T14g" | "T15":
-            return {"sensitivity": canonical(node.glance.norm), "attained": node.glance.attained}
+            return {"sensitivity": canonical(node.preview.norm), "attained": node.preview.attained}
         case "T3" | "T5" | "T26" | "T26r" | "T7" | "T20d" | "T20f":
             return {"mu": enclose(node).above()}
         case "T6" | "T20l":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from typing import final
@@ -11,6 +12,18 @@ import numpy as np
 from flint import arb, ctx, fmpq
 
 from accountant.core.arithmetic.base import Arithmetic, Number, Undecided
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Balls of that many bits inside the `with`. Precision is process-wide state: not for use from several threads."""
+    before = ctx.prec
+    ctx.prec = bits
+    try:
+        yield
+    finally:
+        ctx.prec = before
+
 
 _LEAST_DELTA = arb(10) ** -300  # below which δ is no double
 _NEWTON_STEPS = 40

@@ -32,5 +32,5 @@ def derive_secret_renyi(timeline: Derivation, orders: tuple[Fraction, ...]) -> D
     Raises:
         TheoremError: the timeline is none of T9's, or an order is at most 1.
     """
-    positions = curve_positions(timeline.glance.blocks[0].batches)
+    positions = curve_positions(timeline.preview.blocks[0].batches)
     return apply(theorems.secret_renyi, timeline, orders=orders, positions=positions)

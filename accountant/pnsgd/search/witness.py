@@ -96,7 +96,7 @@ def _confirmed(attempt: Callable[[Fraction], Derivation], epsilon: float) -> Der
             found = attempt(_short(epsilon * (1 - back)))
         except TheoremError:
             continue
-        if found.glance is not None:
+        if found.decided:
             return found
     return None
 
@@ -118,7 +118,7 @@ def search_secret_witness(mechanism: NoisySGD, loss: tuple[Derivation, ...], del
     weights = np.diff(np.append(positions, batches)) / batches
     straight = apply(theorems.straight_witness, *loss, **witness_arguments(mechanism, runs))
     # d_j/√V for every batch, in units of the deviation: μ of the straight witness, earlier batches contracted more.
-    ratios = float(straight.glance.mu) * np.float_power(float(slope), batches - 1 - positions)
+    ratios = float(straight.preview.mu) * np.float_power(float(slope), batches - 1 - positions)
 
     def excess(epsilon: float, threshold: float) -> float:
         hit = np.sum(weights * scipy.special.ndtr(ratios / 2 - threshold))

@@ -111,9 +111,9 @@ def test_more_precision_decides_what_less_cannot(scratch) -> None:
         A.require(None if answer is None else not answer, "a gap")
         return GaussianDP(A.of(1))
 
-    assert apply(nearly, gap=30).glance is not None
+    assert apply(nearly, gap=30).decided
     later = apply(nearly, gap=1000)
-    assert later.glance is None  # open at working precision: no verdict yet, and no refusal
+    assert not later.decided  # open at working precision: no verdict yet, and no refusal
     assert enclose(later) == Enclosure(F(1), F(1))
     with pytest.raises(Indeterminate, match=r"nearly \(X1\): a gap"):
         enclose(apply(nearly, gap=10**5))
@@ -129,7 +129,7 @@ def test_what_follows_from_an_open_condition_stays_open(scratch) -> None:
 
     pair = apply(never)
     epsilon = derive_epsilon(pair, F(1, 2))
-    assert pair.glance is None and epsilon.glance is None
+    assert not pair.decided and not epsilon.decided
     with pytest.raises(Indeterminate):
         enclose(epsilon)
 
@@ -152,7 +152,7 @@ def test_a_condition_that_fails_only_at_high_precision_is_an_error(scratch) -> N
         return GaussianDP(A.of(0))
 
     made = apply(false)
-    assert made.glance is None
+    assert not made.decided
     with pytest.raises(TheoremError, match=r"false \(X4\): needs a lie"):
         enclose(made)
 

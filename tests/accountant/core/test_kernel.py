@@ -114,15 +114,17 @@ def test_a_forged_theorem_is_refused() -> None:
 def test_theorems_and_derivations_are_frozen() -> None:
     pair = derive(run())
     with pytest.raises(dataclasses.FrozenInstanceError):
-        pair.glance = GaussianDP(0)
+        pair.preview = GaussianDP(0)
     with pytest.raises(dataclasses.FrozenInstanceError):
         pair.theorem.body = lambda A: GaussianDP(0)
     with pytest.raises(TypeError):
-        Derivation(pair.theorem, pair.premises, pair.arguments, GaussianDP(0))  # glance is computed, never given
+        Derivation(pair.theorem, pair.premises, pair.arguments, GaussianDP(0))  # preview is computed, never given
 
 
 def test_premises_are_derivations_and_nothing_that_looks_like_one() -> None:
-    fake = SimpleNamespace(theorem=THEOREMS["T3"], glance=GaussianDP(Ball().of(0)), premises=(), nodes=lambda: iter(()))
+    fake = SimpleNamespace(
+        theorem=THEOREMS["T3"], preview=GaussianDP(Ball().of(0)), premises=(), nodes=lambda: iter(())
+    )
     for premise in (fake, GaussianDP(F(0)), F(1, 10), None):
         with pytest.raises(TypeError, match=r"gaussian_profile \(T11\): a premise is a Derivation"):
             apply(theorems.gaussian_profile, premise, delta=F(1, 10))
@@ -209,7 +211,7 @@ def test_rational_theorems_are_decided_exactly_in_every_arithmetic() -> None:
         rate = apply(
             theorems.contraction, step_size=2 / smoothness, strong_convexity=smoothness / 3, smoothness=smoothness
         )
-        assert rate.glance.factor == 1 and type(rate.glance.factor) is F
+        assert rate.preview.factor == 1 and type(rate.preview.factor) is F
         assert evaluate(rate, Ball()).factor.is_exact() and evaluate(rate, Float()).factor == 1.0
         item = cases.Stage(2, 2, 1, 2 / smoothness, F(1), smoothness / 3, smoothness, F(1), ((1, 1),))
         assert enclose(cases.taut([item])).lower > 0

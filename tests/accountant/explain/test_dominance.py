@@ -45,7 +45,7 @@ def test_segments_follow_the_corners() -> None:
     (shares,) = dominance(pair)
     assert [(s.start, s.end, s.times) for s in shares.segments][-1] == (Mark(0, 4, 2), Mark(1), 1)
     assert shares.segments[-1].share > 0.5 and shares.restart is None and shares.weight == 1
-    timeline = pair.premises[0].glance
+    timeline = pair.premises[0].preview
     assert describe(Mark(0, 4, 2), timeline) == "phase 1, epoch 5, batch 3" and describe(Mark(1), timeline) == "the end"
 
 

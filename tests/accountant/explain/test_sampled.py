@@ -119,7 +119,7 @@ def test_sensitivity_of_the_maps() -> None:
     node = apply(bounded_sensitivity, **psasc, gradient_norm_bound=F(3))
     (bounded,) = of(node)
     value = exactly(bounded)
-    assert F(int(value.p), int(value.q)) == node.glance.norm
+    assert F(int(value.p), int(value.q)) == node.preview.norm
 
 
 def test_which_theorems_have_no_formula() -> None:

@@ -209,8 +209,8 @@ def test_the_constants_are_a_premise_like_any_loss() -> None:
         gradient_bound=constants.gradient_bound,
         neighbours="replace-one",
     )
-    assert rate.glance.factor == 1 - step * constants.strong_convexity < 1
-    assert shift.glance.distance == step * SHARP.scaled_norm(Exact(), F(1)) / 2
+    assert rate.preview.factor == 1 - step * constants.strong_convexity < 1
+    assert shift.preview.distance == step * SHARP.scaled_norm(Exact(), F(1)) / 2
     assert rate.assumptions == {"features", "convexity", "smoothness", "per_record_clipping"}
     assert evaluate(loss, Float()).smoothness == pytest.approx(float(constants.smoothness))
     assert evaluate(loss, Symbol()).smoothness.is_positive

@@ -125,9 +125,9 @@ def test_sensitivity_of_a_step(scaling) -> None:
     moment = Momentum(outer="0.9", inner_beta="0.5", inner_window=3)
     step = derive_step(ScaledSGD(scaling, (STAGE,), momentum=moment))
     assert [node.theorem.id for node in step.nodes()] == ["T14", "T15", "T15"]
-    assert step.glance.norm == (4 if scaling.kind == "psasc" else 2)
-    bounded = derive_step(ScaledSGD(scaling, (STAGE,), gradient_norm_bound=1)).glance.norm
-    assert bounded < step.glance.norm
+    assert step.preview.norm == (4 if scaling.kind == "psasc" else 2)
+    bounded = derive_step(ScaledSGD(scaling, (STAGE,), gradient_norm_bound=1)).preview.norm
+    assert bounded < step.preview.norm
 
 
 def test_momentum_over_the_batch_is_refused() -> None:

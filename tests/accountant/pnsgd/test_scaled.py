@@ -65,8 +65,8 @@ def test_the_run_has_the_constants_of_t16(model: str, name: str, radius) -> None
     timeline = derive_timeline(mechanism)
     rate, shift = timeline.premises[:2]
     assert dict(rate.arguments)["smoothness"] == constants.smoothness
-    assert rate.glance.factor == 1 - M / constants.smoothness
-    assert shift.glance.distance == 2 * mechanism.step_size * constants.gradient_bound / 4
+    assert rate.preview.factor == 1 - M / constants.smoothness
+    assert shift.preview.distance == 2 * mechanism.step_size * constants.gradient_bound / 4
     for premise in (rate, shift):
         assert [p.theorem.id for p in premise.premises] == ["T16"]
     used = {node.theorem.id for node in derive(mechanism).nodes()}
@@ -110,12 +110,12 @@ def test_a_step_that_only_the_unscaled_loss_allows_is_refused() -> None:
     unscaled, own = 2 / plain.constants().smoothness, 2 / made.constants().smoothness
     assert own < unscaled / 5
     step = (own + unscaled) / 2
-    assert derive_timeline(run(plain, step_size=step)).premises[0].glance.factor < 1
+    assert derive_timeline(run(plain, step_size=step)).premises[0].preview.factor < 1
     with pytest.raises(InvalidMechanism, match=r"^step_size: .* > 2/L = 0\.13.* with the L of the scaled loss"):
         run(made, step_size=step)
-    assert derive_timeline(run(made, step_size=own)).premises[0].glance.factor == 1
+    assert derive_timeline(run(made, step_size=own)).premises[0].preview.factor == 1
     (expanding,) = {n for n in derive_timeline(run(made, step_size=step, radius=1)).nodes() if n.theorem.id == "C1"}
-    assert expanding.glance.factor > 1
+    assert expanding.preview.factor > 1
 
 
 def test_what_is_no_scaled_loss_is_refused() -> None:
@@ -213,7 +213,7 @@ def test_the_scaled_step_contracts_by_the_stated_factor(model: str, name: str) -
     """At "1/L", 2/(L+m) and 2/L: no two points come closer by less than c says."""
     for step_size in ("1/L", "2/(L+m)", 2 / scaled(model, name).constants().smoothness):
         mechanism = run(scaled(model, name), step_size=step_size)
-        factor = derive_timeline(mechanism).premises[0].glance.factor
+        factor = derive_timeline(mechanism).premises[0].preview.factor
         found = greatest_ratio(model, name, float(mechanism.step_size))
         assert found <= float(factor) * (1 + 1e-9), (step_size, found)
         assert found > 0.8 * float(1 - mechanism.step_size * M)  # what a flat direction does

@@ -243,7 +243,7 @@ def test_several_records_are_covered_wherever_they_are(
 
 
 def evaluate_exactly(timeline, phases: int) -> F:
-    return distance_at(Exact(), Flows(Exact(), timeline.glance), Mark(phases))
+    return distance_at(Exact(), Flows(Exact(), timeline.preview), Mark(phases))
 
 
 def test_the_last_batches_filled_up_are_not_the_worst_for_excursions() -> None:
@@ -452,7 +452,7 @@ def test_sparse_moments_lose_nothing(monkeypatch, radius, batch_size) -> None:
     """The moments of a long run, on a run short enough to look at all of them."""
     for epochs in (6, 40):
         mechanism = clipped(4, epochs=epochs, batch_size=batch_size, radius=radius, unlearning_epochs=3)
-        timeline = in_units(derive_timeline(mechanism).glance)
+        timeline = in_units(derive_timeline(mechanism).preview)
         assert sum(b.epochs * b.batches for b in timeline.blocks) <= MOST_MOMENTS
         every = best_path(timeline).energy
         with monkeypatch.context() as patch:

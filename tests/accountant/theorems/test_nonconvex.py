@@ -121,7 +121,7 @@ def test_smooth_steps_against_exact_densities(seed: int) -> None:
 def test_smooth_steps_expand_as_much_as_they_are_said_to() -> None:
     """No smaller constant would do: a concave stretch of the loss has slope 1 + η(L − 2m), 1 + ηL without
     regulariser."""
-    rate = apply(theorems.nonconvex_step, step_size=F(1, 2), smoothness=F(3)).glance.factor
+    rate = apply(theorems.nonconvex_step, step_size=F(1, 2), smoothness=F(3)).preview.factor
     field = step_of(0.5, 0.0, [lambda x: -np.sin(3 * x)], 1)
     assert rate == F(5, 2)
     assert field(np.array([1e-6]))[0] / 1e-6 == pytest.approx(2.5, rel=1e-6)
@@ -158,7 +158,7 @@ def test_clipped_gradients_are_bounded_and_nothing_else() -> None:
     """L7, and T23's inequality for random clipped fields in the plane, which are no gradients of anything."""
     assert CLIPPED.constants() == replace(CLIPPED.constants(), smoothness=None, gradient_bound=1, convex=False)
     rng, eta, m = np.random.default_rng(3), 0.3, 0.5
-    drift = apply(theorems.clipped_step, step_size=F(3, 10), strong_convexity=F(1, 2), gradient_bound=F(1)).glance
+    drift = apply(theorems.clipped_step, step_size=F(3, 10), strong_convexity=F(1, 2), gradient_bound=F(1)).preview
     assert (drift.factor, drift.distance) == (F(17, 20), F(3, 5))
     worst = 0.0
     for _ in range(2000):
@@ -542,7 +542,7 @@ def test_the_distance_is_that_of_the_farthest_batch() -> None:
         made = rough(**({"radius": 40, "epochs": 2, "unlearning_epochs": 1} | changes))
         line, runs = derive_farthest(made), history(made)
         assert choose_rates(made, runs).theorems in (("T22",), ())
-        c = line.premises[0].glance.factor
+        c = line.premises[0].preview.factor
         shift = made.step_size
         for leading, epochs in ((1, 2), (2, 3)):
             found = evaluate(derive_distance(line, leading), Exact()).distance

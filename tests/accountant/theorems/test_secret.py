@@ -279,7 +279,7 @@ def test_many_batches_are_nearly_the_whole_mean(batches: int, noise: str) -> Non
 def test_positions_are_chosen_as_the_theorem_wants_them() -> None:
     for batches, erased in ((3, 1), (MOST_EXACT, 1), (MOST_EXACT + 1, 1), (50_000, 0), (50_000, 2)):
         made = run(batches, 1, epochs=2, unlearning_epochs=erased, noise_std=3, loss=ConstantLoss(1, F(1, 100), 1))
-        positions, rule = choose_positions(derive_timeline(made).glance, 1e-6)
+        positions, rule = choose_positions(derive_timeline(made).preview, 1e-6)
         assert positions == tuple(sorted(set(positions))) and (positions[0], positions[-1]) == (0, batches - 1)
         assert len(positions) <= MOST_POSITIONS + 1
         assert batches > MOST_EXACT or (len(positions), rule) == (batches, "chord")

@@ -168,10 +168,10 @@ def test_worst_position_of_the_distance(c: F, worst: int) -> None:
 def test_whole_numbers_never_become_floats() -> None:
     """2/3 of integers is a float in Python; a third of a shift must not be rounded."""
     shift = apply(theorems.gradient_shift, step_size=1, batch_size=3, gradient_bound=1, neighbours="replace-one")
-    assert evaluate(shift, Exact()).distance == F(2, 3) and type(shift.glance.distance) is F
+    assert evaluate(shift, Exact()).distance == F(2, 3) and type(shift.preview.distance) is F
     distance = apply(theorems.wasserstein_by_batch, contraction=0, shift=10, batches=3, position=2, epochs=None)
     assert type(evaluate(distance, Exact()).distance) is F
-    assert not isinstance(distance.glance.distance, float)
+    assert not isinstance(distance.preview.distance, float)
 
 
 # --- T10: requests ----------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class Huber:
 
     def accepts(self, epsilon: F, delta: F) -> bool:
         try:
-            return self.claim(epsilon, delta).glance is not None
+            return self.claim(epsilon, delta).decided
         except TheoremError:
             return False
 
@@ -207,7 +207,7 @@ def test_the_members_are_in_the_class(neighbours: str) -> None:
 def test_each_condition_of_the_curved_witness_is_needed(changes, says: str | None) -> None:
     made = replace(CURVED["the last batch"], **changes)
     if says is None:
-        assert made.claim(F(1, 4), F(1, 10**4)).glance is not None
+        assert made.claim(F(1, 4), F(1, 10**4)).decided
         return
     with pytest.raises(TheoremError, match=rf"curved_witness \(T6c\): needs {says}"):
         made.claim(F(1, 4), F(1, 10**4))
@@ -359,7 +359,7 @@ def test_secret_witness_against_mpmath(batches: int, epochs: int, erased: int, n
             if lower is None:
                 assert conversions.secret_order_witness("1e-9", ds, v) <= mpf(delta)
                 continue
-            assert lower.theorem.id == "T6m" and lower.glance is not None
+            assert lower.theorem.id == "T6m" and lower.decided
             epsilon = big(enclose(lower).lower)
             assert conversions.secret_order_witness(epsilon, ds, v) >= mpf(delta)
             assert conversions.secret_order_witness(epsilon * (1 + mpf("1e-6")), ds, v) < mpf(delta)
@@ -413,7 +413,7 @@ def test_fewer_batches_prove_less() -> None:
     threshold, epsilon = known["threshold"], known["epsilon"]
     with pytest.raises(TheoremError, match="needs P"):
         mixture_claim(made, epsilon, threshold, (0, 5), F(1, 1000))
-    assert mixture_claim(made, epsilon / 2, threshold, (0, 5), F(1, 1000)).glance is not None
+    assert mixture_claim(made, epsilon / 2, threshold, (0, 5), F(1, 1000)).decided
 
 
 @settings(max_examples=25)
@@ -448,7 +448,7 @@ def test_more_batches_than_are_looked_at() -> None:
     made = hidden(5_000, 1, 1, "1/1000", batch_size=1, loss=ConstantLoss(1, F(1, 1000), 1))
     lower = derive_lower(made, "1e-5")
     positions = dict(lower.arguments)["positions"]
-    assert lower.glance is not None and len(positions) < 2_100 and (positions[0], positions[-1]) == (0, 4_999)
+    assert lower.decided and len(positions) < 2_100 and (positions[0], positions[-1]) == (0, 4_999)
     fixed = derive_epsilon(derive_witness(replace(made, batch_order="fixed")), "1e-5")
     assert 0 < enclose(lower).lower < enclose(fixed).upper
 

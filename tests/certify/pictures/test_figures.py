@@ -153,9 +153,9 @@ def test_the_profile_of_several_requests_is_above_each(epochs: list[int], noise:
         for claim in result.claims:
             assert claim.upper.theorem.id == "T24"
             pair, rate = claim.upper.premises
-            arguments, shift = dict(claim.upper.arguments), getattr(rate.glance, "distance", F(0))
+            arguments, shift = dict(claim.upper.arguments), getattr(rate.preview, "distance", F(0))
             steps = arguments["phase"].epochs * arguments["phase"].batches
-            ratio = rational(rate.glance.factor * arguments["diameter"] + shift) / tau
+            ratio = rational(rate.preview.factor * arguments["diameter"] + shift) / tau
             for epsilon, up, _ in rows(made["profile"])[::5]:
                 mu, whole = rational(enclose(pair).lower), rational(enclose(claim.bound).lower)
                 least = min(diffused(mu, ratio, steps, epsilon), gaussian(whole, epsilon))

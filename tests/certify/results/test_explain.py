@@ -35,7 +35,7 @@ def evaluated(formula: Any) -> Fraction:
 
 def expected(node: Derivation, left: str) -> Fraction | None:
     """What a step concludes, by the name on the formula's left."""
-    match node.glance:
+    match node.preview:
         case LossBounds(smoothness, _, gradient_bound):
             return {"L": smoothness, "M": gradient_bound}[left]
         case Contraction(factor):

@@ -74,7 +74,7 @@ def test_the_certificate_says_what_each_step_concludes(model: str, name: str) ->
     (scaled,) = (step for step in steps if step["theorem"] == "T16")
     model_step = steps[int(scaled["premises"][0])]
     loss = result.run.mechanism.loss
-    made, before = derive_scaled(loss), derive_scaled(loss).premises[0].glance
+    made, before = derive_scaled(loss), derive_scaled(loss).premises[0].preview
 
     def written(quantity: Any, *keys: str) -> dict[str, Any]:
         values = {key: getattr(quantity, key) for key in keys}
