@@ -19,7 +19,6 @@ ACCOUNTANT_MAY_USE = {
     "accountant/core/arithmetic/symbols.py": {"sympy"},
     "accountant/pnsgd/published.py": {"numpy"},  # searches in doubles for the order that P2 then takes
     "accountant/pnsgd/estimates/doubles.py": {"numpy"},  # searches in doubles; nothing certified
-    "accountant/core/enclose.py": {"flint"},  # sets the precision
     "accountant/pnsgd/estimates/estimate.py": {"numpy"},  # sweeps in doubles; nothing certified
     "accountant/dpsgd/estimate.py": {"numpy", "scipy"},  # searches in doubles; nothing certified
     "accountant/pnsgd/search/excursions.py": {"numpy"},  # searches in doubles; T26 checks what it finds
@@ -139,7 +138,7 @@ def test_theorems_do_not_search_and_the_kernel_knows_no_theorem() -> None:
     for name, path in MODULES.items():
         if name.startswith("accountant.theorems") or name in ("accountant.core.kernel", "accountant.theorems.flow"):
             assert not imports(path) & untrusted, name
-    trusted = {"accountant.core.arithmetic", "accountant.core.kinds", "accountant.core.quantities"}
+    trusted = {f"accountant.core.{name}" for name in ("arithmetic", "arithmetic.balls", "exact", "kinds")}
     assert {n for n in imports(MODULES["accountant.core.kernel"]) if top(n) == "accountant"} == trusted
     kinds = {n for n in imports(MODULES["accountant.core.kinds"]) if top(n) == "accountant"}
     assert {n.rpartition(".")[0] for n in kinds} == {"accountant.core.arithmetic"}

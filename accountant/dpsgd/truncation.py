@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-from scipy.optimize import brentq, minimize_scalar
+import scipy
 
 from accountant.mechanisms.release import Release
 
@@ -69,7 +69,7 @@ def _crossing(needed: Callable[[float], float]) -> float | None:
     lacks, best = _lacking(needed)
     if lacks(best) > 0:
         return None
-    return _part(best if lacks(_LEAST) <= 0 else brentq(lacks, _LEAST, best, xtol=1e-9))
+    return _part(best if lacks(_LEAST) <= 0 else scipy.optimize.brentq(lacks, _LEAST, best, xtol=1e-9))
 
 
 def _lacking(needed: Callable[[float], float]) -> tuple[Callable[[float], float], float]:
@@ -78,7 +78,9 @@ def _lacking(needed: Callable[[float], float]) -> tuple[Callable[[float], float]
     def lacks(odds: float) -> float:
         return needed(_part(odds)) - math.log(_part(odds))
 
-    return lacks, minimize_scalar(lacks, bounds=(_LEAST, _MOST), method="bounded", options={"xatol": 1e-4}).x
+    return lacks, scipy.optimize.minimize_scalar(
+        lacks, bounds=(_LEAST, _MOST), method="bounded", options={"xatol": 1e-4}
+    ).x
 
 
 def _part(odds: float) -> float:
