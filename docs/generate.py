@@ -14,6 +14,7 @@ import types
 import typing
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from docs.policy_page import policy_page  # noqa: E402
 
 NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code, then run `python docs/generate.py`. -->"
 VECTORS = Path("tests/vectors/reject/theorems")
+PROOFS = "docs/theory.md"
+CITED = r"(?:§\d+|[A-Z]\d+[a-z]?\b)"  # an id, or a part, of docs/theory.md
 RELATIVES = "DP-SGD and its relatives"
 INTRODUCTIONS = {
     "scaling": "Optional: a map that scales each record's data gradient by w of its norm x, before the batch's mean is "
@@ -96,6 +99,30 @@ def heading(t: Theorem) -> str:
     return f"{t.id}: {t.name}"
 
 
+@cache
+def proofs() -> dict[str, str]:
+    """Id of a theorem, or number (§…) of a part, that docs/theory.md has a heading for -> its anchor."""
+    text = (Path(__file__).parent / "theory.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^#{2,3} ((?:([A-Z]\d+[a-z]?): |(\d+)\. ).*)$", text, re.MULTILINE)
+    return {id or f"§{number}": anchor(title) for title, id, number in headings}
+
+
+def proof(id: str) -> str:
+    """Where docs/theory.md has that theorem or part. LookupError where it has not."""
+    if id not in proofs():
+        raise LookupError(f"{PROOFS} has no heading '### {id}: …'; write the theorem and its proof there")
+    return f"{PROOFS}#{proofs()[id]}"
+
+
+def linked(text: str) -> str:
+    """A source's citations of docs/theory.md, each id a link to its heading."""
+    return re.sub(
+        rf"(?<={re.escape(PROOFS)} ){CITED}(?:, {CITED})*",
+        lambda ids: re.sub(CITED, lambda cited: f"[{cited[0]}]({proof(cited[0])})", ids[0]),
+        text,
+    )
+
+
 def cell(text: str) -> str:
     """One cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")
@@ -140,7 +167,8 @@ def theorem_section(t: Theorem, refused: dict[str, list[str]]) -> list[str]:
         lines += [f"* Assumes: {assumed}"]
     decided = " (side conditions decided in exact rationals)" if t.rational else ""
     lines += [
-        f"* Source: {t.source}",
+        f"* Proof: [{PROOFS} {t.id}]({proof(t.id)})",
+        f"* Source: {linked(t.source)}",
         f"* Function: [`{file}`]({file}) : `{t.name}`{decided}",
         f"* Attacked by: [`{test}`]({test}) : `{name}`",
         "",
@@ -161,7 +189,8 @@ def theorems_page() -> str:
         "is a test that attacks it with an oracle written independently, and for each side condition a file that must "
         "be refused.",
         "",
-        "Ids are those of the project's theory notes: T1, T2 … are proved, P1 … are bounds as others published them.",
+        "Ids are those of [docs/theory.md](docs/theory.md), which states them and gives the proofs: L1, C1, "
+        "T1 … are ours or the literature's, P1 … are bounds as others published them.",
         "",
         "## Contents",
         "",

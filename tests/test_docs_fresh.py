@@ -40,17 +40,19 @@ def test_every_theorem_has_a_family() -> None:
     assert "More" not in generate.families()
 
 
+def anchors(page: Path) -> set[str]:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return {generate.anchor(line.lstrip("# ")) for line in lines if line.startswith("#")}
+
+
 def test_links_lead_somewhere() -> None:
     for name in generate.PAGES:
-        text = (ROOT / name).read_text(encoding="utf-8")
-        anchors = {generate.anchor(line.lstrip("# ")) for line in text.splitlines() if line.startswith("#")}
-        targets = re.findall(r"\]\(([^)]+)\)", text)
+        targets = re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text(encoding="utf-8"))
         assert targets
         for target in targets:
-            if target.startswith("#"):
-                assert target[1:] in anchors, target
-            else:
-                assert (ROOT / name).parent.joinpath(target).exists(), target
+            path, _, part = target.partition("#")
+            page = (ROOT / name).parent / path if path else ROOT / name
+            assert page.exists() and (not part or part in anchors(page)), target
 
 
 def test_every_key_and_every_theorem_is_there() -> None:
