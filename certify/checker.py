@@ -1490,7 +1490,7 @@ def one_hidden_record(timeline: Timeline) -> tuple[Phase, int]:
 
 
 def squared_mus(timeline: Timeline, positions: list[int], bits: int) -> list[Interval]:
-    """μ_j² of the taut string with the one differing record in batch j, for each position j (theory T4).
+    """μ_j² of the taut string with the one differing record in batch j, for each position j (docs/theory.md T4).
 
     The string begins with the first shift. If steps follow the learning, it is straight: the points before the shifts
     lie on a concave curve that ends, one epoch after the last shift, no lower than the string. Else its last corner may

@@ -1,7 +1,7 @@
 """Projected noisy SGD on cyclic, fixed batches: learn, unlearn, and retrain, the reference that unlearning is held to.
 
 Executes a `NoisySGD` and nothing that it does not say. Source: Chien, Wang, Chen, Li (NeurIPS 2024, arXiv
-2403.17105), Algorithm 1; theory.md T1, T7, T10. Batch j of every epoch holds the records j·b … (j+1)·b − 1 of an
+2403.17105), Algorithm 1; docs/theory.md T1, T7, T10. Batch j of every epoch holds the records j·b … (j+1)·b − 1 of an
 order that is chosen before, without looking at the data; a remainder is dropped. Both runs that a certificate
 compares share batches and start. The certificate is about requests that were fixed before learning: a request that
 was chosen after a look at the model is not covered.
@@ -169,7 +169,7 @@ def retrain(
 
 
 def _shift(mechanism: NoisySGD, gradient_norm: Fraction) -> Fraction:
-    """How far apart one differing record of that gradient norm puts two step maps: s of theory §0, parameter units."""
+    """How far one differing record of that norm puts two step maps apart: s of docs/theory.md C2, parameter units."""
     ways = 2 if mechanism.neighbours == "replace-one" else 1
     return ways * mechanism.step_size * gradient_norm / mechanism.batch_size
 

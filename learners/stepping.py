@@ -2,7 +2,7 @@
 
 Such a loss has the data gradient h(⟨x_i, θ⟩, y_i)·x_i: a number times the features. So no per-sample gradient is ever
 stored, the norm of each is |h|·|x_i|, clipping is a bound on h, and the clipped gradient is still that of a convex
-loss (theory T16).
+loss (docs/theory.md T16).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Logistic:
 
 @dataclass(frozen=True)
 class Straight:
-    """y·z: the data loss of the straight witness (theory T6); opposite labels are opposite gradients."""
+    """y·z: the data loss of the straight witness (docs/theory.md T6); opposite labels are opposite gradients."""
 
     def slope(self, scores: Tensor, labels: Tensor) -> Tensor:
         return labels.expand_as(scores)

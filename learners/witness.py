@@ -1,4 +1,4 @@
-"""The straight witness, executed: two neighbouring runs whose distance nobody can deny (theory.md, T6).
+"""The straight witness, executed: two neighbouring runs whose distance nobody can deny (docs/theory.md T6).
 
 Data losses y_i·⟨x_i, θ⟩ in dimension 1; the differing records have gradients of norm M, opposite in the other run
 (replace-one) or zero (remove-one), all the others none; regulariser (m/2)|x|². Both final models are exactly Gaussian

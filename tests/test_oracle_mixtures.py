@@ -1,4 +1,4 @@
-"""The oracle of groups and replaced records against closed forms, against another oracle; the traps of theory T27."""
+"""The oracle of groups and replaced records against closed forms and another one; the traps of docs/theory.md T27."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_traps_of_groups() -> None:
     assert float(oracle.delta_one("0.5", 1, 1, 0, 1)) < float(oracle.delta_one(1, 1, 4, 0, 1))
 
 
-# z = 1, q = .01, 1000 steps, δ = 1e-5. Theory T27 has 99.3 for the one coin: the contour integral, the accountant's
-# bracket and a peer (z = 1/4) all give 121.625.
+# z = 1, q = .01, 1000 steps, δ = 1e-5. For the one coin the contour integral, the accountant's bracket and a
+# peer (z = 1/4) all give 121.625.
 GOLDEN = [
     ((1, 0), 1, 1.828237),
     ((1, 1), 1, 2.843440),

@@ -462,7 +462,7 @@ def test_all_sigmas_are_reproduced(key: str) -> None:
 
 
 def test_log_is_the_official_search_and_ours_needs_a_ninth_to_a_thirteenth_of_the_noise() -> None:
-    """T4 + T11 at T → ∞, K = 1, against the authors' σ: the ratio stated in theory.md §3."""
+    """T4 + T11 at T → ∞, K = 1, against the authors' σ: the ratio stated in docs/theory.md §10."""
     reference = published.load_sigmas()
     ratios = []
     for key, size in (("b=128,K=1", 128), ("b=512,K=1", 512), ("b=full,K=1", 11264)):

@@ -225,8 +225,8 @@ def test_the_others_gradient_in_the_proof_of_t6m(second: int, erased: int) -> No
 
 
 @pytest.mark.parametrize("c", [0.2, 0.5, 0.7, 0.9])
-def test_the_counter_example_to_the_charge_of_t28r(c: float) -> None:
-    """Affine steps, errors ±1 before each noise, τ = 1: what they add to μ, against the sum and the code's charge."""
+def test_both_parts_of_the_charge_of_t28r_are_needed(c: float) -> None:
+    """Affine steps, errors ±1 before each noise, τ = 1: what they add to μ, against the sum and either part of it."""
     apart = variance = 0.0
     for _ in range(400):
         apart, variance = c * apart + 2, c * c * variance + 1

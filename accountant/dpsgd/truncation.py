@@ -1,4 +1,4 @@
-"""How δ is shared between a run of Poisson batches and what is cut from them (theory T20): searches in doubles.
+"""How δ is shared between a run of Poisson batches and what is cut from them (docs/theory.md T20): searches in doubles.
 
 T20 has ε at δ if the batches as they are drawn have it at δ − B, and B ≥ C·(1 + e^ε), C = Σ_steps P[Bin(n⁺,q) > c].
 A larger share B leaves less δ to the rest, whose ε then grows: those that are enough lie between two ends, or there

@@ -16,7 +16,7 @@ from accountant.losses.base import DerivedLoss, InvalidLoss, store
     "L7",
     rational=True,
     concludes=LossBounds,
-    source="theory T23",
+    source="docs/theory.md L7, T23",
     assumes=("per_record_clipping",),
     oracle="tests/accountant/theorems/test_nonconvex.py::test_clipped_gradients_are_bounded_and_nothing_else",
 )
@@ -35,7 +35,7 @@ def clipped_constants(A: Arithmetic, *, regularization: Number, clip: Number) ->
     "L7b",
     rational=True,
     concludes=LossBounds,
-    source="theory T26, batch-level clipping",
+    source="docs/theory.md L7b, T26",
     assumes=("batch_clipping",),
     oracle="tests/accountant/theorems/test_gauges.py::test_clipped_batches_against_exact_densities",
 )

@@ -16,7 +16,7 @@ from accountant.losses.base import DerivedLoss, check_domain, check_features, cl
     "L2",
     rational=True,
     concludes=LossBounds,
-    source="theory T16 for the clipping map; §0",
+    source="docs/theory.md L2, T16",
     assumes=("features", "target_bound", "domain"),
     oracle="tests/accountant/losses/test_loss_families.py::test_constants_resist_an_adversary",
 )

@@ -16,7 +16,7 @@ from accountant.losses.base import DerivedLoss, check_features, clipped
     "L1",
     rational=True,
     concludes=LossBounds,
-    source="theory T16 for the clipping map; §0",
+    source="docs/theory.md L1, T16",
     assumes=("feature_norm",),
     oracle="tests/accountant/losses/test_losses.py::test_logistic_constants_resist_an_adversary",
 )

@@ -20,7 +20,7 @@ MOST_EXPONENT = 100  # of e^(X·R): beyond it the constants are of no use
     "L5",
     rational=True,
     concludes=LossBounds,
-    source="theory T16 for the clipping map, sharper where the clip is active; §0",
+    source="docs/theory.md L5, T16",
     assumes=("features", "counts", "domain"),
     oracle="tests/accountant/losses/test_loss_families.py::test_constants_resist_an_adversary",
 )

@@ -16,7 +16,7 @@ from accountant.losses.base import DerivedLoss, check_features, clipped, store
     "L4",
     rational=True,
     concludes=LossBounds,
-    source="theory T16 for the clipping map; §0",
+    source="docs/theory.md L4, T16",
     assumes=("feature_norm",),
     oracle="tests/accountant/losses/test_loss_families.py::test_constants_resist_an_adversary",
 )

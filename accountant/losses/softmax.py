@@ -17,7 +17,7 @@ from accountant.losses.base import DerivedLoss, InvalidLoss, check_features, cli
     "L6",
     rational=True,
     concludes=LossBounds,
-    source="theory T16 for why an active clip may break convexity; T22; §0",
+    source="docs/theory.md L6, T16, T22",
     assumes=("features", "classes"),
     oracle="tests/accountant/losses/test_loss_families.py::test_constants_resist_an_adversary",
 )

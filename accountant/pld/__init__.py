@@ -1,4 +1,4 @@
-"""Exact-integer privacy-loss distributions of noisy sums over sampled batches (theory T17, T19)."""
+"""Exact-integer privacy-loss distributions of noisy sums over sampled batches (docs/theory.md T17, T19)."""
 
 from accountant.mechanisms.release import InvalidRelease, Release
 from accountant.pld.account import Bracket, Ends, Grid, bracket, delta_bracket, lower_epsilon, upper_epsilon

@@ -97,7 +97,7 @@ def bracket(
 
     The first grid is the one that an estimate asks for.
 
-    group: how many records differ, each drawn by a coin of its own (theory T27); what is replaced, or added and removed
+    group: how many records differ, each drawn by its own coin (docs/theory.md T27); replaced, or added and removed,
     in all. extra: an upper bound on μ² of further Gaussian-DP releases; they count from above alone. most_points: the
     memory cap, about 350 bytes a point beside the libraries (some 90 MB unless changed). progress: called with a line
     before each computation.

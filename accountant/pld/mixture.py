@@ -1,4 +1,6 @@
-"""One pair of binomial mixtures of normals, Σ_j Bin(up,q;j)N(jμ,1) against Σ_j Bin(down,q;j)N(−jμ,1): theory T17r, T27.
+"""One pair of binomial mixtures of normals, Σ_j Bin(up,q;j)N(jμ,1) against Σ_j Bin(down,q;j)N(−jμ,1).
+
+Source: docs/theory.md T17r, T27.
 
 Its ratio r(u) grows with u, for the first density over φ(u) is a sum of growing exponentials and the second a sum of
 falling ones. So whatever is asked of it is asked of intervals of u, as of `pair.Pair`, which is the case (1, 0).

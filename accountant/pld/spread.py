@@ -1,4 +1,4 @@
-"""Upper bounds: the mass of each cell of the grid is spread to the cell's two ends (theory T19)."""
+"""Upper bounds: the mass of each cell of the grid is spread to the cell's two ends (docs/theory.md T19)."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def chien2024_epochs(
 ) -> list[int]:
     """The least K for each request at which P1s meets ε, one after the other, each with the K found before it.
 
-    In doubles; theory P1 and T10. Raises ValueError where no K meets ε: the conversion alone exceeds it.
+    In doubles; docs/theory.md P1, T10. Raises ValueError where no K meets ε: the conversion alone exceeds it.
     """
     A = Float()
     if -math.log(delta) / (GREATEST_ORDER - 1) >= epsilon:

@@ -16,7 +16,7 @@ _OUTPUT = ("convexity", "smoothness", "gradient_bound", "output_noise", "converg
 @theorem(
     "P1s",
     concludes=ApproximateDP,
-    source="theory P1 and T10, converged; Chien, Wang, Chen, Li, NeurIPS 2024 (arXiv 2403.17105), authors' code",
+    source="docs/theory.md P1s, P1, T10; Chien, Wang, Chen, Li, NeurIPS 2024 (arXiv 2403.17105), authors' code",
     assumes=_STEPS,
     oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_the_authors_epochs_for_a_hundred_requests",
 )
@@ -80,7 +80,7 @@ def rate_epsilon(A: Arithmetic, rate: Number, delta: Number) -> Number:
 @theorem(
     "P2",
     concludes=ApproximateDP,
-    source="theory P2; Chien, Wang, Chen, Li, NeurIPS 2024 (arXiv 2401.10371), authors' code",
+    source="docs/theory.md P2; Chien, Wang, Chen, Li, NeurIPS 2024 (arXiv 2401.10371), authors' code",
     assumes=_STEPS,
     oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_the_langevin_epochs_of_every_request",
 )
@@ -141,7 +141,7 @@ def langevin_renyi(
 @theorem(
     "P3",
     concludes=ApproximateDP,
-    source="theory P3; Neel, Roth, Sharifi-Malvajerdi, ALT 2021 (arXiv 2007.02923), as in the code of arXiv 2401.10371",
+    source="docs/theory.md P3; Neel et al., ALT 2021 (arXiv 2007.02923), as in the code of arXiv 2401.10371",
     assumes=_OUTPUT,
     oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_the_noise_of_descent_to_delete",
 )
@@ -187,7 +187,7 @@ def descent_noise(
 @theorem(
     "P3s",
     concludes=ApproximateDP,
-    source="theory P3, reference/baselines_LU_D2D.json (sequential); the code of arXiv 2401.10371, status code",
+    source="docs/theory.md P3s, P3; the code of arXiv 2401.10371, status code",
     assumes=_OUTPUT,
     oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_sequential_descent_to_delete",
 )

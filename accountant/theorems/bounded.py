@@ -14,7 +14,7 @@ from accountant.theorems.transport import distance_at
     "T5",
     concludes=GaussianDP,
     premises=(Timeline,),
-    source="theory T5",
+    source="docs/theory.md T5",
     assumes=("projection",),
     oracle="tests/accountant/theorems/test_bounded.py::test_restart_equals_the_brute_force_minimum",
 )

@@ -26,7 +26,7 @@ class Excursion:
     "T26",
     concludes=GaussianDP,
     premises=(Timeline,),
-    source="theory T26",
+    source="docs/theory.md T26",
     oracle="tests/accountant/theorems/test_gauges.py::test_the_search_finds_the_best_of_all_schedules",
 )
 def gauges(A: Arithmetic, timeline: Timeline, *, excursions: tuple[Excursion, ...]) -> GaussianDP:
@@ -54,7 +54,7 @@ def gauges(A: Arithmetic, timeline: Timeline, *, excursions: tuple[Excursion, ..
     "T26r",
     concludes=GaussianDP,
     premises=(Timeline,),
-    source="theory T26, T5",
+    source="docs/theory.md T26r, T26, T5",
     assumes=("projection",),
     oracle="tests/accountant/theorems/test_gauges.py::test_the_search_finds_the_best_of_all_schedules",
 )

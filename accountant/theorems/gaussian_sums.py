@@ -24,7 +24,7 @@ def _mu(A: Arithmetic, releases: tuple[Release, ...], neighbours: str) -> Number
 @theorem(
     "T20f",
     concludes=GaussianDP,
-    source="theory T20; Dong, Roth, Su 2022 (arXiv 1905.02383), Corollary 3.3",
+    source="docs/theory.md T20f, T20; Dong, Roth, Su 2022 (arXiv 1905.02383), Corollary 3.3",
     assumes=("noisy_sums", "release:sums"),
     oracle="tests/accountant/theorems/test_full_batches.py::test_mu_against_the_joint_gaussian",
 )
@@ -36,7 +36,7 @@ def full_batches(A: Arithmetic, *, releases: tuple[Release, ...], neighbours: st
 @theorem(
     "T20l",
     concludes=GaussianWitness,
-    source="theory T20, lower bound",
+    source="docs/theory.md T20l, T20",
     assumes=("noisy_sums", "release:sums"),
     oracle="tests/accountant/theorems/test_full_batches.py::test_mu_against_the_joint_gaussian",
 )

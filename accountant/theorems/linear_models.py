@@ -23,7 +23,12 @@ def check_model(A: Arithmetic, regularization: Number, feature_norm: Number) -> 
 
 
 @theorem(
-    "L1u", rational=True, concludes=LinearLoss, source="theory §0; as L1", assumes=("feature_norm",), oracle=_ORACLE
+    "L1u",
+    rational=True,
+    concludes=LinearLoss,
+    source="docs/theory.md L1u, L1",
+    assumes=("feature_norm",),
+    oracle=_ORACLE,
 )
 def logistic_model(A: Arithmetic, *, regularization: Number, feature_norm: Number) -> LinearLoss:
     """Binary logistic regression log(1 + exp(−y⟨x,θ⟩)), |x| ≤ X, unclipped: curvature X²/4, data gradients up to X.
@@ -38,7 +43,7 @@ def logistic_model(A: Arithmetic, *, regularization: Number, feature_norm: Numbe
     "L2u",
     rational=True,
     concludes=LinearLoss,
-    source="theory §0; as L2",
+    source="docs/theory.md L2u, L2",
     assumes=("features", "target_bound", "domain"),
     oracle=_ORACLE,
 )
@@ -57,7 +62,9 @@ def least_squares_model(
     return LinearLoss(regularization, feature_norm**2, bound)
 
 
-@theorem("L3u", rational=True, concludes=LinearLoss, source="theory §0; as L3", assumes=("features",), oracle=_ORACLE)
+@theorem(
+    "L3u", rational=True, concludes=LinearLoss, source="docs/theory.md L3u, L3", assumes=("features",), oracle=_ORACLE
+)
 def huber_model(A: Arithmetic, *, regularization: Number, feature_norm: Number, threshold: Number) -> LinearLoss:
     """Huber regression h(⟨x,θ⟩ − y), |x| ≤ X, quadratic up to κ, unclipped: curvature X², data gradients up to κ·X."""
     check_model(A, regularization, feature_norm)
@@ -66,7 +73,12 @@ def huber_model(A: Arithmetic, *, regularization: Number, feature_norm: Number, 
 
 
 @theorem(
-    "L4u", rational=True, concludes=LinearLoss, source="theory §0; as L4", assumes=("feature_norm",), oracle=_ORACLE
+    "L4u",
+    rational=True,
+    concludes=LinearLoss,
+    source="docs/theory.md L4u, L4",
+    assumes=("feature_norm",),
+    oracle=_ORACLE,
 )
 def smoothed_hinge_model(
     A: Arithmetic, *, regularization: Number, feature_norm: Number, smoothing: Number
@@ -82,7 +94,7 @@ def smoothed_hinge_model(
     "L5u",
     rational=True,
     concludes=LinearLoss,
-    source="theory §0; as L5",
+    source="docs/theory.md L5u, L5",
     assumes=("features", "counts", "domain"),
     oracle=_ORACLE,
 )

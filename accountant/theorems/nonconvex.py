@@ -22,7 +22,7 @@ MOST_RANGE_STEPS = 20_000  # of T24: each is computed one by one, by the checker
     concludes=Contraction,
     premises=(LossBounds,),
     variadic=True,
-    source="theory T22",
+    source="docs/theory.md T22",
     assumes=("smoothness",),
     oracle="tests/accountant/theorems/test_nonconvex.py::test_smooth_steps_against_exact_densities",
 )
@@ -45,7 +45,7 @@ def nonconvex_step(A: Arithmetic, *loss: LossBounds, step_size: Number, smoothne
     concludes=Drift,
     premises=(LossBounds,),
     variadic=True,
-    source="theory T23 and T2; Koloskova et al. 2025",
+    source="docs/theory.md T23, T2; Koloskova et al. 2025",
     assumes=("gradient_bound", "weight_decay"),
     oracle="tests/accountant/theorems/test_nonconvex.py::test_clipped_steps_against_exact_densities",
 )
@@ -67,7 +67,7 @@ def clipped_step(
     rational=True,
     concludes=Drift,
     premises=(LossBounds,),
-    source="theory T26, batch-level clipping; T23",
+    source="docs/theory.md T23b, T26, T23",
     assumes=("batch_clipping", "weight_decay"),
     oracle="tests/accountant/theorems/test_gauges.py::test_clipped_batches_against_exact_densities",
 )
@@ -96,7 +96,7 @@ def _drift(
     "T24",
     concludes=ApproximateDP,
     premises=(GaussianDP, Contraction | Drift),
-    source="theory T24; Balle, Barthe, Gaboardi 2018, Theorem 2, for the tilted order",
+    source="docs/theory.md T24; Balle, Barthe, Gaboardi 2018, Theorem 2, for the tilted order",
     assumes=("projection", "gaussian_noise", "batches:fixed"),
     oracle="tests/accountant/theorems/test_nonconvex.py::test_range_before_noise_against_mpmath",
 )

@@ -12,7 +12,7 @@ from accountant.theorems.conditions import below, inside_unit
     "T11",
     concludes=ApproximateDP,
     premises=(GaussianDP | GaussianWitness,),
-    source="theory T11; Balle, Wang 2018, Theorem 8; Dong, Roth, Su 2022, Corollary 1",
+    source="docs/theory.md T11; Balle, Wang 2018, Theorem 8; Dong, Roth, Su 2022, Corollary 1",
     oracle="tests/accountant/theorems/test_privacy.py::test_epsilon_agrees_with_mpmath",
 )
 def gaussian_profile(A: Arithmetic, pair: GaussianDP | GaussianWitness, *, delta: Number) -> ApproximateDP:
@@ -27,7 +27,7 @@ def gaussian_profile(A: Arithmetic, pair: GaussianDP | GaussianWitness, *, delta
     concludes=GaussianDP,
     premises=(GaussianDP,),
     variadic=True,
-    source="theory T7, release all; Dong, Roth, Su 2022, Corollary 2",
+    source="docs/theory.md T7; Dong, Roth, Su 2022, Corollary 2",
     oracle="tests/accountant/theorems/test_privacy.py::test_composition_of_stretches",
 )
 def adaptive_composition(A: Arithmetic, *stretches: GaussianDP) -> GaussianDP:
@@ -42,7 +42,7 @@ def adaptive_composition(A: Arithmetic, *stretches: GaussianDP) -> GaussianDP:
     "T8",
     concludes=GaussianDP,
     premises=(GaussianDP, GaussianDP),
-    source="theory T8",
+    source="docs/theory.md T8",
     oracle="tests/accountant/theorems/test_privacy.py::test_triangle_of_gaussian_pairs",
 )
 def triangle(A: Arithmetic, first: GaussianDP, second: GaussianDP) -> GaussianDP:
@@ -56,7 +56,7 @@ def triangle(A: Arithmetic, first: GaussianDP, second: GaussianDP) -> GaussianDP
     "T2",
     concludes=RenyiCurve,
     premises=(GaussianDP,),
-    source="theory T2",
+    source="docs/theory.md T2",
     oracle="tests/accountant/theorems/test_privacy.py::test_renyi_of_gaussians_by_quadrature",
 )
 def renyi_curve(A: Arithmetic, pair: GaussianDP, *, orders: tuple[Number, ...]) -> RenyiCurve:
@@ -70,7 +70,7 @@ def renyi_curve(A: Arithmetic, pair: GaussianDP, *, orders: tuple[Number, ...]) 
     "T12",
     concludes=ApproximateDP,
     premises=(RenyiCurve,),
-    source="theory T12; Balle et al. 2020; Canonne, Kamath, Steinke 2020, Proposition 12",
+    source="docs/theory.md T12; Balle et al. 2020; Canonne, Kamath, Steinke 2020, Proposition 12",
     oracle="tests/accountant/theorems/test_privacy.py::test_renyi_conversion_is_above_the_exact_profile",
 )
 def renyi_conversion(A: Arithmetic, curve: RenyiCurve, *, delta: Number, order: int) -> ApproximateDP:

@@ -15,7 +15,7 @@ _ASSUMES = ("convexity", "smoothness", "gradient_bound", "gaussian_noise", "batc
 @theorem(
     "P1",
     concludes=ApproximateDP,
-    source=f"theory P1, converged; {_PAPER}",
+    source=f"docs/theory.md P1; {_PAPER}",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_published.py::test_reproduces_the_authors_epsilon",
 )
@@ -47,7 +47,7 @@ def chien2024_converged(
 @theorem(
     "P1f",
     concludes=ApproximateDP,
-    source=f"theory P1, finite T; {_PAPER}",
+    source=f"docs/theory.md P1f, P1; {_PAPER}",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_published.py::test_reproduces_the_authors_epsilon",
 )
@@ -83,7 +83,7 @@ def chien2024_finite(
 @theorem(
     "T23p",
     concludes=GaussianDP,
-    source="theory T23, published form; Koloskova et al. 2025",
+    source="docs/theory.md T23p, T23; Koloskova et al. 2025",
     assumes=("gradient_bound", "gaussian_noise", "projection", "reference:retrain"),
     oracle="tests/accountant/theorems/test_nonconvex.py::test_the_string_is_never_above_the_published_form",
 )

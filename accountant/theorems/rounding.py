@@ -13,7 +13,7 @@ from accountant.theorems.conditions import below, inside_unit
     rational=True,
     concludes=GaussianDP,
     premises=(Contraction,),
-    source="theory T28",
+    source="docs/theory.md T28r, T28",
     assumes=("gaussian_noise",),
     oracle="tests/accountant/theorems/test_rounding.py::test_the_charge_covers_executed_errors_in_every_step",
 )
@@ -54,7 +54,7 @@ def rounding_charge(
     "T28f",
     concludes=ApproximateDP,
     premises=(GaussianDP,),
-    source="theory T28, rule of thumb",
+    source="docs/theory.md T28f, T28",
     oracle="tests/accountant/theorems/test_rounding.py::test_the_floor_is_where_mpmath_puts_it",
 )
 def noise_floor(A: Arithmetic, charge: GaussianDP, *, epsilon: Number, delta: Number) -> ApproximateDP:

@@ -27,7 +27,7 @@ def check_map(A: Arithmetic, kind: str, max_grad_norm: Number, r: Number | None,
     "T14",
     rational=True,
     concludes=Sensitivity,
-    source="theory T14; arXiv 2411.03059 for psasc (reading), 2212.00328 for psac",
+    source="docs/theory.md T14; arXiv 2411.03059 for psasc (reading), 2212.00328 for psac",
     oracle="tests/accountant/core/test_scaling.py::test_sensitivity_equals_the_searched_supremum",
 )
 def scaled_sensitivity(
@@ -47,7 +47,7 @@ def scaled_sensitivity(
     "T14g",
     rational=True,
     concludes=Sensitivity,
-    source="theory T14",
+    source="docs/theory.md T14g, T14",
     assumes=("gradient_bound",),
     oracle="tests/accountant/core/test_scaling.py::test_sensitivity_equals_the_searched_supremum",
 )
@@ -74,7 +74,7 @@ def bounded_sensitivity(
     rational=True,
     concludes=Sensitivity,
     premises=(Sensitivity,),
-    source="theory T15; the placement in arXiv 2411.03059 is a reading, both are offered",
+    source="docs/theory.md T15; the placement in arXiv 2411.03059 is a reading, both are offered",
     oracle="tests/accountant/core/test_scaling.py::test_inner_momentum_keeps_the_sensitivity",
 )
 def momentum(
@@ -116,7 +116,7 @@ def momentum(
     rational=True,
     concludes=LossBounds,
     premises=(LinearLoss,),
-    source="theory T16",
+    source="docs/theory.md T16",
     assumes=("per_record_clipping",),
     oracle="tests/accountant/losses/test_scaled_losses.py::test_scaled_constants_resist_an_adversary",
 )

@@ -16,7 +16,7 @@ from accountant.theorems.shifts import no_drift, position_mu
     "T9",
     concludes=ApproximateDP,
     premises=(Timeline,),
-    source="theory T9",
+    source="docs/theory.md T9",
     assumes=("batches:secret",),
     oracle="tests/accountant/theorems/test_secret.py::test_secret_order_against_mpmath",
 )
@@ -47,7 +47,7 @@ def secret_order(
     "T9r",
     concludes=RenyiCurve,
     premises=(Timeline,),
-    source="theory T9, Rényi",
+    source="docs/theory.md T9r, T9",
     assumes=("batches:secret",),
     oracle="tests/accountant/theorems/test_secret.py::test_secret_curve_against_mpmath",
 )

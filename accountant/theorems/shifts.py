@@ -28,7 +28,7 @@ class Corner:
     "T3",
     concludes=GaussianDP,
     premises=(Timeline,),
-    source="theory T2, T3; special cases Bok, Su, Altschuler 2024, Feldman et al. 2018",
+    source="docs/theory.md T2, T3; special cases Bok, Su, Altschuler 2024, Feldman et al. 2018",
     oracle="tests/accountant/theorems/test_shifts.py::test_string_equals_the_brute_force_hull",
 )
 def taut_string(A: Arithmetic, timeline: Timeline, *, corners: tuple[Corner, ...]) -> GaussianDP:
@@ -140,7 +140,7 @@ def _margins(A: Arithmetic, pieces: list[Flow], whole: Flow, distance: Number) -
     "T4a",
     concludes=GaussianDP,
     premises=(Wasserstein,),
-    source="theory T4, noise counted only while unlearning",
+    source="docs/theory.md T4a, T4",
     oracle="tests/accountant/theorems/test_shifts.py::test_unlearning_noise_alone_is_a_string_from_the_learned_distance",
 )
 def unlearning_noise(
@@ -163,7 +163,7 @@ def unlearning_noise(
 @theorem(
     "T4",
     concludes=GaussianDP,
-    source="theory T4; Bok, Su, Altschuler 2024 for learning",
+    source="docs/theory.md T4; Bok, Su, Altschuler 2024 for learning",
     oracle="tests/accountant/theorems/test_shifts.py::test_closed_forms_equal_the_string",
 )
 def closed_form(

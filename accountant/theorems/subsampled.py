@@ -53,7 +53,7 @@ def _check_group(A: Arithmetic, releases: tuple[Release, ...], group: int) -> No
 @theorem(
     "T18",
     concludes=RenyiCurve,
-    source="theory T18; Mironov, Talwar, Zhang 2019 (arXiv 1908.10530), Section 3.3 and Theorem 5",
+    source="docs/theory.md T18; Mironov, Talwar, Zhang 2019 (arXiv 1908.10530), Section 3.3 and Theorem 5",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_subsampled.py::test_integer_orders_against_quadrature",
 )
@@ -94,7 +94,7 @@ def subsampled_renyi(
 @theorem(
     "T18f",
     concludes=RenyiCurve,
-    source="theory T18; the definition, by quadrature in balls",
+    source="docs/theory.md T18f, T18; the definition, by quadrature in balls",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_subsampled.py::test_fractional_orders_against_quadrature",
 )
@@ -128,8 +128,8 @@ def subsampled_renyi_quadrature(
     concludes=ApproximateDP,
     premises=(GaussianDP,),
     variadic=True,
-    source="theory T17, T19; Zhu, Dong, Wang 2022 (arXiv 2106.08567), Theorem 11; Dong, Roth, Su 2022, Theorem 9; "
-    "Doroshenko et al. 2022 (arXiv 2207.04380)",
+    source="docs/theory.md T17, T19; Zhu, Dong, Wang 2022 (arXiv 2106.08567), Theorem 11; Dong, Roth, Su 2022, "
+    "Theorem 9; Doroshenko et al. 2022 (arXiv 2207.04380)",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_subsampled.py::test_brackets_hold_the_truth_of_few_steps",
 )
@@ -174,7 +174,7 @@ def _bounded(
 @theorem(
     "T19l",
     concludes=ApproximateDP,
-    source="theory T17, T19, lower bound",
+    source="docs/theory.md T19l, T17, T19",
     assumes=("noisy_sums", "sampling", "release:sums"),
     oracle="tests/accountant/theorems/test_subsampled.py::test_brackets_hold_the_truth_of_few_steps",
 )
@@ -198,7 +198,7 @@ def loss_distribution_witness(
 @theorem(
     "T27",
     concludes=ApproximateDP,
-    source="theory T27; mixtures of Gaussians as in arXiv 2310.15526",
+    source="docs/theory.md T27; mixtures of Gaussians as in arXiv 2310.15526",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_groups.py::test_brackets_of_groups_hold_the_truth_of_few_steps",
 )
@@ -224,7 +224,7 @@ def group_distribution(
 @theorem(
     "T27l",
     concludes=ApproximateDP,
-    source="theory T27, lower bound",
+    source="docs/theory.md T27l, T27",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_groups.py::test_brackets_of_groups_hold_the_truth_of_few_steps",
 )
@@ -250,7 +250,7 @@ def group_distribution_witness(
     "T20",
     concludes=ApproximateDP,
     premises=(ApproximateDP,),
-    source="theory T20",
+    source="docs/theory.md T20",
     assumes=("sampling",),
     oracle="tests/accountant/theorems/test_subsampled.py::test_truncation_against_the_binomial_tail",
 )
@@ -290,7 +290,7 @@ def truncated_poisson(
 @theorem(
     "T20d",
     concludes=GaussianDP,
-    source="theory T20",
+    source="docs/theory.md T20d, T20",
     assumes=("noisy_sums", "batches:disjoint", "release:sums"),
     oracle="tests/accountant/theorems/test_subsampled.py::test_disjoint_batches_are_one_gaussian_an_epoch",
 )

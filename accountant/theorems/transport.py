@@ -21,7 +21,7 @@ MAX_EXACT_BITS = 4096  # of a power c^n that decides a tie in fractions
     concludes=Contraction,
     premises=(LossBounds,),
     variadic=True,
-    source="theory §0; Nesterov 2004, Theorem 2.1.12",
+    source="docs/theory.md C1; Nesterov 2004, Theorem 2.1.12",
     assumes=("convexity", "smoothness"),
     oracle="tests/accountant/theorems/test_transport.py::test_contraction_holds_for_random_quadratics",
 )
@@ -48,7 +48,7 @@ def contraction(
     concludes=Shift,
     premises=(LossBounds,),
     variadic=True,
-    source="theory §0",
+    source="docs/theory.md C2",
     assumes=("gradient_bound",),
     oracle="tests/accountant/theorems/test_transport.py::test_shift_holds_for_random_gradients",
 )
@@ -112,7 +112,7 @@ def drifting(block: Block, drift: Drift) -> Block:
     concludes=Timeline,
     premises=(Contraction | Drift, Shift | Drift),
     variadic=True,
-    source="theory T10 (and §1, T23, T26); Chien et al. 2024 for single requests",
+    source="docs/theory.md T10, T23, T26; Chien et al. 2024 for single requests",
     assumes=("gaussian_noise", "starts", "batches:fixed"),
     oracle="tests/accountant/theorems/test_transport.py::test_worst_batches_dominate_every_placement",
 )
@@ -179,7 +179,7 @@ def _stays_short(block: Block) -> bool:
     "T1",
     concludes=Wasserstein,
     premises=(Timeline,),
-    source="theory T1; Chien et al. 2024, Lemma 3.3",
+    source="docs/theory.md T1; Chien et al. 2024, Lemma 3.3",
     oracle="tests/accountant/theorems/test_transport.py::test_tracking_equals_step_by_step",
 )
 def wasserstein_tracking(A: Arithmetic, timeline: Timeline, *, phases: int) -> Wasserstein:
@@ -207,7 +207,7 @@ def distance_at(A: Arithmetic, flows: Flows, mark: Mark) -> Number:
 @theorem(
     "T1a",
     concludes=Wasserstein,
-    source="theory T1, closed form; Chien et al. 2024, Lemma 3.3",
+    source="docs/theory.md T1a, T1; Chien et al. 2024, Lemma 3.3",
     oracle="tests/accountant/theorems/test_transport.py::test_closed_form_equals_tracking",
 )
 def wasserstein_by_batch(

@@ -17,7 +17,7 @@ from accountant.theorems.transport import blocks
     concludes=GaussianWitness,
     premises=(LossBounds,),
     variadic=True,
-    source="theory T6, straight witness",
+    source="docs/theory.md T6",
     assumes=("gaussian_noise",),
     oracle="tests/accountant/theorems/test_shifts.py::test_witness_equals_the_exact_gaussians",
 )
@@ -78,7 +78,7 @@ def _straight_flow(
     concludes=ApproximateDP,
     premises=(LossBounds,),
     variadic=True,
-    source="theory T6, witness with curvature",
+    source="docs/theory.md T6c, T6",
     assumes=("gaussian_noise",),
     oracle="tests/accountant/theorems/test_witnesses.py::test_curved_witness_against_exact_densities",
 )
@@ -179,7 +179,7 @@ def _exit_probability(
     concludes=ApproximateDP,
     premises=(LossBounds,),
     variadic=True,
-    source="theory T6, secret order",
+    source="docs/theory.md T6m, T6",
     assumes=("gaussian_noise", "batches:secret"),
     oracle="tests/accountant/theorems/test_witnesses.py::test_secret_witness_against_mpmath",
 )

@@ -25,7 +25,7 @@ BINDS = {
     "floor": "floor: less noise would not be above the rounding of the numbers that it is added to",
 }
 MOST_REQUESTS = 12
-_RATHER_POISSON = (  # theory T17r: its pair is one of those that this sampling's pair dominates
+_RATHER_POISSON = (  # docs/theory.md T17r: its pair is one of those that this sampling's pair dominates
     'advice: who needs replace-one should write sampling = "poisson": at the same rate and noise its ε is no larger, '
     "in practice far smaller (`plumbline compare` shows both), and add-or-remove-one has a bound too"
 )

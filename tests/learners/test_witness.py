@@ -1,4 +1,4 @@
-"""The straight witness: its recursion against theory T4/T6, its simulation against the recursion (5 sigma)."""
+"""The straight witness: its recursion against docs/theory.md T4, T6, its simulation against the recursion (5 sigma)."""
 
 import math
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""δ(ε) of binomial mixtures of normals over one or two steps, by quadrature in doubles: theory T17r and T27.
+"""δ(ε) of binomial mixtures of normals over one or two steps, by quadrature in doubles: docs/theory.md T17r, T27.
 
 P = Σ_j Bin(a,q;j)·N(j, z²), Q = Σ_j Bin(b,q;j)·N(−j, z²). One step: ∫ (P − e^ε Q)₊ with the crossing found by
 bisection, so the error is that of Φ (1e-15, absolutely). Two steps: the outer integral over P's normals by

@@ -1,4 +1,4 @@
-"""P1, P2, P3 of theory.md (unlearning as published) and T10's W∞ recursion as scalar loops, and the reference rows.
+"""docs/theory.md P1, P2, P3 (unlearning as published) and T10's W∞ recursion as scalar loops, and the reference rows.
 
 **Own error**: the formulas are plain doubles (about 1e-15 relative per Rényi value; c^{2Kl} is a power, not a product).
 `mironov` minimises over α by a 400-point logarithmic scan, golden section to 1e-9 in log α, and both end points: the

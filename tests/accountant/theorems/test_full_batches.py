@@ -49,7 +49,7 @@ def test_epsilon_against_the_profile(z, steps) -> None:
 
 
 def test_peers_print_below_the_truth() -> None:
-    """theory §9: dp_accounting 0.6.0 (PLD) says 7.2132 and 132.794, prv_accountant 0.2.0 says 7.2145."""
+    """docs/theory.md §9: dp_accounting 0.6.0 (PLD) says 7.2132 and 132.794, prv_accountant 0.2.0 says 7.2145."""
     for z, steps, delta, printed, truth in (
         (100, 10**4, "1e-12", "7.2145", "7.2385"),
         (20, 5 * 10**4, "1e-10", "132.794", "132.831"),

@@ -59,7 +59,7 @@ def clipped(batches: int = 3, **changes) -> NoisySGD:
 
 
 def steps_of(mechanism: NoisySGD, request: int = 0, placement=None) -> list[oracle.Step]:
-    """The gauge of every step, from theory.md; placement: the number of differing records in each batch and phase."""
+    """The gauge of every step (docs/theory.md T26); placement: number of differing records in each batch and phase."""
     eta, loss = mechanism.step_size, mechanism.loss
     rho, d = 1 - eta * loss.regularization, 2 * eta * loss.clip
     change = 2 if mechanism.neighbours == "replace-one" else 1

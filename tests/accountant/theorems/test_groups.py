@@ -55,7 +55,7 @@ def test_adding_four_is_less_than_removing_four() -> None:
 
 
 def test_one_coin_for_the_group_is_a_shift_of_four() -> None:
-    """theory.md prints 99.3; a shift of 4 at z = 1 is z = 1/4, of which dp_accounting 0.6.0 prints 121.625 too."""
+    """A shift of 4 at z = 1 is z = 1/4, of which dp_accounting 0.6.0 prints 121.625 too (docs/theory.md T27)."""
     run = derive_training(training(group_size=4, group_sampling="together"), "1e-5")
     assert F("121.5") < enclose(run.lower).lower < enclose(run.upper).upper < F("121.7")
     assert run.upper.theorem.id == "T19" and run.curve is not None

@@ -1,4 +1,4 @@
-"""The standard-library checks of subsampled Gaussian releases (theory T11, T12, T17 to T20)."""
+"""The standard-library checks of subsampled Gaussian releases (docs/theory.md T11, T12, T17, T18, T19, T20)."""
 
 from __future__ import annotations
 
@@ -378,7 +378,7 @@ def test_cuts_charge_both_directions() -> None:
 
 
 def test_traps_of_double_precision() -> None:
-    """dp_accounting 0.6.0 and prv_accountant 0.2.0 print ε below the truth here (theory §9)."""
+    """dp_accounting 0.6.0 and prv_accountant 0.2.0 print ε below the truth here (docs/theory.md §9)."""
     for z, steps, delta, false, true in (
         ("100", 10**4, "1e-12", ("7.2132", "7.2145", "7.2384"), "7.2386"),
         ("20", 5 * 10**4, "1e-10", ("132.794", "132.830"), "132.832"),
@@ -402,7 +402,7 @@ def test_replace_one_needs_the_symmetrised_pair() -> None:
 
 
 def test_lower_bound_without_replacement_is_one_realisable_pair() -> None:
-    """Two steps, at ε = 0: total variation of the products, against a sum over a grid (theory T17)."""
+    """Two steps, at ε = 0: total variation of the products, against a sum over a grid (docs/theory.md T17)."""
     run = schedule(replace_one("1", "0.9", 2), neighbours="replace-one")
     checker.check_lower(run, F(0), F("0.7700"))
     with pytest.raises(DoesNotFollow):
@@ -659,7 +659,7 @@ MAPS = [
 
 @pytest.mark.parametrize("args", MAPS, ids=lambda args: "-".join(args.values()).replace("/", ":"))
 def test_maps_against_their_weights(args: dict[str, str]) -> None:
-    """φ, sup φ, sup φ' and sup x·φ', from w(x) as theory §4 has it, on a grid of x."""
+    """φ, sup φ, sup φ' and sup x·φ', from w(x) as docs/theory.md §5 has it, on a grid of x."""
     scaling = checker.read_scaling(args, "test")
     c, r, s = (float(F(args.get(key, "1"))) for key in ("max_grad_norm", "r", "s"))
     x = np.concatenate((np.linspace(1e-6, 5, 400001), np.geomspace(5.1, 1e6, 20000)))

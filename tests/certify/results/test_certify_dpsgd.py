@@ -49,7 +49,7 @@ def assumed(result) -> list[str]:
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: f"z={s['noise_multiplier']},q={s['sample_rate']}")
 def test_the_reference_settings(setting) -> None:
-    """theory §9: within 1e-3 of dp_accounting's PLD from above, and the bracket no wider than that."""
+    """docs/theory.md §9: within 1e-3 of dp_accounting's PLD from above, and the bracket no wider than that."""
     keys = {key: setting[key] for key in ("noise_multiplier", "sample_rate", "steps")}
     result = certify(training(keys, target={"epsilon": 20, "delta": setting["delta"]}))
     lower, upper = ends(result)

@@ -91,7 +91,7 @@ def test_no_noise_helps_where_another_release_is_too_much() -> None:
 
 
 def test_the_central_limit_formula_is_no_row() -> None:
-    """theory §9: it lies 22 % below the truth on a reference setting."""
+    """docs/theory.md §9: it lies 22 % below the truth on a reference setting."""
     assert set(rows(training())) == {"lower_bound", "plumbline", "renyi", "renyi_mironov", "no_amplification"}
 
 

@@ -1,4 +1,4 @@
-"""`certify --from`: the ε that other accountants print, judged; below the truth (theory §9), above it, or neither."""
+"""`certify --from`: the ε that other accountants print, judged: below the truth (docs/theory.md §9) or above."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def test_text_has_the_tree_and_the_formulas() -> None:
     assert lines[1].startswith("└─ ") and "T3 taut_string: μ ≤ 0.0323489636801" in lines[1]
     assert lines[2].startswith("   └─ ") and "T10 requests: 2 phases, 8888 steps" in lines[2]
     assert [line.strip("│├└─ ").split()[1] for line in lines[3:5]] == ["C1", "C2"]
-    for text in ("μ  = ", "c = Max(", "2⋅M⋅η", "2⋅η⋅σ", "Source: theory T2, T3", "Φ"):
+    for text in ("μ  = ", "c = Max(", "2⋅M⋅η", "2⋅η⋅σ", "Source: docs/theory.md T2, T3", "Φ"):
         assert text in done.out
 
 
