@@ -12,13 +12,7 @@ from accountant.core.arithmetic import Ball, Indeterminate, Number, Undecided
 from accountant.core.arithmetic.balls import ends, precision
 from accountant.core.exact import LEAST, outward
 from accountant.core.kernel import Derivation, evaluate
-from accountant.core.quantities import (
-    ApproximateDP,
-    GaussianDP,
-    GaussianWitness,
-    RenyiCurve,
-    Wasserstein,
-)
+from accountant.core.quantities import ApproximateDP, GaussianDP, GaussianWitness, RenyiCurve, Wasserstein
 
 LEAST_PRECISION = 128
 GREATEST_PRECISION = 8192

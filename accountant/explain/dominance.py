@@ -9,10 +9,10 @@ from itertools import pairwise
 from accountant.core.arithmetic import Ball, Number
 from accountant.core.enclose import LEAST_PRECISION, precision
 from accountant.core.kernel import Derivation, evaluate
-from accountant.core.quantities import Timeline
 from accountant.theorems.flow import Flows, Mark, after, first_shift
 from accountant.theorems.gauges import composed
 from accountant.theorems.shifts import segment
+from accountant.theorems.timelines import Timeline
 from accountant.theorems.transport import distance_at
 
 

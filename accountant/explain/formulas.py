@@ -9,15 +9,7 @@ import sympy
 
 from accountant.core.arithmetic.symbols import Symbol
 from accountant.core.kernel import THEOREMS, Derivation
-from accountant.core.quantities import (
-    ApproximateDP,
-    Contraction,
-    GaussianDP,
-    GaussianWitness,
-    LossBounds,
-    Shift,
-    Wasserstein,
-)
+from accountant.core.quantities import ApproximateDP, GaussianDP, GaussianWitness, LossBounds, Wasserstein
 from accountant.explain.formula import MU, MU_J, Formula, formula, general, tidied
 from accountant.explain.names import Names
 from accountant.explain.sampled import (
@@ -31,6 +23,7 @@ from accountant.explain.sampled import (
 )
 from accountant.explain.strings import by_batch, plain, readable, square
 from accountant.explain.witnesses import curved_witness, secret_witness, witness
+from accountant.theorems.timelines import Contraction, Shift
 
 
 def formulas(node: Derivation, names: Names) -> tuple[Formula, ...]:

@@ -10,10 +10,10 @@ import sympy
 
 from accountant.core.arithmetic.symbols import Count
 from accountant.core.kernel import Derivation
-from accountant.core.quantities import Block, Timeline
 from accountant.mechanisms.timeline import Phase
 from accountant.theorems.flow import Mark
 from accountant.theorems.shifts import Corner
+from accountant.theorems.timelines import Block, Timeline
 
 _NAMES = {
     "step_size": "eta",

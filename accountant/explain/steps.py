@@ -13,21 +13,18 @@ from accountant.core.exact import canonical, decimal, round_decimal
 from accountant.core.kernel import Derivation
 from accountant.core.quantities import (
     ApproximateDP,
-    Contraction,
-    Drift,
     GaussianDP,
     GaussianWitness,
     LinearLoss,
     LossBounds,
     RenyiCurve,
     Sensitivity,
-    Shift,
-    Timeline,
     Wasserstein,
 )
 from accountant.explain.formula import Formula
 from accountant.explain.formulas import formulas
 from accountant.explain.names import Names
+from accountant.theorems.timelines import Contraction, Drift, Shift, Timeline
 
 
 @dataclass(frozen=True)

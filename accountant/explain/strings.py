@@ -8,13 +8,13 @@ import sympy
 
 from accountant.core.arithmetic.symbols import Count, Symbol
 from accountant.core.kernel import Derivation
-from accountant.core.quantities import Contraction, Drift, Shift, Timeline
 from accountant.explain.formula import MOST_BLOCKS, J
 from accountant.explain.names import Names, corner_in, mark_in
 from accountant.explain.sampled import square_of
 from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.gauges import Excursion, gauge_energy
 from accountant.theorems.shifts import energy, position_mu
+from accountant.theorems.timelines import Contraction, Drift, Shift, Timeline
 
 _MOST_SHIFTS = 64  # in an epoch; each is a term of the sums
 

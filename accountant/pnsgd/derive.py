@@ -12,7 +12,6 @@ from accountant.core.arithmetic import Ball, Exact, Undecided
 from accountant.core.enclose import LEAST_PRECISION, enclose, precision
 from accountant.core.exact import exact
 from accountant.core.kernel import THEOREMS, Derivation, TheoremError, apply, evaluate
-from accountant.core.quantities import Timeline
 from accountant.losses import DerivedLoss, ScaledLoss
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import (
@@ -38,6 +37,7 @@ from accountant.pnsgd.search.witness import (
     witness_arguments,
 )
 from accountant.theorems.flow import Flows
+from accountant.theorems.timelines import Timeline
 from accountant.theorems.transport import distance_at
 
 _MARGINS = (0.0, 1e-9, 1e-6)  # of a slope; the first is best, and may be too close for balls to decide

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic
 from accountant.core.kernel import theorem
-from accountant.core.quantities import GaussianDP, Timeline
+from accountant.core.quantities import GaussianDP
 from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.shifts import Corner, energy, no_drift
+from accountant.theorems.timelines import Timeline
 from accountant.theorems.transport import distance_at
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from accountant.core.arithmetic import Arithmetic, Exact, Number
-from accountant.core.quantities import Block, Timeline
+from accountant.theorems.timelines import Block, Timeline
 
 _position = itemgetter(0)
 

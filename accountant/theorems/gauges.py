@@ -7,10 +7,11 @@ from fractions import Fraction
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.kernel import theorem
-from accountant.core.quantities import GaussianDP, Timeline
+from accountant.core.quantities import GaussianDP
 from accountant.theorems.conditions import below
 from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.shifts import segment
+from accountant.theorems.timelines import Timeline
 
 
 @dataclass(frozen=True)

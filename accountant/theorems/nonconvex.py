@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.kernel import theorem
-from accountant.core.quantities import ApproximateDP, Contraction, Drift, GaussianDP, LossBounds
+from accountant.core.quantities import ApproximateDP, GaussianDP, LossBounds
 from accountant.mechanisms.timeline import Phase
 from accountant.theorems.conditions import below, derived, inside_unit, per_record
+from accountant.theorems.timelines import Contraction, Drift
 
 MOST_RANGE_STEPS = 20_000  # of T24: each is computed one by one, by the checker too
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.kernel import theorem
-from accountant.core.quantities import ApproximateDP, Contraction, GaussianDP
+from accountant.core.quantities import ApproximateDP, GaussianDP
 from accountant.theorems.conditions import below, inside_unit
+from accountant.theorems.timelines import Contraction
 
 
 @theorem(

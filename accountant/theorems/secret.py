@@ -7,9 +7,10 @@ from itertools import pairwise
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.kernel import theorem
-from accountant.core.quantities import ApproximateDP, RenyiCurve, Timeline
+from accountant.core.quantities import ApproximateDP, RenyiCurve
 from accountant.theorems.conditions import below, check_positions, inside_unit
 from accountant.theorems.shifts import no_drift, position_mu
+from accountant.theorems.timelines import Timeline
 
 
 @theorem(

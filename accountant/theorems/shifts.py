@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.kernel import theorem
-from accountant.core.quantities import GaussianDP, Timeline, Wasserstein
+from accountant.core.quantities import GaussianDP, Wasserstein
 from accountant.theorems.conditions import below
 from accountant.theorems.flow import Flow, Flows, Mark, after, shift_marks, still, then
+from accountant.theorems.timelines import Timeline
 from accountant.theorems.transport import distance_at
 
 

@@ -7,10 +7,11 @@ from fractions import Fraction
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.kernel import theorem
-from accountant.core.quantities import Block, Contraction, Drift, LossBounds, Shift, Timeline, Wasserstein
+from accountant.core.quantities import LossBounds, Wasserstein
 from accountant.mechanisms.timeline import Phase
 from accountant.theorems.conditions import below, derived, per_record
 from accountant.theorems.flow import Flows, Mark, after, first_shift
+from accountant.theorems.timelines import Block, Contraction, Drift, Shift, Timeline
 
 MAX_EXACT_BITS = 4096  # of a power c^n that decides a tie in fractions
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.kernel import theorem
-from accountant.core.quantities import ApproximateDP, GaussianWitness, LossBounds, Timeline
+from accountant.core.quantities import ApproximateDP, GaussianWitness, LossBounds
 from accountant.mechanisms.timeline import Phase
 from accountant.theorems.conditions import below, check_positions, derived, inside_unit
 from accountant.theorems.flow import Flow, Flows, Mark, repeat, then
+from accountant.theorems.timelines import Timeline
 from accountant.theorems.transport import blocks
 
 

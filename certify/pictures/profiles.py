@@ -20,12 +20,12 @@ from accountant.core.arithmetic import Ball, Float
 from accountant.core.arithmetic.balls import diffused_delta, ends
 from accountant.core.enclose import LEAST_PRECISION, precision
 from accountant.core.exact import round_decimal
-from accountant.core.quantities import Drift
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.release import directions, parts
 from accountant.pld import Grid, profile
 from accountant.pld.compose import composed
 from accountant.theorems.secret import position_mus, weights_of
+from accountant.theorems.timelines import Drift
 from certify.results.claims import Claim
 from certify.results.result import Result
 

@@ -16,10 +16,10 @@ from accountant import (
     enclose_all,
 )
 from accountant.core.exact import canonical
-from accountant.core.quantities import Timeline
 from accountant.mechanisms.timeline import history
 from accountant.pnsgd.derive import RENYI_ORDERS
 from accountant.pnsgd.search.secret import derive_secret_renyi
+from accountant.theorems.timelines import Timeline
 from certify.results.claims import Claim
 from certify.runfile.read import Run
 

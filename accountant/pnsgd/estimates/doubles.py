@@ -13,7 +13,6 @@ import numpy as np
 from accountant.core.arithmetic import ConditionViolated, Exact, Float
 from accountant.core.exact import as_double
 from accountant.core.kernel import conclude
-from accountant.core.quantities import Block, Timeline
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import History, Phase
 from accountant.pnsgd.search.excursions import best_path
@@ -22,6 +21,7 @@ from accountant.pnsgd.search.string import TooLong, corners
 from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.gauges import composed
 from accountant.theorems.shifts import energy
+from accountant.theorems.timelines import Block, Timeline
 from accountant.theorems.transport import distance_at, gradient_shift
 
 _A = Float()

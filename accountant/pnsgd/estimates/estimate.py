@@ -11,7 +11,6 @@ import numpy as np
 from accountant.core.arithmetic import Float
 from accountant.core.arithmetic.floats import gaussian_epsilon, mixture_epsilon
 from accountant.core.exact import as_double
-from accountant.core.quantities import Block
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import hides_position, history, stretches, unlearning_epochs
 from accountant.pnsgd.estimates.doubles import float_timeline, unit_of
@@ -20,6 +19,7 @@ from accountant.pnsgd.search.final_epochs import search_range
 from accountant.pnsgd.search.witness import choose_positions
 from accountant.theorems.secret import weights_of
 from accountant.theorems.shifts import position_mu
+from accountant.theorems.timelines import Block
 
 _A = Float()
 

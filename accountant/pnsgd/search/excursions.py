@@ -17,9 +17,9 @@ from itertools import accumulate
 import numpy as np
 
 from accountant.core.arithmetic import Float
-from accountant.core.quantities import Timeline
 from accountant.theorems.flow import Flow, Flows, Mark, after
 from accountant.theorems.gauges import Excursion, composed
+from accountant.theorems.timelines import Timeline
 
 MOST_MOMENTS = 300  # of a run that is so short, all are looked at
 _ROUNDS = 12  # of ever closer looks around the best path

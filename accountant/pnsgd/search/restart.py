@@ -13,10 +13,10 @@ import numpy as np
 
 from accountant.core.arithmetic import ConditionViolated, Float
 from accountant.core.kernel import numbers
-from accountant.core.quantities import Timeline
 from accountant.pnsgd.search.string import TooLong, corners
 from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.shifts import energy
+from accountant.theorems.timelines import Timeline
 
 _FULL = 1 - 1e-12  # of 2R
 _MOST_POSITIONS = 32  # of a batch request over many batches; the last ones contract least

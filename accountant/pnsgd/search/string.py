@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accountant.core.arithmetic import Arithmetic, Number
-from accountant.core.quantities import Timeline
 from accountant.theorems.flow import Flow, Flows, Mark, shift_marks, still, then
 from accountant.theorems.shifts import Corner
+from accountant.theorems.timelines import Timeline
 
 MOST_MARKS = 50_000  # c > 1 needs every shift step; beyond this it is refused
 _TIE = 2.0**-40

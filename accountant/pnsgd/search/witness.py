@@ -16,11 +16,11 @@ from accountant.core.arithmetic import Float
 from accountant.core.arithmetic.floats import gaussian_epsilon, gaussian_mu, log_gaussian_delta, mixture_epsilon
 from accountant.core.exact import round_decimal
 from accountant.core.kernel import Derivation, TheoremError, apply, conclude, numbers
-from accountant.core.quantities import Timeline
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import History, history, unlearning_epochs
 from accountant.theorems.secret import weights_of
 from accountant.theorems.shifts import position_mu
+from accountant.theorems.timelines import Timeline
 from accountant.theorems.transport import gradient_shift
 from accountant.theorems.witnesses import two_slopes
 

@@ -15,7 +15,8 @@ from accountant import THEOREMS, apply, enclose, evaluate
 from accountant.core.arithmetic import Arithmetic, Ball, Exact, Float, Number
 from accountant.core.kernel import Theorem, theorem
 from accountant.core.kinds import Record, UnknownKind, Whole, parameters
-from accountant.core.quantities import GaussianDP, LinearLoss, LossBounds, Timeline
+from accountant.core.quantities import GaussianDP, LinearLoss, LossBounds
+from accountant.theorems.timelines import Timeline
 
 
 @pytest.fixture

@@ -32,7 +32,6 @@ from accountant import (
     theorems,
 )
 from accountant.core.arithmetic import Exact
-from accountant.core.quantities import Block, Timeline
 from accountant.explain.derivatives import derivatives
 from accountant.explain.dominance import dominance
 from accountant.explain.formulas import formulas
@@ -45,6 +44,7 @@ from accountant.pnsgd.fallback import choose_rates
 from accountant.pnsgd.search.excursions import MOST_MOMENTS, best_path
 from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.gauges import Excursion, gauge_energy
+from accountant.theorems.timelines import Block, Timeline
 from accountant.theorems.transport import distance_at
 from tests.accountant.cases import mu_squared, run
 from tests.oracles import density

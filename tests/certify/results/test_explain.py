@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from mpmath import mp, mpf
 
 from accountant import Derivation, enclose
-from accountant.core.quantities import Contraction, GaussianDP, GaussianWitness, LossBounds, Shift
+from accountant.core.quantities import GaussianDP, GaussianWitness, LossBounds
 from accountant.explain import explain
+from accountant.theorems.timelines import Contraction, Shift
 from certify import certify
 from certify.results.explain import analyse
 from tests.certify.runs import EXAMPLES, constants, plumbline, refused, tables, to_toml, valid_runs
