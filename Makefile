@@ -16,7 +16,7 @@ help:
 	@echo "make test       the tests that CI runs"
 	@echo "make test-slow  those that take longer"
 	@echo "make bench      the benchmarks, as ratios measured in one run"
-	@echo "make docs       write THEOREMS.md, docs/run-file.md and docs/policy.md from the code"
+	@echo "make docs       write THEOREMS.md, pages of docs/ and certify/checker.py from the code"
 	@echo "make notebooks  execute notebooks/ in place"
 	@echo "make findings   run what findings/ says about public packages, each in an environment of its own"
 	@echo "make lint       ruff"

@@ -38,10 +38,12 @@ is only known to be whole.
 The eight steps of `verify`, as numbered in docs/certificate.md:
     1 size   2 envelope   3 types   4 subject   5 side conditions   6 recomputation   7 target   8 expiry
 
-Contents: limits and errors; work; closed tables; intervals; exp, log, π, the normal tail; powers; the theorems about
-noisy gradient descent (T1 to T11, T16, T22 to T26), about sensitivity (T14, T15), and about sampled batches (T17 to
-T20, T27); the canonical run and what it implies; reading JSON; what was run; signatures; verification; command line.
+Contents: limits, work, numbers, shapes of JSON; the theorems about noisy gradient descent (T1 to T11, T16, T22 to T26)
+and about sampled batches (T14, T15, T17 to T20, T27); the canonical run and what it implies; signatures, side
+conditions, recomputation, figures; command line.
 """
+
+# Written from certify/checking/ by docs/generate.py: edit the parts, then run `python docs/generate.py`.
 
 from __future__ import annotations
 
@@ -64,7 +66,11 @@ from fractions import Fraction
 from functools import cache, cached_property, cmp_to_key, lru_cache
 from itertools import accumulate, pairwise
 from math import isqrt
-from typing import Any
+from typing import Any, TypeVar
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Limits, and the ways to refuse.
+# ---------------------------------------------------------------------------------------------------------------------
 
 WORK = 16_000_000  # units that may be spent, see *Work*
 MAX_BYTES = 16 * 2**20
@@ -141,46 +147,6 @@ class Undecided(Exception):
     """Two enclosures overlap: the comparison needs more precision."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """What a certificate, or an erasure record, says, after it was verified."""
-
-    exit_code: int
-    verdict: str  # CERTIFIED, NOT_CERTIFIED, INDETERMINATE; of an erasure record: ERASURE_RECORD
-    digest: str  # SHA-256 of the canonical run
-    signed: bool  # by at least one of the keys that were given
-    steps: tuple[str, ...]
-    claim: str
-    assumptions: tuple[tuple[str, str, str], ...]  # (id, status, text)
-    signatures: int = 0  # in the envelope, checked or not
-    signers: tuple[str, ...] = ()  # keyids of the given keys that signed
-    threshold: int | None = None  # how many keys had to; None: no key was given
-    expires: str | None = None
-    created: str = ""
-    notes: tuple[str, ...] = ()  # what was not checked, or must be known besides
-    work: int = field(default=0, compare=False)  # units that were spent
-
-    def signed_by(self) -> str:
-        """Who vouches for it, in words."""
-        if not self.signatures:
-            return "UNSIGNED: nobody vouches for the run; the digest shows only that it is whole"
-        times = f"{self.signatures} time{'s' * (self.signatures > 1)}"
-        if self.threshold is None:
-            return f"SIGNED {times}, no key given: signatures not checked"
-        needed = f"{self.threshold} needed, {self.signatures} signature{'s' * (self.signatures > 1)} in all"
-        signers = "".join(f"\n  {keyid}" for keyid in self.signers)
-        return f"SIGNED by {len(self.signers)} of the given keys ({needed}):{signers}"
-
-    def __str__(self) -> str:
-        lines = {name: f"\n  {status:<8}  {name}: {text}" for name, status, text in self.assumptions}
-        without = "".join(lines.pop(name) for name, status, _ in self.assumptions if status == "violated")
-        without = without and f"\nThe run does not have this, and no step of the proof rests on it:{without}"
-        assumed = f"\nThis holds under these assumptions:{''.join(lines.values())}" if lines else ""
-        dates = f"\nCreated {self.created}" + f", expires {self.expires}" * bool(self.expires)
-        notes = "".join(f"\nNote: {note}" for note in self.notes)
-        return "\n".join(self.steps) + f"\n\n{self.signed_by()}\n{self.claim}{assumed}{without}{notes}{dates}"
-
-
 def require(condition: bool, message: str) -> None:
     """A side condition or a conclusion: it holds, or the claim does not follow."""
     if not condition:
@@ -188,10 +154,14 @@ def require(condition: bool, message: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Work. A short certificate can ask for much. So work is counted, in units of about a microsecond: an operation on
-# intervals, or a step of a loop that has none. What takes longer counts more, by the length of its numbers. Units are
-# counted, not seconds measured: the same certificate takes the same work on every machine, and in every order.
+# Work.
+#
+# A short certificate can ask for much. So work is counted, in units of about a microsecond: an operation on intervals,
+# or a step of a loop that has none. What takes longer counts more, by the length of its numbers. Units are counted,
+# not seconds measured: the same certificate takes the same work on every machine, and in every order.
 # ---------------------------------------------------------------------------------------------------------------------
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Meter:
@@ -222,6 +192,15 @@ class Meter:
             self.limit = before
 
 
+_REMEMBERED: list[Callable[..., Any]] = []  # functions that keep their results
+
+
+def remembered(function: F) -> F:
+    """What a function with a cache is decorated with, so that each certificate begins without what others computed."""
+    _REMEMBERED.append(function)
+    return function
+
+
 _METER: ContextVar[Meter | None] = ContextVar("_METER", default=None)
 
 
@@ -250,7 +229,7 @@ def metered(work: int) -> Iterator[Meter]:
     if outer is not None:
         yield outer
         return
-    for function in REMEMBERED:  # else the work of one certificate would hang on those before it
+    for function in _REMEMBERED:  # else the work of one certificate would hang on those before it
         function.cache_clear()
     token = _METER.set(Meter(work))
     try:
@@ -260,137 +239,7 @@ def metered(work: int) -> Iterator[Meter]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Closed tables
-# ---------------------------------------------------------------------------------------------------------------------
-
-NAMES = {
-    "L1": "logistic_constants",
-    "L2": "least_squares_constants",
-    "L3": "huber_constants",
-    "L4": "smoothed_hinge_constants",
-    "L5": "poisson_constants",
-    "L6": "softmax_constants",
-    "L7": "clipped_constants",
-    "L7b": "batch_clipped_constants",
-    "L1u": "logistic_model",
-    "L2u": "least_squares_model",
-    "L3u": "huber_model",
-    "L4u": "smoothed_hinge_model",
-    "L5u": "poisson_model",
-    "T16": "scaled_linear_constants",
-    "C1": "contraction",
-    "C2": "gradient_shift",
-    "T22": "nonconvex_step",
-    "T23": "clipped_step",
-    "T23b": "batch_clipped_step",
-    "T10": "requests",
-    "T1": "wasserstein_tracking",
-    "T3": "taut_string",
-    "T5": "bounded_domain",
-    "T26": "gauges",
-    "T26r": "gauges_in_a_ball",
-    "T7": "adaptive_composition",
-    "T9": "secret_order",
-    "T9r": "secret_renyi",
-    "T2": "renyi_curve",
-    "T6": "straight_witness",
-    "T6c": "curved_witness",
-    "T6m": "secret_witness",
-    "T11": "gaussian_profile",
-    "T24": "range_before_noise",
-    "T14": "scaled_sensitivity",
-    "T14g": "bounded_sensitivity",
-    "T15": "momentum",
-    "T18": "subsampled_renyi",
-    "T19": "loss_distribution",
-    "T19l": "loss_distribution_witness",
-    "T27": "group_distribution",
-    "T27l": "group_distribution_witness",
-    "T20": "truncated_poisson",
-    "T20d": "disjoint_batches",
-    "T20f": "full_batches",
-    "T20l": "full_batches_witness",
-}
-
-ASSUMPTIONS = {
-    "convexity": "The data loss of every record is convex in the parameters, and the regulariser makes the loss "
-    "m-strongly convex, alike for neighbours.",
-    "smoothness": "The regularised loss is L-smooth in the parameters.",
-    "gradient_bound": "The data gradient of every record has norm at most M at every parameter vector.",
-    "weight_decay": "The regulariser is the weight decay (m/2)‖θ‖² with m = strong_convexity, alike for neighbours.",
-    "per_record_clipping": "Each record's gradient is clipped (or scaled) by itself, before the sum; the regulariser "
-    "is added after.",
-    "batch_clipping": "The mean gradient of every batch is clipped to norm clip as a whole; the regulariser is added "
-    "after.",
-    "feature_norm": "Every feature vector has norm at most feature_norm and every label is -1 or +1.",
-    "features": "Every feature vector has norm at most feature_norm.",
-    "target_bound": "Every target lies between -target_bound and target_bound.",
-    "counts": "Every target lies between 0 and target_bound.",
-    "classes": "Every label is one of the classes.",
-    "domain": "Where there is a radius, its ball is centred at the origin and every gradient is taken in it; the "
-    "loss's constants hold there.",
-    "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
-    "noise_above_rounding": "With the dtype, dimension and largest_coordinate of [execution], and an error of at most "
-    "4 units in the last place in each coordinate of each step, rounding adds at most a hundredth of the mu that the "
-    "target allows.",
-    "projection": "Every step ends with the projection on the ball of the given radius, and both starts lie in it.",
-    "starts": "The two runs start at most initial_distance apart, independently of the data.",
-    "neighbours:replace-one": "Neighbouring datasets differ in the value of the named records; their number is the "
-    "same.",
-    "neighbours:remove-one": "Neighbouring datasets differ in that the data gradients of the named records are zero; "
-    "the batches keep their size.",
-    "batches:fixed": "The batches are fixed in advance, visited in the same order every epoch, and alike in both runs.",
-    "batches:secret": "The assignment of the records to batches was drawn uniformly, independently of data and noise, "
-    "is alike in both runs, and the observer does not know it.",
-    "release:final": "The observer sees the final model alone, and the requests were fixed in advance.",
-    "release:all": "The observer sees the model after learning and after every request, and the requests were fixed in "
-    "advance.",
-    "reference:retrain": "Unlearning is compared with retraining for as many epochs, with the same start and batches, "
-    "without the records to be unlearned.",
-    "reference:retrain-T": "Unlearning is compared with retraining for the learning epochs alone, with the same "
-    "batches, without the records to be unlearned.",
-    "reference:stationary": "Unlearning is compared with the stationary distribution of training with the same "
-    "batches, without the records to be unlearned.",
-    # of training runs
-    "batches:disjoint": "Every record is in exactly one batch of each epoch; the order does not depend on the data.",
-    "neighbours:add-or-remove-one": "Neighbouring datasets differ by one record that only one of them has.",
-    "group:independent": "What is said of neighbours holds for group_size such differences at once; each of these "
-    "records is drawn for itself.",
-    "group:together": "What is said of neighbours holds for group_size such differences at once; these records are "
-    "drawn together or not at all.",
-    "noisy_sums": "Every step releases a sum with one term for each record of its batch, of norm at most the "
-    "sensitivity, plus exact Gaussian noise that the observer does not know; whatever it is divided by is public.",
-    "other_releases": "Every other release in the budget is Gaussian-DP with its stated mu, about the same records and "
-    "neighbours; it may depend on what was released before.",
-    "release:sums": "The observer may see every noisy sum, and with it every iterate.",
-    "sampling": "The batches are drawn anew at every step as the schedule says, independently of the data, and the "
-    "observer does not see who is in them.",
-}
-
-LOSSES = {  # kind -> (theorem, what it takes for granted)
-    "logistic": ("L1", ("feature_norm",)),
-    "least-squares": ("L2", ("features", "target_bound", "domain")),
-    "huber": ("L3", ("features",)),
-    "smoothed-hinge": ("L4", ("feature_norm",)),
-    "poisson": ("L5", ("features", "counts", "domain")),
-    "softmax": ("L6", ("features", "classes")),
-    "clipped": ("L7", ()),
-}
-MAPS = {"clip": (), "auto-s": ("r",), "psac": ("r",), "psasc": ("r", "s")}  # scaling map -> what it needs besides C
-RATES = ("C1", "T22", "T23", "T23b")  # of a noiseless step
-DRIFTS = {"T23", "T23b"}  # those by which runs that are apart drift at every step
-STRINGS = ("T3", "T5", "T26", "T26r")  # what bounds μ along a timeline
-TRAINING = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its map
-BATCHES = {  # how the batches of a training run are drawn -> the neighbours that a theorem is about
-    "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
-    "without-replacement": ("replace-one",),
-    "full": ("add-or-remove-one", "remove-one", "replace-one"),
-    "shuffled": ("replace-one", "remove-one"),
-    "fixed": ("replace-one", "remove-one"),
-}
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Intervals
+# Intervals with dyadic ends: every result contains what it stands for.
 # ---------------------------------------------------------------------------------------------------------------------
 
 Dyadic = tuple[int, int]  # (mantissa, exponent) stands for mantissa · 2**exponent
@@ -572,8 +421,128 @@ def decide(question: Callable[[int], bool], what: str) -> bool:
     raise DoesNotFollow(f"{what}: not decided with {PRECISIONS[-1]} bits")
 
 
+def larger(x: Interval, y: Interval) -> Interval:
+    """The maximum; never undecided."""
+    return -smaller(-x, -y)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
-# exp, log, π and the normal tail
+# Exact numbers: how certificates write them, and irrational ones rounded up.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def number(value: int | Fraction, bits: int | None) -> Number:
+    """The rational `value` as a number to compute with."""
+    if bits is not None:
+        return Interval.of(value, bits)
+    value = Fraction(value)
+    spend_exactly(value)
+    return value
+
+
+def spend_exactly(*values: Number) -> None:
+    """Count an operation on fractions, whose common factors are looked for: the square of their length."""
+    length = 0
+    for value in values:
+        if isinstance(value, Fraction):
+            length += value.numerator.bit_length() + value.denominator.bit_length()
+    if length:
+        spend(1 + (length * length >> 18))
+
+
+def least_decimal(value: Fraction) -> Fraction:
+    """The least decimal of LOSS_DIGITS significant digits that is not below a positive number."""
+    size = 0
+    while value >= Fraction(10) ** size:
+        size += 1
+    while value < Fraction(10) ** (size - 1):
+        size -= 1
+    unit = Fraction(10) ** (size - LOSS_DIGITS)
+    return -(-value // unit) * unit
+
+
+def root_rounded_up(square: Fraction, digits: int = LOSS_DIGITS) -> Fraction:
+    """The least decimal of so many significant digits that is not below sqrt(square), exactly; square > 0."""
+    size = 0
+    while square >= Fraction(10) ** (2 * size):
+        size += 1
+    while square < Fraction(10) ** (2 * size - 2):
+        size -= 1
+    unit = Fraction(10) ** (size - digits)
+    units = square / unit**2
+    root = isqrt(units.numerator // units.denominator)
+    return (root + (root * root != units)) * unit
+
+
+def rounded_up(enclosed: Callable[[int], Interval], what: str) -> Fraction:
+    """A positive irrational number as that decimal: both ends of a narrow enough enclosure agree on it."""
+    for bits in PRECISIONS:
+        interval = enclosed(bits)
+        low, high = (least_decimal(m * Fraction(2) ** e) for m, e in (interval.low, interval.high))
+        if low == high:
+            return low
+    raise DoesNotFollow(f"{what}: not decided with {PRECISIONS[-1]} bits")
+
+
+def canonical(value: Fraction) -> str:
+    """An exact number as certificates write it: an integer, a finite decimal, or p/q in lowest terms."""
+    p, q = value.numerator, value.denominator
+    long = "a derived number is too long to be written down"
+    require(max(p.bit_length(), q.bit_length()) <= MAX_DERIVED, long)
+    spend(1 + (q.bit_length() >> 3))
+    twos = (q & -q).bit_length() - 1
+    rest, fives = q >> twos, 0
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    places = max(twos, fives)
+    require(rest != 1 or places <= MAX_NUMBER, long)  # Python writes down no integers that are much longer
+    if rest != 1 or places == 0:
+        return str(p) if q == 1 else f"{p}/{q}"
+    digits = str(p * 10**places // q).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Powers and geometric sums; `bits` None means exact.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@remembered
+@lru_cache(maxsize=2**16)
+def power(c: Fraction, n: int, bits: int | None) -> Number:
+    """c^n by repeated squaring; 0^0 = 1."""
+    if n == 0 or c == 1:
+        return number(1, bits)
+    half = power(c, n // 2, bits)
+    spend_exactly(half, half)
+    return half * half * number(c, bits) if n % 2 else half * half
+
+
+@remembered
+@lru_cache(maxsize=2**16)
+def geometric(c: Fraction, stride: int, n: int, bits: int | None) -> Number:
+    """Σ_{i<n} (c^stride)^i by doubling: no subtraction, so c = 1 and c close to 1 are nothing special."""
+    if n == 0 or c == 1:
+        return number(n, bits)
+    if n % 2:
+        return geometric(c, stride, n - 1, bits) * power(c, stride, bits) + number(1, bits)
+    half = geometric(c, stride, n // 2, bits)
+    spend_exactly(half, half)
+    return half * (number(1, bits) + power(c, stride * (n // 2), bits))
+
+
+def to_the(x: Interval, n: int) -> Interval:
+    """x^n by repeated squaring, n ≥ 0."""
+    result = Interval.of(1, x.bits)
+    for digit in bin(n)[2:]:
+        result = result * result
+        if digit == "1":
+            result = result * x
+    return result
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# exp, log, π and the normal tail.
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -634,6 +603,7 @@ def artanh(p: int, q: int, bits: int) -> Interval:
     return Interval((total_low, -bits), (total_high + high, -bits), bits)
 
 
+@remembered
 @cache
 def log_of_two(bits: int) -> Interval:
     """log 2 = 2 artanh(1/3)"""
@@ -650,6 +620,7 @@ def log(x: Interval) -> Interval:
     return Interval(value.low, (value + (x - least) / least).high, x.bits)
 
 
+@remembered
 @cache
 def pi(bits: int) -> Interval:
     """π = 16 arctan(1/5) - 4 arctan(1/239) (Machin); the series alternate, so two partial sums enclose each arctan."""
@@ -668,6 +639,7 @@ def pi(bits: int) -> Interval:
     return 16 * arctan_of_inverse(5) - 4 * arctan_of_inverse(239)
 
 
+@remembered
 @cache
 def root_of_two_pi(bits: int) -> Interval:
     """sqrt(2π)"""
@@ -728,132 +700,352 @@ def profile(epsilon: Number, mu: Interval) -> Interval:
     return at_most(-x) - density(abs(x)) * mills(y)
 
 
+def e_to(x: Fraction, bits: int) -> Interval:
+    """e^x"""
+    return exp(Interval.of(x, bits)) if x >= 0 else exp_minus(Interval.of(-x, bits))
+
+
 # ---------------------------------------------------------------------------------------------------------------------
-# Powers and geometric sums; `bits` None means exact
+# Fixed point: log and Φ, to within two units 2^-bits.
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def number(value: int | Fraction, bits: int | None) -> Number:
-    """The rational `value` as a number to compute with."""
-    if bits is not None:
-        return Interval.of(value, bits)
-    value = Fraction(value)
-    spend_exactly(value)
+def fixed(x: Interval, bits: int) -> int:
+    """A number of a narrow interval, in units of 2^-bits, rounded down: off by less than 2."""
+
+    def floor(number: tuple[int, int]) -> int:
+        shift = number[1] + bits
+        return number[0] << shift if shift >= 0 else number[0] >> -shift
+
+    low = floor(x.low)
+    if floor(x.high) > low + 1:
+        raise Undecided
+    return low
+
+
+def fixed_ratio(value: Fraction, bits: int) -> int:
+    """A rational in units of 2^-bits, rounded down."""
+    return (value.numerator << bits) // value.denominator
+
+
+@remembered
+@lru_cache(maxsize=2**12)
+def log_of_step(i: int, k: int, bits: int) -> int:
+    """log(1 + i/2^k) = 2·artanh(i/(2^(k+1) + i)), 0 ≤ i ≤ 2^k, in units of 2^-bits: off by less than 2."""
+    return fixed(2 * artanh(i, (2 << k) + i, bits + 32), bits)
+
+
+def fixed_log(u: int, bits: int) -> int:
+    """log of u > 0, both in units of 2^-bits; u is taken to be exact, the result is off by less than one unit.
+
+    u = m·2^e with 1 ≤ m < 2; m is divided by 1 + i/2^k for k = 8, 16, 24, and the rest is summed as a series. With 32
+    guard bits all roundings together (tables: below 2 each, ln 2 times |e| < 2^15) stay below 2^27 of 2^32.
+    """
+    work = bits + 32
+    exponent = u.bit_length() - 1
+    m = u << (work - exponent) if work >= exponent else u >> (exponent - work)
+    spend(2 + (work * work >> 15))
+    total = (exponent - bits) * log_of_step(1, 0, work)
+    for k in (8, 16, 24):
+        i = (m - (1 << work)) >> (work - k)
+        if i:
+            m = (m << k) // ((1 << k) + i)
+            total += log_of_step(i, k, work)
+    rest = m - (1 << work)  # below 2^-23
+    power, n = rest, 1
+    while power:
+        total += power // n if n % 2 else -(power // n)
+        power, n = power * rest >> work, n + 1
+    return total >> 32
+
+
+@remembered
+@lru_cache(maxsize=2**12)
+def normal_series(g: int, bits: int) -> list[int]:
+    """The Taylor coefficients of Φ at -g/32, highest first, in units of 2^-bits.
+
+    φ^(k)(x)/k! = b_k: (k+1)·b_(k+1) = -(x·b_k + b_(k-1)). Cramér: |φ^(k)| ≤ 0.44·sqrt(k!), so what is left out after
+    d^n is below |d|^(n+1)·sqrt(n!)/(n+1)! < 2^-bits for |d| ≤ 1/64.
+    """
+    x, work = Fraction(-g, 32), bits + 64
+    before, b = 0, fixed(density(Interval.of(-x, work + 32)), work)
+    spend(100 + bits)
+    coefficients, n, size = [fixed(at_most(Interval.of(x, work + 32)), work)], 0, 0
+    while size < 2 * bits:  # size ≤ 2·log2((n+1)!/(sqrt(n!)·|d|^(n+1))), rounded down
+        coefficients.append(b // (n + 1))
+        before, b = b, -((-g * b // 32) + before) // (n + 1)
+        n += 1
+        size += 12 + n.bit_length() - 1
+    return [c >> 64 for c in reversed(coefficients)]
+
+
+def fixed_normal(x: int, bits: int) -> int:
+    """Φ(x), both in units of 2^-bits, off by less than two units (x is exact)."""
+    if x > 0:
+        return (1 << bits) - fixed_normal(-x, bits)
+    work = bits + 16
+    g = (-x + (1 << (bits - 6))) >> (bits - 5)  # nearest multiple of 1/32
+    if g * g > 2048 * work:  # |x| > sqrt(2·work) - 1/64: Φ(x) < 2^-work
+        return 0
+    d = (x << 16) + (g << (work - 5))
+    series, total = normal_series(g, work), 0
+    spend(2 + len(series) * (16 + (work * work >> 14)) // 128)
+    for coefficient in series:
+        total = coefficient + (total * d >> work)
+    return total >> 16
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reading JSON, and the shape of its values.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def is_deep(text: str) -> bool:
+    """Whether brackets are nested too deeply, before the first character that is no JSON.
+
+    One pass: with escaped characters left out, every other piece between quotes is outside of strings. A backslash
+    outside of a string is no JSON, so nothing after it counts.
+    """
+    depth = 0
+    for outside in re.sub(r"\\.", "", text, flags=re.DOTALL).split('"')[::2]:
+        for bracket in re.finditer(r"[\[\]{}]", outside):
+            depth += 1 if bracket[0] in "[{" else -1
+            if depth > MAX_NESTING:
+                return True
+    return False
+
+
+def read_json(data: bytes, what: str) -> Any:
+    """Strict JSON: UTF-8, bounded nesting, no duplicate keys, no bare numbers (the format writes them as strings)."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(result := dict(pairs)) < len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+            raise Malformed(f"{what}: duplicate key {ascii(twice[:60])[:60]}")
+        return result
+
+    def bare(text: str) -> None:
+        raise Malformed(f"{what}: bare number {text[:20]}; numbers are written as strings")
+
+    try:
+        spend(1 + len(data) // 8)
+        text = data.decode("utf-8")
+        if is_deep(text):
+            raise Malformed(f"{what}: nested more than {MAX_NESTING} deep")
+        value = json.loads(text, object_pairs_hook=unique, parse_int=bare, parse_float=bare, parse_constant=bare)
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # no half surrogate pairs
+    except UnicodeError:
+        raise Malformed(f"{what}: not valid UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"{what}: not valid JSON ({error})") from None
     return value
 
 
-def spend_exactly(*values: Number) -> None:
-    """Count an operation on fractions, whose common factors are looked for: the square of their length."""
-    length = 0
-    for value in values:
-        if isinstance(value, Fraction):
-            length += value.numerator.bit_length() + value.denominator.bit_length()
-    if length:
-        spend(1 + (length * length >> 18))
+def pattern(regex: str, meaning: str) -> Callable[[Any, str], None]:
+    compiled = re.compile(regex)
+
+    def shape(value: Any, where: str) -> None:
+        if not isinstance(value, str) or len(value) > MAX_NUMBER or not compiled.fullmatch(value):
+            raise Malformed(f"{where}: needs {meaning}, got {ascii(value)[:60]}")
+
+    return shape
 
 
-@lru_cache(maxsize=2**16)
-def power(c: Fraction, n: int, bits: int | None) -> Number:
-    """c^n by repeated squaring; 0^0 = 1."""
-    if n == 0 or c == 1:
-        return number(1, bits)
-    half = power(c, n // 2, bits)
-    spend_exactly(half, half)
-    return half * half * number(c, bits) if n % 2 else half * half
+def one_of(*values: Any) -> Callable[[Any, str], None]:
+    texts = frozenset(value for value in values if isinstance(value, str))
+    others = [value for value in values if not isinstance(value, str)]
+
+    def shape(value: Any, where: str) -> None:
+        if not (value in texts if isinstance(value, str) else any(value is v for v in others)):
+            raise Malformed(f"{where}: needs one of {', '.join(map(ascii, values))}, got {ascii(value)[:60]}")
+
+    return shape
 
 
-@lru_cache(maxsize=2**16)
-def geometric(c: Fraction, stride: int, n: int, bits: int | None) -> Number:
-    """Σ_{i<n} (c^stride)^i by doubling: no subtraction, so c = 1 and c close to 1 are nothing special."""
-    if n == 0 or c == 1:
-        return number(n, bits)
-    if n % 2:
-        return geometric(c, stride, n - 1, bits) * power(c, stride, bits) + number(1, bits)
-    half = geometric(c, stride, n // 2, bits)
-    spend_exactly(half, half)
-    return half * (number(1, bits) + power(c, stride * (n // 2), bits))
+def optional(shape: Any) -> Callable[[Any, str], None]:
+    return lambda value, where: None if value is None else check_shape(value, shape, where)
+
+
+def newer(shape: Any, default: Any) -> Callable[[Any, str], None]:
+    """A `key?` of the canonical run that came later: absent where it has its default, so that digests stay."""
+
+    def differing_shape(value: Any, where: str) -> None:
+        if value == default:
+            raise Malformed(f"{where}: has its default value; the canonical run leaves it out")
+        check_shape(value, shape, where)
+
+    return differing_shape
+
+
+def check_shape(value: Any, shape: Any, where: str) -> None:
+    """`shape`: an object with exactly these keys (but for `key?`, which may be absent), [shape of every entry],
+    (shape, …) of fixed length, or a function."""
+    spend(1)
+    if callable(shape):
+        shape(value, where)
+    elif isinstance(shape, dict):
+        if not isinstance(value, dict):
+            raise Malformed(f"{where}: needs an object")
+        known = {key.removesuffix("?"): inner for key, inner in shape.items()}
+        for key in sorted(value.keys() ^ known.keys()):
+            if f"{key}?" not in shape:
+                raise Malformed(f"{where}: {'missing' if key in shape else 'unknown'} key {ascii(key)[:60]}")
+        for key, inner in known.items():
+            if key in value:
+                check_shape(value[key], inner, f"{where}.{key}")
+    else:
+        if not isinstance(value, list) or (isinstance(shape, tuple) and len(value) != len(shape)):
+            raise Malformed(f"{where}: needs a list" + (f" of {len(shape)}" if isinstance(shape, tuple) else ""))
+        for i, entry in enumerate(value):
+            check_shape(entry, shape[0] if isinstance(shape, list) else shape[i], f"{where}[{i}]")
+
+
+integer = pattern(r"0|[1-9][0-9]*", "an integer in a string")
+_exact = pattern(r"(0|[1-9][0-9]*)([.][0-9]+|/[1-9][0-9]*)?", "an exact number in a string")
+_rounded_decimal = pattern(r"(0|[1-9][0-9]*)([.][0-9]+)?(e[+-]?[0-9]{1,4})?", "a decimal in a string")
+hexadecimal = pattern(r"[0-9a-f]{64}", "64 lower-case hexadecimal digits")
+
+
+def exact(value: Any, where: str) -> None:
+    _exact(value, where)
+    if canonical(Fraction(value)) != value:
+        raise Malformed(f"{where}: {value[:60]} is not in canonical form")
+
+
+def rounded(value: Any, where: str) -> None:
+    _rounded_decimal(value, where)
+    if len(value.partition("e")[0].replace(".", "").strip("0")) > 15:
+        raise Malformed(f"{where}: more than fifteen significant digits")
+
+
+def date(value: Any, where: str) -> None:
+    pattern(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z", "a time like 2026-11-21T22:00:00Z")(value, where)
+    try:
+        datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        raise Malformed(f"{where}: no such time: {value}") from None
+
+
+def day(value: Any, where: str) -> None:
+    pattern(r"[0-9]{4}(-[0-9]{2}){2}", "a day like 2026-11-21")(value, where)
+    date(f"{value}T00:00:00Z", where)
+
+
+def moment(value: str) -> datetime:
+    """The time that a well-formed date stands for."""
+    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def end_of(value: str) -> datetime:
+    """The last second of a day, UTC."""
+    day(value, "--date")
+    return moment(f"{value}T23:59:59Z")
+
+
+def anything(value: Any, where: str) -> None:
+    """Looked at elsewhere."""
+
+
+def text(value: Any, where: str) -> None:
+    if not isinstance(value, str):
+        raise Malformed(f"{where}: needs a string")
+
+
+def attestation(value: Any, where: str) -> None:
+    """Free text about who answers for what: objects, lists, strings, null. Digested; nothing depends on it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    elif value is not None and not isinstance(value, list | str):
+        raise Malformed(f"{where}: needs text, lists and objects only")
+    for entry in value if isinstance(value, list) else ():
+        attestation(entry, where)
+
+
+def named_or_exact(*names: str) -> Callable[[Any, str], None]:
+    return lambda value, where: None if value in names else exact(value, where)
+
+
+def named(name_of: Callable[[Any, str], None], inner: Any) -> Callable[[Any, str], None]:
+    """An object with any names of a form, and entries of one shape."""
+
+    def shape(value: Any, where: str) -> None:
+        if not isinstance(value, dict):
+            raise Malformed(f"{where}: needs an object")
+        for key, entry in value.items():
+            name_of(key, f"{where}: its key")
+            check_shape(entry, inner, f"{where}.{key}")
+
+    return shape
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The theorems (theory.md gives the proofs)
+# The theorems by id.
 # ---------------------------------------------------------------------------------------------------------------------
 
-
-Moment = tuple[int, int]  # (block, steps done in it)
-
-
-@dataclass(frozen=True)
-class Phase:
-    """Equal epochs. A step takes the distance w of two runs to factor·w + count·shift, with noise variance `noise`.
-
-    In a phase that drifts it takes w > 0 to factor·w + drift, whatever the records, and w = 0 to count·shift.
-    """
-
-    epochs: int
-    batches: int  # steps in an epoch
-    factor: Fraction
-    noise: Fraction
-    shift: Fraction  # of one differing record
-    positions: tuple[int, ...]  # batches with differing records, ascending
-    counts: tuple[int, ...]  # how many, at each position
-    drift: Fraction | None = None
-
-    @property
-    def steps(self) -> int:
-        return self.epochs * self.batches
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """Two runs side by side: the distance of their starts, the diameter of the domain if there is one, the phases."""
-
-    start: Fraction
-    diameter: Fraction | None
-    phases: tuple[Phase, ...]
-    restart: Moment | None = None  # T5: where the string begins, if not at the start
-
-    @property
-    def begin(self) -> Moment:
-        return self.restart or (0, 0)
-
-    @property
-    def end(self) -> Moment:
-        return len(self.phases), 0
-
-
-def least_decimal(value: Fraction) -> Fraction:
-    """The least decimal of LOSS_DIGITS significant digits that is not below a positive number."""
-    size = 0
-    while value >= Fraction(10) ** size:
-        size += 1
-    while value < Fraction(10) ** (size - 1):
-        size -= 1
-    unit = Fraction(10) ** (size - LOSS_DIGITS)
-    return -(-value // unit) * unit
+NAMES = {
+    "L1": "logistic_constants",
+    "L2": "least_squares_constants",
+    "L3": "huber_constants",
+    "L4": "smoothed_hinge_constants",
+    "L5": "poisson_constants",
+    "L6": "softmax_constants",
+    "L7": "clipped_constants",
+    "L7b": "batch_clipped_constants",
+    "L1u": "logistic_model",
+    "L2u": "least_squares_model",
+    "L3u": "huber_model",
+    "L4u": "smoothed_hinge_model",
+    "L5u": "poisson_model",
+    "T16": "scaled_linear_constants",
+    "C1": "contraction",
+    "C2": "gradient_shift",
+    "T22": "nonconvex_step",
+    "T23": "clipped_step",
+    "T23b": "batch_clipped_step",
+    "T10": "requests",
+    "T1": "wasserstein_tracking",
+    "T3": "taut_string",
+    "T5": "bounded_domain",
+    "T26": "gauges",
+    "T26r": "gauges_in_a_ball",
+    "T7": "adaptive_composition",
+    "T9": "secret_order",
+    "T9r": "secret_renyi",
+    "T2": "renyi_curve",
+    "T6": "straight_witness",
+    "T6c": "curved_witness",
+    "T6m": "secret_witness",
+    "T11": "gaussian_profile",
+    "T24": "range_before_noise",
+    "T14": "scaled_sensitivity",
+    "T14g": "bounded_sensitivity",
+    "T15": "momentum",
+    "T18": "subsampled_renyi",
+    "T19": "loss_distribution",
+    "T19l": "loss_distribution_witness",
+    "T27": "group_distribution",
+    "T27l": "group_distribution_witness",
+    "T20": "truncated_poisson",
+    "T20d": "disjoint_batches",
+    "T20f": "full_batches",
+    "T20l": "full_batches_witness",
+}
 
 
-def root_rounded_up(square: Fraction, digits: int = LOSS_DIGITS) -> Fraction:
-    """The least decimal of so many significant digits that is not below sqrt(square), exactly; square > 0."""
-    size = 0
-    while square >= Fraction(10) ** (2 * size):
-        size += 1
-    while square < Fraction(10) ** (2 * size - 2):
-        size -= 1
-    unit = Fraction(10) ** (size - digits)
-    units = square / unit**2
-    root = isqrt(units.numerator // units.denominator)
-    return (root + (root * root != units)) * unit
+# ---------------------------------------------------------------------------------------------------------------------
+# Constants of the losses: L1 to L7b.
+# ---------------------------------------------------------------------------------------------------------------------
 
-
-def rounded_up(enclosed: Callable[[int], Interval], what: str) -> Fraction:
-    """A positive irrational number as that decimal: both ends of a narrow enough enclosure agree on it."""
-    for bits in PRECISIONS:
-        interval = enclosed(bits)
-        low, high = (least_decimal(m * Fraction(2) ** e) for m, e in (interval.low, interval.high))
-        if low == high:
-            return low
-    raise DoesNotFollow(f"{what}: not decided with {PRECISIONS[-1]} bits")
-
+LOSSES = {  # kind -> (theorem, what it takes for granted)
+    "logistic": ("L1", ("feature_norm",)),
+    "least-squares": ("L2", ("features", "target_bound", "domain")),
+    "huber": ("L3", ("features",)),
+    "smoothed-hinge": ("L4", ("feature_norm",)),
+    "poisson": ("L5", ("features", "counts", "domain")),
+    "softmax": ("L6", ("features", "classes")),
+    "clipped": ("L7", ()),
+}
 
 Constants = dict[str, Any]  # smoothness (None if unknown), strong_convexity, gradient_bound; convex is a bool
 
@@ -921,6 +1113,13 @@ def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
     return {"smoothness": m + min(slopes), "strong_convexity": m, "gradient_bound": min(bounds), "convex": True}
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Maps that scale each gradient: the constants of a scaled loss (T16).
+# ---------------------------------------------------------------------------------------------------------------------
+
+MAPS = {"clip": (), "auto-s": ("r",), "psac": ("r",), "psasc": ("r", "s")}  # scaling map -> what it needs besides C
+
+
 @dataclass(frozen=True)
 class Scaling:
     """φ(x) = x·w(x), what scaling makes of a gradient of norm x: min(x, C), C·x/(x + r), or C/(s + r/(x(x + r))).
@@ -983,6 +1182,11 @@ def scaled_constants(model: Constants, scaling: Scaling) -> Constants:
     return {"smoothness": m + min(bounds), "strong_convexity": m, "gradient_bound": bound, "convex": True}
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# What one step does to the distance of two runs: C1, T22, T23, and C2.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
 def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fraction:
     """C1. A noiseless gradient step on an m-strongly convex, L-smooth loss is max(|1-ηm|, |1-ηL|)-Lipschitz."""
     require(step_size > 0, "contraction: needs step_size > 0")
@@ -1029,6 +1233,52 @@ def variance(phase: dict[str, Any]) -> Fraction:
     noise_std = Fraction(phase["noise_std"])
     require(noise_std > 0, "requests: needs noise_std > 0")
     return 2 * Fraction(phase["step_size"]) * noise_std**2
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Two runs side by side: phases, and what stretches of steps do (T10).
+# ---------------------------------------------------------------------------------------------------------------------
+
+Moment = tuple[int, int]  # (block, steps done in it)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Equal epochs. A step takes the distance w of two runs to factor·w + count·shift, with noise variance `noise`.
+
+    In a phase that drifts it takes w > 0 to factor·w + drift, whatever the records, and w = 0 to count·shift.
+    """
+
+    epochs: int
+    batches: int  # steps in an epoch
+    factor: Fraction
+    noise: Fraction
+    shift: Fraction  # of one differing record
+    positions: tuple[int, ...]  # batches with differing records, ascending
+    counts: tuple[int, ...]  # how many, at each position
+    drift: Fraction | None = None
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.batches
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Two runs side by side: the distance of their starts, the diameter of the domain if there is one, the phases."""
+
+    start: Fraction
+    diameter: Fraction | None
+    phases: tuple[Phase, ...]
+    restart: Moment | None = None  # T5: where the string begins, if not at the start
+
+    @property
+    def begin(self) -> Moment:
+        return self.restart or (0, 0)
+
+    @property
+    def end(self) -> Moment:
+        return len(self.phases), 0
 
 
 def requests(start: Fraction, diameter: Fraction | None, phases: list[Any], factors: list[Any], shift: Any) -> Timeline:
@@ -1080,6 +1330,37 @@ def stretch(phase: Phase, begin: int, end: int, bits: int | None) -> tuple[Numbe
     return power(c, end - begin, bits), number(phase.shift, bits) * moved, noise
 
 
+def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phase, int, int]]:
+    """What lies between two moments, block by block, as (phase, from step, to step)."""
+    for block in range(begin[0], min(end[0] + 1, len(timeline.phases))):
+        spend(1)
+        phase = timeline.phases[block]
+        first, last = begin[1] if block == begin[0] else 0, end[1] if block == end[0] else phase.steps
+        if first < last:
+            yield phase, first, last
+
+
+def first_shift(phase: Phase, step: int) -> int:
+    """The first step from `step` on whose batch has a differing record; the number of steps where there is none."""
+    if not phase.positions:
+        return phase.steps
+    epoch, position = divmod(step, phase.batches)
+    i = bisect_left(phase.positions, position)
+    following = (epoch, phase.positions[i]) if i < len(phase.positions) else (epoch + 1, phase.positions[0])
+    return min(phase.steps, following[0] * phase.batches + following[1])
+
+
+def shift_at(phase: Phase, step: int) -> Fraction:
+    """How far a step takes two runs apart that are together."""
+    if first_shift(phase, step) > step:
+        return Fraction(0)
+    return phase.counts[bisect_left(phase.positions, step % phase.batches)] * phase.shift
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# How far two runs are apart: T1.
+# ---------------------------------------------------------------------------------------------------------------------
+
 CappedMap = tuple[Number, Number, Number] | None  # (r, s, cap) is w ← min(r·w + s, cap), r ≥ 0; None is w ← w
 
 
@@ -1098,36 +1379,9 @@ def repeated(f: CappedMap, n: int) -> CappedMap:
     return result
 
 
-def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phase, int, int]]:
-    """What lies between two moments, block by block, as (phase, from step, to step)."""
-    for block in range(begin[0], min(end[0] + 1, len(timeline.phases))):
-        spend(1)
-        phase = timeline.phases[block]
-        first, last = begin[1] if block == begin[0] else 0, end[1] if block == end[0] else phase.steps
-        if first < last:
-            yield phase, first, last
-
-
 def vanishes(x: Number) -> bool:
     """Exactly zero."""
     return x.is_zero() if isinstance(x, Interval) else x == 0
-
-
-def first_shift(phase: Phase, step: int) -> int:
-    """The first step from `step` on whose batch has a differing record; the number of steps where there is none."""
-    if not phase.positions:
-        return phase.steps
-    epoch, position = divmod(step, phase.batches)
-    i = bisect_left(phase.positions, position)
-    following = (epoch, phase.positions[i]) if i < len(phase.positions) else (epoch + 1, phase.positions[0])
-    return min(phase.steps, following[0] * phase.batches + following[1])
-
-
-def shift_at(phase: Phase, step: int) -> Fraction:
-    """How far a step takes two runs apart that are together."""
-    if first_shift(phase, step) > step:
-        return Fraction(0)
-    return phase.counts[bisect_left(phase.positions, step % phase.batches)] * phase.shift
 
 
 def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -> Number:
@@ -1173,6 +1427,11 @@ def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -
         for step in steps:
             w = w if step is None else smaller(step[0] * w + step[1], step[2])
     return w
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Straight schedules: the taut string, T3 and T5.
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Moment, int]]:
@@ -1299,6 +1558,11 @@ def settled(timeline: Timeline, holds: Callable[[int | None], bool], what: str) 
 def admissible(timeline: Timeline, corners: list[Any]) -> bool:
     """`stays_above_zero`, decided."""
     return settled(timeline, lambda bits: stays_above_zero(timeline, corners, bits), "taut_string: z >= 0")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Runs that are apart only where it pays: T26.
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -1452,6 +1716,11 @@ def squared_gauges(excursions: list[tuple[Excursion, int]], composed: Fraction, 
     return total
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# A secret order of the batches: T9.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
 def weights(positions: list[int], batches: int, rule: str) -> list[Fraction]:
     """For how many of the batches 0 … l-1 each of the positions counts, so that Σ_j f(j) is bounded for the f at hand.
 
@@ -1557,6 +1826,11 @@ def secret_renyi(timeline: Timeline, positions: list[int]) -> Callable[[Fraction
     return is_below
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# The range before the last noises: T24.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
 def range_before_noise(
     squared: Callable[[int], Interval],
     rate: Fraction | Drift,
@@ -1594,6 +1868,11 @@ def range_before_noise(
         return Interval((0, 0) if settled else follow(first.low, False), high, bits)
 
     return delta_of
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Lower bounds: members of the class, T6.
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[Any], bits: int) -> Interval:
@@ -1682,8 +1961,16 @@ def curved_witness(
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Training runs: sensitivity and schedule
+# Training runs: sensitivity and schedule.
 # ---------------------------------------------------------------------------------------------------------------------
+
+BATCHES = {  # how the batches of a training run are drawn -> the neighbours that a theorem is about
+    "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
+    "without-replacement": ("replace-one",),
+    "full": ("add-or-remove-one", "remove-one", "replace-one"),
+    "shuffled": ("replace-one", "remove-one"),
+    "fixed": ("replace-one", "remove-one"),
+}
 
 Sensitivity = tuple[Fraction, bool]  # Δ, and whether a gradient attains it
 
@@ -1808,28 +2095,8 @@ def one_sided(schedule: Schedule) -> Schedule:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# T11, T18, T20
+# T11, T18, T20.
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def e_to(x: Fraction, bits: int) -> Interval:
-    """e^x"""
-    return exp(Interval.of(x, bits)) if x >= 0 else exp_minus(Interval.of(-x, bits))
-
-
-def larger(x: Interval, y: Interval) -> Interval:
-    """The maximum; never undecided."""
-    return -smaller(-x, -y)
-
-
-def to_the(x: Interval, n: int) -> Interval:
-    """x^n by repeated squaring, n ≥ 0."""
-    result = Interval.of(1, x.bits)
-    for digit in bin(n)[2:]:
-        result = result * result
-        if digit == "1":
-            result = result * x
-    return result
 
 
 def binomial_tail(n: int, rate: Fraction, cap: int, bits: int) -> Interval:
@@ -1930,160 +2197,8 @@ def check_renyi(schedule: Schedule, order: int, epsilon: Fraction, delta: Fracti
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Fixed point: log and Φ, to within two units 2^-bits
+# Releases in which several records differ: where the ratio of the densities takes a value (T27).
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def fixed(x: Interval, bits: int) -> int:
-    """A number of a narrow interval, in units of 2^-bits, rounded down: off by less than 2."""
-
-    def floor(number: tuple[int, int]) -> int:
-        shift = number[1] + bits
-        return number[0] << shift if shift >= 0 else number[0] >> -shift
-
-    low = floor(x.low)
-    if floor(x.high) > low + 1:
-        raise Undecided
-    return low
-
-
-def fixed_ratio(value: Fraction, bits: int) -> int:
-    """A rational in units of 2^-bits, rounded down."""
-    return (value.numerator << bits) // value.denominator
-
-
-@lru_cache(maxsize=2**12)
-def log_of_step(i: int, k: int, bits: int) -> int:
-    """log(1 + i/2^k) = 2·artanh(i/(2^(k+1) + i)), 0 ≤ i ≤ 2^k, in units of 2^-bits: off by less than 2."""
-    return fixed(2 * artanh(i, (2 << k) + i, bits + 32), bits)
-
-
-def fixed_log(u: int, bits: int) -> int:
-    """log of u > 0, both in units of 2^-bits; u is taken to be exact, the result is off by less than one unit.
-
-    u = m·2^e with 1 ≤ m < 2; m is divided by 1 + i/2^k for k = 8, 16, 24, and the rest is summed as a series. With 32
-    guard bits all roundings together (tables: below 2 each, ln 2 times |e| < 2^15) stay below 2^27 of 2^32.
-    """
-    work = bits + 32
-    exponent = u.bit_length() - 1
-    m = u << (work - exponent) if work >= exponent else u >> (exponent - work)
-    spend(2 + (work * work >> 15))
-    total = (exponent - bits) * log_of_step(1, 0, work)
-    for k in (8, 16, 24):
-        i = (m - (1 << work)) >> (work - k)
-        if i:
-            m = (m << k) // ((1 << k) + i)
-            total += log_of_step(i, k, work)
-    rest = m - (1 << work)  # below 2^-23
-    power, n = rest, 1
-    while power:
-        total += power // n if n % 2 else -(power // n)
-        power, n = power * rest >> work, n + 1
-    return total >> 32
-
-
-@lru_cache(maxsize=2**12)
-def normal_series(g: int, bits: int) -> list[int]:
-    """The Taylor coefficients of Φ at -g/32, highest first, in units of 2^-bits.
-
-    φ^(k)(x)/k! = b_k: (k+1)·b_(k+1) = -(x·b_k + b_(k-1)). Cramér: |φ^(k)| ≤ 0.44·sqrt(k!), so what is left out after
-    d^n is below |d|^(n+1)·sqrt(n!)/(n+1)! < 2^-bits for |d| ≤ 1/64.
-    """
-    x, work = Fraction(-g, 32), bits + 64
-    before, b = 0, fixed(density(Interval.of(-x, work + 32)), work)
-    spend(100 + bits)
-    coefficients, n, size = [fixed(at_most(Interval.of(x, work + 32)), work)], 0, 0
-    while size < 2 * bits:  # size ≤ 2·log2((n+1)!/(sqrt(n!)·|d|^(n+1))), rounded down
-        coefficients.append(b // (n + 1))
-        before, b = b, -((-g * b // 32) + before) // (n + 1)
-        n += 1
-        size += 12 + n.bit_length() - 1
-    return [c >> 64 for c in reversed(coefficients)]
-
-
-def fixed_normal(x: int, bits: int) -> int:
-    """Φ(x), both in units of 2^-bits, off by less than two units (x is exact)."""
-    if x > 0:
-        return (1 << bits) - fixed_normal(-x, bits)
-    work = bits + 16
-    g = (-x + (1 << (bits - 6))) >> (bits - 5)  # nearest multiple of 1/32
-    if g * g > 2048 * work:  # |x| > sqrt(2·work) - 1/64: Φ(x) < 2^-work
-        return 0
-    d = (x << 16) + (g << (work - 5))
-    series, total = normal_series(g, work), 0
-    spend(2 + len(series) * (16 + (work * work >> 14)) // 128)
-    for coefficient in series:
-        total = coefficient + (total * d >> work)
-    return total >> 16
-
-
-REMEMBERED = (log_of_two, pi, root_of_two_pi, power, geometric, log_of_step, normal_series)
-
-# ---------------------------------------------------------------------------------------------------------------------
-# T19: privacy-loss distributions in integers
-# ---------------------------------------------------------------------------------------------------------------------
-
-# H(t) = sup_S P(S) - t·Q(S), t = e^ε > 0, is convex and falling; δ(ε) of (P,Q) is H(e^ε). For finite measures, H of a
-# product is ∫ P(dx)·H'(t·dQ/dP(x)) (plus the P-mass where Q vanishes), and likewise with the factors exchanged: it
-# rises with either factor's H, and with every mass. So any two positive measures whose H lies above (below) at *every*
-# t > 0 may replace a step, and every mass may be rounded up (down). Where P and Q both have mass 1, H of (Q,P) is
-# t·H(1/t) + 1 - t, so this holds for both directions, and one array of masses serves both.
-#
-# Above: interpolate H linearly in t at the knots t_j = e^(x_j), continued by the line from (0, 1) to the first and by a
-# constant after the last. That is the H of atoms at x_j with P-mass p_j = t_j·(rise of slope at t_j) and Q-mass
-# p_j·e^(-x_j), an atom +∞ of P-mass H(t_N) and an atom -∞ of Q-mass 1 - (1 - H(t_0))/t_0. An atom cut from the array is
-# split into ±∞. `lost` bounds what lies at +∞ under P, and at -∞ under Q.
-# Below: see `from_below`.
-# One way: δ of (P,Q) alone needs no more than H of each factor at every t, so nothing hangs on the masses under Q: they
-# need not add up to 1, and masses are kept to a part of δ, not of δ·e^-ε. δ of (Q,P) is that of the mirrored atoms.
-
-
-@dataclass(frozen=True)
-class Losses:
-    """P-masses at (first + j)·2^level·h in units of 10^-digits, rounded up (down), and the mass that was given away."""
-
-    first: int
-    masses: list[int]
-    lost: int
-    level: int
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Step h of level 0, decimal digits, the mass that a cut may take (in units of 10^-digits), which way to round."""
-
-    step: Fraction
-    digits: int
-    allowance: int
-    upward: bool
-    reach: Fraction = Fraction(1000)  # losses spread wider than this are given up
-    one_way: bool = False  # of δ of (P,Q) alone: what the masses are under Q does not matter
-    variance: Fraction = Fraction(0)  # that coarser grids may add in all
-    shift: Fraction = Fraction(0)  # as far may the mean fall in all, from below
-
-    @property
-    def unit(self) -> int:
-        return 10**self.digits
-
-    def at(self, level: int) -> Fraction:
-        return self.step * 2**level
-
-
-def exponentials(nodes: range, step: Fraction, bits: int) -> list[int]:
-    """e^(i·step) for i in `nodes`, in units of 2^-bits: each is off by less than 2·max(1, e^(i·step)).
-
-    One multiplication a node, upwards and downwards from e^0 = 1. Each adds a relative error of 4 units upwards, an
-    absolute one of 4 units downwards; there are 32 guard bits, and at most 2^26 nodes.
-    """
-    work = bits + 32
-    spend(len(nodes) * (1 + (work * work >> 19)))
-    values = {}
-    for sign, count in ((1, max(nodes.stop, 1)), (-1, max(1 - nodes.start, 1))):
-        factor, t = fixed(e_to(sign * step, work + 64), work), 1 << work
-        for i in range(count):
-            values[sign * i] = t >> 32
-            t = t * factor >> work
-    return [values[i] for i in nodes]
 
 
 @dataclass(frozen=True)
@@ -2229,6 +2344,107 @@ def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[li
     return values, tau * (release.first + release.second + 16) + worst
 
 
+def point_of_mixture(release: Release, loss: float) -> float:
+    """Where the log of the ratio takes a value; -inf where it is larger everywhere."""
+    q, s = float(release.rate), float(release.shift)
+    odds = math.log(q) - math.log1p(-q)
+
+    def logarithm(count: int, x: float) -> float:  # log Σ_j Bin(count,q;j)·e^(jsx - j²s²/2)
+        terms = [
+            math.log(math.comb(count, j)) + j * odds + j * s * x - (j * s) ** 2 / 2 + count * math.log1p(-q)
+            for j in range(count + 1)
+        ]
+        top = max(terms)
+        return top + math.log(sum(math.exp(term - top) for term in terms))
+
+    low, high = -200.0, 200.0 + 2000 / s
+    low = -high if release.second else low
+    if logarithm(release.first, low) - logarithm(release.second, -low) >= loss:
+        return -math.inf
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = logarithm(release.first, middle) - logarithm(release.second, -middle) < loss
+        low, high = (middle, high) if below else (low, middle)
+    return low
+
+
+def mixture_thresholds(release: Release, losses: list[float]) -> list[float]:
+    """Where the ratio takes these values, ascending."""
+    mixture, s = Mixture.of(release, 24), float(release.shift)
+    least = release.first * math.log1p(-float(release.rate)) if release.second == 0 else -math.inf
+    kept = [loss for loss in losses if loss > least]
+    ts = (decimal.Decimal(loss).exp(mixture.context) for loss in kept)
+    found = [float(u.ln(mixture.context)) / s + s / 2 for u, _ in mixture.crossings(ts)]
+    return [-40.0] * (len(losses) - len(kept)) + found
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# T19: privacy-loss distributions in integers.
+#
+# H(t) = sup_S P(S) - t·Q(S), t = e^ε > 0, is convex and falling; δ(ε) of (P,Q) is H(e^ε). For finite measures, H of a
+# product is ∫ P(dx)·H'(t·dQ/dP(x)) (plus the P-mass where Q vanishes), and likewise with the factors exchanged: it
+# rises with either factor's H, and with every mass. So any two positive measures whose H lies above (below) at *every*
+# t > 0 may replace a step, and every mass may be rounded up (down). Where P and Q both have mass 1, H of (Q,P) is
+# t·H(1/t) + 1 - t, so this holds for both directions, and one array of masses serves both.
+#
+# Above: interpolate H linearly in t at the knots t_j = e^(x_j), continued by the line from (0, 1) to the first and by a
+# constant after the last. That is the H of atoms at x_j with P-mass p_j = t_j·(rise of slope at t_j) and Q-mass
+# p_j·e^(-x_j), an atom +∞ of P-mass H(t_N) and an atom -∞ of Q-mass 1 - (1 - H(t_0))/t_0. An atom cut from the array is
+# split into ±∞. `lost` bounds what lies at +∞ under P, and at -∞ under Q.
+# Below: see `from_below`.
+# One way: δ of (P,Q) alone needs no more than H of each factor at every t, so nothing hangs on the masses under Q: they
+# need not add up to 1, and masses are kept to a part of δ, not of δ·e^-ε. δ of (Q,P) is that of the mirrored atoms.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Losses:
+    """P-masses at (first + j)·2^level·h in units of 10^-digits, rounded up (down), and the mass that was given away."""
+
+    first: int
+    masses: list[int]
+    lost: int
+    level: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Step h of level 0, decimal digits, the mass that a cut may take (in units of 10^-digits), which way to round."""
+
+    step: Fraction
+    digits: int
+    allowance: int
+    upward: bool
+    reach: Fraction = Fraction(1000)  # losses spread wider than this are given up
+    one_way: bool = False  # of δ of (P,Q) alone: what the masses are under Q does not matter
+    variance: Fraction = Fraction(0)  # that coarser grids may add in all
+    shift: Fraction = Fraction(0)  # as far may the mean fall in all, from below
+
+    @property
+    def unit(self) -> int:
+        return 10**self.digits
+
+    def at(self, level: int) -> Fraction:
+        return self.step * 2**level
+
+
+def exponentials(nodes: range, step: Fraction, bits: int) -> list[int]:
+    """e^(i·step) for i in `nodes`, in units of 2^-bits: each is off by less than 2·max(1, e^(i·step)).
+
+    One multiplication a node, upwards and downwards from e^0 = 1. Each adds a relative error of 4 units upwards, an
+    absolute one of 4 units downwards; there are 32 guard bits, and at most 2^26 nodes.
+    """
+    work = bits + 32
+    spend(len(nodes) * (1 + (work * work >> 19)))
+    values = {}
+    for sign, count in ((1, max(nodes.stop, 1)), (-1, max(1 - nodes.start, 1))):
+        factor, t = fixed(e_to(sign * step, work + 64), work), 1 << work
+        for i in range(count):
+            values[sign * i] = t >> 32
+            t = t * factor >> work
+    return [values[i] for i in nodes]
+
+
 def hockey_stick(release: Release, t: int, bits: int) -> int:
     """H at e^ε = t for P = (1-q)·N(0,1) + q·N(s,1), Q = N(0,1); in units of 2^-bits, off as `divergence_curve` says.
 
@@ -2305,6 +2521,101 @@ def from_above(release: Release, nodes: range, grid: Grid, level: int, backward:
         raw = [p + 1 for p in raw]
     lost = max(at_ends) if not grid.one_way else at_ends[1] if backward else at_ends[0]
     return Losses(nodes.start, [-(-p * unit >> bits) for p in raw], -(-lost * unit >> bits), level)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Which losses of a step matter, and where to cut them. Floats: nothing is believed of them.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def upper_tail(x: float) -> float:
+    """Φ(-x)"""
+    return math.erfc(x / math.sqrt(2)) / 2
+
+
+def log_of(value: Fraction) -> float:
+    """log of a positive rational, however small."""
+    return math.log(value.numerator) - math.log(value.denominator)
+
+
+def loss_window(release: Release, allowance: float) -> tuple[float, float]:
+    """Losses of one step beyond which P, or Q, has at most that mass."""
+    q, s = float(release.rate), float(release.shift)
+    sides = [[math.comb(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1)]
+             for count in (release.first, release.second)]  # fmt: skip
+
+    def point(loss: float) -> float:
+        if not release.alone:
+            return point_of_mixture(release, loss)
+        ratio = (math.expm1(loss) + q) / q
+        return math.log(ratio) / s + s / 2 if ratio > 0 else -math.inf
+
+    def tail(side: int, x: float) -> float:  # P above x; Q below -x
+        return sum(weight * upper_tail(x - j * s) for j, weight in enumerate(sides[side]))
+
+    def crossing(mass: Callable[[float], float]) -> float:
+        low, high = 0.0, float(MAX_REACH)
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if mass(middle) > allowance else (low, middle)
+        return high
+
+    high = crossing(lambda x: tail(0, point(x)))
+    low = -high if release.symmetrised else -crossing(lambda x: tail(1, -point(-x)))
+    return low, high
+
+
+def thresholds(release: Release, nodes: range, step: Fraction) -> list[float]:
+    """Of all cells but the first, such that the lines of two neighbouring cells meet at their common node.
+
+    That fixes each threshold from its neighbour. An error shrinks in the direction in which the curvature of H rises,
+    so go down to some way below its peak, which is at x = -s, and up to there. Near the bottom the line must not be
+    below 1 - t at the lower node of its cell. Where H has two bends (kinked), the middle of the cell does better.
+    """
+    q, s, h = float(release.rate), float(release.shift), float(step)
+
+    def point(loss: float) -> float:
+        ratio = (math.expm1(loss) + q) / q
+        return math.log(ratio) / s + s / 2 if ratio > 0 else -40.0
+
+    def beyond(x: float, j: int) -> float:  # P - t·Q of all that is above x (below x, negated, where x_j < 0)
+        offset = -q - math.expm1((nodes.start + j) * h)
+        return q * upper_tail(x - s) + offset * upper_tail(x) if knots[j] > 0 else -below(x, j)
+
+    def below(x: float, j: int) -> float:
+        return q * upper_tail(s - x) - (q + math.expm1((nodes.start + j) * h)) * upper_tail(-x)
+
+    def root(rises: Callable[[float], bool], low: float, high: float) -> float:
+        for _ in range(32):
+            middle = (low + high) / 2
+            low, high = (middle, high) if rises(middle) else (low, middle)
+        return low
+
+    if not release.alone:
+        return mixture_thresholds(release, [(i + 0.5) * h for i in nodes[1:-1]])
+    if release.kinked:
+        return [point((i + 0.5) * h) for i in nodes[1:-1]]
+    knots = [point(i * h) for i in nodes]
+    last = len(knots) - 2
+    peak = next((j for j in range(1, last) if knots[j] > -s - 3), last)
+    found = [-40.0] * last + [point((nodes.stop - 1.5) * h)]
+    for j in range(last, peak - 1, -1):
+        if below(found[j], j) > 0:
+            found[j] = root(lambda x, j=j: below(x, j) < 0, knots[j], found[j])
+            found[j] -= 1e-4 * (found[j] - knots[j])
+            break
+        if j > peak:
+            wanted = beyond(found[j], j)
+            found[j - 1] = root(lambda x, j=j, wanted=wanted: beyond(x, j) < wanted, knots[j - 1], knots[j])
+    for j in range(1, peak):
+        wanted = beyond(found[j - 1], j)
+        found[j] = root(lambda x, j=j, wanted=wanted: beyond(x, j) > wanted, knots[j], knots[j + 1])
+    return found[1:]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# T19 from below: one step.
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def from_below(release: Release, nodes: range, grid: Grid, backward: bool = False) -> Losses:
@@ -2392,6 +2703,11 @@ def convex_masses(y: list[int], step: Fraction, grid: Grid, bits: int) -> list[i
     for i, j, k in zip(kept, kept[1:], kept[2:], strict=False):
         masses[j] = mass(i, j, k)[0] * grid.unit >> (bits + scale)
     return masses
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# T19: many steps, and what they come to.
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def coarser(x: Losses, grid: Grid) -> Losses:
@@ -2541,132 +2857,14 @@ def excess(x: Losses, epsilon: Fraction, grid: Grid, bits: int = 192) -> tuple[I
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Choosing a grid, and the checks. Floats occur in this section alone, and nothing is believed of them: any nodes,
+# Choosing a grid, and the checks.
+#
+# Floats occur here, in windows and at the end of mixtures alone, and nothing is believed of them: any nodes,
 # thresholds, digits and orders give true bounds; poor ones give bounds that are too weak for the claim.
 # ---------------------------------------------------------------------------------------------------------------------
 
-
 BIAS = Fraction(5, 1000)  # that is tried first, relative to ε; a guess
 MIN_BIAS = Fraction(1, 10**8)
-
-
-def upper_tail(x: float) -> float:
-    """Φ(-x)"""
-    return math.erfc(x / math.sqrt(2)) / 2
-
-
-def log_of(value: Fraction) -> float:
-    """log of a positive rational, however small."""
-    return math.log(value.numerator) - math.log(value.denominator)
-
-
-def loss_window(release: Release, allowance: float) -> tuple[float, float]:
-    """Losses of one step beyond which P, or Q, has at most that mass."""
-    q, s = float(release.rate), float(release.shift)
-    sides = [[math.comb(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1)]
-             for count in (release.first, release.second)]  # fmt: skip
-
-    def point(loss: float) -> float:
-        if not release.alone:
-            return point_of_mixture(release, loss)
-        ratio = (math.expm1(loss) + q) / q
-        return math.log(ratio) / s + s / 2 if ratio > 0 else -math.inf
-
-    def tail(side: int, x: float) -> float:  # P above x; Q below -x
-        return sum(weight * upper_tail(x - j * s) for j, weight in enumerate(sides[side]))
-
-    def crossing(mass: Callable[[float], float]) -> float:
-        low, high = 0.0, float(MAX_REACH)
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (middle, high) if mass(middle) > allowance else (low, middle)
-        return high
-
-    high = crossing(lambda x: tail(0, point(x)))
-    low = -high if release.symmetrised else -crossing(lambda x: tail(1, -point(-x)))
-    return low, high
-
-
-def point_of_mixture(release: Release, loss: float) -> float:
-    """Where the log of the ratio takes a value; -inf where it is larger everywhere."""
-    q, s = float(release.rate), float(release.shift)
-    odds = math.log(q) - math.log1p(-q)
-
-    def logarithm(count: int, x: float) -> float:  # log Σ_j Bin(count,q;j)·e^(jsx - j²s²/2)
-        terms = [
-            math.log(math.comb(count, j)) + j * odds + j * s * x - (j * s) ** 2 / 2 + count * math.log1p(-q)
-            for j in range(count + 1)
-        ]
-        top = max(terms)
-        return top + math.log(sum(math.exp(term - top) for term in terms))
-
-    low, high = -200.0, 200.0 + 2000 / s
-    low = -high if release.second else low
-    if logarithm(release.first, low) - logarithm(release.second, -low) >= loss:
-        return -math.inf
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = logarithm(release.first, middle) - logarithm(release.second, -middle) < loss
-        low, high = (middle, high) if below else (low, middle)
-    return low
-
-
-def thresholds(release: Release, nodes: range, step: Fraction) -> list[float]:
-    """Of all cells but the first, such that the lines of two neighbouring cells meet at their common node.
-
-    That fixes each threshold from its neighbour. An error shrinks in the direction in which the curvature of H rises,
-    so go down to some way below its peak, which is at x = -s, and up to there. Near the bottom the line must not be
-    below 1 - t at the lower node of its cell. Where H has two bends (kinked), the middle of the cell does better.
-    """
-    q, s, h = float(release.rate), float(release.shift), float(step)
-
-    def point(loss: float) -> float:
-        ratio = (math.expm1(loss) + q) / q
-        return math.log(ratio) / s + s / 2 if ratio > 0 else -40.0
-
-    def beyond(x: float, j: int) -> float:  # P - t·Q of all that is above x (below x, negated, where x_j < 0)
-        offset = -q - math.expm1((nodes.start + j) * h)
-        return q * upper_tail(x - s) + offset * upper_tail(x) if knots[j] > 0 else -below(x, j)
-
-    def below(x: float, j: int) -> float:
-        return q * upper_tail(s - x) - (q + math.expm1((nodes.start + j) * h)) * upper_tail(-x)
-
-    def root(rises: Callable[[float], bool], low: float, high: float) -> float:
-        for _ in range(32):
-            middle = (low + high) / 2
-            low, high = (middle, high) if rises(middle) else (low, middle)
-        return low
-
-    if not release.alone:
-        return mixture_thresholds(release, [(i + 0.5) * h for i in nodes[1:-1]])
-    if release.kinked:
-        return [point((i + 0.5) * h) for i in nodes[1:-1]]
-    knots = [point(i * h) for i in nodes]
-    last = len(knots) - 2
-    peak = next((j for j in range(1, last) if knots[j] > -s - 3), last)
-    found = [-40.0] * last + [point((nodes.stop - 1.5) * h)]
-    for j in range(last, peak - 1, -1):
-        if below(found[j], j) > 0:
-            found[j] = root(lambda x, j=j: below(x, j) < 0, knots[j], found[j])
-            found[j] -= 1e-4 * (found[j] - knots[j])
-            break
-        if j > peak:
-            wanted = beyond(found[j], j)
-            found[j - 1] = root(lambda x, j=j, wanted=wanted: beyond(x, j) < wanted, knots[j - 1], knots[j])
-    for j in range(1, peak):
-        wanted = beyond(found[j - 1], j)
-        found[j] = root(lambda x, j=j, wanted=wanted: beyond(x, j) > wanted, knots[j], knots[j + 1])
-    return found[1:]
-
-
-def mixture_thresholds(release: Release, losses: list[float]) -> list[float]:
-    """Where the ratio takes these values, ascending."""
-    mixture, s = Mixture.of(release, 24), float(release.shift)
-    least = release.first * math.log1p(-float(release.rate)) if release.second == 0 else -math.inf
-    kept = [loss for loss in losses if loss > least]
-    ts = (decimal.Decimal(loss).exp(mixture.context) for loss in kept)
-    found = [float(u.ln(mixture.context)) / s + s / 2 for u, _ in mixture.crossings(ts)]
-    return [-40.0] * (len(losses) - len(kept)) + found
 
 
 def all_releases(schedule: Schedule, upward: bool = True) -> list[Release]:
@@ -2888,26 +3086,400 @@ def check_subsampled(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> 
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The canonical run, and what it implies
+# What no computation can check.
+# ---------------------------------------------------------------------------------------------------------------------
+
+ASSUMPTIONS = {
+    "convexity": "The data loss of every record is convex in the parameters, and the regulariser makes the loss "
+    "m-strongly convex, alike for neighbours.",
+    "smoothness": "The regularised loss is L-smooth in the parameters.",
+    "gradient_bound": "The data gradient of every record has norm at most M at every parameter vector.",
+    "weight_decay": "The regulariser is the weight decay (m/2)‖θ‖² with m = strong_convexity, alike for neighbours.",
+    "per_record_clipping": "Each record's gradient is clipped (or scaled) by itself, before the sum; the regulariser "
+    "is added after.",
+    "batch_clipping": "The mean gradient of every batch is clipped to norm clip as a whole; the regulariser is added "
+    "after.",
+    "feature_norm": "Every feature vector has norm at most feature_norm and every label is -1 or +1.",
+    "features": "Every feature vector has norm at most feature_norm.",
+    "target_bound": "Every target lies between -target_bound and target_bound.",
+    "counts": "Every target lies between 0 and target_bound.",
+    "classes": "Every label is one of the classes.",
+    "domain": "Where there is a radius, its ball is centred at the origin and every gradient is taken in it; the "
+    "loss's constants hold there.",
+    "gaussian_noise": "Every step adds independent exact Gaussian noise N(0, 2ησ²I) that the observer does not know.",
+    "noise_above_rounding": "With the dtype, dimension and largest_coordinate of [execution], and an error of at most "
+    "4 units in the last place in each coordinate of each step, rounding adds at most a hundredth of the mu that the "
+    "target allows.",
+    "projection": "Every step ends with the projection on the ball of the given radius, and both starts lie in it.",
+    "starts": "The two runs start at most initial_distance apart, independently of the data.",
+    "neighbours:replace-one": "Neighbouring datasets differ in the value of the named records; their number is the "
+    "same.",
+    "neighbours:remove-one": "Neighbouring datasets differ in that the data gradients of the named records are zero; "
+    "the batches keep their size.",
+    "batches:fixed": "The batches are fixed in advance, visited in the same order every epoch, and alike in both runs.",
+    "batches:secret": "The assignment of the records to batches was drawn uniformly, independently of data and noise, "
+    "is alike in both runs, and the observer does not know it.",
+    "release:final": "The observer sees the final model alone, and the requests were fixed in advance.",
+    "release:all": "The observer sees the model after learning and after every request, and the requests were fixed in "
+    "advance.",
+    "reference:retrain": "Unlearning is compared with retraining for as many epochs, with the same start and batches, "
+    "without the records to be unlearned.",
+    "reference:retrain-T": "Unlearning is compared with retraining for the learning epochs alone, with the same "
+    "batches, without the records to be unlearned.",
+    "reference:stationary": "Unlearning is compared with the stationary distribution of training with the same "
+    "batches, without the records to be unlearned.",
+    # of training runs
+    "batches:disjoint": "Every record is in exactly one batch of each epoch; the order does not depend on the data.",
+    "neighbours:add-or-remove-one": "Neighbouring datasets differ by one record that only one of them has.",
+    "group:independent": "What is said of neighbours holds for group_size such differences at once; each of these "
+    "records is drawn for itself.",
+    "group:together": "What is said of neighbours holds for group_size such differences at once; these records are "
+    "drawn together or not at all.",
+    "noisy_sums": "Every step releases a sum with one term for each record of its batch, of norm at most the "
+    "sensitivity, plus exact Gaussian noise that the observer does not know; whatever it is divided by is public.",
+    "other_releases": "Every other release in the budget is Gaussian-DP with its stated mu, about the same records and "
+    "neighbours; it may depend on what was released before.",
+    "release:sums": "The observer may see every noisy sum, and with it every iterate.",
+    "sampling": "The batches are drawn anew at every step as the schedule says, independently of the data, and the "
+    "observer does not see who is in them.",
+}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The theorems by id: the shape of their arguments, and of what they conclude.
+# ---------------------------------------------------------------------------------------------------------------------
+
+CONSTANTS = {"smoothness": exact, "strong_convexity": exact, "gradient_bound": exact, "convex": one_of(True, False)}
+FEATURES = {"regularization": exact, "feature_norm": exact, "clip": optional(exact)}
+NEIGHBOURS = one_of("replace-one", "remove-one")
+
+PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
+CLIPPED_STEP = {"step_size": exact, "strong_convexity": exact, "gradient_bound": exact}
+MOMENT = {"block": integer, "epoch": integer, "position": integer}
+EXCURSIONS = [{"from": MOMENT, "to": MOMENT}]
+CORNERS = [{"block": integer, "position": integer, "first": integer, "last": integer}]
+WITNESS = {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
+WITNESS |= {"phases": [PHASE | {"batch_size": integer}]}
+MODEL = {"regularization": exact, "feature_norm": exact}
+MODELLED = dict.fromkeys(("curvature", "gradient_bound", "growth", "floor"), optional(exact)) | {
+    "regularization": exact
+}
+MAP = {"kind": one_of(*MAPS), "max_grad_norm": exact, "r": optional(exact), "s": optional(exact)}
+SENSITIVITY = {"sensitivity": exact, "attained": one_of(True, False)}
+SUMS = [{"sampling": one_of("poisson", "without-replacement", "full"), "noise_multiplier": exact, "sample_rate": exact,
+         "steps": integer}]  # fmt: skip
+SAMPLED = {"releases": SUMS, "neighbours": one_of(*BATCHES["full"])}
+GRID = {"delta": exact, "points": integer, "reverse_points": integer, "further": ()}
+THEOREMS = {  # id -> (shape of args, shape of concludes)
+    "L1": (FEATURES, CONSTANTS),
+    "L2": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
+    "L3": (FEATURES | {"threshold": exact}, CONSTANTS),
+    "L4": (FEATURES | {"smoothing": exact}, CONSTANTS),
+    "L5": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
+    "L6": (FEATURES | {"classes": integer}, CONSTANTS),
+    "L7": ({"regularization": exact, "clip": exact}, CONSTANTS | {"smoothness": one_of(None)}),
+    "L7b": ({"regularization": exact, "clip": exact}, CONSTANTS | {"smoothness": one_of(None)}),
+    "C1": ({"step_size": exact, "strong_convexity": exact, "smoothness": exact}, {"contraction": exact}),
+    "T22": ({"step_size": exact, "smoothness": exact}, {"contraction": exact}),
+    "T23": (CLIPPED_STEP, {"contraction": exact, "shift": exact}),
+    "T23b": (CLIPPED_STEP, {"contraction": exact, "shift": exact}),
+    "C2": (
+        {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
+        {"shift": exact},
+    ),
+    "T10": ({"start": exact, "diameter": optional(exact), "phases": [PHASE]}, {"steps": integer}),
+    "T1": ({"phases": integer}, {"wasserstein": rounded}),
+    "T3": ({"corners": CORNERS}, {"mu": rounded}),
+    "T5": ({"restart": MOMENT, "corners": CORNERS}, {"mu": rounded}),
+    "T26": ({"excursions": EXCURSIONS}, {"mu": rounded}),
+    "T26r": ({"restart": MOMENT, "excursions": EXCURSIONS}, {"mu": rounded}),
+    "T7": ({}, {"mu": rounded}),
+    "T9": ({"delta": exact, "positions": [integer], "rule": one_of("chord", "right")}, {"epsilon": rounded}),
+    "T9r": ({"orders": [exact], "positions": [integer]}, {"renyi": [rounded]}),
+    "T2": ({"orders": [exact]}, {"renyi": [rounded]}),
+    "T6": (WITNESS, {"mu": rounded}),
+    "T6c": (
+        WITNESS | {"smoothness": exact, "delta": exact, "epsilon": exact, "mu": exact, "own": exact, "others": exact},
+        {"epsilon": rounded, "mu": rounded},
+    ),
+    "T6m": (
+        WITNESS | {"delta": exact, "epsilon": exact, "threshold": exact, "positions": [integer]},
+        {"epsilon": rounded},
+    ),
+    "T11": ({"delta": exact}, {"epsilon": rounded}),
+    "T24": ({"delta": exact, "diameter": exact, "phase": PHASE}, {"epsilon": rounded}),
+    "L1u": (MODEL, MODELLED),
+    "L2u": (MODEL | {"target_bound": exact, "radius": optional(exact)}, MODELLED),
+    "L3u": (MODEL | {"threshold": exact}, MODELLED),
+    "L4u": (MODEL | {"smoothing": exact}, MODELLED),
+    "L5u": (MODEL | {"target_bound": exact, "radius": optional(exact)}, MODELLED),
+    "T16": (MAP, CONSTANTS),
+    "T14": (MAP, SENSITIVITY),
+    "T14g": (MAP | {"gradient_norm_bound": exact}, SENSITIVITY),
+    "T15": (
+        {"placement": one_of("inner", "outer"), "beta": exact, "window": optional(integer),
+         "iterates": one_of("released"), "history": one_of("own"), "charged": one_of("every-aggregate")},
+        SENSITIVITY,
+    ),
+    "T18": (SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}),
+    "T19": (SAMPLED | {"grid": GRID}, {"epsilon": rounded}),
+    "T19l": (SAMPLED | {"grid": GRID, "direction": one_of("remove", "add")}, {"epsilon": rounded}),
+    "T27": (SAMPLED | {"grid": GRID, "group": integer}, {"epsilon": rounded}),
+    "T27l": (SAMPLED | {"grid": GRID, "group": integer, "direction": one_of("remove", "add")}, {"epsilon": rounded}),
+    "T20": (
+        {"budget": exact, "releases": SUMS, "samples": integer, "max_batch_size": integer}, {"epsilon": rounded}
+    ),
+    "T20d": ({"noise_multiplier": exact, "epochs": integer, "neighbours": NEIGHBOURS}, {"mu": rounded}),
+    "T20f": (SAMPLED, {"mu": rounded}),
+    "T20l": (SAMPLED, {"mu": rounded}),
+}  # fmt: skip
+
+
+def step_shape(value: Any, where: str) -> None:
+    check_shape(value, {"theorem": text, "args": anything, "premises": [integer], "concludes": anything}, where)
+    if value["theorem"] not in THEOREMS:
+        raise Malformed(f"{where}: unknown theorem id {ascii(value['theorem'])[:60]}")
+    args, concludes = THEOREMS[value["theorem"]]
+    check_shape(value["args"], args, f"{where}.args")
+    check_shape(value["concludes"], concludes, f"{where}.concludes")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The shape of a canonical run.
+# ---------------------------------------------------------------------------------------------------------------------
+
+TRAINING = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its map
+
+
+def loss_shape(value: Any, where: str) -> None:
+    kind = value.get("kind") if isinstance(value, dict) else None
+    derived = isinstance(kind, str) and kind in LOSSES
+    shape = {key: s for key, s in THEOREMS[LOSSES[kind][0]][0].items() if key != "radius"} if derived else CONSTANTS
+    shape = shape | ({"clipping?": newer(one_of("batch"), "per-record")} if kind == "clipped" else {})
+    if kind is not None:
+        one_of("constants", *LOSSES)(kind, f"{where}.kind")
+    check_shape(value, {"kind": anything} | shape, where)
+
+
+def scaling_shape(value: Any, where: str, **more: Any) -> None:
+    kind = value.get("kind") if isinstance(value, dict) else None
+    keys = MAPS.get(kind, ()) if isinstance(kind, str) else ()
+    check_shape(value, {"kind": one_of(*MAPS), "max_grad_norm": exact} | dict.fromkeys(keys, exact) | more, where)
+
+
+def run_shape(value: Any, where: str) -> None:
+    mechanism = value.get("mechanism") if isinstance(value, dict) else None
+    kind = mechanism.get("kind") if isinstance(mechanism, dict) else None
+    check_shape(value, TRAINING_RUN if isinstance(kind, str) and kind in TRAINING else RUN, where)
+
+
+RUN = {
+    "mechanism": {
+        "kind": one_of("pnsgd", *TRAINING), "samples": integer, "batch_size": integer, "epochs": integer,
+        "unlearning_epochs": [integer], "noise_std": exact, "step_size": named_or_exact("1/L", "2/(L+m)"),
+        "radius": optional(exact), "initial_distance": exact, "batch_order": one_of("fixed", "secret"),
+        "remainder": one_of("error", "drop"),
+    },
+    "loss": loss_shape,
+    "scaling": optional(scaling_shape),
+    "requests": {"sizes": [integer]},
+    "target": {"epsilon": exact, "delta": named_or_exact("1/n")},
+    "threat": {"neighbours": NEIGHBOURS, "reference": one_of("retrain", "retrain-T", "stationary"),
+               "release": one_of("final", "all")},
+    "attest": lambda value, where: None if value is None else check_shape(value, attestation, where),
+}  # fmt: skip
+EXECUTED_IN = {"dtype?": one_of("float64", "float32"), "dimension?": integer, "largest_coordinate?": exact}
+
+
+def executed_in_shape(value: Any, where: str) -> None:
+    """The keys that are given; one at least."""
+    check_shape(value, EXECUTED_IN, where)
+    if not value:
+        raise Malformed(f"{where}: is empty, and then left out of the canonical run")
+
+
+RUN |= {"execution?": executed_in_shape}
+STAGE = {"sample_rate": optional(exact), "batch_size": optional(integer), "steps": optional(integer)}
+STAGE |= {"epochs": optional(integer)}
+TRAINING_RUN = {
+    "mechanism": {
+        "kind": one_of(*TRAINING), "noise_multiplier": exact, **STAGE, "samples": optional(integer),
+        "sampling": one_of(*BATCHES), "max_batch_size": optional(integer), "normaliser": optional(exact),
+    },
+    "scaling": lambda value, where: scaling_shape(value, where, gradient_norm_bound=optional(exact)),
+    "momentum": {"outer": exact, "inner_beta": exact, "inner_window": integer, "inner_history": one_of("own", "batch")},
+    "stages": [{"noise_multiplier": optional(exact), **STAGE}],
+    "releases": [{"mu": exact, "text": optional(text)}],
+    "target": {"epsilon": exact, "delta": named_or_exact("1/n")},
+    "threat": {"neighbours": one_of(*BATCHES["full"]), "group_size?": newer(integer, "1"),
+               "group_sampling?": newer(one_of("together"), "independent")},
+    "attest": RUN["attest"],
+    "execution?": executed_in_shape,
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The shape of a proof, and of everything else.
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def canonical(value: Fraction) -> str:
-    """An exact number as certificates write it: an integer, a finite decimal, or p/q in lowest terms."""
-    p, q = value.numerator, value.denominator
-    long = "a derived number is too long to be written down"
-    require(max(p.bit_length(), q.bit_length()) <= MAX_DERIVED, long)
-    spend(1 + (q.bit_length() >> 3))
-    twos = (q & -q).bit_length() - 1
-    rest, fives = q >> twos, 0
-    while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
-    places = max(twos, fives)
-    require(rest != 1 or places <= MAX_NUMBER, long)  # Python writes down no integers that are much longer
-    if rest != 1 or places == 0:
-        return str(p) if q == 1 else f"{p}/{q}"
-    digits = str(p * 10**places // q).rjust(places + 1, "0")
-    return f"{digits[:-places]}.{digits[-places:]}"
+def claim_shape(value: Any, where: str) -> None:
+    if isinstance(value, dict) and ("sensitivity" in value or "guarantees" in value):
+        optionally = dict.fromkeys(("lower", "renyi"), optional(integer)) | {"guarantees": (optional(integer),) * 2}
+        return check_shape(value, {"bound": integer, "sensitivity": integer} | optionally, where)
+    details = dict.fromkeys(("renyi", "learned", "released", "mu?"), integer)
+    check_shape(value, {"bound": integer, "lower": optional(integer)} | details, where)
+
+
+def equally_long(value: dict[str, Any], keys: Sequence[str], where: str) -> None:
+    lengths = {len(value[key]) for key in keys}
+    if len(lengths) > 1 or not 1 <= max(lengths) <= MAX_FIGURE:
+        raise Malformed(f"{where}: {', '.join(keys)} need as many entries each, from 1 to {MAX_FIGURE}")
+
+
+def profile_shape(value: Any, where: str) -> None:
+    check_shape(value, {"epsilon": [exact], "upper": [rounded], "lower": [optional(rounded)]}, where)
+    equally_long(value, ("epsilon", "upper", "lower"), where)
+    epsilons = [Fraction(epsilon) for epsilon in value["epsilon"]]
+    if len(epsilons) < 2 or any(x >= y for x, y in pairwise(epsilons)):
+        raise Malformed(f"{where}.epsilon: needs at least two values, ascending")
+    for key in ("upper", "lower"):
+        if any(x < y for x, y in pairwise(Fraction(delta) for delta in value[key] if delta is not None)):
+            raise Malformed(f"{where}.{key}: a profile does not rise")
+    never_crossing(value, where)
+
+
+def sweep_shape(value: Any, where: str) -> None:
+    curves = {key: [optional(rounded)] for key in ("upper", "lower", "published")}
+    names = {"parameter": one_of("unlearning_epochs", "epochs", "steps"),
+             "published_name": one_of(None, "chien2024", "koloskova2025", "renyi")}  # fmt: skip
+    check_shape(value, names | {"values": [integer]} | curves, where)
+    equally_long(value, ("values", *curves), where)
+    if any(int(x) >= int(y) for x, y in pairwise(value["values"])):
+        raise Malformed(f"{where}.values: must ascend")
+    never_crossing(value, where)
+
+
+def never_crossing(curves: dict[str, list[str | None]], where: str) -> None:
+    for upper, lower in zip(curves["upper"], curves["lower"], strict=True):
+        if None not in (upper, lower) and Fraction(lower) > Fraction(upper):
+            raise Malformed(f"{where}: a lower bound lies above the upper one")
+
+
+def subjects_shape(value: Any, where: str) -> None:
+    """The run, then files: each name at most once, in this order."""
+    check_shape(value, [{"name": text, "digest": {"sha256": hexadecimal}}], where)
+    names = tuple(entry["name"] for entry in value)
+    if names not in (("run",), ("run", "model"), ("run", "run_record"), ("run", "model", "run_record")):
+        raise Malformed(f"{where}: needs run, and then perhaps model and run_record, in this order")
+
+
+def recorded_shape(value: Any, where: str) -> None:
+    """Of an erasure record: certificate and run, and the model of the last request."""
+    check_shape(value, [{"name": text, "digest": {"sha256": hexadecimal}}], where)
+    if [entry["name"] for entry in value] not in (["certificate", "run"], ["certificate", "run", "model"]):
+        raise Malformed(f"{where}: needs certificate, run, and then perhaps model")
+
+
+FIGURES = {
+    "profile": optional(profile_shape),
+    "sweep": optional(sweep_shape),
+    "published": optional(named(pattern(r"[A-Za-z0-9_]{1,64}", "a name"), {"epsilon": optional(rounded)})),
+}
+MODEL_DIGEST = {"algorithm": one_of("SHA-256", "HMAC-SHA-256"), "value": hexadecimal}
+EXECUTED_PHASE = {
+    "kind": one_of("learn", "unlearn", "retrain"), "epochs": integer, "steps": integer, "erased": integer,
+    "device": text, "device_name": text, "versions": named(text, text), "started": date, "finished": date,
+}  # fmt: skip
+ERASED = {
+    "request": integer, "id": text, "received": optional(date), "started": date, "finished": date, "scope": text,
+    "records": integer, "commitment": {"algorithm": one_of("HMAC-SHA-256"), "value": hexadecimal},
+    "model_before": MODEL_DIGEST, "model_after": MODEL_DIGEST,
+    "guarantee": {"epsilon": rounded, "delta": rounded, "reference": RUN["threat"]["reference"],
+                  "neighbours": NEIGHBOURS},
+    "cumulative": integer, "cap": integer,
+    "sign_off": optional({"name": text, "role": text, "date": day, "text": text}),
+}  # fmt: skip
+EXECUTION = {
+    "dataset": text, "order": text, "noise": one_of("secret", "reproducible"), "phases": [EXECUTED_PHASE],
+    "erasures": [ERASED], "audits": (), "clipping?": one_of("per-record"),
+}  # fmt: skip
+PRODUCER = {
+    "name": pattern(r"[A-Za-z0-9._-]{1,64}", "a name"),
+    "version": pattern(r"[0-9]+([.][0-9A-Za-z+-]{1,32}){0,7}", "a version"),
+}
+STATEMENT = {
+    "_type": one_of("https://in-toto.io/Statement/v1"),
+    "predicateType": one_of(CERTIFICATE, ERASURE),
+    "subject": subjects_shape,
+    "predicate": {
+        "producer": PRODUCER,
+        "created": date,
+        "expires?": date,
+        "run": run_shape,
+        "verdict": one_of("CERTIFIED", "NOT_CERTIFIED", "INDETERMINATE"),
+        "out_of_reach": one_of(True, False),
+        "epsilon": {"lower": optional(rounded), "upper": rounded, "target": exact},
+        "delta": rounded,
+        "mu": {"lower": optional(rounded), "upper": optional(rounded)},
+        "wasserstein": {"learned": optional(rounded), "released": optional(rounded)},
+        "renyi": [{"order": exact, "upper": rounded}],
+        "requests": [{"size": integer, "epochs": integer, "epsilon": rounded}],
+        "theorems": [one_of(*THEOREMS)],
+        "assumptions": [{"id": one_of(*ASSUMPTIONS), "status": one_of("proved", "checked", "attested", "violated"),
+                         "text": one_of(*ASSUMPTIONS.values())}],
+        "proof": {"steps": [step_shape], "claims": [claim_shape]},
+        "guarantees?": tuple(
+            {"name": one_of(name), "neighbours": optional(text),
+             "epsilon": {"lower": optional(rounded), "upper": optional(rounded)}}
+            for name in ("membership", "attribute or label")
+        ),
+        "figures?": FIGURES,
+        "execution?": EXECUTION,
+    },
+}  # fmt: skip
+RECORD = STATEMENT | {
+    "subject": recorded_shape,
+    "predicate": {"producer": PRODUCER, "created": date, "noise": EXECUTION["noise"], "erasure": ERASED},
+}
+ENVELOPE = {
+    "payloadType": text,
+    "payload": text,
+    "signatures": [{"keyid": hexadecimal, "sig": pattern(r"[A-Za-z0-9+/]{85}[AQgw]==", "64 bytes in padded base64")}],
+    "digest": {"sha256": hexadecimal},
+}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The numbers that a run is executed in.
+# ---------------------------------------------------------------------------------------------------------------------
+
+FLOATS = {"float64": (52, -1022, 1023), "float32": (23, -126, 127)}  # fraction bits, least and largest exponent
+ULPS = 4  # the error of a step that is charged, in units in the last place of every coordinate
+KAPPA_DIGITS = 9
+
+
+def check_floats(execution: dict[str, str]) -> None:
+    """The side conditions on what a run is executed in; all of its keys may be absent."""
+    require(int(execution.get("dimension", 1)) >= 1, "run: needs execution.dimension >= 1")
+    largest = Fraction(execution.get("largest_coordinate", 1))
+    require(largest > 0, "run: needs execution.largest_coordinate > 0")
+    bits, _, top = FLOATS[execution.get("dtype", "float64")]
+    most = (2 - Fraction(1, 2**bits)) * 2**top
+    require(largest <= most, "run: execution.largest_coordinate is beyond the largest number of its dtype")
+
+
+def unit_in_the_last_place(x: Fraction, dtype: str) -> Fraction:
+    """ulp(x) for x > 0: 2^(⌊log₂ x⌋ - bits), and no less than that of the least normal number."""
+    bits, least, _ = FLOATS[dtype]
+    exponent = x.numerator.bit_length() - x.denominator.bit_length()
+    exponent -= Fraction(2) ** exponent > x
+    return Fraction(2) ** (max(exponent, least) - bits)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The canonical run, and what it implies.
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -3109,29 +3681,6 @@ def implied_phases(
             yield described | ({"batch_size": str(run.batch_size)} if witness else {})
 
 
-FLOATS = {"float64": (52, -1022, 1023), "float32": (23, -126, 127)}  # fraction bits, least and largest exponent
-ULPS = 4  # the error of a step that is charged, in units in the last place of every coordinate
-KAPPA_DIGITS = 9
-
-
-def check_floats(execution: dict[str, str]) -> None:
-    """The side conditions on what a run is executed in; all of its keys may be absent."""
-    require(int(execution.get("dimension", 1)) >= 1, "run: needs execution.dimension >= 1")
-    largest = Fraction(execution.get("largest_coordinate", 1))
-    require(largest > 0, "run: needs execution.largest_coordinate > 0")
-    bits, _, top = FLOATS[execution.get("dtype", "float64")]
-    most = (2 - Fraction(1, 2**bits)) * 2**top
-    require(largest <= most, "run: execution.largest_coordinate is beyond the largest number of its dtype")
-
-
-def unit_in_the_last_place(x: Fraction, dtype: str) -> Fraction:
-    """ulp(x) for x > 0: 2^(⌊log₂ x⌋ - bits), and no less than that of the least normal number."""
-    bits, least, _ = FLOATS[dtype]
-    exponent = x.numerator.bit_length() - x.denominator.bit_length()
-    exponent -= Fraction(2) ** exponent > x
-    return Fraction(2) ** (max(exponent, least) - bits)
-
-
 def rounding_status(run: Run) -> str:
     """T28's rule of thumb. Steps that are c-Lipschitz, c < 1, and executed with errors of at most r ulp in each of d
     coordinates, add at most κ = 2·√d·r·ulp(X)/((1-c)τ) to μ: what the steps before the last one leave behind, and the
@@ -3183,6 +3732,11 @@ def implied_assumptions(
     chosen |= {f"reference:{threat['reference']}"} if any(int(k) for k in mechanism["unlearning_epochs"]) else set()
     listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
     return [{"id": name, "status": status.get(name, "attested"), "text": ASSUMPTIONS[name]} for name in listed]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The canonical training run, and what it implies.
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -3350,476 +3904,7 @@ def training_assumptions(run: Training, theorems: set[str]) -> list[dict[str, st
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Reading JSON: the shape of everything
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def is_deep(text: str) -> bool:
-    """Whether brackets are nested too deeply, before the first character that is no JSON.
-
-    One pass: with escaped characters left out, every other piece between quotes is outside of strings. A backslash
-    outside of a string is no JSON, so nothing after it counts.
-    """
-    depth = 0
-    for outside in re.sub(r"\\.", "", text, flags=re.DOTALL).split('"')[::2]:
-        for bracket in re.finditer(r"[\[\]{}]", outside):
-            depth += 1 if bracket[0] in "[{" else -1
-            if depth > MAX_NESTING:
-                return True
-    return False
-
-
-def read_json(data: bytes, what: str) -> Any:
-    """Strict JSON: UTF-8, bounded nesting, no duplicate keys, no bare numbers (the format writes them as strings)."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(result := dict(pairs)) < len(pairs):
-            seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-            raise Malformed(f"{what}: duplicate key {ascii(twice[:60])[:60]}")
-        return result
-
-    def bare(text: str) -> None:
-        raise Malformed(f"{what}: bare number {text[:20]}; numbers are written as strings")
-
-    try:
-        spend(1 + len(data) // 8)
-        text = data.decode("utf-8")
-        if is_deep(text):
-            raise Malformed(f"{what}: nested more than {MAX_NESTING} deep")
-        value = json.loads(text, object_pairs_hook=unique, parse_int=bare, parse_float=bare, parse_constant=bare)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # no half surrogate pairs
-    except UnicodeError:
-        raise Malformed(f"{what}: not valid UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise Malformed(f"{what}: not valid JSON ({error})") from None
-    return value
-
-
-def pattern(regex: str, meaning: str) -> Callable[[Any, str], None]:
-    compiled = re.compile(regex)
-
-    def shape(value: Any, where: str) -> None:
-        if not isinstance(value, str) or len(value) > MAX_NUMBER or not compiled.fullmatch(value):
-            raise Malformed(f"{where}: needs {meaning}, got {ascii(value)[:60]}")
-
-    return shape
-
-
-def one_of(*values: Any) -> Callable[[Any, str], None]:
-    texts = frozenset(value for value in values if isinstance(value, str))
-    others = [value for value in values if not isinstance(value, str)]
-
-    def shape(value: Any, where: str) -> None:
-        if not (value in texts if isinstance(value, str) else any(value is v for v in others)):
-            raise Malformed(f"{where}: needs one of {', '.join(map(ascii, values))}, got {ascii(value)[:60]}")
-
-    return shape
-
-
-def optional(shape: Any) -> Callable[[Any, str], None]:
-    return lambda value, where: None if value is None else check_shape(value, shape, where)
-
-
-def newer(shape: Any, default: Any) -> Callable[[Any, str], None]:
-    """A `key?` of the canonical run that came later: absent where it has its default, so that digests stay."""
-
-    def differing_shape(value: Any, where: str) -> None:
-        if value == default:
-            raise Malformed(f"{where}: has its default value; the canonical run leaves it out")
-        check_shape(value, shape, where)
-
-    return differing_shape
-
-
-def check_shape(value: Any, shape: Any, where: str) -> None:
-    """`shape`: an object with exactly these keys (but for `key?`, which may be absent), [shape of every entry],
-    (shape, …) of fixed length, or a function."""
-    spend(1)
-    if callable(shape):
-        shape(value, where)
-    elif isinstance(shape, dict):
-        if not isinstance(value, dict):
-            raise Malformed(f"{where}: needs an object")
-        known = {key.removesuffix("?"): inner for key, inner in shape.items()}
-        for key in sorted(value.keys() ^ known.keys()):
-            if f"{key}?" not in shape:
-                raise Malformed(f"{where}: {'missing' if key in shape else 'unknown'} key {ascii(key)[:60]}")
-        for key, inner in known.items():
-            if key in value:
-                check_shape(value[key], inner, f"{where}.{key}")
-    else:
-        if not isinstance(value, list) or (isinstance(shape, tuple) and len(value) != len(shape)):
-            raise Malformed(f"{where}: needs a list" + (f" of {len(shape)}" if isinstance(shape, tuple) else ""))
-        for i, entry in enumerate(value):
-            check_shape(entry, shape[0] if isinstance(shape, list) else shape[i], f"{where}[{i}]")
-
-
-integer = pattern(r"0|[1-9][0-9]*", "an integer in a string")
-_exact = pattern(r"(0|[1-9][0-9]*)([.][0-9]+|/[1-9][0-9]*)?", "an exact number in a string")
-_rounded_decimal = pattern(r"(0|[1-9][0-9]*)([.][0-9]+)?(e[+-]?[0-9]{1,4})?", "a decimal in a string")
-hexadecimal = pattern(r"[0-9a-f]{64}", "64 lower-case hexadecimal digits")
-
-
-def exact(value: Any, where: str) -> None:
-    _exact(value, where)
-    if canonical(Fraction(value)) != value:
-        raise Malformed(f"{where}: {value[:60]} is not in canonical form")
-
-
-def rounded(value: Any, where: str) -> None:
-    _rounded_decimal(value, where)
-    if len(value.partition("e")[0].replace(".", "").strip("0")) > 15:
-        raise Malformed(f"{where}: more than fifteen significant digits")
-
-
-def date(value: Any, where: str) -> None:
-    pattern(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z", "a time like 2026-11-21T22:00:00Z")(value, where)
-    try:
-        datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
-        raise Malformed(f"{where}: no such time: {value}") from None
-
-
-def day(value: Any, where: str) -> None:
-    pattern(r"[0-9]{4}(-[0-9]{2}){2}", "a day like 2026-11-21")(value, where)
-    date(f"{value}T00:00:00Z", where)
-
-
-def moment(value: str) -> datetime:
-    """The time that a well-formed date stands for."""
-    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-
-
-def end_of(value: str) -> datetime:
-    """The last second of a day, UTC."""
-    day(value, "--date")
-    return moment(f"{value}T23:59:59Z")
-
-
-def anything(value: Any, where: str) -> None:
-    """Looked at elsewhere."""
-
-
-def text(value: Any, where: str) -> None:
-    if not isinstance(value, str):
-        raise Malformed(f"{where}: needs a string")
-
-
-def attestation(value: Any, where: str) -> None:
-    """Free text about who answers for what: objects, lists, strings, null. Digested; nothing depends on it."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    elif value is not None and not isinstance(value, list | str):
-        raise Malformed(f"{where}: needs text, lists and objects only")
-    for entry in value if isinstance(value, list) else ():
-        attestation(entry, where)
-
-
-def loss_shape(value: Any, where: str) -> None:
-    kind = value.get("kind") if isinstance(value, dict) else None
-    derived = isinstance(kind, str) and kind in LOSSES
-    shape = {key: s for key, s in THEOREMS[LOSSES[kind][0]][0].items() if key != "radius"} if derived else CONSTANTS
-    shape = shape | ({"clipping?": newer(one_of("batch"), "per-record")} if kind == "clipped" else {})
-    if kind is not None:
-        one_of("constants", *LOSSES)(kind, f"{where}.kind")
-    check_shape(value, {"kind": anything} | shape, where)
-
-
-def scaling_shape(value: Any, where: str, **more: Any) -> None:
-    kind = value.get("kind") if isinstance(value, dict) else None
-    keys = MAPS.get(kind, ()) if isinstance(kind, str) else ()
-    check_shape(value, {"kind": one_of(*MAPS), "max_grad_norm": exact} | dict.fromkeys(keys, exact) | more, where)
-
-
-def run_shape(value: Any, where: str) -> None:
-    mechanism = value.get("mechanism") if isinstance(value, dict) else None
-    kind = mechanism.get("kind") if isinstance(mechanism, dict) else None
-    check_shape(value, TRAINING_RUN if isinstance(kind, str) and kind in TRAINING else RUN, where)
-
-
-def named_or_exact(*names: str) -> Callable[[Any, str], None]:
-    return lambda value, where: None if value in names else exact(value, where)
-
-
-CONSTANTS = {"smoothness": exact, "strong_convexity": exact, "gradient_bound": exact, "convex": one_of(True, False)}
-FEATURES = {"regularization": exact, "feature_norm": exact, "clip": optional(exact)}
-NEIGHBOURS = one_of("replace-one", "remove-one")
-RUN = {
-    "mechanism": {
-        "kind": one_of("pnsgd", *TRAINING), "samples": integer, "batch_size": integer, "epochs": integer,
-        "unlearning_epochs": [integer], "noise_std": exact, "step_size": named_or_exact("1/L", "2/(L+m)"),
-        "radius": optional(exact), "initial_distance": exact, "batch_order": one_of("fixed", "secret"),
-        "remainder": one_of("error", "drop"),
-    },
-    "loss": loss_shape,
-    "scaling": optional(scaling_shape),
-    "requests": {"sizes": [integer]},
-    "target": {"epsilon": exact, "delta": named_or_exact("1/n")},
-    "threat": {"neighbours": NEIGHBOURS, "reference": one_of("retrain", "retrain-T", "stationary"),
-               "release": one_of("final", "all")},
-    "attest": lambda value, where: None if value is None else check_shape(value, attestation, where),
-}  # fmt: skip
-EXECUTED_IN = {"dtype?": one_of("float64", "float32"), "dimension?": integer, "largest_coordinate?": exact}
-
-
-def executed_in_shape(value: Any, where: str) -> None:
-    """The keys that are given; one at least."""
-    check_shape(value, EXECUTED_IN, where)
-    if not value:
-        raise Malformed(f"{where}: is empty, and then left out of the canonical run")
-
-
-RUN |= {"execution?": executed_in_shape}
-STAGE = {"sample_rate": optional(exact), "batch_size": optional(integer), "steps": optional(integer)}
-STAGE |= {"epochs": optional(integer)}
-TRAINING_RUN = {
-    "mechanism": {
-        "kind": one_of(*TRAINING), "noise_multiplier": exact, **STAGE, "samples": optional(integer),
-        "sampling": one_of(*BATCHES), "max_batch_size": optional(integer), "normaliser": optional(exact),
-    },
-    "scaling": lambda value, where: scaling_shape(value, where, gradient_norm_bound=optional(exact)),
-    "momentum": {"outer": exact, "inner_beta": exact, "inner_window": integer, "inner_history": one_of("own", "batch")},
-    "stages": [{"noise_multiplier": optional(exact), **STAGE}],
-    "releases": [{"mu": exact, "text": optional(text)}],
-    "target": {"epsilon": exact, "delta": named_or_exact("1/n")},
-    "threat": {"neighbours": one_of(*BATCHES["full"]), "group_size?": newer(integer, "1"),
-               "group_sampling?": newer(one_of("together"), "independent")},
-    "attest": RUN["attest"],
-    "execution?": executed_in_shape,
-}  # fmt: skip
-PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
-CLIPPED_STEP = {"step_size": exact, "strong_convexity": exact, "gradient_bound": exact}
-MOMENT = {"block": integer, "epoch": integer, "position": integer}
-EXCURSIONS = [{"from": MOMENT, "to": MOMENT}]
-CORNERS = [{"block": integer, "position": integer, "first": integer, "last": integer}]
-WITNESS = {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
-WITNESS |= {"phases": [PHASE | {"batch_size": integer}]}
-MODEL = {"regularization": exact, "feature_norm": exact}
-MODELLED = dict.fromkeys(("curvature", "gradient_bound", "growth", "floor"), optional(exact)) | {
-    "regularization": exact
-}
-MAP = {"kind": one_of(*MAPS), "max_grad_norm": exact, "r": optional(exact), "s": optional(exact)}
-SENSITIVITY = {"sensitivity": exact, "attained": one_of(True, False)}
-SUMS = [{"sampling": one_of("poisson", "without-replacement", "full"), "noise_multiplier": exact, "sample_rate": exact,
-         "steps": integer}]  # fmt: skip
-SAMPLED = {"releases": SUMS, "neighbours": one_of(*BATCHES["full"])}
-GRID = {"delta": exact, "points": integer, "reverse_points": integer, "further": ()}
-THEOREMS = {  # id -> (shape of args, shape of concludes)
-    "L1": (FEATURES, CONSTANTS),
-    "L2": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
-    "L3": (FEATURES | {"threshold": exact}, CONSTANTS),
-    "L4": (FEATURES | {"smoothing": exact}, CONSTANTS),
-    "L5": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
-    "L6": (FEATURES | {"classes": integer}, CONSTANTS),
-    "L7": ({"regularization": exact, "clip": exact}, CONSTANTS | {"smoothness": one_of(None)}),
-    "L7b": ({"regularization": exact, "clip": exact}, CONSTANTS | {"smoothness": one_of(None)}),
-    "C1": ({"step_size": exact, "strong_convexity": exact, "smoothness": exact}, {"contraction": exact}),
-    "T22": ({"step_size": exact, "smoothness": exact}, {"contraction": exact}),
-    "T23": (CLIPPED_STEP, {"contraction": exact, "shift": exact}),
-    "T23b": (CLIPPED_STEP, {"contraction": exact, "shift": exact}),
-    "C2": (
-        {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
-        {"shift": exact},
-    ),
-    "T10": ({"start": exact, "diameter": optional(exact), "phases": [PHASE]}, {"steps": integer}),
-    "T1": ({"phases": integer}, {"wasserstein": rounded}),
-    "T3": ({"corners": CORNERS}, {"mu": rounded}),
-    "T5": ({"restart": MOMENT, "corners": CORNERS}, {"mu": rounded}),
-    "T26": ({"excursions": EXCURSIONS}, {"mu": rounded}),
-    "T26r": ({"restart": MOMENT, "excursions": EXCURSIONS}, {"mu": rounded}),
-    "T7": ({}, {"mu": rounded}),
-    "T9": ({"delta": exact, "positions": [integer], "rule": one_of("chord", "right")}, {"epsilon": rounded}),
-    "T9r": ({"orders": [exact], "positions": [integer]}, {"renyi": [rounded]}),
-    "T2": ({"orders": [exact]}, {"renyi": [rounded]}),
-    "T6": (WITNESS, {"mu": rounded}),
-    "T6c": (
-        WITNESS | {"smoothness": exact, "delta": exact, "epsilon": exact, "mu": exact, "own": exact, "others": exact},
-        {"epsilon": rounded, "mu": rounded},
-    ),
-    "T6m": (
-        WITNESS | {"delta": exact, "epsilon": exact, "threshold": exact, "positions": [integer]},
-        {"epsilon": rounded},
-    ),
-    "T11": ({"delta": exact}, {"epsilon": rounded}),
-    "T24": ({"delta": exact, "diameter": exact, "phase": PHASE}, {"epsilon": rounded}),
-    "L1u": (MODEL, MODELLED),
-    "L2u": (MODEL | {"target_bound": exact, "radius": optional(exact)}, MODELLED),
-    "L3u": (MODEL | {"threshold": exact}, MODELLED),
-    "L4u": (MODEL | {"smoothing": exact}, MODELLED),
-    "L5u": (MODEL | {"target_bound": exact, "radius": optional(exact)}, MODELLED),
-    "T16": (MAP, CONSTANTS),
-    "T14": (MAP, SENSITIVITY),
-    "T14g": (MAP | {"gradient_norm_bound": exact}, SENSITIVITY),
-    "T15": (
-        {"placement": one_of("inner", "outer"), "beta": exact, "window": optional(integer),
-         "iterates": one_of("released"), "history": one_of("own"), "charged": one_of("every-aggregate")},
-        SENSITIVITY,
-    ),
-    "T18": (SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}),
-    "T19": (SAMPLED | {"grid": GRID}, {"epsilon": rounded}),
-    "T19l": (SAMPLED | {"grid": GRID, "direction": one_of("remove", "add")}, {"epsilon": rounded}),
-    "T27": (SAMPLED | {"grid": GRID, "group": integer}, {"epsilon": rounded}),
-    "T27l": (SAMPLED | {"grid": GRID, "group": integer, "direction": one_of("remove", "add")}, {"epsilon": rounded}),
-    "T20": (
-        {"budget": exact, "releases": SUMS, "samples": integer, "max_batch_size": integer}, {"epsilon": rounded}
-    ),
-    "T20d": ({"noise_multiplier": exact, "epochs": integer, "neighbours": NEIGHBOURS}, {"mu": rounded}),
-    "T20f": (SAMPLED, {"mu": rounded}),
-    "T20l": (SAMPLED, {"mu": rounded}),
-}  # fmt: skip
-
-
-def step_shape(value: Any, where: str) -> None:
-    check_shape(value, {"theorem": text, "args": anything, "premises": [integer], "concludes": anything}, where)
-    if value["theorem"] not in THEOREMS:
-        raise Malformed(f"{where}: unknown theorem id {ascii(value['theorem'])[:60]}")
-    args, concludes = THEOREMS[value["theorem"]]
-    check_shape(value["args"], args, f"{where}.args")
-    check_shape(value["concludes"], concludes, f"{where}.concludes")
-
-
-def claim_shape(value: Any, where: str) -> None:
-    if isinstance(value, dict) and ("sensitivity" in value or "guarantees" in value):
-        optionally = dict.fromkeys(("lower", "renyi"), optional(integer)) | {"guarantees": (optional(integer),) * 2}
-        return check_shape(value, {"bound": integer, "sensitivity": integer} | optionally, where)
-    details = dict.fromkeys(("renyi", "learned", "released", "mu?"), integer)
-    check_shape(value, {"bound": integer, "lower": optional(integer)} | details, where)
-
-
-def named(name_of: Callable[[Any, str], None], inner: Any) -> Callable[[Any, str], None]:
-    """An object with any names of a form, and entries of one shape."""
-
-    def shape(value: Any, where: str) -> None:
-        if not isinstance(value, dict):
-            raise Malformed(f"{where}: needs an object")
-        for key, entry in value.items():
-            name_of(key, f"{where}: its key")
-            check_shape(entry, inner, f"{where}.{key}")
-
-    return shape
-
-
-def equally_long(value: dict[str, Any], keys: Sequence[str], where: str) -> None:
-    lengths = {len(value[key]) for key in keys}
-    if len(lengths) > 1 or not 1 <= max(lengths) <= MAX_FIGURE:
-        raise Malformed(f"{where}: {', '.join(keys)} need as many entries each, from 1 to {MAX_FIGURE}")
-
-
-def profile_shape(value: Any, where: str) -> None:
-    check_shape(value, {"epsilon": [exact], "upper": [rounded], "lower": [optional(rounded)]}, where)
-    equally_long(value, ("epsilon", "upper", "lower"), where)
-    epsilons = [Fraction(epsilon) for epsilon in value["epsilon"]]
-    if len(epsilons) < 2 or any(x >= y for x, y in pairwise(epsilons)):
-        raise Malformed(f"{where}.epsilon: needs at least two values, ascending")
-    for key in ("upper", "lower"):
-        if any(x < y for x, y in pairwise(Fraction(delta) for delta in value[key] if delta is not None)):
-            raise Malformed(f"{where}.{key}: a profile does not rise")
-    never_crossing(value, where)
-
-
-def sweep_shape(value: Any, where: str) -> None:
-    curves = {key: [optional(rounded)] for key in ("upper", "lower", "published")}
-    names = {"parameter": one_of("unlearning_epochs", "epochs", "steps"),
-             "published_name": one_of(None, "chien2024", "koloskova2025", "renyi")}  # fmt: skip
-    check_shape(value, names | {"values": [integer]} | curves, where)
-    equally_long(value, ("values", *curves), where)
-    if any(int(x) >= int(y) for x, y in pairwise(value["values"])):
-        raise Malformed(f"{where}.values: must ascend")
-    never_crossing(value, where)
-
-
-def never_crossing(curves: dict[str, list[str | None]], where: str) -> None:
-    for upper, lower in zip(curves["upper"], curves["lower"], strict=True):
-        if None not in (upper, lower) and Fraction(lower) > Fraction(upper):
-            raise Malformed(f"{where}: a lower bound lies above the upper one")
-
-
-def subjects_shape(value: Any, where: str) -> None:
-    """The run, then files: each name at most once, in this order."""
-    check_shape(value, [{"name": text, "digest": {"sha256": hexadecimal}}], where)
-    names = tuple(entry["name"] for entry in value)
-    if names not in (("run",), ("run", "model"), ("run", "run_record"), ("run", "model", "run_record")):
-        raise Malformed(f"{where}: needs run, and then perhaps model and run_record, in this order")
-
-
-def recorded_shape(value: Any, where: str) -> None:
-    """Of an erasure record: certificate and run, and the model of the last request."""
-    check_shape(value, [{"name": text, "digest": {"sha256": hexadecimal}}], where)
-    if [entry["name"] for entry in value] not in (["certificate", "run"], ["certificate", "run", "model"]):
-        raise Malformed(f"{where}: needs certificate, run, and then perhaps model")
-
-
-FIGURES = {
-    "profile": optional(profile_shape),
-    "sweep": optional(sweep_shape),
-    "published": optional(named(pattern(r"[A-Za-z0-9_]{1,64}", "a name"), {"epsilon": optional(rounded)})),
-}
-MODEL_DIGEST = {"algorithm": one_of("SHA-256", "HMAC-SHA-256"), "value": hexadecimal}
-EXECUTED_PHASE = {
-    "kind": one_of("learn", "unlearn", "retrain"), "epochs": integer, "steps": integer, "erased": integer,
-    "device": text, "device_name": text, "versions": named(text, text), "started": date, "finished": date,
-}  # fmt: skip
-ERASED = {
-    "request": integer, "id": text, "received": optional(date), "started": date, "finished": date, "scope": text,
-    "records": integer, "commitment": {"algorithm": one_of("HMAC-SHA-256"), "value": hexadecimal},
-    "model_before": MODEL_DIGEST, "model_after": MODEL_DIGEST,
-    "guarantee": {"epsilon": rounded, "delta": rounded, "reference": RUN["threat"]["reference"],
-                  "neighbours": NEIGHBOURS},
-    "cumulative": integer, "cap": integer,
-    "sign_off": optional({"name": text, "role": text, "date": day, "text": text}),
-}  # fmt: skip
-EXECUTION = {
-    "dataset": text, "order": text, "noise": one_of("secret", "reproducible"), "phases": [EXECUTED_PHASE],
-    "erasures": [ERASED], "audits": (), "clipping?": one_of("per-record"),
-}  # fmt: skip
-PRODUCER = {
-    "name": pattern(r"[A-Za-z0-9._-]{1,64}", "a name"),
-    "version": pattern(r"[0-9]+([.][0-9A-Za-z+-]{1,32}){0,7}", "a version"),
-}
-STATEMENT = {
-    "_type": one_of("https://in-toto.io/Statement/v1"),
-    "predicateType": one_of(CERTIFICATE, ERASURE),
-    "subject": subjects_shape,
-    "predicate": {
-        "producer": PRODUCER,
-        "created": date,
-        "expires?": date,
-        "run": run_shape,
-        "verdict": one_of("CERTIFIED", "NOT_CERTIFIED", "INDETERMINATE"),
-        "out_of_reach": one_of(True, False),
-        "epsilon": {"lower": optional(rounded), "upper": rounded, "target": exact},
-        "delta": rounded,
-        "mu": {"lower": optional(rounded), "upper": optional(rounded)},
-        "wasserstein": {"learned": optional(rounded), "released": optional(rounded)},
-        "renyi": [{"order": exact, "upper": rounded}],
-        "requests": [{"size": integer, "epochs": integer, "epsilon": rounded}],
-        "theorems": [one_of(*THEOREMS)],
-        "assumptions": [{"id": one_of(*ASSUMPTIONS), "status": one_of("proved", "checked", "attested", "violated"),
-                         "text": one_of(*ASSUMPTIONS.values())}],
-        "proof": {"steps": [step_shape], "claims": [claim_shape]},
-        "guarantees?": tuple(
-            {"name": one_of(name), "neighbours": optional(text),
-             "epsilon": {"lower": optional(rounded), "upper": optional(rounded)}}
-            for name in ("membership", "attribute or label")
-        ),
-        "figures?": FIGURES,
-        "execution?": EXECUTION,
-    },
-}  # fmt: skip
-RECORD = STATEMENT | {
-    "subject": recorded_shape,
-    "predicate": {"producer": PRODUCER, "created": date, "noise": EXECUTION["noise"], "erasure": ERASED},
-}
-ENVELOPE = {
-    "payloadType": text,
-    "payload": text,
-    "signatures": [{"keyid": hexadecimal, "sig": pattern(r"[A-Za-z0-9+/]{85}[AQgw]==", "64 bytes in padded base64")}],
-    "digest": {"sha256": hexadecimal},
-}
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What was run: it must agree with the run that the claim is about
+# What was run: it must agree with the run that the claim is about.
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -3907,7 +3992,52 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Signatures: DSSE v1, Ed25519
+# What a verification reports.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a certificate, or an erasure record, says, after it was verified."""
+
+    exit_code: int
+    verdict: str  # CERTIFIED, NOT_CERTIFIED, INDETERMINATE; of an erasure record: ERASURE_RECORD
+    digest: str  # SHA-256 of the canonical run
+    signed: bool  # by at least one of the keys that were given
+    steps: tuple[str, ...]
+    claim: str
+    assumptions: tuple[tuple[str, str, str], ...]  # (id, status, text)
+    signatures: int = 0  # in the envelope, checked or not
+    signers: tuple[str, ...] = ()  # keyids of the given keys that signed
+    threshold: int | None = None  # how many keys had to; None: no key was given
+    expires: str | None = None
+    created: str = ""
+    notes: tuple[str, ...] = ()  # what was not checked, or must be known besides
+    work: int = field(default=0, compare=False)  # units that were spent
+
+    def signed_by(self) -> str:
+        """Who vouches for it, in words."""
+        if not self.signatures:
+            return "UNSIGNED: nobody vouches for the run; the digest shows only that it is whole"
+        times = f"{self.signatures} time{'s' * (self.signatures > 1)}"
+        if self.threshold is None:
+            return f"SIGNED {times}, no key given: signatures not checked"
+        needed = f"{self.threshold} needed, {self.signatures} signature{'s' * (self.signatures > 1)} in all"
+        signers = "".join(f"\n  {keyid}" for keyid in self.signers)
+        return f"SIGNED by {len(self.signers)} of the given keys ({needed}):{signers}"
+
+    def __str__(self) -> str:
+        lines = {name: f"\n  {status:<8}  {name}: {text}" for name, status, text in self.assumptions}
+        without = "".join(lines.pop(name) for name, status, _ in self.assumptions if status == "violated")
+        without = without and f"\nThe run does not have this, and no step of the proof rests on it:{without}"
+        assumed = f"\nThis holds under these assumptions:{''.join(lines.values())}" if lines else ""
+        dates = f"\nCreated {self.created}" + f", expires {self.expires}" * bool(self.expires)
+        notes = "".join(f"\nNote: {note}" for note in self.notes)
+        return "\n".join(self.steps) + f"\n\n{self.signed_by()}\n{self.claim}{assumed}{without}{notes}{dates}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Signatures: DSSE v1, Ed25519.
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -3981,8 +4111,12 @@ def check_signatures(envelope: dict[str, Any], payload: bytes, keys: dict[str, A
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Verification
+# Side conditions: every step has the arguments and premises that the run implies.
 # ---------------------------------------------------------------------------------------------------------------------
+
+RATES = ("C1", "T22", "T23", "T23b")  # of a noiseless step
+DRIFTS = {"T23", "T23b"}  # those by which runs that are apart drift at every step
+STRINGS = ("T3", "T5", "T26", "T26r")  # what bounds μ along a timeline
 
 
 @dataclass(frozen=True)
@@ -4164,6 +4298,11 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
     proof.check_use()
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Side conditions of training runs.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
 def check_training_arguments(
     run: Training, steps: list[dict[str, Any]], claim: dict[str, Any], guarantees: list[Training | None]
 ) -> None:
@@ -4238,6 +4377,11 @@ def check_training_arguments(
     known = {} if limit is None else {"gradient_norm_bound": limit}
     premises(at, "T14" if limit is None else "T14g", 0, **map_arguments(run.scaling), **known)
     proof.check_use()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Recomputation: every conclusion follows from its premises.
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def conclude_sampled(step: dict[str, Any], given: list[Any], name: str, cut: tuple[int, int] | None) -> Any:
@@ -4451,6 +4595,11 @@ def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -
     return values
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# The numbers on the front page are those of the proof.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
 def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
     """The numbers on the front page are those of the proof."""
     steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
@@ -4551,7 +4700,7 @@ def compare_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Figures: they say nothing better than the proof, and nothing else than the claim at its own epsilon, delta, epochs
+# Figures: they say nothing better than the proof, and nothing else than the claim at its own epsilon and delta.
 # ---------------------------------------------------------------------------------------------------------------------
 
 FIGURE_SLACK = Fraction(1, 10**7)  # figures have eight digits
@@ -4786,6 +4935,11 @@ def check_figures(
         check_sweep(predicate, run, worst)
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Verdicts, and claims in words.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
 def check_verdict(predicate: dict[str, Any], run: Run, values: list[Any]) -> None:
     """The verdict is the one that the bounds imply."""
     steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
@@ -4855,6 +5009,11 @@ def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
     numbers = f"{have} epsilon <= {epsilon['upper']}{low} at delta = {predicate['delta']}, and {be} {mu['upper']}-GDP"
     floor = " What is executed may be another run: its noise is not above rounding." * (run.rounding == "violated")
     return f"{predicate['verdict']}: {what} {numbers}; the target is epsilon = {epsilon['target']}.{reach}{floor}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Verification, step by step.
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -5103,7 +5262,7 @@ def verified(
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Command line
+# Command line.
 # ---------------------------------------------------------------------------------------------------------------------
 
 

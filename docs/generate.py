@@ -1,4 +1,4 @@
-"""Write the pages that are drawn from the code: THEOREMS.md, docs/run-file.md and docs/policy.md.
+"""Write what is drawn from the code: THEOREMS.md, docs/run-file.md, docs/policy.md and certify/checker.py.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1 if one of them is stale
@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 from accountant.core.exact import canonical  # noqa: E402
 from accountant.core.kernel import ASSUMPTIONS, THEOREMS, Theorem  # noqa: E402
 from accountant.losses import SCALED_MODELS  # noqa: E402
+from certify.checking.assemble import assembled  # noqa: E402
 from certify.runfile.dpsgd_tables import KINDS, TRAINING_TABLES, TrainingTable  # noqa: E402
 from certify.runfile.pnsgd_tables import TABLES, AnswerTable, RunTable  # noqa: E402
 from certify.runfile.questions import ATTESTABLE, PARTS, WHEN  # noqa: E402
@@ -328,6 +329,7 @@ PAGES = {
     "THEOREMS.md": theorems_page,
     "docs/run-file.md": run_file_page,
     "docs/policy.md": lambda: policy_page(keys, NOTICE),
+    "certify/checker.py": assembled,
 }
 
 

@@ -22,7 +22,8 @@ def test_generated_pages_are_fresh() -> None:
 
 
 def test_a_stale_page_is_found(tmp_path, monkeypatch, capsys) -> None:
-    (tmp_path / "docs").mkdir()
+    for name in generate.PAGES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
     pages = {name: lambda name=name: f"what {name} should say\n" for name in generate.PAGES}
     monkeypatch.setattr(generate, "PAGES", pages)
     monkeypatch.setattr(generate, "ROOT", tmp_path)
@@ -46,7 +47,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def test_links_lead_somewhere() -> None:
-    for name in generate.PAGES:
+    for name in (name for name in generate.PAGES if name.endswith(".md")):
         targets = re.findall(r"\]\(([^)]+)\)", (ROOT / name).read_text(encoding="utf-8"))
         assert targets
         for target in targets:

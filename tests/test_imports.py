@@ -147,7 +147,19 @@ def test_theorems_do_not_search_and_the_kernel_knows_no_theorem() -> None:
 # Each layer imports from itself and from those before it (design.md, "Folders").
 LAYERS = {
     "accountant": ("core", "losses", "mechanisms", "pld", "theorems", "dpsgd", "pnsgd", "explain"),
-    "certify": ("errors", "files", "checker", "runfile", "results", "pictures", "trust", "report", "service", "cli"),
+    "certify": (
+        "errors",
+        "files",
+        "checking",
+        "checker",
+        "runfile",
+        "results",
+        "pictures",
+        "trust",
+        "report",
+        "service",
+        "cli",
+    ),
 }
 
 

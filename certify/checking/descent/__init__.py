@@ -1,0 +1,1 @@
+"""The theorems about noisy gradient descent."""

@@ -1,0 +1,133 @@
+"""Two runs side by side: phases, and what stretches of steps do (T10)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from certify.checking.descent.steps import Drift, variance
+from certify.checking.limits import MAX_STEPS, require
+from certify.checking.numbers.exact import number
+from certify.checking.numbers.intervals import Number
+from certify.checking.numbers.powers import geometric, power
+from certify.checking.work import spend
+
+Moment = tuple[int, int]  # (block, steps done in it)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Equal epochs. A step takes the distance w of two runs to factor·w + count·shift, with noise variance `noise`.
+
+    In a phase that drifts it takes w > 0 to factor·w + drift, whatever the records, and w = 0 to count·shift.
+    """
+
+    epochs: int
+    batches: int  # steps in an epoch
+    factor: Fraction
+    noise: Fraction
+    shift: Fraction  # of one differing record
+    positions: tuple[int, ...]  # batches with differing records, ascending
+    counts: tuple[int, ...]  # how many, at each position
+    drift: Fraction | None = None
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.batches
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Two runs side by side: the distance of their starts, the diameter of the domain if there is one, the phases."""
+
+    start: Fraction
+    diameter: Fraction | None
+    phases: tuple[Phase, ...]
+    restart: Moment | None = None  # T5: where the string begins, if not at the start
+
+    @property
+    def begin(self) -> Moment:
+        return self.restart or (0, 0)
+
+    @property
+    def end(self) -> Moment:
+        return len(self.phases), 0
+
+
+def requests(start: Fraction, diameter: Fraction | None, phases: list[Any], factors: list[Any], shift: Any) -> Timeline:
+    """T10. The timeline of a request: a step whose batch has `count` differing records shifts by count times C2.
+
+    Each step is c-Lipschitz plus the shift, and adds N(0, τ²I) with τ² = 2ησ². A phase whose factor is a Drift has that
+    shift only while the runs are together; once they are apart it drifts, at every step.
+    """
+    built = []
+    for phase, factor, one in zip(phases, factors, shift, strict=True):
+        spend(4 + len(phase["records"]))
+        epochs, batches, noise = int(phase["epochs"]), int(phase["batches"]), variance(phase)
+        positions, counts = (tuple(int(pair[i]) for pair in phase["records"]) for i in (0, 1))
+        c, drift = (factor.factor, factor.distance) if isinstance(factor, Drift) else (factor, None)
+        both = isinstance(factor, Drift) and factor.batch
+        require((one == factor) if both else isinstance(one, Fraction), "requests: batch_clipped_step stands for both")
+        if both:  # a batch has one differing record, or more: its mean gradient is another one
+            one, counts = drift, (1,) * len(counts)
+        fits = drift is None or all(count * one <= drift for count in counts)
+        require(fits, "requests: a batch of more records than it can hold")
+        built.append(Phase(epochs, batches, c, noise, one, positions, counts, drift))
+    require(bool(built), "requests: needs at least one step")
+    require(sum(phase.steps for phase in built) <= MAX_STEPS, f"requests: more than {MAX_STEPS} steps")
+    return Timeline(start, diameter, tuple(built))
+
+
+def stretch(phase: Phase, begin: int, end: int, bits: int | None) -> tuple[Number, Number, Number]:
+    """Steps begin … end-1 of a phase as (r, s, q): the distance goes w ← r·w + s, the variance v ← r²·v + q."""
+    c, batches = phase.factor, phase.batches
+
+    def window(first: int, last: int) -> Number:  # Σ count_p · c^(last-1-p), positions first ≤ p < last of one epoch
+        total, at = number(0, bits), first
+        within = range(bisect_left(phase.positions, first), bisect_left(phase.positions, last))
+        spend(1 + len(within))
+        for i in within:
+            gap = phase.positions[i] + 1 - at
+            total, at = total * power(c, gap, bits) + phase.counts[i], at + gap
+        return total * power(c, last - at, bits)
+
+    (first_epoch, first), (last_epoch, last) = divmod(begin, batches), divmod(end, batches)
+    if first_epoch == last_epoch:
+        moved = window(first, last)
+    else:
+        whole = last_epoch - first_epoch - 1
+        middle = window(0, batches) * geometric(c, batches, whole, bits) if whole else number(0, bits)
+        moved = window(first, batches) * power(c, whole * batches, bits) + middle
+        moved = moved * power(c, last, bits) + window(0, last)
+    noise = number(phase.noise, bits) * geometric(c, 2, end - begin, bits)
+    return power(c, end - begin, bits), number(phase.shift, bits) * moved, noise
+
+
+def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phase, int, int]]:
+    """What lies between two moments, block by block, as (phase, from step, to step)."""
+    for block in range(begin[0], min(end[0] + 1, len(timeline.phases))):
+        spend(1)
+        phase = timeline.phases[block]
+        first, last = begin[1] if block == begin[0] else 0, end[1] if block == end[0] else phase.steps
+        if first < last:
+            yield phase, first, last
+
+
+def first_shift(phase: Phase, step: int) -> int:
+    """The first step from `step` on whose batch has a differing record; the number of steps where there is none."""
+    if not phase.positions:
+        return phase.steps
+    epoch, position = divmod(step, phase.batches)
+    i = bisect_left(phase.positions, position)
+    following = (epoch, phase.positions[i]) if i < len(phase.positions) else (epoch + 1, phase.positions[0])
+    return min(phase.steps, following[0] * phase.batches + following[1])
+
+
+def shift_at(phase: Phase, step: int) -> Fraction:
+    """How far a step takes two runs apart that are together."""
+    if first_shift(phase, step) > step:
+        return Fraction(0)
+    return phase.counts[bisect_left(phase.positions, step % phase.batches)] * phase.shift

@@ -1,0 +1,1 @@
+"""What a certificate holds: shapes, the canonical run and what it implies, what was run."""

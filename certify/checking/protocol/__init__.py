@@ -1,0 +1,1 @@
+"""Verification: signatures, side conditions, recomputation, what is displayed, the command line."""

@@ -1,0 +1,191 @@
+"""Releases in which several records differ: where the ratio of the densities takes a value (T27)."""
+
+from __future__ import annotations
+
+import decimal
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+from certify.checking.numbers.fixed import fixed_normal, fixed_ratio
+from certify.checking.sampled.schedule import Release
+from certify.checking.work import spend
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """P and Q of a release with any number of records that differ, and where their ratio takes a value.
+
+    With u = e^(s·x - s²/2) the ratio of the densities at x is N/D, N = Σ_j p_j·e^(-s²j(j-1)/2)·u^j and
+    D = Σ_j q_j·e^(-s²j(j+1)/2)·u^-j: p_j, q_j ≥ 0, so N does not fall and D does not rise with x. The ratio is
+    monotone, and every event {ratio > t} is a half-line {x > a}.
+
+    Take any u > 0, let t' be the ratio there, and a its x. Then {x > a} is best at t', so that P(x > a) - t·Q(x > a) is
+    the tangent of H at t', taken at t: it is at most H(t), and at least H(t) - |t - t'|, as H is convex with slopes
+    from -1 to 0. So nothing hangs on how well u was found, once |t - t'| is bounded.
+    """
+
+    release: Release
+    digits: int
+    above: tuple[decimal.Decimal, ...]  # the coefficients of N, and of D
+    below: tuple[decimal.Decimal, ...]
+    context: decimal.Context
+
+    @classmethod
+    def of(cls, release: Release, digits: int) -> Mixture:
+        context = decimal.Context(prec=digits, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[])
+        q, square = release.rate, release.shift**2
+
+        def ratio(value: Fraction) -> decimal.Decimal:
+            return context.divide(decimal.Decimal(value.numerator), decimal.Decimal(value.denominator))
+
+        def side(count: int, sign: int) -> tuple[decimal.Decimal, ...]:
+            weights = (math.comb(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1))
+            powers = (context.exp(ratio(square * j * (j - sign) / 2).copy_negate()) for j in range(count + 1))
+            return tuple(context.multiply(ratio(w), e) for w, e in zip(weights, powers, strict=True))
+
+        return cls(release, digits, side(release.first, 1), side(release.second, -1), context)
+
+    def ratio(self, u: decimal.Decimal) -> tuple[decimal.Decimal, decimal.Decimal]:
+        """N/D at u, and its derivative (roughly)."""
+        context = self.context
+        v = context.divide(decimal.Decimal(1), u)
+
+        def value(coefficients: tuple[decimal.Decimal, ...], x: decimal.Decimal) -> tuple[decimal.Decimal, ...]:
+            total = slope = decimal.Decimal(0)
+            for coefficient in reversed(coefficients):
+                slope = context.fma(slope, x, total)
+                total = context.fma(total, x, coefficient)
+            return total, slope
+
+        (n, dn), (d, dd) = value(self.above, u), value(self.below, v)
+        t = context.divide(n, d)
+        rise = context.fma(context.multiply(t, dd), context.multiply(v, v), dn)
+        return t, context.divide(rise, d)
+
+    def crossings(self, ts: Sequence[decimal.Decimal]) -> Iterator[tuple[decimal.Decimal, decimal.Decimal]]:
+        """For ascending t > 0 where N/D = t: u, and a bound of |t - t'|.
+
+        Each rounding is off by at most one part in 10^(digits-1); N and D have at most 4·count + 4 of them, and
+        exponents of at most s²·count². All terms are positive.
+        """
+        context, count = self.context, self.release.first + self.release.second
+        size = math.ceil(self.release.shift**2 * (count + 1) ** 2) + 16 * count + 64
+        error = decimal.Decimal(size).scaleb(1 - self.digits, context)
+        enough, before, at = decimal.Decimal(1).scaleb(8 - self.digits, context), None, None
+        for t in ts:
+            u = (
+                self.rough(t)
+                if at is None
+                else at
+                if before is None
+                else context.divide(context.multiply(at, at), before)
+            )
+            for _ in range(80):
+                spend(4 + (4 + count) * (2 + self.digits // 100))
+                found, slope = self.ratio(u)
+                gap = context.subtract(found, t)
+                if gap.copy_abs() <= context.multiply(t, enough) or not slope:
+                    break
+                following = context.subtract(u, context.divide(gap, slope))
+                least = context.multiply(u, decimal.Decimal("0.01"))
+                u = max(following, least)
+            before, at = at, u
+            found = self.ratio(u)[0]
+            slack = context.multiply(context.add(found, t), error)
+            yield u, context.add(context.subtract(found, t).copy_abs(), slack)
+
+    def rough(self, t: decimal.Decimal) -> decimal.Decimal:
+        """u to a few digits."""
+        low, high, half = decimal.Decimal(-6000), decimal.Decimal(6000), decimal.Decimal("0.5")
+        for _ in range(60):
+            middle = (low + high) * half
+            low, high = (middle, high) if self.ratio(middle.exp(self.context))[0] < t else (low, middle)
+        return low.exp(self.context)
+
+    def place(self, u: decimal.Decimal, bits: int) -> int:
+        """x at u, in units of 2^-bits: off by less than 3."""
+        context, s = self.context, self.release.shift
+        spend(40 + self.digits * self.digits // 100)  # the logarithm
+        x = context.divide(
+            context.multiply(u.ln(context), decimal.Decimal(s.denominator)), decimal.Decimal(s.numerator)
+        )
+        scaled = context.multiply(x, decimal.Decimal(1 << bits))
+        return int(scaled.to_integral_value(context=context)) + fixed_ratio(s / 2, bits)
+
+    def beyond(self, a: int, bits: int) -> tuple[int, int]:
+        """P(x > a) and Q(x > a), all in units of 2^-bits: off by less than 5 + first, resp. 5 + second."""
+        s, q = self.release.shift, self.release.rate
+
+        def side(count: int, sign: int) -> int:
+            total = 0
+            for j, weight in enumerate(binomial_weights(count, q, bits)):
+                total += weight * fixed_normal(fixed_ratio(sign * j * s, bits) - a, bits)
+            return total >> bits
+
+        return side(self.release.first, 1), side(self.release.second, -1)
+
+
+@lru_cache(maxsize=64)
+def binomial_weights(count: int, rate: Fraction, bits: int) -> tuple[int, ...]:
+    """Bin(count, rate; j) for j = 0 … count, in units of 2^-bits, rounded down."""
+    return tuple(fixed_ratio(math.comb(count, j) * rate**j * (1 - rate) ** (count - j), bits) for j in range(count + 1))
+
+
+def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[list[int], int]:
+    """H at the exponents t (each off by less than 2·max(1, t)), in units of 2^-bits; and a bound of the errors.
+
+    Errors, with τ = max(1, t): t itself 2τ, which H inherits; P 5 + first, t·Q τ·(5 + second) and the rounding 1; `a`
+    is off by 3, which moves P - t·Q by at most 1.2·(1 + τ); and |t - t'|. In all below τ·(first + second + 16) + that.
+    """
+    least = (1 - release.rate) ** release.first if release.second == 0 else Fraction(0)  # of the ratio
+    floor, one = fixed_ratio(least, bits), 1 << bits
+    mixture = Mixture.of(release, (bits + exponents[-1].bit_length() + 64) * 302 // 1000 + 17)
+    context, worst = mixture.context, 0
+    ts = [t for t in exponents if t > floor]
+    values = [one - t for t in exponents[: len(exponents) - len(ts)]]  # where every event of positive mass is
+    scaled = (context.divide(decimal.Decimal(t), decimal.Decimal(one)) for t in ts)
+    for t, (u, gap) in zip(ts, mixture.crossings(scaled), strict=True):
+        worst = max(
+            worst, int(context.multiply(gap, decimal.Decimal(one)).to_integral_value(decimal.ROUND_CEILING)) + 1
+        )
+        p, q = mixture.beyond(mixture.place(u, bits), bits)
+        values.append(p - (t * q >> bits))
+    tau = max(1, -(-exponents[-1] >> bits))
+    return values, tau * (release.first + release.second + 16) + worst
+
+
+def point_of_mixture(release: Release, loss: float) -> float:
+    """Where the log of the ratio takes a value; -inf where it is larger everywhere."""
+    q, s = float(release.rate), float(release.shift)
+    odds = math.log(q) - math.log1p(-q)
+
+    def logarithm(count: int, x: float) -> float:  # log Σ_j Bin(count,q;j)·e^(jsx - j²s²/2)
+        terms = [
+            math.log(math.comb(count, j)) + j * odds + j * s * x - (j * s) ** 2 / 2 + count * math.log1p(-q)
+            for j in range(count + 1)
+        ]
+        top = max(terms)
+        return top + math.log(sum(math.exp(term - top) for term in terms))
+
+    low, high = -200.0, 200.0 + 2000 / s
+    low = -high if release.second else low
+    if logarithm(release.first, low) - logarithm(release.second, -low) >= loss:
+        return -math.inf
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = logarithm(release.first, middle) - logarithm(release.second, -middle) < loss
+        low, high = (middle, high) if below else (low, middle)
+    return low
+
+
+def mixture_thresholds(release: Release, losses: list[float]) -> list[float]:
+    """Where the ratio takes these values, ascending."""
+    mixture, s = Mixture.of(release, 24), float(release.shift)
+    least = release.first * math.log1p(-float(release.rate)) if release.second == 0 else -math.inf
+    kept = [loss for loss in losses if loss > least]
+    ts = (decimal.Decimal(loss).exp(mixture.context) for loss in kept)
+    found = [float(u.ln(mixture.context)) / s + s / 2 for u, _ in mixture.crossings(ts)]
+    return [-40.0] * (len(losses) - len(kept)) + found

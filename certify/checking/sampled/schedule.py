@@ -1,0 +1,139 @@
+"""Training runs: sensitivity and schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from certify.checking.descent.scaling import Scaling
+from certify.checking.limits import MAX_GROUP, require
+
+BATCHES = {  # how the batches of a training run are drawn -> the neighbours that a theorem is about
+    "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
+    "without-replacement": ("replace-one",),
+    "full": ("add-or-remove-one", "remove-one", "replace-one"),
+    "shuffled": ("replace-one", "remove-one"),
+    "fixed": ("replace-one", "remove-one"),
+}
+
+Sensitivity = tuple[Fraction, bool]  # Δ, and whether a gradient attains it
+
+
+def sensitivity(scaling: Scaling, gradient_bound: Fraction | None) -> Sensitivity:
+    """T14, T14g. The largest norm of a scaled gradient: sup φ, or φ(G) where all gradients are known to be within G."""
+    if gradient_bound is None:
+        return scaling.limit, scaling.kind == "clip"
+    require(gradient_bound > 0, "bounded_sensitivity: needs gradient_norm_bound > 0")
+    return scaling.of(gradient_bound), True
+
+
+def check_momentum(args: dict[str, Any]) -> None:
+    """T15. Every noisy sum is charged, so that what is done with them (outer) is post-processing; and the average of a
+    record's own gradients at released iterates (inner) is scaled after it is taken. The sensitivity stays."""
+    require(0 <= Fraction(args["beta"]) < 1, "momentum: needs 0 <= beta < 1")
+    require(
+        (args["window"] is None) == (args["placement"] == "outer"), "momentum: inner needs a window, outer has none"
+    )
+    require(args["window"] is None or int(args["window"]) >= 1, "momentum: needs window >= 1")
+
+
+SHIFTS = {  # T17: how far the neighbours' sums are apart if nobody is left out, in units of the sensitivity
+    ("poisson", "add-or-remove-one"): 1,
+    ("poisson", "remove-one"): 1,  # a term that is zero is a record that is not there
+    ("poisson", "replace-one"): 2,
+    ("without-replacement", "replace-one"): 2,
+    ("full", "add-or-remove-one"): 1,
+    ("full", "remove-one"): 1,
+    ("full", "replace-one"): 2,
+}
+
+
+@dataclass(frozen=True)
+class Release:
+    """`steps` equal releases: each of some records is in the batch with probability `rate`, and then moves the sum by
+    `shift` standard deviations. `first` of them are in the first dataset alone, `second` in the second alone (T27).
+
+    P = Σ_j Bin(first,q;j)·N(js,1), Q = Σ_j Bin(second,q;j)·N(-js,1). With one record in the first that is T17; with one
+    in each, T17r. The other direction is the mirror image with `first` and `second` exchanged.
+    """
+
+    rate: Fraction
+    shift: Fraction
+    steps: int
+    symmetrised: bool  # without replacement: compose the symmetrised pair (T17)
+    first: int = 1
+    second: int = 0
+
+    @property
+    def kinked(self) -> bool:
+        """Whether H all but has a kink at t = ((1-q)^first)/((1-q)^second), where grids from below need a node."""
+        return self.rate < 1 and self.shift >= 4
+
+    @property
+    def alone(self) -> bool:
+        """Whether one record, in the first dataset, is all that differs."""
+        return (self.first, self.second) == (1, 0)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What was released: sampled releases, the μ² of all releases without sampling, the truncation of batches (T20)."""
+
+    sampled: tuple[Release, ...]
+    mu_squared: Fraction
+    truncations: tuple[tuple[int, Fraction, int, int], ...] = ()  # (n⁺, rate, cap, steps)
+
+
+def read_schedule(
+    releases: list[dict[str, str]],
+    neighbours: str,
+    cut: tuple[int, int] | None = None,
+    group: int = 1,
+    second: int | None = None,
+) -> Schedule:
+    """The releases of a run; equal ones are put together. `cut`: (samples, max_batch_size) of the Poisson batches.
+
+    A group of records (T27), each of which has a coin of its own: all are replaced, or `second` of them are in the
+    second dataset alone and the others in the first alone (none, unless given).
+    """
+    groups: dict[tuple[Fraction, Fraction, bool], int] = {}
+    truncations, mu_squared = [], Fraction(0)
+    require(1 <= group <= MAX_GROUP, f"group_distribution: needs a group of 1 to {MAX_GROUP} records")
+    replaced = neighbours == "replace-one"
+    require(second is None or 0 <= 2 * second <= group, "group_distribution: the other direction is the mirror image")
+    behind = group if replaced else second or 0
+    ahead = group if replaced else group - behind
+    for release in releases:
+        kind, steps = release["sampling"], int(release["steps"])
+        known = (kind, neighbours) in SHIFTS
+        require(known, f"subsampled_gaussian: no statement about {kind} batches and {neighbours} neighbours")
+        noise, rate = Fraction(release["noise_multiplier"]), Fraction(release["sample_rate"])
+        require(noise > 0, "subsampled_gaussian: needs noise_multiplier > 0")
+        require(0 <= rate <= 1, "subsampled_gaussian: needs 0 <= sample_rate <= 1")
+        require(kind != "full" or rate == 1, "subsampled_gaussian: full batches need sample_rate = 1")
+        require(steps >= 0, "subsampled_gaussian: needs steps >= 0")
+        whole = group * SHIFTS[kind, neighbours] / noise  # if nobody is left out
+        shift = whole if kind == "without-replacement" else 1 / noise
+        if cut is not None and kind == "poisson":
+            samples, cap = cut
+            require(cap >= 0 and samples >= 0, "truncated_poisson: needs samples, max_batch_size >= 0")
+            truncations.append((samples + 1, rate, cap, steps))
+        if rate == 1:
+            mu_squared += steps * whole**2
+        elif rate and steps:
+            require(group == 1 or kind == "poisson", f"group_distribution: no statement about {kind} batches")
+            key = rate, shift, kind == "without-replacement"
+            groups[key] = groups.get(key, 0) + steps
+    sampled = tuple(
+        Release(rate, shift, steps, True) if sym else Release(rate, shift, steps, False, ahead, behind)
+        for (rate, shift, sym), steps in sorted(groups.items())
+    )
+    return Schedule(sampled, mu_squared, tuple(truncations))
+
+
+def one_sided(schedule: Schedule) -> Schedule:
+    """From below one pair of neighbours is enough. Without replacement: all other terms as far as they go to one side,
+    the differing one to that side or the other; so N(0,1) against the mixture, at every step (T17 gives both orders).
+    """
+    return replace(schedule, sampled=tuple(replace(release, symmetrised=False) for release in schedule.sampled))

@@ -1,0 +1,256 @@
+"""Choosing a grid, and the checks.
+
+Floats occur here, in windows and at the end of mixtures alone, and nothing is believed of them: any nodes,
+thresholds, digits and orders give true bounds; poor ones give bounds that are too weak for the claim.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+from certify.checking.limits import (
+    FEW_STEPS,
+    MAX_DIGITS,
+    MAX_EPSILON,
+    MAX_GROUPS,
+    MAX_NODES,
+    MAX_ORDER,
+    MAX_SAMPLED,
+    MAX_TRIES,
+    ONE_WAY,
+    ROUGH_STEPS,
+    DoesNotFollow,
+    Undecided,
+    require,
+)
+from certify.checking.numbers.intervals import Interval, larger
+from certify.checking.sampled.below import from_below
+from certify.checking.sampled.composition import composed, excess, raised, repeated_from_below, repeated_losses
+from certify.checking.sampled.distributions import Grid, Losses, from_above
+from certify.checking.sampled.moments import check_gaussian, check_renyi, truncation_charge
+from certify.checking.sampled.schedule import Release, Schedule, one_sided
+from certify.checking.sampled.windows import log_of, loss_window
+from certify.checking.work import spend
+
+BIAS = Fraction(5, 1000)  # that is tried first, relative to ε; a guess
+MIN_BIAS = Fraction(1, 10**8)
+
+
+def all_releases(schedule: Schedule, upward: bool = True) -> list[Release]:
+    """The sampled releases, and Gaussian releases with μ rounded up (or down) for all the others (T11)."""
+    releases = list(schedule.sampled)
+    pieces = max(1, math.ceil(schedule.mu_squared / 16))  # in equal ones, of a moderate shift
+    square = math.floor(schedule.mu_squared / pieces * 2**128)
+    mu = Fraction(math.isqrt(square) + (upward and schedule.mu_squared > 0), 2**64)
+    if mu:
+        releases.append(Release(Fraction(1), mu, pieces, False))
+    return sorted(releases, key=lambda release: -release.steps)
+
+
+def level_of(release: Release, most: int) -> int:
+    """The grid of a release with fewer steps may be coarser."""
+    return (most // release.steps).bit_length() - 1 >> 1
+
+
+def loss_distribution(
+    releases: list[Release], epsilon: Fraction, delta: Fraction, bias: Fraction, upward: bool, way: str | None = None
+) -> tuple[Losses, Grid]:
+    """The composed distribution, on grids chosen so that ε comes out too large (too small) by about `bias`·ε.
+
+    Each step on a grid of step h adds about h²/6 to the variance V of the loss, and V/2 to its mean; at ε that moves δ
+    like a shift by (1+λ)V/2, with λ about 2·log(1/δ)/ε. `way`: "forward" or "backward" alone, which needs no masses as
+    small as e^-ε.
+    """
+    size, log_delta = float(max(epsilon, delta)), -log_of(delta)
+    variance = float(bias) * size / (0.12 * (1 + 2 * log_delta / size)) / len(releases)
+    most = max(release.steps for release in releases)
+    given = log_delta + math.log(max(1000, 1 / float(bias)))  # as small a part of δ may be given away
+    ends = [loss_window(release, math.exp(-given) / release.steps) for release in releases]
+    step = math.sqrt(variance / most)
+    if not upward:  # lines need several cells where the losses crowd, just above log(1 - q)
+        finer = max(math.sqrt(float(min(bias / BIAS, 1))), 0.125) if most <= FEW_STEPS else 1
+        step = min([step, *(float(release.rate) / 4 * finer for release in releases)])
+        if releases[0].kinked:
+            least = -math.log1p(-float(releases[0].rate)) * abs(releases[0].first - releases[0].second)
+            step = least / math.ceil(least / step) * (1 + 1e-12) if least else step
+    levels = [level_of(release, most) if upward else 0 for release in releases]
+    widest = max((high - low) / 2**level for level, (low, high) in zip(levels, ends, strict=True))
+    step = max(step, widest / MAX_NODES)
+    h = Fraction(math.ceil(step * 2**80), 2**80)
+    lowest = 0 if way else max(max(-low for low, _ in ends), 1.4 * float(epsilon) + 3)
+    parts = max(10**6, math.ceil(1000 / bias))
+    digits = math.ceil((given + math.log(most * widest / step) + lowest) / math.log(10) + math.log10(parts))
+    grid = Grid(
+        h, digits, math.floor(delta * 10**digits / parts), upward, 3 * epsilon + 60, way is not None,
+        max(Fraction(variance), most * h**2), Fraction(variance) * Fraction(1 + 2 * log_delta / size) / 50,
+    )  # fmt: skip
+    total = None
+    for release, level, (low, high) in zip(releases, levels, ends, strict=True):
+        at, backward = float(grid.at(level)), way == "backward"
+        nodes = range(math.floor(low / at) - 1, math.ceil(high / at) + 2)
+        if upward:
+            part = repeated_losses(from_above(release, nodes, grid, level, backward), release.steps, grid)
+        else:
+            part = repeated_from_below(from_below(release, nodes, grid, backward), release.steps, grid)
+        if total is None:
+            total = part
+        else:
+            common = max(total.level, part.level)
+            total = composed(raised(total, common, grid), raised(part, common, grid), grid, grid.allowance)
+    return total, grid
+
+
+def surely(x: Interval | Fraction, y: Interval | Fraction) -> bool:
+    """x <= y for all members; undecided is no."""
+    try:
+        return x <= y if isinstance(x, Interval) else y >= x
+    except Undecided:
+        return False
+
+
+def attempted(*arguments: Any) -> tuple[Losses, Grid]:
+    """`loss_distribution`; what is too large for the precision chosen, is refused."""
+    try:
+        return loss_distribution(*arguments)
+    except (Undecided, ValueError, OverflowError):  # the latter where the floats of a choice give out
+        raise DoesNotFollow("loss_distribution: not decided at this precision") from None
+
+
+def worst(bounds: tuple[Interval, ...]) -> Interval:
+    """The larger of one or two."""
+    return larger(bounds[0], bounds[-1])
+
+
+def next_bias(tried: list[tuple[Fraction, Fraction]], delta: Fraction, sign: int, few: bool) -> Fraction | None:
+    """A finer grid that may settle it; None where none will. `tried`: (bias, δ). δ is about linear in the bias, but
+    where the steps are few: then it counts where the nodes happen to lie, and a finer grid may do worse."""
+    bias, value = tried[-1]
+    if bias < MIN_BIAS:
+        return None
+    if len(tried) == 1 or bias > Fraction(1, 20):  # too coarse to tell
+        return bias / 16
+    earlier, before = tried[-2]
+    slope = (before - value) / (earlier - bias)
+    limit = value - slope * bias
+    if few and (sign * slope <= 0 or sign * (limit - delta) > 0):
+        return bias / 16
+    hopeless = sign * (value - 2 * slope * bias - delta) > delta * min(3 * bias, Fraction(1, 300))
+    if hopeless and sign * (limit - delta) > 0:
+        return None
+    wanted = (delta - limit) / slope * 6 / 10 if sign * slope > 0 and sign * (delta - limit) > 0 else Fraction(0)
+    return min(bias / 3, max(bias / 40, wanted))
+
+
+def settles(
+    releases: list[Release], epsilon: Fraction, delta: Fraction, charge: Interval, upward: bool, way: str | None
+) -> Interval | None:
+    """The bound of δ(ε) that is on the right side of δ, on the first grid that is fine enough; None if none is."""
+    size, tried, finest = max(epsilon, delta), [], None
+    few = all(release.steps <= ROUGH_STEPS for release in releases)
+    bias = BIAS * max(1, Fraction(1, 20) / size) ** 2
+    for _ in range(MAX_TRIES):
+        losses, grid = attempted(releases, epsilon, delta, bias, upward, way)
+        now = worst(excess(losses, epsilon, grid)) + (charge if upward else -charge)
+        if surely(now, delta) if upward else surely(delta, now):
+            return now
+        # a finer grid makes up for some bias; where that cannot be enough, it is not tried
+        margin = size * 30 * bias
+        if upward or margin < epsilon:
+            best = worst(excess(losses, epsilon + (margin if upward else -margin), grid))
+            best = best + (charge if upward else -charge)
+            if surely(delta, best) if upward else surely(best, delta):
+                return None
+        if upward and finest is not None and grid.step >= finest:
+            return None
+        finest = grid.step
+        tried.append((bias, Fraction(now.low[0]) * Fraction(2) ** now.low[1]))
+        bias = next_bias(tried, delta, 1 if upward else -1, upward and few)
+        if bias is None:
+            return None
+    return None
+
+
+def check_pld(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> Interval:
+    """T19, T20. δ(ε) <= delta by privacy-loss distributions; returns an enclosure of the upper bound found."""
+    within_reach(schedule, epsilon, delta)
+    charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule)
+    alike = all(release.symmetrised or release.rate == 1 or release.first == release.second for release in releases)
+    ways = [None] if epsilon <= ONE_WAY else ["forward"] if alike else ["forward", "backward"]
+    found = [settles(releases, epsilon, delta, charge, True, way) for way in ways]
+    require(None not in found, "loss_distribution: delta(epsilon) is not shown to be at most delta")
+    return worst(tuple(found))
+
+
+def check_lower(schedule: Schedule, epsilon: Fraction, delta: Fraction, direction: str | None = None) -> None:
+    """T11, T19. δ(ε) >= delta for the worst records: no smaller ε is true at delta. direction: a hint, which one to try
+    first; "remove" has the record in P."""
+    schedule = one_sided(schedule)
+    if not schedule.sampled:
+        check_gaussian(schedule, epsilon, delta, False)
+        return
+    within_reach(schedule, epsilon, delta)
+    charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, False)
+    alike = all(release.first == release.second for release in schedule.sampled)  # each way is the mirror of the other
+    for way in ("forward",) if alike else ("backward", "forward") if direction == "add" else ("forward", "backward"):
+        if settles(releases, epsilon, delta, charge, False, way) is not None:
+            return
+    raise DoesNotFollow("loss_distribution: delta(epsilon) is not shown to be at least delta")
+
+
+def within_reach(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None:
+    """The range of the statement, and what a checker is ready to compute."""
+    require(epsilon >= 0 and 0 < delta < 1, "loss_distribution: needs epsilon >= 0 and 0 < delta < 1")
+    require(delta >= Fraction(1, 10**MAX_DIGITS), f"loss_distribution: needs delta >= 1e-{MAX_DIGITS}")
+    require(epsilon <= MAX_EPSILON, f"loss_distribution: needs epsilon <= {MAX_EPSILON}")
+    require(sum(release.steps for release in schedule.sampled) <= MAX_SAMPLED, "loss_distribution: too many steps")
+    require(len(schedule.sampled) <= MAX_GROUPS, "loss_distribution: too many different releases")
+    require(schedule.mu_squared <= MAX_EPSILON**2, "loss_distribution: too little noise")
+    small = Fraction(1, 10**9)
+    for release in schedule.sampled:
+        require(small <= release.rate <= 1 - small, "loss_distribution: sample_rate out of range")
+        require(Fraction(1, 10**4) <= release.shift <= 20, "loss_distribution: noise_multiplier out of range")
+
+
+def best_orders(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> list[int]:
+    """Integer orders of which one may settle the claim by T18, best first; none for other kinds of sampling."""
+    if any(release.symmetrised or not release.alone for release in schedule.sampled):
+        return []
+
+    def conversion(order: int) -> float:
+        total = order * (order - 1) * float(schedule.mu_squared) / 2
+        for release in schedule.sampled:
+            q, s = float(release.rate), float(release.shift)
+            terms = [
+                math.lgamma(order + 1)
+                - math.lgamma(k + 1)
+                - math.lgamma(order - k + 1)
+                + (order - k) * math.log1p(-q)
+                + k * math.log(q)
+                + s * s * k * (k - 1) / 2
+                for k in range(order + 1)
+            ]
+            top = max(terms)
+            total += release.steps * (top + math.log(sum(math.exp(term - top) for term in terms)))
+        return (total - log_of(delta) - math.log(order)) / (order - 1) + math.log1p(-1 / order)
+
+    spend(20_000 * len(schedule.sampled))
+    best = min([*range(2, 33), *range(36, 129, 4), *range(144, MAX_ORDER + 1, 16)], key=conversion)
+    return [best] if conversion(best) <= float(epsilon) * 1.000001 else []
+
+
+def check_subsampled(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> str:
+    """δ(ε) <= delta, by the cheapest theorem that shows it; returns its id."""
+    if not schedule.sampled:
+        check_gaussian(schedule, epsilon, delta)
+        return "T11"
+    within_reach(schedule, epsilon, delta)
+    for order in best_orders(schedule, epsilon, delta):
+        try:
+            check_renyi(schedule, order, epsilon, delta)
+        except DoesNotFollow:
+            continue
+        return "T18"
+    check_pld(schedule, epsilon, delta)
+    return "T19"
