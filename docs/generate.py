@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from accountant.core.exact import canonical  # noqa: E402
+from accountant.core.facts import Family  # noqa: E402
 from accountant.core.kernel import ASSUMPTIONS, THEOREMS, Theorem  # noqa: E402
 from accountant.losses import SCALED_MODELS  # noqa: E402
 from certify.checking.assemble import assembled  # noqa: E402
@@ -59,26 +60,34 @@ ANSWERS = (
 Tables = dict[str, tuple[type[BaseModel], ...]]
 
 FAMILIES = {
-    "Losses and steps": ("L1", "L2", "L3", "L4", "L5", "L6", "L7", "L7b", "C1", "C2", "T22", "T23", "T23b"),
-    "Per-sample scaling": ("T14", "T14g", "T15", "L1u", "L2u", "L3u", "L4u", "L5u", "T16"),
-    "Timelines and distances": ("T10", "T1", "T1a"),
-    "From distance and noise to μ": ("T3", "T5", "T26", "T26r", "T4", "T4a", "T7", "T8"),
-    "From μ to Rényi divergences and ε": ("T2", "T11", "T12", "T9", "T9r", "T24"),
-    "Sampled batches": ("T18", "T18f", "T19", "T20", "T20d", "T20f", "T27", "T19l", "T20l", "T27l"),
-    "Finite precision": ("T28r", "T28f"),
-    "Lower bounds": ("T6", "T6c", "T6m"),
-    "Published bounds": ("P1", "P1f", "P1s", "P2", "P3", "P3s", "T23p"),
+    "Losses and steps": (Family.LOSS, Family.STEP, Family.NONCONVEX_STEP),
+    "Per-sample scaling": (Family.SCALING,),
+    "Timelines and distances": (Family.DISTANCE,),
+    "From distance and noise to μ": (Family.STRING, Family.CLOSED_FORM, Family.COMPOSITION),
+    "From μ to Rényi divergences and ε": (Family.CONVERSION, Family.SECRET_ORDER, Family.RANGE),
+    "Sampled batches": (Family.SAMPLED,),
+    "Finite precision": (Family.ROUNDING,),
+    "Lower bounds": (Family.WITNESS,),
+    "Published bounds": (Family.PUBLISHED,),
 }
+FIRST = "LCTP"  # losses before the steps that they make
 
 
 # --- THEOREMS.md ------------------------------------------------------------------------------------------------------
 
 
 def families() -> dict[str, list[Theorem]]:
-    """The table by family, in reading order; what no family names comes last."""
-    grouped = {title: [THEOREMS[id] for id in ids if id in THEOREMS] for title, ids in FAMILIES.items()}
-    rest = set(THEOREMS) - {id for ids in FAMILIES.values() for id in ids}
-    return grouped | ({"More": [THEOREMS[id] for id in sorted(rest)]} if rest else {})
+    """The table by family, each in the order of its ids; what has no place among the families comes last."""
+    ordered = sorted(THEOREMS.values(), key=lambda t: (FIRST.find(t.id[0]), number(t.id)))
+    grouped = {title: [t for t in ordered if t.facts.family in of] for title, of in FAMILIES.items()}
+    rest = [t for t in ordered if not any(t in group for group in grouped.values())]
+    return grouped | ({"More": rest} if rest else {})
+
+
+def number(id: str) -> tuple[int, str]:
+    """What an id is ordered by: T9, T9r, T10."""
+    digits = id[1:].rstrip("abcdefghijklmnopqrstuvwxyz")
+    return int(digits), id[1 + len(digits) :]
 
 
 def vectors() -> dict[str, dict[str, list[str]]]:

@@ -138,8 +138,9 @@ def test_theorems_do_not_search_and_the_kernel_knows_no_theorem() -> None:
     for name, path in MODULES.items():
         if name.startswith("accountant.theorems") or name in ("accountant.core.kernel", "accountant.theorems.flow"):
             assert not imports(path) & untrusted, name
-    trusted = {f"accountant.core.{name}" for name in ("arithmetic", "arithmetic.balls", "exact", "kinds")}
+    trusted = {f"accountant.core.{name}" for name in ("arithmetic", "arithmetic.balls", "exact", "facts", "kinds")}
     assert {n for n in imports(MODULES["accountant.core.kernel"]) if top(n) == "accountant"} == trusted
+    assert not {n for n in imports(MODULES["accountant.core.facts"]) if top(n) == "accountant"}
     kinds = {n for n in imports(MODULES["accountant.core.kinds"]) if top(n) == "accountant"}
     assert {n.rpartition(".")[0] for n in kinds} == {"accountant.core.arithmetic"}
 

@@ -1,6 +1,6 @@
 """The trusted core: what a theorem is, what a derivation is, and how one is evaluated.
 
-    @theorem(id, concludes=…, premises=(…), source=…, assumes=(…))      declare
+    @theorem(id, concludes=…, premises=(…), facts=…, source=…, assumes=(…))  declare
     apply(theorem, *premises, **arguments) -> Derivation                  derive: the only way to make a Derivation
     evaluate(derivation, arithmetic) -> quantity                          compute, in floats, balls, fractions or
     symbols
@@ -22,6 +22,7 @@ from typing import Any, Generic, TypeVar, final, get_args
 from accountant.core.arithmetic import Arithmetic, Ball, ConditionViolated, Exact, Undecided
 from accountant.core.arithmetic.balls import precision
 from accountant.core.exact import settle
+from accountant.core.facts import Direction, Facts
 from accountant.core.kinds import Kind, Record, UnknownKind, Whole, kind_of, parameters
 
 ASSUMPTIONS: dict[str, str] = {
@@ -104,6 +105,7 @@ class Theorem(Generic[Q]):
     body: Callable[..., Q] = field(repr=False, compare=False)
     concludes: type[Q]
     premises: tuple[type | UnionType, ...]
+    facts: Facts  # what others must know of it; it proves nothing
     variadic: bool
     rational: bool
     source: str
@@ -152,6 +154,7 @@ def theorem(
     *,
     concludes: type[Q],
     premises: tuple[type | UnionType, ...] = (),
+    facts: Facts,
     variadic: bool = False,
     rational: bool = False,
     source: str,
@@ -160,6 +163,7 @@ def theorem(
 ) -> Callable[[Callable[..., Q]], Theorem[Q]]:
     """Register a theorem body under its id (theory.md's, or one of the README's additions).
 
+    facts: its record for explanations, pictures, certificates and comparisons.
     oracle: the test that attacks it, "file::name"; a test checks that it exists.
     """
 
@@ -169,7 +173,7 @@ def theorem(
         unknown = set(assumes) - set(ASSUMPTIONS)
         if unknown:
             raise ValueError(f"theorem {id} assumes {sorted(unknown)}, which are not in ASSUMPTIONS")
-        made = Theorem(id, body.__name__, body, concludes, premises, variadic, rational, source, assumes, oracle)
+        made = Theorem(id, body.__name__, body, concludes, premises, facts, variadic, rational, source, assumes, oracle)
         THEOREMS[id] = made
         return made
 
@@ -234,6 +238,12 @@ class Derivation(Generic[Q]):
         if self._preview is None:
             raise Undecided(f"{self.theorem.name} ({self.theorem.id}): a side condition")
         return self._preview
+
+    @property
+    def direction(self) -> Direction:
+        """On which side of the truth the conclusion lies."""
+        own = self.theorem.facts.direction
+        return self.premises[0].direction if own is Direction.OF_PREMISE else own
 
     @property
     def assumptions(self) -> frozenset[str]:

@@ -13,6 +13,7 @@ from flint import arb, ctx
 from accountant.core.arithmetic import Ball, Number, Undecided
 from accountant.core.arithmetic.balls import far_tail
 from accountant.core.enclose import Enclosure, Indeterminate, enclose
+from accountant.core.facts import Family, Profile
 from accountant.core.kernel import Derivation, TheoremError, evaluate
 from accountant.explain.evaluate import enclosed
 from accountant.losses import InvalidLoss
@@ -25,13 +26,8 @@ from accountant.pnsgd.search.string import TooLong
 from accountant.theorems.secret import position_mus, weights_of
 
 REFUSALS = (InvalidMechanism, InvalidLoss, TheoremError, TooLong, Indeterminate)
-_STRINGS = {
-    "T3",
-    "T5",
-    "T26",
-    "T26r",
-    "T7",
-}  # their μ is inversely proportional to σ: every noise of the timeline scales with it
+# Their μ is inversely proportional to σ: every noise of the timeline scales with it.
+_ALONG_TIMELINES = (Family.STRING, Family.COMPOSITION)
 _STEP = Fraction(1, 1000)
 _MANY = 512  # batches of a mixture
 _MANY_STEPS = 1000  # of T24
@@ -94,26 +90,25 @@ def derivatives(upper: Derivation, noise_std: Fraction) -> Derivatives | None:
 
     sigma = Ball().of
     return Derivatives(
-        by_mu=part(lambda by_mu, _, tail: by_mu / tail) if upper.theorem.id == "T11" else None,
+        by_mu=part(lambda by_mu, _, tail: by_mu / tail) if upper.theorem.facts.profile is Profile.GAUSSIAN else None,
         by_noise_std=part(lambda _, scaled, tail: -scaled / (tail * sigma(noise_std))),
         by_delta=part(lambda _, __, tail: -1 / tail),
     )
 
 
 def _is_gaussian(upper: Derivation) -> bool:
-    if upper.theorem.id == "T9":
+    if upper.theorem.facts.profile is Profile.MIXTURE:
         return True
-    if upper.theorem.id != "T11":
+    if upper.theorem.facts.profile is not Profile.GAUSSIAN:
         return False
     pair = upper.premises[0]
-    return pair.theorem.id in _STRINGS and all(
-        part.theorem.id in _STRINGS for part in pair.premises if pair.theorem.id == "T7"
-    )
+    parts = pair.premises if pair.theorem.facts.family is Family.COMPOSITION else ()
+    return all(part.theorem.facts.family in _ALONG_TIMELINES for part in (pair, *parts))
 
 
 def _mixture(upper: Derivation, A: Ball) -> Iterator[tuple[Number, Number]]:
     """(μ_j, weight) of what the ε is inverted from."""
-    if upper.theorem.id == "T11":
+    if upper.theorem.facts.profile is Profile.GAUSSIAN:
         yield evaluate(upper.premises[0], A).mu, A.of(1)
         return
     arguments, timeline = dict(upper.arguments), evaluate(upper.premises[0], A)

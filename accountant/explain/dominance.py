@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from accountant.core.arithmetic import Ball, Number
 from accountant.core.enclose import LEAST_PRECISION, precision
+from accountant.core.facts import Family
 from accountant.core.kernel import Derivation, evaluate
 from accountant.theorems.flow import Flows, Mark, after, first_shift
 from accountant.theorems.gauges import composed
@@ -56,7 +57,7 @@ class Dominance:
 def dominance(bound: Derivation) -> tuple[Dominance, ...]:
     """The shares of T3, T5, T26 or T26r; of T7 those of each stretch; () for any other theorem, and where μ is 0 or not
     finite."""
-    if bound.theorem.id == "T7":
+    if bound.theorem.facts.family is Family.COMPOSITION:
         parts = [dominance(part) for part in bound.premises]
         squares = [_square(part) for part in bound.premises]
         if not all(parts) or not sum(squares) > 0:
@@ -65,10 +66,10 @@ def dominance(bound: Derivation) -> tuple[Dominance, ...]:
             Dominance(part.phases, part.segments, part.start, part.restart, square / sum(squares))
             for (part,), square in zip(parts, squares, strict=True)
         )
-    if bound.theorem.id not in ("T3", "T5", "T26", "T26r"):
+    if bound.theorem.facts.family is not Family.STRING:
         return ()
     with precision(LEAST_PRECISION):
-        return _of_string(bound) if bound.theorem.id in ("T3", "T5") else _of_gauges(bound)
+        return _of_gauges(bound) if "excursions" in dict(bound.arguments) else _of_string(bound)
 
 
 def _square(bound: Derivation) -> float:

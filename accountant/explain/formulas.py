@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 
 from accountant.core.arithmetic.symbols import Symbol
-from accountant.core.kernel import THEOREMS, Derivation
+from accountant.core.kernel import Derivation
 from accountant.core.quantities import ApproximateDP, GaussianDP, GaussianWitness, LossBounds, Wasserstein
 from accountant.explain.formula import MU, MU_J, Formula, formula, general, tidied
 from accountant.explain.names import Names
@@ -27,9 +27,9 @@ from accountant.theorems.timelines import Contraction, Shift
 
 
 def formulas(node: Derivation, names: Names) -> tuple[Formula, ...]:
-    """The formulas of one step; none of a theorem that has no readable one, or that is not known here."""
-    made = _FORMULAS.get(node.theorem.id)
-    return () if made is None else made(node, names)
+    """The formulas of one step; none of a theorem that has no readable one."""
+    name = node.theorem.facts.formula
+    return () if name is None else FORMULAS[name](node, names)
 
 
 def _mu_square(node: Derivation, names: Names) -> tuple[Formula, ...]:
@@ -72,7 +72,7 @@ def _tracked(node: Derivation, names: Names) -> tuple[Formula, ...]:
     if not plain(premise) or not readable(premise.preview):
         return ()
     conclusion = node.theorem.body(Symbol(), names.timeline(premise), **dict(node.arguments))
-    return (tidied("T1", sympy.Symbol("W_infinity"), conclusion.distance, names),)
+    return (tidied(node.theorem.id, sympy.Symbol("W_infinity"), conclusion.distance, names),)
 
 
 def _noise(node: Derivation, names: Names) -> tuple[Formula, ...]:
@@ -83,19 +83,19 @@ def _noise(node: Derivation, names: Names) -> tuple[Formula, ...]:
             continue
         step, noise = names.name("eta", phase[0]), names.name("sigma", phase[1])
         tau = names.name("tau", 2 * phase[0] * phase[1] ** 2)
-        made.append(formula("T10", tau**2, 2 * step * noise**2, names))
+        made.append(formula(node.theorem.id, tau**2, 2 * step * noise**2, names))
     return tuple(made)
 
 
 def _profile(node: Derivation, names: Names) -> tuple[Formula, ...]:
     epsilon, delta = sympy.symbols("epsilon delta", positive=True)
-    return (Formula("T11", delta, Symbol().gaussian_delta(MU, epsilon), ()),)
+    return (Formula(node.theorem.id, delta, Symbol().gaussian_delta(MU, epsilon), ()),)
 
 
 def _curve(node: Derivation, names: Names) -> tuple[Formula, ...]:
     alpha = sympy.Symbol("alpha", positive=True)
     (divergence,) = node.theorem.body(Symbol(), GaussianDP(MU), orders=(alpha,)).divergences
-    return (Formula("T2", sympy.Symbol("D_alpha"), divergence, ()),)
+    return (Formula(node.theorem.id, sympy.Symbol("D_alpha"), divergence, ()),)
 
 
 def _mixture(node: Derivation, names: Names) -> tuple[Formula, ...]:
@@ -107,23 +107,23 @@ def _mixture(node: Derivation, names: Names) -> tuple[Formula, ...]:
     return tuple(made)
 
 
-_FORMULAS: dict[str, Callable[[Derivation, Names], tuple[Formula, ...]]] = {
-    **dict.fromkeys(("L1", "L2", "L3", "L4", "L5", "L6", "C1", "C2", "T4a", "T22"), _body),
-    **dict.fromkeys(("T3", "T5", "T26", "T26r", "T7"), _mu_square),
-    **dict.fromkeys(("T9", "T9r"), _mixture),
-    "T1": _tracked,
-    "T2": _curve,
-    "T6": witness,
-    "T6c": curved_witness,
-    "T6m": secret_witness,
-    "T10": _noise,
-    "T11": _profile,
-    **dict.fromkeys(("T14", "T14g"), sensitivity),
-    "T18": renyi_of_sampled,
-    **dict.fromkeys(("T19", "T19l", "T27", "T27l"), loss_of_sampled),
-    "T20": charge,
-    **dict.fromkeys(("T20d", "T20f", "T20l"), square_of_sums),
-    **dict.fromkeys(("T23", "T23b"), drift),
-    "T24": lambda node, names: diffusion(),
+# By the name that a theorem's facts give it.
+FORMULAS: dict[str, Callable[[Derivation, Names], tuple[Formula, ...]]] = {
+    "body": _body,
+    "charge": charge,
+    "curve": _curve,
+    "curved_witness": curved_witness,
+    "diffusion": diffusion,
+    "drift": drift,
+    "loss_of_sampled": loss_of_sampled,
+    "mixture": _mixture,
+    "mu_square": _mu_square,
+    "noise": _noise,
+    "profile": _profile,
+    "renyi_of_sampled": renyi_of_sampled,
+    "secret_witness": secret_witness,
+    "sensitivity": sensitivity,
+    "square_of_sums": square_of_sums,
+    "tracked": _tracked,
+    "witness": witness,
 }
-assert set(_FORMULAS) <= set(THEOREMS)

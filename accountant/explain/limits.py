@@ -12,6 +12,7 @@ import sympy
 from accountant.core.arithmetic import Ball
 from accountant.core.arithmetic.symbols import tidy, without_sign
 from accountant.core.enclose import Enclosure, enclose
+from accountant.core.facts import Profile
 from accountant.core.kernel import Derivation
 from accountant.explain.derivatives import REFUSALS, short
 from accountant.explain.evaluate import ball_of, enclosed
@@ -115,14 +116,14 @@ def _out_of_sight(mechanism: NoisySGD, request: int) -> int | None:
 
 def _squared(upper: Derivation, names: Names) -> tuple[str, sympy.Expr, sympy.Expr] | None:
     """(whose, μ², its formula), of a secret order that of batch j; None where there is no readable one."""
-    if upper.theorem.id == "T9":
-        left, right = MU_J**2, by_batch(upper, names)
-        id = "T9"
-    elif upper.theorem.id == "T11":
-        left, right, id = MU**2, square(upper.premises[0], names), upper.premises[0].theorem.id
-    else:
-        return None
-    return None if right is None or right.has(sympy.Piecewise) else (id, left, right)
+    match upper.theorem.facts.profile:
+        case Profile.MIXTURE:
+            whose, left, right = upper, MU_J**2, by_batch(upper, names)
+        case Profile.GAUSSIAN:
+            whose, left, right = upper.premises[0], MU**2, square(upper.premises[0], names)
+        case _:
+            return None
+    return None if right is None or right.has(sympy.Piecewise) else (whose.theorem.id, left, right)
 
 
 def _symbolic(goes: str, upper: Derivation, far: set[int]) -> tuple[Limit, Names] | None:
@@ -217,7 +218,8 @@ def _leading(term: sympy.Expr, variable: sympy.Symbol, *, towards_zero: bool) ->
 def _with_numbers(limit: Limit, names: Names, upper: Derivation, epochs: int, delta: Fraction) -> Limit:
     """The limit's μ and ε in balls; without a formula if the certified bound far out does not agree with it."""
     out, nothing = enclose(upper), Enclosure(Fraction(0), Fraction(0))
-    if upper.theorem.id == "T9":  # the formula is each batch's own; the mixture's ε is the one far out
+    if upper.theorem.facts.profile is Profile.MIXTURE:
+        # The formula is each batch's own; the mixture's ε is the one far out.
         if limit.infinite:
             return limit
         return replace(limit, epsilon=nothing) if limit.zero else replace(limit, epsilon=out, far=epochs)
@@ -242,7 +244,7 @@ def _without_convexity(mechanism: NoisySGD, delta: Fraction, request: int) -> Li
         flat = replace(mechanism, loss=replace(mechanism.loss, **dict.fromkeys(keys, Fraction(0))))
         upper = derive_upper(flat, delta, request)
         made = Limit(goes, epsilon=enclose(upper), note=held)
-        if upper.theorem.id == "T11":
+        if upper.theorem.facts.profile is Profile.GAUSSIAN:
             made = replace(made, mu=enclose(upper.premises[0]))
     except REFUSALS as refused:
         return Limit(goes, note=f"{held}: {short(refused)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import sympy
@@ -48,7 +47,7 @@ def _shift(neighbours: str) -> int:
 def square_of(node: Derivation, names: Names) -> sympy.Expr | None:
     """μ² of T20f, T20l and T20d, the body run on symbols, not tidied; None where it is too long to be read."""
     given, A = dict(node.arguments), Symbol()
-    if node.theorem.id == "T20d":
+    if "epochs" in given:  # T20d's: a record meets one sum of each
         z, epochs = names.name("z", given["noise_multiplier"]), names.count("E", given["epochs"])
         return node.theorem.body(A, noise_multiplier=z, epochs=epochs, neighbours=given["neighbours"]).mu ** 2
     if len(given["releases"]) > MOST_BLOCKS:
@@ -82,7 +81,7 @@ def renyi_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
             * sympy.exp(ORDER * (ORDER - 1) / (2 * z**2))
         )
         total += steps * sympy.log(sympy.Sum(term, (ORDER, 0, ALPHA))) / (ALPHA - 1)
-    return (formula("T18", sympy.Symbol("D_alpha"), total, names),)
+    return (formula(node.theorem.id, sympy.Symbol("D_alpha"), total, names),)
 
 
 def loss_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
@@ -135,7 +134,7 @@ def charge(node: Derivation, names: Names) -> tuple[Formula, ...]:
         q = release.sample_rate
         chance = sympy.binomial(n + 1, ORDER) * q**ORDER * (1 - q) ** (n + 1 - ORDER)
         total += release.steps.symbol * sympy.Sum(chance, (ORDER, cap + 1, n + 1))
-    return (formula("T20", sympy.Symbol("delta_cut"), (1 + sympy.exp(EPSILON)) * total, names),)
+    return (formula(node.theorem.id, sympy.Symbol("delta_cut"), (1 + sympy.exp(EPSILON)) * total, names),)
 
 
 def drift(node: Derivation, names: Names) -> tuple[Formula, ...]:
@@ -155,11 +154,10 @@ def sensitivity(node: Derivation, names: Names) -> tuple[Formula, ...]:
     return (tidied(node.theorem.id, sympy.Symbol("Delta"), found.norm, names),)
 
 
-@cache
-def diffusion() -> tuple[Formula, ...]:
+def diffusion(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T24: one step of the recursion at fixed ε."""
     A = Symbol()
     here, reach, tau = sympy.symbols("delta_before D tau", positive=True)
     tilted = sympy.log(1 + (sympy.exp(EPSILON) - 1) / here)
     later = here * A.gaussian_delta(reach / tau, tilted)
-    return (Formula("T24", sympy.Symbol("delta_after", positive=True), later, ()),)
+    return (Formula(node.theorem.id, sympy.Symbol("delta_after", positive=True), later, ()),)

@@ -10,6 +10,7 @@ import sympy
 
 from accountant.core.enclose import enclose, enclose_all
 from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.core.facts import Direction
 from accountant.core.kernel import Derivation
 from accountant.core.quantities import (
     ApproximateDP,
@@ -204,9 +205,7 @@ def _conclusion(node: Derivation) -> str:
         case kind if kind is RenyiCurve:
             return f"{len(enclose_all(node))} orders"
         case kind if kind is ApproximateDP:
-            lower = node.theorem.id in ("T6c", "T6m") or (
-                bool(node.premises) and node.premises[0].theorem.concludes is GaussianWitness
-            )
+            lower = node.direction is Direction.BELOW
             return f"ε ≥ {enclose(node).below()}" if lower else f"ε ≤ {enclose(node).above()}"
     return ""
 

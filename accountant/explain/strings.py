@@ -7,6 +7,7 @@ from dataclasses import replace
 import sympy
 
 from accountant.core.arithmetic.symbols import Count, Symbol
+from accountant.core.facts import Family
 from accountant.core.kernel import Derivation
 from accountant.explain.formula import MOST_BLOCKS, J
 from accountant.explain.names import Names, corner_in, mark_in
@@ -21,13 +22,13 @@ _MOST_SHIFTS = 64  # in an epoch; each is a term of the sums
 
 def square(node: Derivation, names: Names) -> sympy.Expr | None:
     """μ² of T3, T5, T26, T26r or T7 in symbols, not tidied; None where it has no readable form."""
-    match node.theorem.id:
-        case "T3" | "T5" | "T26" | "T26r":
+    match node.theorem.facts.family:
+        case Family.STRING:
             return _string_square(node, names)
-        case "T7":
+        case Family.COMPOSITION:
             parts = [
                 square_of(part, names)
-                if part.theorem.id in ("T20d", "T20f")
+                if part.theorem.facts.family is Family.SAMPLED
                 else _string_square(part, names, first=i, of=len(node.premises))
                 for i, part in enumerate(node.premises)
             ]
@@ -45,12 +46,13 @@ def readable(timeline: Timeline) -> bool:
 
 def plain(node: Derivation) -> bool:
     """Whether it is a timeline of contractions, drifts and shifts."""
-    return node.theorem.id == "T10" and all(p.theorem.concludes in (Contraction, Drift, Shift) for p in node.premises)
+    rates = (Contraction, Drift, Shift)
+    return node.theorem.concludes is Timeline and all(p.theorem.concludes in rates for p in node.premises)
 
 
 def _string_square(node: Derivation, names: Names, first: int = 0, of: int | None = None) -> sympy.Expr | None:
     """Σ w²/v over the string's segments, and Σ s²/τ² over composed steps, by the body's own code."""
-    if node.theorem.id not in ("T3", "T5", "T26", "T26r"):
+    if node.theorem.facts.family is not Family.STRING:
         return None
     premise, arguments = node.premises[0], dict(node.arguments)
     if not plain(premise) or not readable(premise.preview):

@@ -20,7 +20,7 @@ def witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
         return ()
     called = _named(arguments, names)
     mu = node.theorem.body(Symbol(), **called).mu
-    return (tidied("T6", MU_LOW**2, _with_slopes(mu**2, names), names),)
+    return (tidied(node.theorem.id, MU_LOW**2, _with_slopes(mu**2, names), names),)
 
 
 def _straight(arguments: dict[str, Any]) -> bool:
@@ -45,14 +45,16 @@ def _with_slopes(expression: sympy.Expr, names: Names) -> sympy.Expr:
 
 def secret_witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T6m: the test's formula, and how far apart the runs are with the record in batch j."""
-    arguments, made = dict(node.arguments), list(general()["T6m"])
+    arguments, made = dict(node.arguments), list(general()[node.theorem.id])
     if _straight(arguments):
         called = _named({k: arguments[k] for k in ("strong_convexity", "gradient_bound", "phases")}, names)
         A, (m, M, phases) = Symbol(), (called[k] for k in ("strong_convexity", "gradient_bound", "phases"))
         flow = _straight_flow(A, (), m, M, arguments["neighbours"], phases)
         distance = flow.shift * (1 - phases[0].step_size * m) ** (phases[0].batches.symbol - 1 - J)
-        made.append(tidied("T6m", sympy.IndexedBase("d")[J], _with_slopes(distance, names), names))
-        made.append(tidied("T6m", sympy.Symbol("V", positive=True), _with_slopes(flow.variance, names), names))
+        made.append(tidied(node.theorem.id, sympy.IndexedBase("d")[J], _with_slopes(distance, names), names))
+        made.append(
+            tidied(node.theorem.id, sympy.Symbol("V", positive=True), _with_slopes(flow.variance, names), names)
+        )
     return tuple(made)
 
 
@@ -67,7 +69,7 @@ def curved_witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
         1 - phase.step_size * (m + others),
     )
     if 0 in slopes or not phase.noise_std:
-        return general()["T6c"]
+        return general()[node.theorem.id]
     A = Symbol()
     of_own, of_others = names.name("c_own", slopes[0]), names.name("c_others", slopes[1])
     change = 2 if arguments["neighbours"] == "replace-one" else 1
@@ -77,10 +79,10 @@ def curved_witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
     called = names.phase(0, 1, phase)
     at = position_from_end(position, called.batches)
     flow = two_slopes(A, called.batches, at, called.epochs, of_own, of_others, shift, variance)
-    made = [*general()["T6c"], tidied("T6c", MU_LOW**2, flow.shift**2 / flow.variance, names)]
+    made = [*general()[node.theorem.id], tidied(node.theorem.id, MU_LOW**2, flow.shift**2 / flow.variance, names)]
     curvatures = [names.name("h", h) if h else sympy.Integer(0) for h in (own, others)]
     if any(curvatures):
         bound = names.name("M", arguments["gradient_bound"])
         exits = _exit_probability(A, called, *curvatures, of_own, of_others, shift, variance, bound, ())
-        made.append(formula("T6c", EXITS, exits, names))
+        made.append(formula(node.theorem.id, EXITS, exits, names))
     return tuple(made)

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, Literal, final
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import Theorem, theorem
 from accountant.core.quantities import LossBounds
 from accountant.losses.base import DerivedLoss, InvalidLoss, store
@@ -16,6 +17,7 @@ from accountant.losses.base import DerivedLoss, InvalidLoss, store
     "L7",
     rational=True,
     concludes=LossBounds,
+    facts=Facts(Direction.EXACT, Family.LOSS, States.CONSTANTS, formula=None, profile=None, label=None),
     source="docs/theory.md L7, T23",
     assumes=("per_record_clipping",),
     oracle="tests/accountant/theorems/test_nonconvex.py::test_clipped_gradients_are_bounded_and_nothing_else",
@@ -35,6 +37,7 @@ def clipped_constants(A: Arithmetic, *, regularization: Number, clip: Number) ->
     "L7b",
     rational=True,
     concludes=LossBounds,
+    facts=Facts(Direction.EXACT, Family.LOSS, States.CONSTANTS, formula=None, profile=None, label=None),
     source="docs/theory.md L7b, T26",
     assumes=("batch_clipping",),
     oracle="tests/accountant/theorems/test_gauges.py::test_clipped_batches_against_exact_densities",

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import ClassVar, final
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import Theorem, theorem
 from accountant.core.quantities import LossBounds
 from accountant.losses.base import DerivedLoss, check_features, clipped
@@ -16,6 +17,7 @@ from accountant.losses.base import DerivedLoss, check_features, clipped
     "L1",
     rational=True,
     concludes=LossBounds,
+    facts=Facts(Direction.EXACT, Family.LOSS, States.CONSTANTS, formula="body", profile=None, label=None),
     source="docs/theory.md L1, T16",
     assumes=("feature_norm",),
     oracle="tests/accountant/losses/test_losses.py::test_logistic_constants_resist_an_adversary",

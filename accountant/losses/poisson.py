@@ -8,6 +8,7 @@ from typing import ClassVar, final
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.exact import canonical
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import Theorem, theorem
 from accountant.core.quantities import LossBounds
 from accountant.core.rounding import exp_above
@@ -20,6 +21,7 @@ MOST_EXPONENT = 100  # of e^(X·R): beyond it the constants are of no use
     "L5",
     rational=True,
     concludes=LossBounds,
+    facts=Facts(Direction.EXACT, Family.LOSS, States.CONSTANTS, formula="body", profile=None, label=None),
     source="docs/theory.md L5, T16",
     assumes=("features", "counts", "domain"),
     oracle="tests/accountant/losses/test_loss_families.py::test_constants_resist_an_adversary",

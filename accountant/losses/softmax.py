@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import ClassVar, final
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import Theorem, theorem
 from accountant.core.quantities import LossBounds
 from accountant.core.rounding import sqrt_above
@@ -17,6 +18,7 @@ from accountant.losses.base import DerivedLoss, InvalidLoss, check_features, cli
     "L6",
     rational=True,
     concludes=LossBounds,
+    facts=Facts(Direction.EXACT, Family.LOSS, States.CONSTANTS, formula="body", profile=None, label=None),
     source="docs/theory.md L6, T16, T22",
     assumes=("features", "classes"),
     oracle="tests/accountant/losses/test_loss_families.py::test_constants_resist_an_adversary",

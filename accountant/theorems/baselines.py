@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP
 from accountant.theorems.conditions import below, inside_unit
@@ -16,6 +17,14 @@ _OUTPUT = ("convexity", "smoothness", "gradient_bound", "output_noise", "converg
 @theorem(
     "P1s",
     concludes=ApproximateDP,
+    facts=Facts(
+        Direction.ABOVE,
+        Family.PUBLISHED,
+        None,
+        formula=None,
+        profile=None,
+        label="Chien et al. 2024, one request after the other (P1s)",
+    ),
     source="docs/theory.md P1s, P1, T10; Chien, Wang, Chen, Li, NeurIPS 2024 (arXiv 2403.17105), authors' code",
     assumes=_STEPS,
     oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_the_authors_epochs_for_a_hundred_requests",
@@ -80,6 +89,7 @@ def rate_epsilon(A: Arithmetic, rate: Number, delta: Number) -> Number:
 @theorem(
     "P2",
     concludes=ApproximateDP,
+    facts=Facts(Direction.ABOVE, Family.PUBLISHED, None, formula=None, profile=None, label="Langevin unlearning (P2)"),
     source="docs/theory.md P2; Chien, Wang, Chen, Li, NeurIPS 2024 (arXiv 2401.10371), authors' code",
     assumes=_STEPS,
     oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_the_langevin_epochs_of_every_request",
@@ -141,6 +151,14 @@ def langevin_renyi(
 @theorem(
     "P3",
     concludes=ApproximateDP,
+    facts=Facts(
+        Direction.ABOVE,
+        Family.PUBLISHED,
+        None,
+        formula=None,
+        profile=None,
+        label="descent-to-delete (P3; noise on the output alone, step 2/(L+m))",
+    ),
     source="docs/theory.md P3; Neel et al., ALT 2021 (arXiv 2007.02923), as in the code of arXiv 2401.10371",
     assumes=_OUTPUT,
     oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_the_noise_of_descent_to_delete",
@@ -187,6 +205,7 @@ def descent_noise(
 @theorem(
     "P3s",
     concludes=ApproximateDP,
+    facts=Facts(Direction.ABOVE, Family.PUBLISHED, None, formula=None, profile=None, label=None),
     source="docs/theory.md P3s, P3; the code of arXiv 2401.10371, status code",
     assumes=_OUTPUT,
     oracle="tests/accountant/pnsgd/test_published.py::test_reproduces_sequential_descent_to_delete",

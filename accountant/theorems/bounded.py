@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import GaussianDP
 from accountant.theorems.flow import Flows, Mark
@@ -15,6 +16,14 @@ from accountant.theorems.transport import distance_at
     "T5",
     concludes=GaussianDP,
     premises=(Timeline,),
+    facts=Facts(
+        Direction.ABOVE,
+        Family.STRING,
+        States.MU,
+        formula="mu_square",
+        profile=None,
+        label="Plumbline (taut string in the ball, T5)",
+    ),
     source="docs/theory.md T5",
     assumes=("projection",),
     oracle="tests/accountant/theorems/test_bounded.py::test_restart_equals_the_brute_force_minimum",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import GaussianDP
 from accountant.theorems.conditions import below
@@ -27,6 +28,14 @@ class Excursion:
     "T26",
     concludes=GaussianDP,
     premises=(Timeline,),
+    facts=Facts(
+        Direction.ABOVE,
+        Family.STRING,
+        States.MU,
+        formula="mu_square",
+        profile=None,
+        label="Plumbline (apart only where it pays, T26)",
+    ),
     source="docs/theory.md T26",
     oracle="tests/accountant/theorems/test_gauges.py::test_the_search_finds_the_best_of_all_schedules",
 )
@@ -55,6 +64,14 @@ def gauges(A: Arithmetic, timeline: Timeline, *, excursions: tuple[Excursion, ..
     "T26r",
     concludes=GaussianDP,
     premises=(Timeline,),
+    facts=Facts(
+        Direction.ABOVE,
+        Family.STRING,
+        States.MU,
+        formula="mu_square",
+        profile=None,
+        label="Plumbline (apart only where it pays, in the ball, T26r)",
+    ),
     source="docs/theory.md T26r, T26, T5",
     assumes=("projection",),
     oracle="tests/accountant/theorems/test_gauges.py::test_the_search_finds_the_best_of_all_schedules",

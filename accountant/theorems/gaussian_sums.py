@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import GaussianDP, GaussianWitness
 from accountant.mechanisms.release import Release
@@ -24,6 +25,7 @@ def _mu(A: Arithmetic, releases: tuple[Release, ...], neighbours: str) -> Number
 @theorem(
     "T20f",
     concludes=GaussianDP,
+    facts=Facts(Direction.ABOVE, Family.SAMPLED, States.MU, formula="square_of_sums", profile=None, label=None),
     source="docs/theory.md T20f, T20; Dong, Roth, Su 2022 (arXiv 1905.02383), Corollary 3.3",
     assumes=("noisy_sums", "release:sums"),
     oracle="tests/accountant/theorems/test_full_batches.py::test_mu_against_the_joint_gaussian",
@@ -36,6 +38,7 @@ def full_batches(A: Arithmetic, *, releases: tuple[Release, ...], neighbours: st
 @theorem(
     "T20l",
     concludes=GaussianWitness,
+    facts=Facts(Direction.BELOW, Family.SAMPLED, States.MU, formula="square_of_sums", profile=None, label=None),
     source="docs/theory.md T20l, T20",
     assumes=("noisy_sums", "release:sums"),
     oracle="tests/accountant/theorems/test_full_batches.py::test_mu_against_the_joint_gaussian",

@@ -7,6 +7,7 @@ of these, so T16 cannot be applied to it.
 from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import LinearLoss
 from accountant.core.rounding import exp_above
@@ -26,6 +27,7 @@ def check_model(A: Arithmetic, regularization: Number, feature_norm: Number) -> 
     "L1u",
     rational=True,
     concludes=LinearLoss,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.CONSTANTS, formula=None, profile=None, label=None),
     source="docs/theory.md L1u, L1",
     assumes=("feature_norm",),
     oracle=_ORACLE,
@@ -43,6 +45,7 @@ def logistic_model(A: Arithmetic, *, regularization: Number, feature_norm: Numbe
     "L2u",
     rational=True,
     concludes=LinearLoss,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.CONSTANTS, formula=None, profile=None, label=None),
     source="docs/theory.md L2u, L2",
     assumes=("features", "target_bound", "domain"),
     oracle=_ORACLE,
@@ -63,7 +66,13 @@ def least_squares_model(
 
 
 @theorem(
-    "L3u", rational=True, concludes=LinearLoss, source="docs/theory.md L3u, L3", assumes=("features",), oracle=_ORACLE
+    "L3u",
+    rational=True,
+    concludes=LinearLoss,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.CONSTANTS, formula=None, profile=None, label=None),
+    source="docs/theory.md L3u, L3",
+    assumes=("features",),
+    oracle=_ORACLE,
 )
 def huber_model(A: Arithmetic, *, regularization: Number, feature_norm: Number, threshold: Number) -> LinearLoss:
     """Huber regression h(⟨x,θ⟩ − y), |x| ≤ X, quadratic up to κ, unclipped: curvature X², data gradients up to κ·X."""
@@ -76,6 +85,7 @@ def huber_model(A: Arithmetic, *, regularization: Number, feature_norm: Number, 
     "L4u",
     rational=True,
     concludes=LinearLoss,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.CONSTANTS, formula=None, profile=None, label=None),
     source="docs/theory.md L4u, L4",
     assumes=("feature_norm",),
     oracle=_ORACLE,
@@ -94,6 +104,7 @@ def smoothed_hinge_model(
     "L5u",
     rational=True,
     concludes=LinearLoss,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.CONSTANTS, formula=None, profile=None, label=None),
     source="docs/theory.md L5u, L5",
     assumes=("features", "counts", "domain"),
     oracle=_ORACLE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, Profile, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianDP, LossBounds
 from accountant.mechanisms.timeline import Phase
@@ -23,6 +24,7 @@ MOST_RANGE_STEPS = 20_000  # of T24: each is computed one by one, by the checker
     concludes=Contraction,
     premises=(LossBounds,),
     variadic=True,
+    facts=Facts(Direction.EXACT, Family.NONCONVEX_STEP, States.CONTRACTION, formula="body", profile=None, label=None),
     source="docs/theory.md T22",
     assumes=("smoothness",),
     oracle="tests/accountant/theorems/test_nonconvex.py::test_smooth_steps_against_exact_densities",
@@ -46,6 +48,7 @@ def nonconvex_step(A: Arithmetic, *loss: LossBounds, step_size: Number, smoothne
     concludes=Drift,
     premises=(LossBounds,),
     variadic=True,
+    facts=Facts(Direction.EXACT, Family.NONCONVEX_STEP, States.DRIFT, formula="drift", profile=None, label=None),
     source="docs/theory.md T23, T2; Koloskova et al. 2025",
     assumes=("gradient_bound", "weight_decay"),
     oracle="tests/accountant/theorems/test_nonconvex.py::test_clipped_steps_against_exact_densities",
@@ -68,6 +71,7 @@ def clipped_step(
     rational=True,
     concludes=Drift,
     premises=(LossBounds,),
+    facts=Facts(Direction.EXACT, Family.NONCONVEX_STEP, States.DRIFT, formula="drift", profile=None, label=None),
     source="docs/theory.md T23b, T26, T23",
     assumes=("batch_clipping", "weight_decay"),
     oracle="tests/accountant/theorems/test_gauges.py::test_clipped_batches_against_exact_densities",
@@ -97,6 +101,15 @@ def _drift(
     "T24",
     concludes=ApproximateDP,
     premises=(GaussianDP, Contraction | Drift),
+    facts=Facts(
+        Direction.ABOVE,
+        Family.RANGE,
+        States.EPSILON,
+        formula="diffusion",
+        profile=Profile.RANGE,
+        label="Plumbline (range before the last noises, T24)",
+        omits_batch_size=True,
+    ),
     source="docs/theory.md T24; Balle, Barthe, Gaboardi 2018, Theorem 2, for the tilted order",
     assumes=("projection", "gaussian_noise", "batches:fixed"),
     oracle="tests/accountant/theorems/test_nonconvex.py::test_range_before_noise_against_mpmath",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, Profile, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianDP, GaussianWitness, RenyiCurve
 from accountant.theorems.conditions import below, inside_unit
@@ -12,6 +13,9 @@ from accountant.theorems.conditions import below, inside_unit
     "T11",
     concludes=ApproximateDP,
     premises=(GaussianDP | GaussianWitness,),
+    facts=Facts(
+        Direction.OF_PREMISE, Family.CONVERSION, States.EPSILON, formula="profile", profile=Profile.GAUSSIAN, label=None
+    ),
     source="docs/theory.md T11; Balle, Wang 2018, Theorem 8; Dong, Roth, Su 2022, Corollary 1",
     oracle="tests/accountant/theorems/test_privacy.py::test_epsilon_agrees_with_mpmath",
 )
@@ -27,6 +31,14 @@ def gaussian_profile(A: Arithmetic, pair: GaussianDP | GaussianWitness, *, delta
     concludes=GaussianDP,
     premises=(GaussianDP,),
     variadic=True,
+    facts=Facts(
+        Direction.ABOVE,
+        Family.COMPOSITION,
+        States.MU,
+        formula="mu_square",
+        profile=None,
+        label="Plumbline (taut strings between releases, T7)",
+    ),
     source="docs/theory.md T7; Dong, Roth, Su 2022, Corollary 2",
     oracle="tests/accountant/theorems/test_privacy.py::test_composition_of_stretches",
 )
@@ -42,6 +54,7 @@ def adaptive_composition(A: Arithmetic, *stretches: GaussianDP) -> GaussianDP:
     "T8",
     concludes=GaussianDP,
     premises=(GaussianDP, GaussianDP),
+    facts=Facts(Direction.ABOVE, Family.CLOSED_FORM, None, formula=None, profile=None, label=None),
     source="docs/theory.md T8",
     oracle="tests/accountant/theorems/test_privacy.py::test_triangle_of_gaussian_pairs",
 )
@@ -56,6 +69,7 @@ def triangle(A: Arithmetic, first: GaussianDP, second: GaussianDP) -> GaussianDP
     "T2",
     concludes=RenyiCurve,
     premises=(GaussianDP,),
+    facts=Facts(Direction.ABOVE, Family.CONVERSION, States.RENYI, formula="curve", profile=None, label=None),
     source="docs/theory.md T2",
     oracle="tests/accountant/theorems/test_privacy.py::test_renyi_of_gaussians_by_quadrature",
 )
@@ -70,6 +84,7 @@ def renyi_curve(A: Arithmetic, pair: GaussianDP, *, orders: tuple[Number, ...]) 
     "T12",
     concludes=ApproximateDP,
     premises=(RenyiCurve,),
+    facts=Facts(Direction.ABOVE, Family.CONVERSION, None, formula=None, profile=None, label=None),
     source="docs/theory.md T12; Balle et al. 2020; Canonne, Kamath, Steinke 2020, Proposition 12",
     oracle="tests/accountant/theorems/test_privacy.py::test_renyi_conversion_is_above_the_exact_profile",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianDP
 from accountant.theorems.conditions import below, inside_unit
@@ -15,6 +16,9 @@ _ASSUMES = ("convexity", "smoothness", "gradient_bound", "gaussian_noise", "batc
 @theorem(
     "P1",
     concludes=ApproximateDP,
+    facts=Facts(
+        Direction.ABOVE, Family.PUBLISHED, None, formula=None, profile=None, label="Chien et al. 2024, converged (P1)"
+    ),
     source=f"docs/theory.md P1; {_PAPER}",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_published.py::test_reproduces_the_authors_epsilon",
@@ -47,6 +51,9 @@ def chien2024_converged(
 @theorem(
     "P1f",
     concludes=ApproximateDP,
+    facts=Facts(
+        Direction.ABOVE, Family.PUBLISHED, None, formula=None, profile=None, label="Chien et al. 2024, finite T (P1)"
+    ),
     source=f"docs/theory.md P1f, P1; {_PAPER}",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_published.py::test_reproduces_the_authors_epsilon",
@@ -83,6 +90,14 @@ def chien2024_finite(
 @theorem(
     "T23p",
     concludes=GaussianDP,
+    facts=Facts(
+        Direction.ABOVE,
+        Family.PUBLISHED,
+        None,
+        formula=None,
+        profile=None,
+        label="Koloskova et al. 2025, clipped fine-tuning (T23p)",
+    ),
     source="docs/theory.md T23p, T23; Koloskova et al. 2025",
     assumes=("gradient_bound", "gaussian_noise", "projection", "reference:retrain"),
     oracle="tests/accountant/theorems/test_nonconvex.py::test_the_string_is_never_above_the_published_form",

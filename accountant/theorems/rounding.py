@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianDP
 from accountant.theorems.conditions import below, inside_unit
@@ -14,6 +15,7 @@ from accountant.theorems.timelines import Contraction
     rational=True,
     concludes=GaussianDP,
     premises=(Contraction,),
+    facts=Facts(Direction.ABOVE, Family.ROUNDING, None, formula=None, profile=None, label=None),
     source="docs/theory.md T28r, T28",
     assumes=("gaussian_noise",),
     oracle="tests/accountant/theorems/test_rounding.py::test_the_charge_covers_executed_errors_in_every_step",
@@ -55,6 +57,7 @@ def rounding_charge(
     "T28f",
     concludes=ApproximateDP,
     premises=(GaussianDP,),
+    facts=Facts(Direction.ABOVE, Family.ROUNDING, None, formula=None, profile=None, label=None),
     source="docs/theory.md T28f, T28",
     oracle="tests/accountant/theorems/test_rounding.py::test_the_floor_is_where_mpmath_puts_it",
 )

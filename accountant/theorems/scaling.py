@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import reduce
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import LinearLoss, LossBounds, Sensitivity
 from accountant.core.scaling import KINDS, greatest_norm, scaled_norm, steepest_log_slope, steepest_slope
@@ -27,6 +28,7 @@ def check_map(A: Arithmetic, kind: str, max_grad_norm: Number, r: Number | None,
     "T14",
     rational=True,
     concludes=Sensitivity,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.SENSITIVITY, formula="sensitivity", profile=None, label=None),
     source="docs/theory.md T14; arXiv 2411.03059 for psasc (reading), 2212.00328 for psac",
     oracle="tests/accountant/core/test_scaling.py::test_sensitivity_equals_the_searched_supremum",
 )
@@ -47,6 +49,7 @@ def scaled_sensitivity(
     "T14g",
     rational=True,
     concludes=Sensitivity,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.SENSITIVITY, formula="sensitivity", profile=None, label=None),
     source="docs/theory.md T14g, T14",
     assumes=("gradient_bound",),
     oracle="tests/accountant/core/test_scaling.py::test_sensitivity_equals_the_searched_supremum",
@@ -74,6 +77,7 @@ def bounded_sensitivity(
     rational=True,
     concludes=Sensitivity,
     premises=(Sensitivity,),
+    facts=Facts(Direction.EXACT, Family.SCALING, States.SENSITIVITY, formula=None, profile=None, label=None),
     source="docs/theory.md T15; the placement in arXiv 2411.03059 is a reading, both are offered",
     oracle="tests/accountant/core/test_scaling.py::test_inner_momentum_keeps_the_sensitivity",
 )
@@ -116,6 +120,7 @@ def momentum(
     rational=True,
     concludes=LossBounds,
     premises=(LinearLoss,),
+    facts=Facts(Direction.EXACT, Family.SCALING, States.CONSTANTS, formula=None, profile=None, label=None),
     source="docs/theory.md T16",
     assumes=("per_record_clipping",),
     oracle="tests/accountant/losses/test_scaled_losses.py::test_scaled_constants_resist_an_adversary",

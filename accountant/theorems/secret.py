@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, Profile, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, RenyiCurve
 from accountant.theorems.conditions import below, check_positions, inside_unit
@@ -17,6 +18,14 @@ from accountant.theorems.timelines import Timeline
     "T9",
     concludes=ApproximateDP,
     premises=(Timeline,),
+    facts=Facts(
+        Direction.ABOVE,
+        Family.SECRET_ORDER,
+        States.EPSILON,
+        formula="mixture",
+        profile=Profile.MIXTURE,
+        label="Plumbline (secret order, T9)",
+    ),
     source="docs/theory.md T9",
     assumes=("batches:secret",),
     oracle="tests/accountant/theorems/test_secret.py::test_secret_order_against_mpmath",
@@ -48,6 +57,7 @@ def secret_order(
     "T9r",
     concludes=RenyiCurve,
     premises=(Timeline,),
+    facts=Facts(Direction.ABOVE, Family.SECRET_ORDER, States.RENYI, formula="mixture", profile=None, label=None),
     source="docs/theory.md T9r, T9",
     assumes=("batches:secret",),
     oracle="tests/accountant/theorems/test_secret.py::test_secret_curve_against_mpmath",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import GaussianDP, Wasserstein
 from accountant.theorems.conditions import below
@@ -29,6 +30,14 @@ class Corner:
     "T3",
     concludes=GaussianDP,
     premises=(Timeline,),
+    facts=Facts(
+        Direction.ABOVE,
+        Family.STRING,
+        States.MU,
+        formula="mu_square",
+        profile=None,
+        label="Plumbline (taut string, T3)",
+    ),
     source="docs/theory.md T2, T3; special cases Bok, Su, Altschuler 2024, Feldman et al. 2018",
     oracle="tests/accountant/theorems/test_shifts.py::test_string_equals_the_brute_force_hull",
 )
@@ -141,6 +150,9 @@ def _margins(A: Arithmetic, pieces: list[Flow], whole: Flow, distance: Number) -
     "T4a",
     concludes=GaussianDP,
     premises=(Wasserstein,),
+    facts=Facts(
+        Direction.ABOVE, Family.CLOSED_FORM, None, formula="body", profile=None, label="W∞ alone (unlearning noise, T4)"
+    ),
     source="docs/theory.md T4a, T4",
     oracle="tests/accountant/theorems/test_shifts.py::test_unlearning_noise_alone_is_a_string_from_the_learned_distance",
 )
@@ -164,6 +176,7 @@ def unlearning_noise(
 @theorem(
     "T4",
     concludes=GaussianDP,
+    facts=Facts(Direction.ABOVE, Family.CLOSED_FORM, None, formula=None, profile=None, label=None),
     source="docs/theory.md T4; Bok, Su, Altschuler 2024 for learning",
     oracle="tests/accountant/theorems/test_shifts.py::test_closed_forms_equal_the_string",
 )

@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, Profile, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianDP, RenyiCurve
 from accountant.mechanisms.release import MAX_GROUP, MOST_STEPS, NEIGHBOURS, Release
@@ -53,6 +54,7 @@ def _check_group(A: Arithmetic, releases: tuple[Release, ...], group: int) -> No
 @theorem(
     "T18",
     concludes=RenyiCurve,
+    facts=Facts(Direction.ABOVE, Family.SAMPLED, States.RENYI, formula="renyi_of_sampled", profile=None, label=None),
     source="docs/theory.md T18; Mironov, Talwar, Zhang 2019 (arXiv 1908.10530), Section 3.3 and Theorem 5",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_subsampled.py::test_integer_orders_against_quadrature",
@@ -94,6 +96,7 @@ def subsampled_renyi(
 @theorem(
     "T18f",
     concludes=RenyiCurve,
+    facts=Facts(Direction.ABOVE, Family.SAMPLED, States.RENYI, formula=None, profile=None, label=None),
     source="docs/theory.md T18f, T18; the definition, by quadrature in balls",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_subsampled.py::test_fractional_orders_against_quadrature",
@@ -128,6 +131,9 @@ def subsampled_renyi_quadrature(
     concludes=ApproximateDP,
     premises=(GaussianDP,),
     variadic=True,
+    facts=Facts(
+        Direction.ABOVE, Family.SAMPLED, States.EPSILON, formula="loss_of_sampled", profile=Profile.LOSSES, label=None
+    ),
     source="docs/theory.md T17, T19; Zhu, Dong, Wang 2022 (arXiv 2106.08567), Theorem 11; Dong, Roth, Su 2022, "
     "Theorem 9; Doroshenko et al. 2022 (arXiv 2207.04380)",
     assumes=_ASSUMES,
@@ -174,6 +180,9 @@ def _bounded(
 @theorem(
     "T19l",
     concludes=ApproximateDP,
+    facts=Facts(
+        Direction.BELOW, Family.SAMPLED, States.EPSILON, formula="loss_of_sampled", profile=Profile.LOSSES, label=None
+    ),
     source="docs/theory.md T19l, T17, T19",
     assumes=("noisy_sums", "sampling", "release:sums"),
     oracle="tests/accountant/theorems/test_subsampled.py::test_brackets_hold_the_truth_of_few_steps",
@@ -198,6 +207,9 @@ def loss_distribution_witness(
 @theorem(
     "T27",
     concludes=ApproximateDP,
+    facts=Facts(
+        Direction.ABOVE, Family.SAMPLED, States.EPSILON, formula="loss_of_sampled", profile=Profile.LOSSES, label=None
+    ),
     source="docs/theory.md T27; mixtures of Gaussians as in arXiv 2310.15526",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_groups.py::test_brackets_of_groups_hold_the_truth_of_few_steps",
@@ -224,6 +236,9 @@ def group_distribution(
 @theorem(
     "T27l",
     concludes=ApproximateDP,
+    facts=Facts(
+        Direction.BELOW, Family.SAMPLED, States.EPSILON, formula="loss_of_sampled", profile=Profile.LOSSES, label=None
+    ),
     source="docs/theory.md T27l, T27",
     assumes=_ASSUMES,
     oracle="tests/accountant/theorems/test_groups.py::test_brackets_of_groups_hold_the_truth_of_few_steps",
@@ -250,6 +265,9 @@ def group_distribution_witness(
     "T20",
     concludes=ApproximateDP,
     premises=(ApproximateDP,),
+    facts=Facts(
+        Direction.ABOVE, Family.SAMPLED, States.EPSILON, formula="charge", profile=Profile.TRUNCATED, label=None
+    ),
     source="docs/theory.md T20",
     assumes=("sampling",),
     oracle="tests/accountant/theorems/test_subsampled.py::test_truncation_against_the_binomial_tail",
@@ -290,6 +308,7 @@ def truncated_poisson(
 @theorem(
     "T20d",
     concludes=GaussianDP,
+    facts=Facts(Direction.ABOVE, Family.SAMPLED, States.MU, formula="square_of_sums", profile=None, label=None),
     source="docs/theory.md T20d, T20",
     assumes=("noisy_sums", "batches:disjoint", "release:sums"),
     oracle="tests/accountant/theorems/test_subsampled.py::test_disjoint_batches_are_one_gaussian_an_epoch",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import LossBounds, Wasserstein
 from accountant.mechanisms.timeline import Phase
@@ -22,6 +23,7 @@ MAX_EXACT_BITS = 4096  # of a power c^n that decides a tie in fractions
     concludes=Contraction,
     premises=(LossBounds,),
     variadic=True,
+    facts=Facts(Direction.EXACT, Family.STEP, States.CONTRACTION, formula="body", profile=None, label=None),
     source="docs/theory.md C1; Nesterov 2004, Theorem 2.1.12",
     assumes=("convexity", "smoothness"),
     oracle="tests/accountant/theorems/test_transport.py::test_contraction_holds_for_random_quadratics",
@@ -49,6 +51,7 @@ def contraction(
     concludes=Shift,
     premises=(LossBounds,),
     variadic=True,
+    facts=Facts(Direction.EXACT, Family.STEP, States.SHIFT, formula="body", profile=None, label=None),
     source="docs/theory.md C2",
     assumes=("gradient_bound",),
     oracle="tests/accountant/theorems/test_transport.py::test_shift_holds_for_random_gradients",
@@ -113,6 +116,9 @@ def drifting(block: Block, drift: Drift) -> Block:
     concludes=Timeline,
     premises=(Contraction | Drift, Shift | Drift),
     variadic=True,
+    facts=Facts(
+        Direction.EXACT, Family.DISTANCE, States.STEPS, formula="noise", profile=None, label=None, omits_batch_size=True
+    ),
     source="docs/theory.md T10, T23, T26; Chien et al. 2024 for single requests",
     assumes=("gaussian_noise", "starts", "batches:fixed"),
     oracle="tests/accountant/theorems/test_transport.py::test_worst_batches_dominate_every_placement",
@@ -180,6 +186,7 @@ def _stays_short(block: Block) -> bool:
     "T1",
     concludes=Wasserstein,
     premises=(Timeline,),
+    facts=Facts(Direction.ABOVE, Family.DISTANCE, States.WASSERSTEIN, formula="tracked", profile=None, label=None),
     source="docs/theory.md T1; Chien et al. 2024, Lemma 3.3",
     oracle="tests/accountant/theorems/test_transport.py::test_tracking_equals_step_by_step",
 )
@@ -208,6 +215,7 @@ def distance_at(A: Arithmetic, flows: Flows, mark: Mark) -> Number:
 @theorem(
     "T1a",
     concludes=Wasserstein,
+    facts=Facts(Direction.ABOVE, Family.DISTANCE, None, formula=None, profile=None, label=None),
     source="docs/theory.md T1a, T1; Chien et al. 2024, Lemma 3.3",
     oracle="tests/accountant/theorems/test_transport.py::test_closed_form_equals_tracking",
 )

@@ -4,6 +4,7 @@ smaller."""
 from __future__ import annotations
 
 from accountant.core.arithmetic import Arithmetic, Number
+from accountant.core.facts import Direction, Facts, Family, Profile, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianWitness, LossBounds
 from accountant.mechanisms.timeline import Phase
@@ -18,6 +19,14 @@ from accountant.theorems.transport import blocks
     concludes=GaussianWitness,
     premises=(LossBounds,),
     variadic=True,
+    facts=Facts(
+        Direction.BELOW,
+        Family.WITNESS,
+        States.MU,
+        formula="witness",
+        profile=None,
+        label="lower bound (straight witness, T6)",
+    ),
     source="docs/theory.md T6",
     assumes=("gaussian_noise",),
     oracle="tests/accountant/theorems/test_shifts.py::test_witness_equals_the_exact_gaussians",
@@ -79,6 +88,14 @@ def _straight_flow(
     concludes=ApproximateDP,
     premises=(LossBounds,),
     variadic=True,
+    facts=Facts(
+        Direction.BELOW,
+        Family.WITNESS,
+        States.EPSILON_AND_MU,
+        formula="curved_witness",
+        profile=Profile.CURVED,
+        label="lower bound (witness with curvature, T6c)",
+    ),
     source="docs/theory.md T6c, T6",
     assumes=("gaussian_noise",),
     oracle="tests/accountant/theorems/test_witnesses.py::test_curved_witness_against_exact_densities",
@@ -180,6 +197,14 @@ def _exit_probability(
     concludes=ApproximateDP,
     premises=(LossBounds,),
     variadic=True,
+    facts=Facts(
+        Direction.BELOW,
+        Family.WITNESS,
+        States.EPSILON,
+        formula="secret_witness",
+        profile=Profile.THRESHOLD,
+        label="lower bound (secret order's witness, T6m)",
+    ),
     source="docs/theory.md T6m, T6",
     assumes=("gaussian_noise", "batches:secret"),
     oracle="tests/accountant/theorems/test_witnesses.py::test_secret_witness_against_mpmath",

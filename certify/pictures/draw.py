@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from accountant import NoisySGD, derive, derive_timeline, derive_witness, enclose
+from accountant import Derivation, NoisySGD, derive, derive_timeline, derive_witness, enclose, theorems
 from accountant.core.arithmetic import Float
 from accountant.core.arithmetic.floats import gaussian_mu
 from accountant.core.kernel import evaluate
@@ -78,13 +78,18 @@ def draw_string(mechanisms: Sequence[tuple[str, NoisySGD]], path: str | Path) ->
     return save_figure(figure, path)
 
 
+def is_taut_string(bound: Derivation) -> bool:
+    """Whether the bound is one string from start to end, which is what is drawn."""
+    return bound.theorem is theorems.taut_string
+
+
 def _string_panel(axes: Axes, title: str, mechanism: NoisySGD) -> None:
     steps = mechanism.batches * (mechanism.epochs + sum(mechanism.unlearning_epochs))
     if steps > MOST_STEPS:
         raise UsageError(f"a picture of {steps} steps shows nothing; at most {MOST_STEPS} are drawn")
     timeline = evaluate(derive_timeline(mechanism), Float())
     derivation = derive(mechanism)
-    if derivation.theorem.id != "T3":
+    if not is_taut_string(derivation):
         raise UsageError(f"there is no picture of this run: its bound ({derivation.theorem.id}) is not one taut string")
     drawn = outline(Float(), timeline, dict(derivation.arguments)["corners"])
     v, d = np.array(drawn.staircase, dtype=float).T

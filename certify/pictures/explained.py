@@ -6,7 +6,7 @@ from pathlib import Path
 
 from certify.errors import UsageError
 from certify.files import make_directory
-from certify.pictures.draw import draw_string
+from certify.pictures.draw import draw_string, is_taut_string
 from certify.pictures.scaling import draw_scaling
 from certify.results.claims import Claim
 from certify.results.result import Result
@@ -20,7 +20,7 @@ def draw(result: Result, claim: Claim, directory: Path) -> Path:
         UsageError: matplotlib is missing; or a run without a map whose bound is not one string from start to end.
     """
     scaling = scaling_of(result.run.mechanism)
-    if scaling is None and (claim.bound.theorem.id != "T3" or len(result.claims) > 1):
+    if scaling is None and (not is_taut_string(claim.bound) or len(result.claims) > 1):
         raise UsageError(
             f"-o: there is no picture of this run: it has no [scaling], and its bound ({claim.bound.theorem.id}, "
             f"{len(result.claims)} requests) is not one taut string; leave -o out"

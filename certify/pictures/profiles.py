@@ -6,7 +6,7 @@ Each curve is that of the theorem behind the claim, at other ε than the target'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -20,6 +20,7 @@ from accountant.core.arithmetic import Ball, Float
 from accountant.core.arithmetic.balls import diffused_delta, ends
 from accountant.core.enclose import LEAST_PRECISION, precision
 from accountant.core.exact import round_decimal
+from accountant.core.facts import Profile as Kind
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.release import directions, parts
 from accountant.pld import Grid, profile
@@ -62,9 +63,9 @@ def profile_of(result: Result) -> Profile | None:
     """
     delta = result.run.target_delta
     # Which claim is the worst differs with ε. Of Gaussian pairs it is always the one with the largest μ.
-    gaussian = [claim for claim in result.claims if claim.upper.theorem.id == "T11"]
+    gaussian = [claim for claim in result.claims if _kind(claim.upper) is Kind.GAUSSIAN]
     kept = sorted(gaussian, key=lambda claim: enclose(claim.upper.premises[0]).upper)[-1:]
-    kept += [claim for claim in result.claims if claim.upper.theorem.id != "T11"]
+    kept += [claim for claim in result.claims if _kind(claim.upper) is not Kind.GAUSSIAN]
     if len(kept) > MOST_CLAIMS:
         return None
     found = [_upper(claim) for claim in kept]
@@ -95,36 +96,17 @@ def profile_of(result: Result) -> Profile | None:
 
 def _upper(claim: Claim) -> tuple[Bound, int] | None:
     """The claim's δ(ε) from above, and what one of them costs."""
-    match claim.upper.theorem.id:
-        case "T11":
-            return _gaussian(claim.upper.premises[0], up=True), 1
-        case "T9":
-            return _secret(claim.upper)
-        case "T24":
-            ranged, plain = _ranged(claim.upper), _gaussian(claim.bound, up=True)
-            phase = dict(claim.upper.arguments)["phase"]
-            return (lambda epsilon: min(ranged(epsilon), plain(epsilon))), phase.epochs * phase.batches
-        case "T19" | "T27":
-            return _composed(claim.upper), 1
-        case "T20":
-            return _cut(claim.upper), 1
-    return None
+    kind = _kind(claim.upper)
+    return None if kind is None else ABOVE[kind](claim)
 
 
 def _lower(result: Result) -> Bound | None:
-    lower, mechanism = result.worst.lower, result.run.mechanism
-    match lower and lower.theorem.id:
-        case "T11":
-            return _gaussian(lower.premises[0], up=False)
-        case "T6c":
-            straight = derive_witness(mechanism, result.claims.index(result.worst))
-            curved, plain = _curved(lower), _gaussian(straight, up=False)
-            return lambda epsilon: max(curved(epsilon), plain(epsilon))
-        case "T6m":
-            return _mixed(lower, mechanism)
-        case "T19l" | "T27l":
-            return _merged(lower)
-    return None
+    kind = None if result.worst.lower is None else _kind(result.worst.lower)
+    return None if kind is None else BELOW[kind](result, result.worst.lower)
+
+
+def _kind(epsilon: Derivation) -> Kind | None:
+    return epsilon.theorem.facts.profile
 
 
 # --- Gaussian pairs ---------------------------------------------------------------------------------------------------
@@ -192,6 +174,12 @@ def _grouped(mus: Sequence[Fraction], weights: Sequence[Fraction], batches: int)
 
 
 # --- the range before the noise ---------------------------------------------------------------------------------------
+
+
+def _ranged_or_plain(claim: Claim) -> tuple[Bound, int]:
+    ranged, plain = _ranged(claim.upper), _gaussian(claim.bound, up=True)
+    phase = dict(claim.upper.arguments)["phase"]
+    return (lambda epsilon: min(ranged(epsilon), plain(epsilon))), phase.epochs * phase.batches
 
 
 def _ranged(upper: Derivation) -> Bound:
@@ -284,6 +272,12 @@ def _accepted(witness: Derivation, epsilon: Fraction, delta: Fraction, **changed
     return Fraction(0)
 
 
+def _curved_or_straight(result: Result, lower: Derivation) -> Bound:
+    straight = derive_witness(result.run.mechanism, result.claims.index(result.worst))
+    curved, plain = _curved(lower), _gaussian(straight, up=False)
+    return lambda epsilon: max(curved(epsilon), plain(epsilon))
+
+
 def _curved(lower: Derivation) -> Bound:
     """T6c at any ε: where hardly any path leaves the quadratic part its δ is that of the claim's μ."""
     mu = dict(lower.arguments)["mu"]
@@ -326,3 +320,20 @@ def _thinned(positions: tuple[int, ...]) -> tuple[int, ...]:
     half = MOST_GROUPED // 2
     early = positions[:-half]
     return (*early[:: -(-len(early) // half)], *positions[-half:])
+
+
+# --- by what a theorem says that its δ(ε) is inverted from ------------------------------------------------------------
+
+ABOVE: Mapping[Kind, Callable[[Claim], tuple[Bound, int]]] = {
+    Kind.GAUSSIAN: lambda claim: (_gaussian(claim.upper.premises[0], up=True), 1),
+    Kind.MIXTURE: lambda claim: _secret(claim.upper),
+    Kind.RANGE: _ranged_or_plain,
+    Kind.LOSSES: lambda claim: (_composed(claim.upper), 1),
+    Kind.TRUNCATED: lambda claim: (_cut(claim.upper), 1),
+}
+BELOW: Mapping[Kind, Callable[[Result, Derivation], Bound]] = {
+    Kind.GAUSSIAN: lambda result, lower: _gaussian(lower.premises[0], up=False),
+    Kind.CURVED: _curved_or_straight,
+    Kind.THRESHOLD: lambda result, lower: _mixed(lower, result.run.mechanism),
+    Kind.LOSSES: lambda result, lower: _merged(lower),
+}

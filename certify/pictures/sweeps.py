@@ -14,12 +14,14 @@ from typing import Any
 
 from accountant import Derivation, NoisySGD, TheoremError, apply, derive_published, enclose, theorems
 from accountant.core.exact import outward, round_decimal
+from accountant.core.facts import Profile
 from accountant.dpsgd.derive import derive_distribution, derive_training, schedule
 from accountant.mechanisms.dpsgd import ScaledSGD, Stage
 from accountant.mechanisms.timeline import history
 from accountant.pld import Grid, Release
 from accountant.pnsgd.derive import derive, derive_epsilon, derive_lower, derive_upper, derive_witness
 from accountant.pnsgd.search.final_epochs import covers
+from accountant.theorems.timelines import Timeline
 from certify.errors import UsageError
 from certify.results.claims import refusals
 from certify.results.result import Progress, Result
@@ -116,18 +118,19 @@ def _is_heavy(result: Result) -> bool:
     """Whether a claim takes long: the order is secret, the steps expand, very many batches have records that
     differ, or T24 looks at many steps."""
     upper, mechanism, request = result.worst.upper, result.run.mechanism, result.claims.index(result.worst)
-    if upper.theorem.id == "T9":
+    if upper.theorem.facts.profile is Profile.MIXTURE:
         return True
     if covers(mechanism, request) and mechanism.unlearning_epochs[request] * mechanism.batches > _MANY:
         return True
-    timelines = (node.preview for node in result.worst.bound.nodes() if node.theorem.id == "T10")
+    timelines = (node.preview for node in result.worst.bound.nodes() if node.theorem.concludes is Timeline)
     return any(any(block.expanding or len(block.shifts) > _MANY for block in line.blocks) for line in timelines)
 
 
 def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Point]:
     mechanism, delta, claim = result.run.mechanism, result.run.target_delta, result.worst
     own = mechanism.unlearning_epochs[request] if unlearning else mechanism.epochs
-    gaussian = claim.upper.theorem.id == "T11" and _is_heavy(result)  # T24 would take long, and gave no less
+    # T24 would take long, and gave no less.
+    gaussian = claim.upper.theorem.facts.profile is Profile.GAUSSIAN and _is_heavy(result)
 
     def published(changed: NoisySGD) -> Derivation | None:
         known = derive_published(changed, delta)
@@ -139,7 +142,7 @@ def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Po
         return derive_upper(changed, delta, request, derive(changed, request))
 
     def lower(changed: NoisySGD) -> Derivation | None:
-        if claim.lower is not None and claim.lower.theorem.id == "T6c":
+        if claim.lower is not None and claim.lower.theorem.facts.profile is Profile.CURVED:
             return _curved(changed, claim.lower, request, delta)
         return derive_lower(changed, delta, request)
 
@@ -232,7 +235,7 @@ def _sampled(
     longer: how many times the run's steps there are; their number widens the bracket.
     """
     claim, mechanism = result.worst, result.run.mechanism
-    (whole,) = (node for node in claim.upper.nodes() if node.theorem.id in ("T19", "T27"))
+    (whole,) = (node for node in claim.upper.nodes() if node.theorem.facts.profile is Profile.LOSSES)
     arguments = dict(whole.arguments)
     grid: Grid = arguments["grid"]
     points = max(_FEWEST, min(_MOST, int(grid.points * longer**0.5 / _COARSER)))
@@ -242,7 +245,7 @@ def _sampled(
 
     def upper() -> Derivation:
         found = derive_distribution(mechanism, False, releases, neighbours, coarse)
-        if claim.upper.theorem.id != "T20":
+        if claim.upper is whole:  # no batch is cut
             return found
         return apply(
             theorems.truncated_poisson,

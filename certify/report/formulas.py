@@ -24,6 +24,7 @@ from accountant.pld.account import Grid
 from accountant.theorems.flow import Mark
 from accountant.theorems.gauges import Excursion
 from accountant.theorems.shifts import Corner
+from accountant.theorems.timelines import Timeline
 from certify.report.document import Mathematics
 from certify.report.reading import Reading
 from certify.report.spelling import spell, symbol
@@ -126,7 +127,8 @@ def rebuild(
             made[index] = None
             continue
         theorem, arguments = THEOREMS[step["theorem"]], _arguments(step, premises, batch_size)
-        if theorem.rational or theorem.id == "T10":  # whose conclusions give names their values; they cost nothing
+        # Their conclusions give names their values, and cost nothing.
+        if theorem.rational or theorem.concludes is Timeline:
             try:
                 made[index] = apply(theorem, *premises, **arguments)
             except TheoremError:
@@ -138,7 +140,7 @@ def rebuild(
 
 def _arguments(step: Mapping[str, Any], premises: tuple[Any, ...], batch_size: int) -> dict[str, Any]:
     given = dict(step["args"])
-    if step["theorem"] in ("T10", "T24"):  # whose batch sizes are said by C2, where there is one
+    if THEOREMS[step["theorem"]].facts.omits_batch_size:  # C2 says it, where there is one
         sizes = [dict(premise.arguments).get("batch_size", batch_size) for premise in premises[1::2]]
     read: dict[str, Any] = {}
     for name, value in given.items():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from accountant import ASSUMPTIONS, ScaledSGD, derive_published, enclose
 from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.core.facts import Family
 from accountant.losses import DerivedLoss, Loss, ScaledLoss
 from certify.results.certify_dpsgd import certify_training
 from certify.results.claims import DIGITS, Claim, Verdict, make_claim, worst
@@ -95,11 +96,13 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
         worst=top,
         natives=natives,
     )
-    ids = sorted({node.theorem.id for root in result.roots for node in root.nodes()})
-    return replace(result, theorems=tuple(ids), assumptions=tuple(assumptions(run, ids)))
+    nodes = [node for root in result.roots for node in root.nodes()]
+    ids = sorted({node.theorem.id for node in nodes})
+    steps = any(node.theorem.facts.family is Family.NONCONVEX_STEP for node in nodes)
+    return replace(result, theorems=tuple(ids), assumptions=tuple(assumptions(run, steps)))
 
 
-def assumptions(run: Run, theorems: Sequence[str]) -> list[dict[str, str]]:
+def assumptions(run: Run, nonconvex_steps: bool) -> list[dict[str, str]]:
     """What the bound rests on, with who answers for it; the loss's constants are proved where Plumbline derived
     them. What the run does not have is violated: no derivation rests on it. What is known of the regulariser stands in
     the text on convexity, or where that does not hold, or is not enough (T22, T23), by itself. Every assumption of
@@ -110,7 +113,7 @@ def assumptions(run: Run, theorems: Sequence[str]) -> list[dict[str, str]]:
         "convexity",
         "smoothness",
         *(["gradient_bound"] if not constants.whole_batch else []),
-        *(["weight_decay"] if not constants.convex or {"T22", "T23", "T23b"} & set(theorems) else []),
+        *(["weight_decay"] if not constants.convex or nonconvex_steps else []),
         *(["per_record_clipping"] if _clips_records(mechanism.loss) else []),
         *(["batch_clipping"] if constants.whole_batch else []),
         *(name for name in (mechanism.loss.theorem.assumes if derived else ()) if not name.endswith("_clipping")),

@@ -19,6 +19,7 @@ from accountant import (
     enclose,
 )
 from accountant.core.exact import outward
+from accountant.core.facts import Profile
 from accountant.pnsgd.search.string import TooLong
 from certify.errors import UsageError
 from certify.runfile.read import Run, key_and_problem
@@ -73,11 +74,14 @@ class Claim:
     def mu_lower(self) -> str | None:
         """A μ that no bound for the class can be below, as a decimal rounded down; None where the witness is no
         Gaussian pair."""
-        if self.lower is None or self.lower.theorem.id == "T6m":
+        if self.lower is None:
             return None
-        if self.lower.theorem.id == "T6c":
-            return outward(dict(self.lower.arguments)["mu"], up=False)
-        return enclose(self.lower.premises[0]).below()
+        match self.lower.theorem.facts.profile:
+            case Profile.GAUSSIAN:
+                return enclose(self.lower.premises[0]).below()
+            case Profile.CURVED:
+                return outward(dict(self.lower.arguments)["mu"], up=False)
+        return None
 
     def out_of_reach(self, target: Fraction) -> bool:
         """Whether the witness exceeds the target: no certificate exists from these constants."""

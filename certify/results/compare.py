@@ -8,8 +8,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from accountant import Derivation, NoisySGD, ScaledSGD, derive_epsilon, derive_from_distance, derive_published, enclose
+from accountant import (
+    Derivation,
+    NoisySGD,
+    ScaledSGD,
+    derive_epsilon,
+    derive_from_distance,
+    derive_published,
+    enclose,
+    theorems,
+)
 from accountant.core.exact import canonical
+from accountant.core.facts import Profile
 from accountant.pnsgd.published import (
     derive_descent_to_delete,
     derive_langevin,
@@ -26,31 +36,22 @@ from certify.results.result import Progress, Result
 from certify.runfile.extremes import within_doubles
 from certify.runfile.read import Run, read_run
 
-LABELS = {
-    "lower_bound": "lower bound (straight witness, T6)",
-    "plumbline": "Plumbline (taut string, T3)",
-    "wasserstein_only": "W∞ alone (unlearning noise, T4)",
-    "chien2024": "Chien et al. 2024, converged (P1)",
-    "chien2024_finite_T": "Chien et al. 2024, finite T (P1)",
+_ROWS = {  # and the theorem that gives a row its label where none speaks, or where no other does
+    "lower_bound": theorems.straight_witness,
+    "plumbline": theorems.taut_string,
+    "wasserstein_only": theorems.unlearning_noise,
+    "chien2024": theorems.chien2024_converged,
+    "chien2024_finite_T": theorems.chien2024_finite,
 }
-LOWER_BOUNDS = {
-    "T6c": "lower bound (witness with curvature, T6c)",
-    "T6m": "lower bound (secret order's witness, T6m)",
+_BASELINES = {  # rows that only some runs have, after the others
+    "koloskova2025": theorems.koloskova2025,
+    "chien2024_sequential": theorems.chien2024_sequential,
+    "langevin_unlearning": theorems.langevin_unlearning,
+    "descent_to_delete": theorems.descent_to_delete,
 }
-BOUNDS = {
-    "T5": "Plumbline (taut string in the ball, T5)",
-    "T26": "Plumbline (apart only where it pays, T26)",
-    "T26r": "Plumbline (apart only where it pays, in the ball, T26r)",
-    "T7": "Plumbline (taut strings between releases, T7)",
-    "T9": "Plumbline (secret order, T9)",
-    "T24": "Plumbline (range before the last noises, T24)",
-}
-BASELINES = {  # rows that only some runs have, after the others
-    "koloskova2025": "Koloskova et al. 2025, clipped fine-tuning (T23p)",
-    "chien2024_sequential": "Chien et al. 2024, one request after the other (P1s)",
-    "chien2024_sequential_code": "Chien et al. 2024, the same as in the authors' code (P1s)",
-    "langevin_unlearning": "Langevin unlearning (P2)",
-    "descent_to_delete": "descent-to-delete (P3; noise on the output alone, step 2/(L+m))",
+LABELS = {name: theorem.facts.label for name, theorem in _ROWS.items()}
+BASELINES = {name: theorem.facts.label for name, theorem in _BASELINES.items()} | {
+    "chien2024_sequential_code": "Chien et al. 2024, the same as in the authors' code (P1s)"
 }
 
 
@@ -117,27 +118,33 @@ def _compare(run: Run, progress: Progress | None) -> Comparison:
     alone = derive_from_distance(run.mechanism, request)
     published = derive_published(run.mechanism, run.target_delta)
     noise = published_noise(run)
-    names = {"chien2024": "chien2024_finite_T"} if run.mechanism.radius is not None else {}
     epsilon_alone = None if alone is None else enclose(derive_epsilon(alone, run.target_delta)).above()
     top = result.worst
-    kind = top.upper.theorem.id if top.upper.theorem.id in ("T9", "T24") else top.bound.theorem.id
-    lower = None if top.lower is None else top.lower.theorem.id
+    # Of another witness than a Gaussian pair no σ is known.
+    gaussian = top.lower is None or top.lower.theorem.facts.profile is Profile.GAUSSIAN
     rows = [
         Row(
             "lower_bound",
-            LOWER_BOUNDS.get(lower, LABELS["lower_bound"]),
+            LABELS["lower_bound"] if top.lower is None else label_of(top.lower),
             result.epsilon["lower"],
-            None if lower in LOWER_BOUNDS else witness_noise(run),
+            witness_noise(run) if gaussian else None,
         ),
-        Row("plumbline", BOUNDS.get(kind, LABELS["plumbline"]), result.epsilon["upper"], _own_noise(run)),
+        Row("plumbline", label_of(top.upper), result.epsilon["upper"], _own_noise(run)),
         Row("wasserstein_only", LABELS["wasserstein_only"], epsilon_alone, distance_noise(run)),
         *(
-            Row(name, (LABELS | BASELINES)[names.get(name, name)], enclose(bound).above(), noise[name])
+            Row(name, label_of(bound), enclose(bound).above(), noise[name])
             for name, bound in published.items()
-            if not (names and name == "chien2024_finite_T")  # with a radius both are the form for finite T
+            # With a radius both are the form for finite T.
+            if not (run.mechanism.radius is not None and name == "chien2024_finite_T")
         ),
     ]
     return Comparison(result, (*rows, *_baselines(run)))
+
+
+def label_of(bound: Derivation) -> str:
+    """What the theorem is called, or where a conversion has no name, what is converted."""
+    label = bound.theorem.facts.label
+    return label_of(bound.premises[0]) if label is None else label
 
 
 def _own_noise(run: Run) -> float | None:

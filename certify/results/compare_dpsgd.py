@@ -16,6 +16,7 @@ from accountant.core.arithmetic import Ball, Float
 from accountant.core.arithmetic.balls import ends
 from accountant.core.enclose import precision
 from accountant.core.exact import canonical, exact, outward, round_decimal
+from accountant.core.facts import Profile
 from accountant.core.kernel import Derivation
 from accountant.dpsgd.derive import derive_training, schedule
 from accountant.dpsgd.estimate import estimate_training
@@ -150,7 +151,8 @@ def _rather_poisson(run: Run, own: int) -> Row:
 
 
 def _route(result: Result) -> str:
-    used = [node.theorem.id for node in result.worst.upper.nodes() if node.theorem.id in ("T19", "T27", "T20")]
+    distributions = (Profile.LOSSES, Profile.TRUNCATED)
+    used = [node.theorem.id for node in result.worst.upper.nodes() if node.theorem.facts.profile in distributions]
     return f"loss distribution, {', '.join(used)}" if used else "exact, T11"
 
 

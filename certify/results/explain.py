@@ -11,6 +11,9 @@ import sympy
 
 from accountant import Derivation, Enclosure, NoisySGD
 from accountant.core.exact import canonical, decimal, outward, round_decimal
+from accountant.core.facts import Family, Profile
+from accountant.core.kernel import Theorem
+from accountant.core.quantities import ApproximateDP
 from accountant.explain.derivatives import Derivatives, Elasticity, Variant, derivatives, elasticities, variants
 from accountant.explain.dominance import Dominance, describe, dominance
 from accountant.explain.limits import Limit, limits
@@ -32,7 +35,7 @@ class Analysis:
     phases: tuple[tuple[str, ...], ...]
     moments: tuple[tuple[tuple[str, str], ...], ...]
     elasticities: tuple[Elasticity, ...]
-    theorem: str
+    upper: Theorem[ApproximateDP]  # of the bound on ε
 
     def text(self) -> str:
         """The sections, for people."""
@@ -52,7 +55,7 @@ class Analysis:
     def _sensitivity(self) -> list[str]:
         lines = ["Sensitivity"]
         if self.derivatives is None:
-            lines.append(f"  no derivative of ε: {self.theorem} is no Gaussian bound, or ε = 0")
+            lines.append(f"  no derivative of ε: {self.upper.id} is no Gaussian bound, or ε = 0")
         else:
             names = (("∂ε/∂σ", "by_noise_std"), ("∂ε/∂μ", "by_mu"), ("∂ε/∂δ", "by_delta"))
             known = [(name, getattr(self.derivatives, key)) for name, key in names]
@@ -62,9 +65,10 @@ class Analysis:
 
     def _dominance(self) -> list[str]:
         lines = ["What dominates"]
-        if self.shares and self.theorem != "T11":
-            which = "of the batch that is worst" if self.theorem == "T9" else "that does without it"
-            lines.append(f"  ε is {self.theorem}'s; the shares are those of the bound on μ {which}")
+        if self.shares and self.upper.facts.profile is not Profile.GAUSSIAN:
+            mixed = self.upper.facts.profile is Profile.MIXTURE
+            which = "of the batch that is worst" if mixed else "that does without it"
+            lines.append(f"  ε is {self.upper.id}'s; the shares are those of the bound on μ {which}")
         rows = [("phase", "steps", "noise: of μ²", "shifts: of the distance")]
         for shares, names in zip(self.shares, self.phases, strict=True):
             if shares.start:
@@ -142,7 +146,7 @@ def analyse(mechanism: NoisySGD, delta: Fraction, request: int, upper: Derivatio
     """Limits, sensitivities and shares of the bound `upper` on ε of one request (0-based); `bound` is that on μ in the
     worst batch."""
     shares = dominance(bound)
-    several = bound.theorem.id == "T7"
+    several = bound.theorem.facts.family is Family.COMPOSITION
     strings = bound.premises if several else (bound,) * len(shares)
     named = _phase_names(mechanism, request)
     return Analysis(
@@ -153,7 +157,7 @@ def analyse(mechanism: NoisySGD, delta: Fraction, request: int, upper: Derivatio
         phases=tuple((named[i],) for i in range(len(shares))) if several else (named,) * len(shares),
         moments=tuple(_moments(share, string) for share, string in zip(shares, strings, strict=False)),
         elasticities=elasticities(mechanism, delta, request),
-        theorem=upper.theorem.id,
+        upper=upper.theorem,
     )
 
 

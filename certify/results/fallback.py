@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from accountant import ConstantLoss, InvalidMechanism, TheoremError, derive_upper, enclose
+from accountant.core.facts import Family
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import history
 from accountant.pnsgd.fallback import choose_rates
@@ -13,7 +14,7 @@ from accountant.pnsgd.search.string import TooLong
 from certify.results.claims import Claim, worst
 from certify.runfile.read import Run
 
-FALLBACKS = ("T22", "T23", "T23b", "T24")
+FALLBACKS = (Family.NONCONVEX_STEP, Family.RANGE)
 
 
 def describe_fallback(run: Run, claims: tuple[Claim, ...]) -> dict[str, Any] | None:
@@ -28,11 +29,11 @@ def describe_fallback(run: Run, claims: tuple[Claim, ...]) -> dict[str, Any] | N
     because = choose_rates(mechanism, history(mechanism, request)).because
     if because is None and mechanism.loss.constants().convex:
         return None
-    used = {node.theorem.id for claim in claims for root in (claim.bound, claim.upper) for node in root.nodes()}
-    if top.upper.theorem.id == "T24":
-        because = f"{because}; the last steps count by how far apart they leave any two points (T24)"
+    used = {node.theorem for claim in claims for root in (claim.bound, claim.upper) for node in root.nodes()}
+    if top.upper.theorem.facts.family is Family.RANGE:
+        because = f"{because}; the last steps count by how far apart they leave any two points ({top.upper.theorem.id})"
     return {
-        "theorems": [id for id in FALLBACKS if id in used],
+        "theorems": sorted(theorem.id for theorem in used if theorem.facts.family in FALLBACKS),
         "because": because,
         "convex_epsilon": _convex_epsilon(run, len(claims)),
     }

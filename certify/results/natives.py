@@ -16,6 +16,7 @@ from accountant import (
     enclose_all,
 )
 from accountant.core.exact import canonical
+from accountant.core.facts import Family
 from accountant.mechanisms.timeline import history
 from accountant.pnsgd.derive import RENYI_ORDERS
 from accountant.pnsgd.search.secret import derive_secret_renyi
@@ -41,7 +42,7 @@ def derive_natives(run: Run, request: int, claim: Claim) -> Natives:
     """The native parameters of the claim on one request (0-based)."""
     timeline, runs = _timeline(run, request, claim), history(run.mechanism, request)
     farthest = derive_farthest(run.mechanism, request, timeline)
-    hidden = claim.upper.theorem.id == "T9"
+    hidden = claim.upper.theorem.facts.family is Family.SECRET_ORDER
     curve = derive_secret_renyi(timeline, RENYI_ORDERS) if hidden else derive_renyi(claim.bound)
     learned, released = (derive_distance(farthest, number) for number in (runs.learning_phases, len(runs.phases)))
     return Natives(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -16,7 +16,7 @@ from typing import Any
 
 from accountant import Derivation, Indeterminate, enclose, enclose_all
 from accountant.core.exact import canonical, outward
-from accountant.core.quantities import GaussianWitness
+from accountant.core.facts import Direction, Family, States
 from certify import checker
 from certify.errors import UsageError
 from certify.files import make_directory, write_atomically
@@ -50,11 +50,9 @@ class _Proof:
 
     def _step(self, node: Derivation) -> int:
         arguments = {name: _written(value) for name, value in node.arguments}
-        if node.theorem.id == "T10":
-            for phase in arguments["phases"]:
-                del phase["batch_size"]  # its premise C2 says it
-        if node.theorem.id == "T24":
-            del arguments["phase"]["batch_size"]  # as for the phases before it
+        if node.theorem.facts.omits_batch_size:  # a premise says it, or one of the phases before
+            for phase in arguments["phases"] if "phases" in arguments else [arguments["phase"]]:
+                del phase["batch_size"]
         applied = {
             "theorem": node.theorem.id,
             "args": arguments,
@@ -86,43 +84,47 @@ def _exactly(value: Fraction | bool | None) -> str | bool | None:
 
 
 def _conclusion(node: Derivation) -> dict[str, Any]:
-    match node.theorem.id:
-        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7" | "L7b" | "T16" | "L1u" | "L2u" | "L3u" | "L4u" | "L5u":
-            shown = [f.name for f in fields(node.preview) if f.name != "whole_batch"]
-            return {name: _exactly(getattr(node.preview, name)) for name in shown}
-        case "C1" | "T22":
-            return {"contraction": canonical(node.preview.factor)}
-        case "T23" | "T23b":
-            return {"contraction": canonical(node.preview.factor), "shift": canonical(node.preview.distance)}
-        case "C2":
-            return {"shift": canonical(node.preview.distance)}
-        case "T10":
-            return {"steps": canonical(sum(block.epochs * block.batches for block in node.preview.blocks))}
-        case "T1":
-            return {"wasserstein": enclose(node).above()}
-        case "T14" | "T14g" | "T15":
-            return {"sensitivity": canonical(node.preview.norm), "attained": node.preview.attained}
-        case "T3" | "T5" | "T26" | "T26r" | "T7" | "T20d" | "T20f":
-            return {"mu": enclose(node).above()}
-        case "T6" | "T20l":
-            return {"mu": enclose(node).below()}
-        case "T2" | "T9r" | "T18" | "T18f":
-            return {"renyi": [value.above() for value in enclose_all(node)]}
-        case "T6c":
-            return {"epsilon": enclose(node).below(), "mu": outward(dict(node.arguments)["mu"], up=False)}
-        case "T6m" | "T19l" | "T27l":
-            return {"epsilon": enclose(node).below()}
-        case "T19" | "T20" | "T27":
-            return {"epsilon": enclose(node).above()}
-        case "T9" | "T11" | "T24":
-            return {"epsilon": _epsilon(node)}
-    raise ValueError(f"{node.theorem.id} has no place in a certificate")
+    states = node.theorem.facts.states
+    if states is None:
+        raise ValueError(f"{node.theorem.id} has no place in a certificate")
+    return STATED[states](node)
 
 
-def _epsilon(node: Derivation) -> str:
+def _constants(node: Derivation) -> dict[str, Any]:
+    shown = [f.name for f in fields(node.preview) if f.name != "whole_batch"]
+    return {name: _exactly(getattr(node.preview, name)) for name in shown}
+
+
+def _decimal(node: Derivation) -> str:
+    """The conclusion's one number, rounded to its safe side."""
     enclosure = enclose(node)
-    is_lower = node.premises[0].theorem.concludes is GaussianWitness
-    return enclosure.below() if is_lower else enclosure.above()
+    return enclosure.below() if node.direction is Direction.BELOW else enclosure.above()
+
+
+STATED: Mapping[States, Callable[[Derivation], dict[str, Any]]] = {
+    States.CONSTANTS: _constants,
+    States.CONTRACTION: lambda node: {"contraction": canonical(node.preview.factor)},
+    States.DRIFT: lambda node: {
+        "contraction": canonical(node.preview.factor),
+        "shift": canonical(node.preview.distance),
+    },
+    States.SHIFT: lambda node: {"shift": canonical(node.preview.distance)},
+    States.STEPS: lambda node: {
+        "steps": canonical(sum(block.epochs * block.batches for block in node.preview.blocks)),
+    },
+    States.WASSERSTEIN: lambda node: {"wasserstein": _decimal(node)},
+    States.SENSITIVITY: lambda node: {
+        "sensitivity": canonical(node.preview.norm),
+        "attained": node.preview.attained,
+    },
+    States.MU: lambda node: {"mu": _decimal(node)},
+    States.RENYI: lambda node: {"renyi": [value.above() for value in enclose_all(node)]},
+    States.EPSILON: lambda node: {"epsilon": _decimal(node)},
+    States.EPSILON_AND_MU: lambda node: {
+        "epsilon": _decimal(node),
+        "mu": outward(dict(node.arguments)["mu"], up=False),
+    },
+}
 
 
 def make_statement(
@@ -201,7 +203,7 @@ def _entry(result: Result, request: int, proof: _Proof) -> dict[str, Any]:
         "learned": proof.add(native.learned),
         "released": proof.add(native.released),
     }
-    if native.curve.theorem.id == "T9r":  # which has no μ of its own
+    if native.curve.theorem.facts.family is Family.SECRET_ORDER:  # which has no μ of its own
         entry["mu"] = proof.add(claim.bound)
     return entry
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from accountant.core.facts import Direction
 from accountant.core.kernel import THEOREMS
 from certify.report.document import (
     Badge,
@@ -28,7 +29,6 @@ from certify.report.sections.words import DASH, STATUS_TONE, code, flattened, ma
 from certify.results.floor import ROUNDING
 
 MOST_STEPS = 80  # of a longer proof, the steps below the claim on the worst request are shown
-_LOWER = ("T6", "T6c", "T6m", "T19l", "T20l", "T27l")
 
 
 def proof(reading: Reading) -> Section:
@@ -77,8 +77,7 @@ def _steps(steps: list[Mapping[str, Any]], shown: list[int]) -> Table:
 
 def conclusion(step: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> Line:
     """What a step concludes, in the certificate's strings."""
-    from_below = step["theorem"] in _LOWER or any(steps[int(p)]["theorem"] in _LOWER for p in step["premises"])
-    sign = "≥" if from_below else "≤"
+    sign = "≥" if _direction(step, steps) is Direction.BELOW else "≤"
     said = {
         "epsilon": ("ε", sign),
         "mu": ("μ", sign),
@@ -100,6 +99,11 @@ def conclusion(step: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> Line:
         elif key == "renyi":
             made += [", " * bool(made), f"D_α at {several(len(value), 'order')}"]
     return line(*(part for part in made if part != "")) or line(DASH)
+
+
+def _direction(step: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> Direction:
+    own = THEOREMS[step["theorem"]].facts.direction
+    return _direction(steps[int(step["premises"][0])], steps) if own is Direction.OF_PREMISE else own
 
 
 def _values(found: Formulary) -> Table:

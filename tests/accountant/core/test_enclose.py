@@ -17,7 +17,7 @@ from accountant.core.kernel import THEOREMS, evaluate, theorem
 from accountant.core.quantities import GaussianDP, Wasserstein
 from accountant.pnsgd.derive import derive_renyi, derive_timeline
 from tests.accountant import cases
-from tests.accountant.cases import closed, mu_squared, run, taut
+from tests.accountant.cases import FACTS, closed, mu_squared, run, taut
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_results_do_not_depend_on_the_precision_around() -> None:
 def test_more_precision_decides_what_less_cannot(scratch) -> None:
     """δ(0) agrees with the target in 60 decimals: at 128 bits open, later decided."""
 
-    @scratch("X1", concludes=GaussianDP, source="test", oracle="here")
+    @scratch("X1", concludes=GaussianDP, facts=FACTS, source="test", oracle="here")
     def nearly(A, *, gap: int) -> GaussianDP:
         """Needs √2·√2 + 2^-gap > 2."""
         root = A.sqrt(A.of(2))
@@ -121,7 +121,7 @@ def test_more_precision_decides_what_less_cannot(scratch) -> None:
 
 
 def test_what_follows_from_an_open_condition_stays_open(scratch) -> None:
-    @scratch("X2", concludes=GaussianDP, source="test", oracle="here")
+    @scratch("X2", concludes=GaussianDP, facts=FACTS, source="test", oracle="here")
     def never(A) -> GaussianDP:
         """Needs √2·√2 ≥ 2, which balls cannot decide."""
         A.require(A.at_least(A.sqrt(A.of(2)) ** 2, A.of(2)), "√2·√2 ≥ 2")
@@ -135,7 +135,7 @@ def test_what_follows_from_an_open_condition_stays_open(scratch) -> None:
 
 
 def test_a_number_without_bound_is_indeterminate(scratch) -> None:
-    @scratch("X3", concludes=Wasserstein, source="test", oracle="here")
+    @scratch("X3", concludes=Wasserstein, facts=FACTS, source="test", oracle="here")
     def infinite(A) -> Wasserstein:
         """1/0."""
         return Wasserstein(A.of(1) / A.of(0))
@@ -145,7 +145,7 @@ def test_a_number_without_bound_is_indeterminate(scratch) -> None:
 
 
 def test_a_condition_that_fails_only_at_high_precision_is_an_error(scratch) -> None:
-    @scratch("X4", concludes=GaussianDP, source="test", oracle="here")
+    @scratch("X4", concludes=GaussianDP, facts=FACTS, source="test", oracle="here")
     def false(A) -> GaussianDP:
         """Needs √2·√2 ≥ 2 + 2^-600, which is false."""
         A.require(A.at_least(A.sqrt(A.of(2)) ** 2, A.of(2) + A.of(F(1, 2**600))), "a lie")

@@ -34,7 +34,7 @@ from accountant.core.arithmetic import Ball, Exact, Float, Symbol
 from accountant.core.kernel import Theorem, theorem
 from accountant.core.quantities import GaussianDP
 from tests.accountant import cases
-from tests.accountant.cases import closed, run
+from tests.accountant.cases import FACTS, closed, run
 
 ROOT = Path(__file__).parents[3]
 
@@ -88,9 +88,11 @@ def test_conditions_of_helpers_are_listed_too() -> None:
 
 def test_an_id_is_taken_once_and_assumptions_are_known() -> None:
     with pytest.raises(ValueError, match="T3 is taken by taut_string"):
-        theorem("T3", concludes=GaussianDP, source="", oracle="")(lambda A: GaussianDP(A.of(0)))
+        theorem("T3", concludes=GaussianDP, facts=FACTS, source="", oracle="")(lambda A: GaussianDP(A.of(0)))
     with pytest.raises(ValueError, match=r"assumes \['luck'\]"):
-        theorem("X9", concludes=GaussianDP, source="", oracle="", assumes=("luck",))(lambda A: GaussianDP(A.of(0)))
+        theorem("X9", concludes=GaussianDP, facts=FACTS, source="", oracle="", assumes=("luck",))(
+            lambda A: GaussianDP(A.of(0))
+        )
     assert "X9" not in THEOREMS
 
 

@@ -17,6 +17,7 @@ from accountant.core.kernel import Theorem, theorem
 from accountant.core.kinds import Record, UnknownKind, Whole, parameters
 from accountant.core.quantities import GaussianDP, LinearLoss, LossBounds
 from accountant.theorems.timelines import Timeline
+from tests.accountant.cases import FACTS
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def declare() -> Iterator[Callable[..., Theorem]]:
     before = dict(THEOREMS)
 
     def declared(body: Callable[..., Any], **more: Any) -> Theorem:
-        return theorem("X1", **({"concludes": GaussianDP, "source": "", "oracle": ""} | more))(body)
+        return theorem("X1", **({"concludes": GaussianDP, "facts": FACTS, "source": "", "oracle": ""} | more))(body)
 
     yield declared
     THEOREMS.clear()
@@ -106,7 +107,7 @@ def test_integers_in_premises_are_numbers_too(declare) -> None:
         return GaussianDP(loss.floor / loss.regularization)
 
     premise = apply(declare(two, concludes=LinearLoss))
-    t = theorem("X2", concludes=GaussianDP, premises=(LinearLoss,), source="", oracle="")(ratio)
+    t = theorem("X2", concludes=GaussianDP, premises=(LinearLoss,), facts=FACTS, source="", oracle="")(ratio)
     enclosure = enclose(apply(t, premise))
     assert enclosure.lower < F(2, 3) < enclosure.upper
 
@@ -183,7 +184,7 @@ def mutable(A: Arithmetic, *, x: Mutable) -> GaussianDP:
 )
 def test_a_parameter_of_unknown_kind_is_refused(body) -> None:
     with pytest.raises(UnknownKind, match=rf"^{body.__name__}\.?x?"):
-        theorem("X1", concludes=GaussianDP, source="", oracle="")(body)
+        theorem("X1", concludes=GaussianDP, facts=FACTS, source="", oracle="")(body)
     assert "X1" not in THEOREMS
 
 
@@ -193,7 +194,7 @@ def test_premises_are_those_that_the_body_says() -> None:
 
     for premises in ((), (Timeline,), (GaussianDP, GaussianDP), (GaussianDP | Timeline,)):
         with pytest.raises(UnknownKind, match=r"pair \(X1\): takes"):
-            theorem("X1", concludes=GaussianDP, premises=premises, source="", oracle="")(pair)
+            theorem("X1", concludes=GaussianDP, premises=premises, facts=FACTS, source="", oracle="")(pair)
 
 
 @pytest.mark.parametrize("id", THEOREMS)
