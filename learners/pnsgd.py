@@ -170,7 +170,7 @@ def retrain(
 
 def _shift(mechanism: NoisySGD, gradient_norm: Fraction) -> Fraction:
     """How far one differing record of that norm puts two step maps apart: s of docs/theory.md C2, parameter units."""
-    ways = 2 if mechanism.neighbours == "replace-one" else 1
+    ways = mechanism.shift
     return ways * mechanism.step_size * gradient_norm / mechanism.batch_size
 
 

@@ -57,7 +57,7 @@ def moments(mechanism: NoisySGD, position: int | None = None) -> Moments:
     """D_N and V_N, step by step: D ← cD + s_k, V ← c²V + τ², c = 1 − ηm, from D_0 = initial_distance, V_0 = 0."""
     constants = mechanism.loss.constants()
     c = float(1 - mechanism.step_size * constants.strong_convexity)
-    ways = 2 if mechanism.neighbours == "replace-one" else 1
+    ways = mechanism.shift
     shift = float(ways * mechanism.step_size * constants.gradient_bound / mechanism.batch_size)
     noise = float(2 * mechanism.step_size * mechanism.noise_std**2)
     d, v = float(mechanism.initial_distance), 0.0

@@ -14,8 +14,9 @@ from accountant.core.kernel import Derivation, TheoremError, apply
 from accountant.dpsgd import truncation
 from accountant.dpsgd.estimate import estimate_training
 from accountant.dpsgd.sensitivity import derive_sensitivity
-from accountant.mechanisms.dpsgd import NEIGHBOURS, ScaledSGD
-from accountant.mechanisms.pnsgd import InvalidMechanism
+from accountant.mechanisms.dpsgd import ScaledSGD
+from accountant.mechanisms.invalid import InvalidMechanism
+from accountant.mechanisms.neighbours import replaces, shift_of
 from accountant.pld import Bracket, Ends, Grid, Orders, Release, bracket
 from accountant.pld.account import MOST
 
@@ -26,7 +27,6 @@ RENYI_ORDERS = (*FRACTIONAL_ORDERS, *map(Fraction, WHOLE_ORDERS))
 _LEAST_DOUBLE = Fraction(1, 10**300)  # a δ below it is not divided by searches in doubles
 _MARGIN = 1e-4  # of a share of δ, for what the grid's ε exceeds the estimate by
 _ROUNDS, _CAPS = 8, 4
-_DISJOINT = ("shuffled", "fixed")
 # What the search for a grid, which is in doubles, finds an answer for, in seconds.
 _LEAST_NOISE, _MOST_NOISE = Fraction(1, 100), Fraction(10**9)
 _LEAST_RATE = Fraction(1, 10**30)
@@ -67,19 +67,17 @@ def schedule(mechanism: ScaledSGD) -> tuple[Release, ...]:
     """The releases that a run is accounted as. Where batches are disjoint, a record meets one of an epoch: a full batch
     an epoch is what it sees. Another μ-GDP release is no more telling than one noisy sum of that μ. A group of k that
     is drawn together, or always there, is one record whose term is k times as large (T8): noise z/k."""
-    shift = 2 if mechanism.neighbours == "replace-one" else 1
-    together = Fraction(mechanism.group_size, mechanism.coins)
-    sampling = "full" if mechanism.sampling in _DISJOINT else mechanism.sampling
+    together, scheme = Fraction(mechanism.group_size, mechanism.coins), mechanism.scheme
     own = (
         Release(
-            sampling,
+            scheme.accounted.name,
             stage.noise_multiplier / together,
-            Fraction(1) if sampling == "full" else stage.sample_rate,
+            scheme.accounted_rate(stage.sample_rate),
             mechanism.participations(stage),
         )
         for stage in mechanism.stages
     )
-    return (*own, *_others(mechanism, shift / together))
+    return (*own, *_others(mechanism, shift_of(mechanism.neighbours) / together))
 
 
 def _others(mechanism: ScaledSGD, shift: Fraction) -> tuple[Release, ...]:
@@ -146,7 +144,9 @@ def derive_training(
     lower = derive_distribution(mechanism, True, own, neighbours, Grid(delta, found.lower_points), direction="remove")
     # Where a batch is cut a record more can push another one out: no sum's, and no divergence's bound is T18's then.
     # Of a replaced record, or of several coins, T18 says nothing.
-    known = mechanism.max_batch_size is None and neighbours != "replace-one" and mechanism.coins == 1
+    known = (
+        mechanism.max_batch_size is None and neighbours in mechanism.scheme.renyi_neighbours and mechanism.coins == 1
+    )
     curve, fractional = _curves(releases, neighbours) if known else (None, None)
     return Training(sensitivity, upper, lower, None, curve, fractional, found.points, least, found.width)
 
@@ -156,7 +156,7 @@ def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction,
     if mechanism.max_batch_size is not None and mechanism.max_batch_size < mechanism.samples + mechanism.group_size:
         raise InvalidMechanism("max_batch_size", f"{mechanism.max_batch_size} cuts every batch; take a larger one")
     own = len(releases) - len(_others(mechanism, Fraction(1)))
-    if mechanism.sampling in _DISJOINT:
+    if mechanism.scheme.disjoint:
         parts = [
             apply(
                 theorems.disjoint_batches,
@@ -220,7 +220,7 @@ def derive_guarantees(
         if neighbours == mechanism.neighbours:
             made.append(Guarantee(name, neighbours, upper))
             continue
-        if neighbours is None or (mechanism.neighbours == "replace-one" and any(mechanism.others)):
+        if neighbours is None or (replaces(mechanism.neighbours) and any(mechanism.others)):
             made.append(Guarantee(name, None, None))
             continue
         other = replace(mechanism, neighbours=neighbours, others=tuple(2 * mu for mu in mechanism.others))
@@ -235,9 +235,9 @@ def derive_guarantees(
 
 def _membership(mechanism: ScaledSGD) -> str | None:
     """The neighbours of which one has a record that the other has not."""
-    if mechanism.neighbours != "replace-one":
+    if not replaces(mechanism.neighbours):
         return mechanism.neighbours
-    return next((name for name in NEIGHBOURS[mechanism.sampling] if name != "replace-one"), None)
+    return next((name for name in mechanism.scheme.neighbours if not replaces(name)), None)
 
 
 def _other_upper(mechanism: ScaledSGD, delta: Fraction, progress: Progress | None) -> Derivation:
@@ -251,7 +251,7 @@ def _other_upper(mechanism: ScaledSGD, delta: Fraction, progress: Progress | Non
 
 def _pair(mechanism: ScaledSGD) -> str:
     """The neighbours that T19 is given: a term that is zeroed is a record that is not there."""
-    return "replace-one" if mechanism.neighbours == "replace-one" else "add-or-remove-one"
+    return "replace-one" if replaces(mechanism.neighbours) else "add-or-remove-one"
 
 
 @dataclass(frozen=True)
@@ -342,7 +342,7 @@ class Truncated:
 
     @property
     def _drawn(self) -> tuple[Release, ...]:
-        return tuple(release for release in self.releases if release.sampling == "poisson")
+        return tuple(release for release in self.releases if release.scheme.can_be_cut)
 
     @property
     def _larger(self) -> int:
@@ -460,7 +460,7 @@ def estimate_mechanism(mechanism: ScaledSGD, delta: Fraction, *, rough: bool = F
     delta = float(delta)
     if mechanism.max_batch_size is None:
         return epsilon(delta)
-    drawn = tuple(release for release in releases if release.sampling == "poisson")
+    drawn = tuple(release for release in releases if release.scheme.can_be_cut)
     cost = truncation.log_tails(drawn, mechanism.samples + mechanism.group_size, mechanism.max_batch_size)
     part = truncation.share(cost, epsilon, delta)
     return math.inf if part is None else epsilon(delta * (1 - part))

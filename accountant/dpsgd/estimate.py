@@ -14,6 +14,7 @@ import numpy as np
 import scipy
 
 from accountant.core.arithmetic import Float
+from accountant.mechanisms.neighbours import shift_of, sides
 from accountant.mechanisms.release import Release
 
 MOST_POINTS = 1 << 22
@@ -269,25 +270,24 @@ def estimate_training(
         both: look at both directions of Poisson; the one of removal is nearly always the larger.
         rough: on one coarse grid, within a few percent (mostly above), some ten times faster.
     """
-    shift = 2.0 if neighbours == "replace-one" else 1.0
+    shift = float(shift_of(neighbours))
     sampled = [r for r in releases if 0 < r.sample_rate < 1 and r.steps]
     full = (r for r in releases if r.sample_rate == 1)
     mu_squared += sum(r.steps * (group * shift / float(r.noise_multiplier)) ** 2 for r in full)
     if not sampled:
         return _gaussian(mu_squared, delta)
     reach = math.sqrt(2 * (30 - math.log(delta) + math.log1p(sum(r.steps for r in sampled))))
-    poisson = neighbours != "replace-one" and any(r.sampling == "poisson" for r in sampled)
+    directed = any(r.scheme.directed(neighbours) for r in sampled)
 
     def one(r: Release, direction: str) -> _Pair:
-        z, q = float(r.noise_multiplier), float(r.sample_rate)
-        if r.sampling != "poisson":
+        z, q, (up, down) = float(r.noise_multiplier), float(r.sample_rate), sides(neighbours, group)
+        if r.scheme.symmetrised:
             return _pair(z, q, r.steps, "symmetrised", reach)
-        if neighbours == "replace-one":
-            return _mixed_pair(z, q, group, group, r.steps, reach)
-        if group > 1:
-            up, down = (group, 0) if direction == "remove" else (0, group)
-            return _mixed_pair(z, q, up, down, r.steps, reach)
-        return _pair(z, q, r.steps, direction, reach)
+        if (up, down) == (1, 0):
+            return _pair(z, q, r.steps, direction, reach)
+        if direction == "add":
+            up, down = down, up
+        return _mixed_pair(z, q, up, down, r.steps, reach)
 
     def pairs(direction: str) -> list[_Pair]:
         return [one(r, direction) for r in sampled]
@@ -297,7 +297,7 @@ def estimate_training(
             return _epsilon_at(made, mu_squared, delta, _ROUGH, MOST_POINTS >> 3)[0]
         return _epsilon(made, mu_squared, delta)
 
-    return max(epsilon(pairs(direction)) for direction in (("remove", "add") if both and poisson else ("remove",)))
+    return max(epsilon(pairs(direction)) for direction in (("remove", "add") if both and directed else ("remove",)))
 
 
 def _gaussian(mu_squared: float, delta: float) -> float:

@@ -12,6 +12,7 @@ from accountant.core.kernel import Derivation
 from accountant.core.quantities import GaussianWitness
 from accountant.explain.formula import MOST_BLOCKS, MU, MU_LOW, Formula, formula, tidied
 from accountant.explain.names import Names
+from accountant.mechanisms.neighbours import replaces, shift_of
 from accountant.mechanisms.release import Release
 
 EPSILON, DELTA, ALPHA, X = sympy.symbols("epsilon delta alpha x", positive=True)
@@ -37,11 +38,6 @@ def _named(releases: tuple[Release, ...], names: Names) -> tuple[_Called, ...]:
         )
         for release in releases
     )
-
-
-def _shift(neighbours: str) -> int:
-    """How far a step's two means are apart, in sensitivities."""
-    return 2 if neighbours == "replace-one" else 1
 
 
 def square_of(node: Derivation, names: Names) -> sympy.Expr | None:
@@ -72,7 +68,7 @@ def renyi_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
     for release in _named(releases, names):
         z, q, steps = release.noise_multiplier, release.sample_rate, release.steps.symbol
         if q == 1:
-            total += steps * ALPHA * _shift(given["neighbours"]) ** 2 / (2 * z**2)
+            total += steps * ALPHA * shift_of(given["neighbours"]) ** 2 / (2 * z**2)
             continue
         term = (
             sympy.binomial(ALPHA, ORDER)
@@ -91,8 +87,8 @@ def loss_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
     releases, group = given["releases"], given.get("group", 1)
     if len(releases) > MOST_BLOCKS:
         return ()
-    symmetrised = any(release.sampling == "without-replacement" for release in releases)
-    replaced = given["neighbours"] == "replace-one"
+    symmetrised = any(release.scheme.symmetrised for release in releases)
+    replaced = replaces(given["neighbours"])
     records = group if group == 1 else names.name("g", group, integer=True)
     total: sympy.Expr = sympy.Integer(0)
     steps = []
@@ -101,7 +97,7 @@ def loss_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
         total += sympy.Sum(own, (STEP, 1, release.steps.symbol))
         z, q = release.noise_multiplier, release.sample_rate
         if given_release.sample_rate == 1:
-            d = _shift(given["neighbours"]) * records
+            d = shift_of(given["neighbours"]) * records
             loss = (2 * d * X - d * d) / (2 * z**2)
         else:
             loss = sympy.log(_ratio(records, z, q, 1))

@@ -10,6 +10,7 @@ from accountant.core.arithmetic.symbols import Symbol
 from accountant.core.kernel import Derivation
 from accountant.explain.formula import EXITS, MOST_BLOCKS, MU_LOW, Formula, J, formula, general, tidied
 from accountant.explain.names import Names, position_from_end
+from accountant.mechanisms.neighbours import shift_of
 from accountant.theorems.witnesses import _exit_probability, _straight_flow, two_slopes
 
 
@@ -72,7 +73,7 @@ def curved_witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
         return general()[node.theorem.id]
     A = Symbol()
     of_own, of_others = names.name("c_own", slopes[0]), names.name("c_others", slopes[1])
-    change = 2 if arguments["neighbours"] == "replace-one" else 1
+    change = shift_of(arguments["neighbours"])
     one = change * phase.step_size * arguments["gradient_bound"] / phase.batch_size
     shift = count * names.name("s", one)
     variance = names.name("tau", 2 * phase.step_size * phase.noise_std**2) ** 2

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
 from accountant.core.exact import canonical, exact, settle
 from accountant.core.scaling import Scaling
-from accountant.mechanisms.pnsgd import InvalidMechanism
+from accountant.mechanisms.invalid import InvalidMechanism
+from accountant.mechanisms.neighbours import NeighboursName
 from accountant.mechanisms.release import MAX_GROUP, MOST_STEPS
-
-Sampling = Literal["poisson", "without-replacement", "full", "shuffled", "fixed"]
-TrainingNeighbours = Literal["add-or-remove-one", "remove-one", "replace-one"]
-
-# Which neighbours each way of drawing batches has a theorem for; the first one is the default.
-NEIGHBOURS: dict[str, tuple[str, ...]] = {
-    "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
-    "without-replacement": ("replace-one",),
-    "full": ("add-or-remove-one", "remove-one", "replace-one"),
-    "shuffled": ("replace-one", "remove-one"),
-    "fixed": ("replace-one", "remove-one"),
-}
-_INSTEAD = {
-    "without-replacement": 'add-or-remove-one has its bound for sampling = "poisson"',
-    "shuffled": 'a record more or less moves all the others; add-or-remove-one has its bound for sampling = "poisson"',
-    "fixed": 'a record more or less moves all the others; add-or-remove-one has its bound for sampling = "poisson"',
-}
+from accountant.mechanisms.sampling import Sampling, SamplingName, sampling_of
 
 
 @dataclass(frozen=True)
@@ -111,8 +95,8 @@ class ScaledSGD:
 
     scaling: Scaling
     stages: tuple[Stage, ...]
-    sampling: Sampling = "poisson"
-    neighbours: TrainingNeighbours | None = None
+    sampling: SamplingName = "poisson"
+    neighbours: NeighboursName | None = None
     samples: int | None = None
     max_batch_size: int | None = None
     normaliser: Fraction | None = None
@@ -123,16 +107,15 @@ class ScaledSGD:
     group_sampling: Literal["independent", "together"] = "independent"
 
     def __post_init__(self) -> None:
-        if self.sampling not in NEIGHBOURS:
-            raise InvalidMechanism("sampling", f"got {self.sampling!r}; write one of {', '.join(NEIGHBOURS)}")
+        scheme = self.scheme
         if self.neighbours is None:
-            settle(self, neighbours=NEIGHBOURS[self.sampling][0])
-        if self.neighbours not in NEIGHBOURS[self.sampling]:
-            fitting = " or ".join(f'"{name}"' for name in NEIGHBOURS[self.sampling])
+            settle(self, neighbours=scheme.neighbours[0])
+        if self.neighbours not in scheme.neighbours:
+            fitting = " or ".join(f'"{name}"' for name in scheme.neighbours)
             raise InvalidMechanism(
                 "neighbours",
                 f'"{self.neighbours}" has no bound for sampling = "{self.sampling}": write {fitting}, or change the '
-                f"sampling; {_INSTEAD[self.sampling]}",
+                f"sampling; {scheme.instead}",
             )
         settle(self, stages=tuple(self.stages))
         if not self.stages:
@@ -163,16 +146,8 @@ class ScaledSGD:
         for i, stage in enumerate(self.stages, 1):
             rate = canonical(stage.sample_rate)
             has = f"{rate} of stage {i} of {len(self.stages)}" if len(self.stages) > 1 else rate
-            if self.sampling == "full" and stage.sample_rate != 1:
-                raise InvalidMechanism("sample_rate", f'{has} must be 1, or left out, with sampling = "full"')
-            if self.sampling == "without-replacement":
-                if self.samples is None:
-                    raise InvalidMechanism("samples", 'is missing; sampling = "without-replacement" needs it')
-                if (stage.sample_rate * self.samples).denominator != 1:
-                    raise InvalidMechanism("sample_rate", f"{has} times samples must be a whole batch size")
-            if self.sampling in ("shuffled", "fixed") and not stage.sample_rate:
-                raise InvalidMechanism("sample_rate", f'{has} must be positive with sampling = "{self.sampling}"')
-        if self.sampling == "shuffled":
+            self.scheme.check_rate(stage.sample_rate, self.samples, has)
+        if self.scheme.ends_epochs:
             self._check_epochs()
 
     def _check_epochs(self) -> None:
@@ -183,14 +158,14 @@ class ScaledSGD:
                 raise InvalidMechanism(
                     "steps",
                     f"stage {i + 1} of {len(self.stages)} does not end with an epoch, as it must with sampling = "
-                    '"shuffled": write a multiple of 1/sample_rate, which must be a whole number',
+                    f'"{self.sampling}": write a multiple of 1/sample_rate, which must be a whole number',
                 )
 
     def _check_truncation(self) -> None:
         if self.max_batch_size is None:
             return
         self._whole("max_batch_size", self.max_batch_size)
-        if self.sampling != "poisson":
+        if not self.scheme.can_be_cut:
             raise InvalidMechanism("max_batch_size", 'goes with sampling = "poisson", whose batches have no fixed size')
         if self.samples is None:
             raise InvalidMechanism("samples", "is missing; max_batch_size needs it")
@@ -205,9 +180,9 @@ class ScaledSGD:
             return
         if self.samples is not None and self.group_size > self.samples:
             raise InvalidMechanism("group_size", f"{self.group_size} exceeds samples = {self.samples}")
-        if self.sampling == "without-replacement":
+        if not self.scheme.bounds_groups:
             raise InvalidMechanism(
-                "group_size", f'{self.group_size} has no bound for sampling = "without-replacement"; write "poisson"'
+                "group_size", f'{self.group_size} has no bound for sampling = "{self.sampling}"; write "poisson"'
             )
         if self.coins > MAX_GROUP:
             raise InvalidMechanism(
@@ -219,7 +194,7 @@ class ScaledSGD:
         """Where all k cannot be in one batch no mechanism attains their k-fold shift; where a batch of k drawn together
         may be cut, its size has no binomial law."""
         k, cap = self.group_size, self.max_batch_size
-        if self.sampling in ("shuffled", "fixed") and self.samples is not None:
+        if self.scheme.disjoint and self.samples is not None:
             for stage in self.stages:
                 if stage.sample_rate * self.samples < k:
                     size = canonical(stage.sample_rate * self.samples)
@@ -238,9 +213,14 @@ class ScaledSGD:
             )
 
     @property
+    def scheme(self) -> Sampling:
+        """How batches are drawn."""
+        return sampling_of(self.sampling)
+
+    @property
     def coins(self) -> int:
         """How many records of the group are drawn each by a coin of its own; 1 where one draw is for all, or none."""
-        drawn = self.sampling == "poisson" and any(0 < stage.sample_rate < 1 for stage in self.stages)
+        drawn = self.scheme.own_coins and any(0 < stage.sample_rate < 1 for stage in self.stages)
         return self.group_size if drawn and self.group_sampling == "independent" else 1
 
     @property
@@ -250,6 +230,4 @@ class ScaledSGD:
 
     def participations(self, stage: Stage) -> int:
         """In how many noisy sums of a stage one record can be: once an epoch, where its batches are disjoint."""
-        if self.sampling in ("shuffled", "fixed"):
-            return math.ceil(Fraction(stage.steps, math.floor(1 / stage.sample_rate)))  # a remainder may be dropped
-        return stage.steps
+        return self.scheme.participations(stage.steps, stage.sample_rate)

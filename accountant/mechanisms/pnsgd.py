@@ -9,22 +9,15 @@ from typing import Literal
 from accountant.core.exact import canonical, decimal, exact, round_decimal, settle
 from accountant.core.quantities import LossBounds
 from accountant.losses import Loss, ScaledLoss
+from accountant.mechanisms.invalid import InvalidMechanism
+from accountant.mechanisms.neighbours import FIXED_SIZE, FixedSizeNeighbours, shift_of
 
-Neighbours = Literal["replace-one", "remove-one"]
 Reference = Literal["retrain", "retrain-T", "stationary"]
 Release = Literal["final", "all"]
 BatchOrder = Literal["fixed", "secret"]
 Remainder = Literal["error", "drop"]
 
 MOST_DIFFERING = 10_000  # batches with differing records; each is a moment that the search looks at
-
-
-class InvalidMechanism(ValueError):
-    """A parameter out of its range; the message names the key, the value and the fix. `key` is the run file's."""
-
-    def __init__(self, key: str, message: str):
-        super().__init__(f"{key}: {message}")
-        self.key = key
 
 
 def _one_of(key: str, value: str, choices: tuple[str, ...]) -> None:
@@ -60,7 +53,7 @@ class NoisySGD:
     batch_order: BatchOrder = "fixed"
     remainder: Remainder = "error"
     requests: tuple[int, ...] = (1,)
-    neighbours: Neighbours = "replace-one"
+    neighbours: FixedSizeNeighbours = "replace-one"
     reference: Reference = "retrain"
     release: Release = "final"
 
@@ -99,7 +92,7 @@ class NoisySGD:
         settle(self, step_size=self._resolve_step_size())
         _one_of("batch_order", self.batch_order, ("fixed", "secret"))
         _one_of("remainder", self.remainder, ("error", "drop"))
-        _one_of("neighbours", self.neighbours, ("replace-one", "remove-one"))
+        _one_of("neighbours", self.neighbours, FIXED_SIZE)
         _one_of("reference", self.reference, ("retrain", "retrain-T", "stationary"))
         _one_of("release", self.release, ("final", "all"))
         self._check_requests()
@@ -207,6 +200,11 @@ class NoisySGD:
     def batches(self) -> int:
         """l, the number of batches of an epoch (a remainder is dropped)."""
         return self.samples // self.batch_size
+
+    @property
+    def shift(self) -> int:
+        """How far one record moves a batch's sum of gradients, in units of the gradient bound."""
+        return shift_of(self.neighbours)
 
     @property
     def whole_batch(self) -> bool:

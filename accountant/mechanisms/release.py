@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Literal
 
 from accountant.core.exact import exact, settle
+from accountant.mechanisms.neighbours import sides
+from accountant.mechanisms.pairs import Coins, DominatingPair
+from accountant.mechanisms.sampling import FULL, RELEASED, Sampling, SamplingName, sampling_of
 
-Sampling = Literal["poisson", "without-replacement", "full"]
-NEIGHBOURS: dict[str, tuple[str, ...]] = {
-    "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
-    "without-replacement": ("replace-one",),
-    "full": ("add-or-remove-one", "remove-one", "replace-one"),
-}
 MOST_STEPS = 10**9
 MAX_GROUP = 32  # records that differ and are drawn by coins of their own
 
@@ -36,7 +32,7 @@ class Release:
         TypeError: a float where an exact number is needed.
     """
 
-    sampling: Sampling
+    sampling: SamplingName  # one of RELEASED
     noise_multiplier: Fraction = field(metadata={"exact": True})
     sample_rate: Fraction = field(default=Fraction(1), metadata={"exact": True})
     steps: int = 1
@@ -44,6 +40,11 @@ class Release:
     def __post_init__(self) -> None:
         settle(self, noise_multiplier=exact(self.noise_multiplier, "noise_multiplier"))
         settle(self, sample_rate=exact(self.sample_rate, "sample_rate"))
+
+    @property
+    def scheme(self) -> Sampling:
+        """How its batches are drawn. Raises InvalidMechanism for an unknown name."""
+        return sampling_of(self.sampling)
 
 
 def check(releases: tuple[Release, ...], neighbours: str) -> None:
@@ -56,35 +57,40 @@ def check(releases: tuple[Release, ...], neighbours: str) -> None:
             raise InvalidRelease(f"sample_rate: {q} is no probability")
         if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= MOST_STEPS:
             raise InvalidRelease(f"steps: {steps!r} must be a whole number, at most {MOST_STEPS}")
-        if release.sampling not in NEIGHBOURS:
-            raise InvalidRelease(f"sampling: got {release.sampling!r}; write one of {', '.join(NEIGHBOURS)}")
-        if neighbours not in NEIGHBOURS[release.sampling]:
-            fitting = " or ".join(NEIGHBOURS[release.sampling])
+        if release.sampling not in RELEASED:
+            raise InvalidRelease(f"sampling: got {release.sampling!r}; write one of {', '.join(RELEASED)}")
+        scheme = release.scheme
+        if neighbours not in scheme.neighbours:
+            fitting = " or ".join(scheme.neighbours)
             raise InvalidRelease(f"neighbours: {neighbours} with sampling = {release.sampling}; write {fitting}")
-        if release.sampling == "full" and q != 1:
-            raise InvalidRelease(f'sample_rate: {q} with sampling = "full"; leave it out')
+        if scheme.accounted_rate(q) != q:
+            raise InvalidRelease(f'sample_rate: {q} with sampling = "{release.sampling}"; leave it out')
 
 
 @dataclass(frozen=True)
 class Part:
-    """`steps` equal pairs: Σ_j Bin(up,q;j)N(jμ,1) against Σ_j Bin(down,q;j)N(−jμ,1), μ² = square. (up, down) = (1, 0)
-    is (1−q)N(0,1) + qN(μ,1) against N(0,1); q = 1 is a Gaussian pair, with (1, 0).
-
-    symmetric: the pair C_q of sampling without replacement, which dominates both directions at once.
-    """
+    """`steps` equal pairs, μ² = square, q = rate; Gaussian ones have q = 1 and the pair (1, 0)."""
 
     square: Fraction
     rate: Fraction
     steps: int
-    symmetric: bool
-    up: int = 1
-    down: int = 0
+    pair: DominatingPair = field(default=Coins())
+
+    @property
+    def up(self) -> int:
+        return self.pair.up
+
+    @property
+    def down(self) -> int:
+        return self.pair.down
 
     @property
     def mirrored(self) -> bool:
-        """Whether the losses below 0 are those above 0 of the reversed pair: C_q's by definition; of (k, k) because the
-        reversed pair is the mirror image in u."""
-        return self.symmetric or self.up == self.down
+        return self.pair.mirrored
+
+    def attained(self) -> Part:
+        """The pairs of some mechanism and neighbours."""
+        return replace(self, pair=self.pair.attained)
 
 
 def parts(
@@ -98,7 +104,7 @@ def parts(
     Raises:
         InvalidRelease: a schedule of which nothing is known.
     """
-    return _sided(tuple(releases), neighbours, extra, *((group, group) if neighbours == "replace-one" else (group, 0)))
+    return _sided(tuple(releases), neighbours, extra, *sides(neighbours, group))
 
 
 def directions(
@@ -112,9 +118,7 @@ def directions(
     """
     releases = tuple(releases)
     first = parts(releases, neighbours, extra, group)
-    if not any(part.rate != 1 and not part.symmetric for part in first):
-        return ((first, 1),)
-    if neighbours == "replace-one":
+    if not any(part.rate != 1 and not part.mirrored for part in first):
         return ((first, 1),)
     mixed = (_sided(releases, neighbours, extra, up, group - up) for up in range(group - 1, 0, -1))
     return ((first, 1), (first, -1), *((made, 1) for made in mixed))
@@ -122,17 +126,15 @@ def directions(
 
 def _sided(releases: tuple[Release, ...], neighbours: str, extra: Fraction, up: int, down: int) -> tuple[Part, ...]:
     check(releases, neighbours)
-    gaussian, counts = Fraction(extra), {}
+    gaussian = Fraction(extra)
+    counts: dict[tuple[Fraction, Fraction, DominatingPair], int] = {}
     for release in releases:
-        square = 1 / release.noise_multiplier**2
-        drawn = release.sampling == "without-replacement"
-        if release.sample_rate == 1:
-            gaussian += (up + down) ** 2 * square * release.steps
-        elif release.sample_rate and release.steps:
-            key = (up + down) ** 2 * square if drawn else square, release.sample_rate, drawn
-            counts[key] = counts.get(key, 0) + release.steps
-    made = [
-        Part(square, rate, steps, symmetric, *(() if symmetric else (up, down)))
-        for (square, rate, symmetric), steps in sorted(counts.items())
-    ]
-    return ((Part(gaussian, Fraction(1), 1, False),) if gaussian else ()) + tuple(made)
+        square, rate = 1 / release.noise_multiplier**2, release.sample_rate
+        if rate == 1:
+            gaussian += FULL.pair(square, up, down)[0] * release.steps
+        elif rate and release.steps:
+            square, pair = release.scheme.pair(square, up, down)
+            counts[square, rate, pair] = counts.get((square, rate, pair), 0) + release.steps
+    drawn = [Part(square, rate, steps, pair) for (square, rate, pair), steps in counts.items()]
+    drawn.sort(key=lambda part: (part.square, part.rate, not isinstance(part.pair, Coins)))
+    return ((Part(gaussian, Fraction(1), 1),) if gaussian else ()) + tuple(drawn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from accountant.core.arithmetic.balls import Ball, ends
@@ -198,7 +198,7 @@ def lower_epsilon(
 
 def _attained(releases: tuple[Release, ...], neighbours: str, group: int) -> tuple[Part, ...]:
     """The pairs of one mechanism and one pair of neighbours."""
-    return tuple(replace(part, symmetric=False) for part in parts(releases, neighbours, group=group))
+    return tuple(part.attained() for part in parts(releases, neighbours, group=group))
 
 
 def gaussian_epsilon(made: tuple[Part, ...], delta: Fraction, bits: int = 128) -> tuple[Fraction, Fraction]:

@@ -6,15 +6,14 @@ from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import GaussianDP, GaussianWitness
+from accountant.mechanisms.neighbours import NEIGHBOURS, shift_of
 from accountant.mechanisms.release import Release
-
-_NEIGHBOURS = ("add-or-remove-one", "remove-one", "replace-one")
 
 
 def _mu(A: Arithmetic, releases: tuple[Release, ...], neighbours: str) -> Number:
     """√Σ steps·(s/z)², s the largest change of a sum in units of Δ: 1, or 2 where a record is replaced."""
-    A.require(neighbours in _NEIGHBOURS, "neighbours: add-or-remove-one, remove-one or replace-one", neighbours)
-    shift = 2 if neighbours == "replace-one" else 1
+    A.require(neighbours in NEIGHBOURS, "neighbours: add-or-remove-one, remove-one or replace-one", neighbours)
+    shift = shift_of(neighbours)
     square = A.of(0)
     for release in releases:
         A.require(release.sample_rate == 1, "q = 1, every record in every batch", release.sample_rate)

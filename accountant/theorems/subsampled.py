@@ -9,7 +9,9 @@ from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.facts import Direction, Facts, Family, Profile, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianDP, RenyiCurve
-from accountant.mechanisms.release import MAX_GROUP, MOST_STEPS, NEIGHBOURS, Release
+from accountant.mechanisms.neighbours import FIXED_SIZE, replaces, shift_of
+from accountant.mechanisms.release import MAX_GROUP, MOST_STEPS, Release
+from accountant.mechanisms.sampling import RELEASED
 from accountant.pld.account import Grid, lower_epsilon, upper_epsilon
 from accountant.pld.renyi import MOST_ORDER, Orders, renyi_upper
 from accountant.theorems.conditions import below, inside_unit
@@ -25,11 +27,9 @@ def _check_schedule(A: Arithmetic, releases: tuple[Release, ...], neighbours: st
         A.require(z > 0, "0 < z", z)
         A.require(0 <= q <= 1, "0 ≤ q ≤ 1", q)
         A.require(0 <= release.steps <= MOST_STEPS, "0 ≤ steps ≤ 10^9", release.steps)
-        A.require(release.sampling in NEIGHBOURS, "sampling: poisson, without-replacement or full", release.sampling)
-        A.require(
-            neighbours in NEIGHBOURS[release.sampling], "neighbours that the sampling has a bound for", neighbours
-        )
-        A.require(release.sampling != "full" or q == 1, "q = 1 for full batches", q)
+        A.require(release.sampling in RELEASED, "sampling: poisson, without-replacement or full", release.sampling)
+        A.require(neighbours in release.scheme.neighbours, "neighbours that the sampling has a bound for", neighbours)
+        A.require(q == release.scheme.accounted_rate(q), "q = 1 for full batches", q)
 
 
 def _check_grid(A: Arithmetic, releases: tuple[Release, ...], grid: Grid) -> None:
@@ -40,15 +40,16 @@ def _check_grid(A: Arithmetic, releases: tuple[Release, ...], grid: Grid) -> Non
 
 def _check_curve(A: Arithmetic, releases: tuple[Release, ...], neighbours: str) -> None:
     for release in releases:
-        A.require(release.sampling != "without-replacement", "Poisson sampling or full batches", release.sampling)
+        known = release.scheme.renyi_neighbours
+        A.require(bool(known), "Poisson sampling or full batches", release.sampling)
         drawn = release.sample_rate < 1
-        A.require(not drawn or neighbours != "replace-one", "a record added or removed, where it is drawn", neighbours)
+        A.require(not drawn or neighbours in known, "a record added or removed, where it is drawn", neighbours)
 
 
 def _check_group(A: Arithmetic, releases: tuple[Release, ...], group: int) -> None:
     A.require(2 <= group <= MAX_GROUP, "2 ≤ group ≤ 32", group)
     for release in releases:
-        A.require(release.sampling != "without-replacement", "Poisson sampling or full batches", release.sampling)
+        A.require(release.scheme.bounds_groups, "Poisson sampling or full batches", release.sampling)
 
 
 @theorem(
@@ -71,7 +72,7 @@ def subsampled_renyi(
     _check_curve(A, releases, neighbours)
     for order in orders:
         A.require(order >= 2, "an integer order, 2 or more", order)
-    shift = 2 if neighbours == "replace-one" else 1
+    shift = shift_of(neighbours)
     divergences = []
     for order in orders:
         total = A.of(0)
@@ -113,7 +114,7 @@ def subsampled_renyi_quadrature(
     _check_curve(A, releases, neighbours)
     for order in orders.values:
         A.require(1 < order <= MOST_ORDER, "1 < α ≤ 512", order)
-    shift = 2 if neighbours == "replace-one" else 1
+    shift = shift_of(neighbours)
     divergences = []
     for order in orders.values:
         total = Fraction(0)
@@ -160,9 +161,9 @@ def loss_distribution(
 
 
 def _check_reverse(A: Arithmetic, releases: tuple[Release, ...], neighbours: str, grid: Grid) -> None:
-    poisson = any(release.sampling == "poisson" and release.sample_rate < 1 for release in releases)
+    directed = any(release.scheme.directed(neighbours) and release.sample_rate < 1 for release in releases)
     A.require(
-        not poisson or neighbours == "replace-one" or FEWEST_POINTS <= grid.reverse_points <= MOST_POINTS,
+        not directed or FEWEST_POINTS <= grid.reverse_points <= MOST_POINTS,
         "2^6 ≤ points ≤ 2^22 for the reversed pairs",
         grid.reverse_points,
     )
@@ -256,7 +257,7 @@ def group_distribution_witness(
     _check_grid(A, releases, grid)
     _check_group(A, releases, group)
     A.require(direction in ("remove", "add"), "direction: remove or add", direction)
-    sign = 1 if direction == "remove" or neighbours == "replace-one" else -1
+    sign = 1 if direction == "remove" or replaces(neighbours) else -1
     epsilon = lower_epsilon(releases, neighbours, grid.delta, grid.points, sign, group)
     return ApproximateDP(A.of(epsilon), A.of(grid.delta))
 
@@ -292,7 +293,7 @@ def truncated_poisson(
     n, k = samples + 1, max_batch_size + 1
     added = A.of(0)
     for release in releases:
-        A.require(release.sampling == "poisson", "Poisson sampling", release.sampling)
+        A.require(release.scheme.can_be_cut, "Poisson sampling", release.sampling)
         A.require(0 <= release.sample_rate <= 1, "0 ≤ q ≤ 1", release.sample_rate)
         A.require(release.steps >= 0, "0 ≤ steps", release.steps)
         if k > n or release.sample_rate == 0:
@@ -319,8 +320,8 @@ def disjoint_batches(A: Arithmetic, *, noise_multiplier: Number, epochs: int, ne
 
     Adding or removing a record would move the others between batches: refused.
     """
-    A.require(neighbours in ("remove-one", "replace-one"), "neighbours: remove-one or replace-one", neighbours)
+    A.require(neighbours in FIXED_SIZE, "neighbours: remove-one or replace-one", neighbours)
     A.require(below(A, A.of(0), noise_multiplier), "0 < z", noise_multiplier)
     A.require(epochs >= 0, "0 ≤ epochs", epochs)
-    shift = 2 if neighbours == "replace-one" else 1
+    shift = shift_of(neighbours)
     return GaussianDP(shift * A.sqrt(A.of(epochs)) / noise_multiplier)

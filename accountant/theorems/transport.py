@@ -9,6 +9,7 @@ from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import LossBounds, Wasserstein
+from accountant.mechanisms.neighbours import FIXED_SIZE, shift_of
 from accountant.mechanisms.timeline import Phase
 from accountant.theorems.conditions import below, derived, per_record
 from accountant.theorems.flow import Flows, Mark, after, first_shift
@@ -66,8 +67,8 @@ def gradient_shift(
     A.require(batch_size >= 1, "b ≥ 1", batch_size)
     A.require(A.at_least(step_size, A.of(0)), "0 ≤ η", step_size)
     A.require(A.at_least(gradient_bound, A.of(0)), "0 ≤ M", gradient_bound)
-    A.require(neighbours in ("replace-one", "remove-one"), "neighbours: replace-one or remove-one", neighbours)
-    change = 2 if neighbours == "replace-one" else 1
+    A.require(neighbours in FIXED_SIZE, "neighbours: replace-one or remove-one", neighbours)
+    change = shift_of(neighbours)
     return Shift(change * step_size * gradient_bound / batch_size, step_size, batch_size)
 
 

@@ -7,6 +7,7 @@ from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.facts import Direction, Facts, Family, Profile, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianWitness, LossBounds
+from accountant.mechanisms.neighbours import FIXED_SIZE, shift_of
 from accountant.mechanisms.timeline import Phase
 from accountant.theorems.conditions import below, check_positions, derived, inside_unit
 from accountant.theorems.flow import Flow, Flows, Mark, repeat, then
@@ -62,8 +63,8 @@ def _shift_of(
     """What one differing record shifts a step by, exactly: 2ηM/b, or ηM/b."""
     M = derived(A, "gradient_bound", gradient_bound, loss)
     A.require(A.at_least(M, A.of(0)), "0 ≤ M", M)
-    A.require(neighbours in ("replace-one", "remove-one"), "neighbours: replace-one or remove-one", neighbours)
-    change = 2 if neighbours == "replace-one" else 1
+    A.require(neighbours in FIXED_SIZE, "neighbours: replace-one or remove-one", neighbours)
+    change = shift_of(neighbours)
     return change * phase.step_size * M / A.of(phase.batch_size)
 
 

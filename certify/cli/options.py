@@ -9,6 +9,8 @@ from datetime import date
 from fractions import Fraction
 from typing import NoReturn
 
+from accountant.mechanisms.neighbours import NEIGHBOURS
+from accountant.mechanisms.sampling import SAMPLINGS
 from certify.cli.computing import run_calibrate, run_certify, run_compare, run_explain, run_plan
 from certify.cli.trusting import run_gate, run_keygen, run_report, run_sign, run_verify
 from certify.errors import Exit, UsageError
@@ -18,8 +20,6 @@ Command = Callable[..., argparse.ArgumentParser]
 RUN_HELP = "run file (TOML); its keys are in docs/run-file.md"
 KEY_HELP = "public key whose signature is asked for (may be given several times)"
 THRESHOLD_HELP = "how many of the given keys must have signed (default: all)"
-SAMPLING = ("poisson", "without-replacement", "full", "shuffled", "fixed")
-NEIGHBOURS = ("add-or-remove-one", "remove-one", "replace-one")
 HELP = "show the help of a command, as COMMAND --help does"
 EXIT_CODES = """exit codes:
   0  certified, verified; every certificate passes the gate
@@ -83,7 +83,7 @@ def _computing(command: Command) -> None:
     made.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; with --from that record")
     made.add_argument("-o", "--output", metavar="DIR", help="write DIR/certificate.json (whatever the verdict)")
     made.add_argument("--format", choices=("text", "json", "junit"), default="text", help="what stdout gets")
-    # The choices are those of results.peers.FORMATS and of mechanisms.dpsgd, which are loaded only when asked for.
+    # The choices are those of results.peers.FORMATS, which is loaded only when asked for.
     made.add_argument(
         "--from",
         dest="written_by",
@@ -98,7 +98,7 @@ def _computing(command: Command) -> None:
     sampling = (
         "how batches were really drawn; with --from (default: what the record says, else poisson, and it says so)"
     )
-    made.add_argument("--sampling", metavar="S", choices=SAMPLING, help=f"{sampling}: {', '.join(SAMPLING)}")
+    made.add_argument("--sampling", metavar="S", choices=tuple(SAMPLINGS), help=f"{sampling}: {', '.join(SAMPLINGS)}")
     neighbours = "with --from (default: what goes with the sampling)"
     made.add_argument("--neighbours", metavar="N", choices=NEIGHBOURS, help=f"{', '.join(NEIGHBOURS)}; {neighbours}")
 

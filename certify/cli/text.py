@@ -7,6 +7,8 @@ from fractions import Fraction
 
 from accountant import ScaledSGD
 from accountant.core.exact import decimal, round_decimal
+from accountant.mechanisms.neighbours import replaces
+from accountant.mechanisms.sampling import WITHOUT_REPLACEMENT
 from certify.results.calibrate import Calibration
 from certify.results.claims import DIGITS, Verdict
 from certify.results.compare import Comparison
@@ -53,7 +55,7 @@ def result_text(result: Result) -> str:
     lines += ["", f"theorems  {', '.join(result.theorems)}", f"run       sha256:{result.digest}"]
     if result.verdict is not Verdict.CERTIFIED:
         lines += ["", _hint(result)]
-    if getattr(result.run.mechanism, "sampling", None) == "without-replacement":
+    if isinstance(result.run.mechanism, ScaledSGD) and result.run.mechanism.scheme is WITHOUT_REPLACEMENT:
         lines += ["", _RATHER_POISSON]
     return "\n".join(lines)
 
@@ -92,9 +94,9 @@ def _guarantees(result: Result) -> Iterator[tuple[str, str]]:
 
 def _why_unknown(mechanism: ScaledSGD) -> str:
     """Why one of the guarantees has no bound."""
-    if mechanism.sampling == "without-replacement":
+    if mechanism.scheme is WITHOUT_REPLACEMENT:
         return "no bound is known for batches of a fixed size; Poisson sampling has both"
-    if mechanism.neighbours == "replace-one" and any(mechanism.others):
+    if replaces(mechanism.neighbours) and any(mechanism.others):
         return "no bound is known: the other releases state their mu for replace-one alone"
     return "no bound: it is too large here" + ", or max_batch_size cuts too often" * bool(mechanism.max_batch_size)
 

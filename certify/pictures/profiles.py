@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -248,7 +248,7 @@ def _merged(lower: Derivation) -> Bound:
     arguments = dict(lower.arguments)
     grid: Grid = arguments["grid"]
     first = parts(arguments["releases"], arguments["neighbours"], group=arguments.get("group", 1))
-    made = tuple(replace(part, symmetric=False) for part in first)
+    made = tuple(part.attained() for part in first)
     sign = 1 if arguments["direction"] == "remove" else -1
     masses = composed(made, sign, False, grid.delta * DEPTH, min(grid.points, MOST_POINTS))
     return lambda epsilon: profile.delta(masses, epsilon)

@@ -251,7 +251,7 @@ def _sampled(
             theorems.truncated_poisson,
             found,
             budget=dict(claim.upper.arguments)["budget"],
-            releases=tuple(release for release in releases if release.sampling == "poisson"),
+            releases=tuple(release for release in releases if release.scheme.can_be_cut),
             samples=mechanism.samples + mechanism.group_size - 1,
             max_batch_size=mechanism.max_batch_size,
         )

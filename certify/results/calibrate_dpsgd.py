@@ -91,7 +91,7 @@ def calibrate_training(
     start = table.get("samples", 1) if tune == "batch_size" else 1  # with smaller batches epochs may be too long
     tables = dict(tables) | {"mechanism": {tune: start} | table}
     run = read_run(tables)
-    if tune in ("sample_rate", "batch_size") and run.mechanism.sampling not in ("poisson", "without-replacement"):
+    if tune in ("sample_rate", "batch_size") and not run.mechanism.scheme.amplifies:
         raise UsageError(f'--tune: with sampling = "{run.mechanism.sampling}" there is no {tune} to tune')
     check_doubles(run)
     _check_noise(run, tune)
@@ -173,7 +173,7 @@ def _search(excess: Excess, parameter: _Parameter, run: Run, tune: str) -> float
         high = run.mechanism.samples
     if tune == "epochs":
         high = max(1, high * run.mechanism.stages[0].sample_rate // 2)
-    if tune == "sample_rate" and run.mechanism.sampling == "without-replacement":
+    if tune == "sample_rate" and run.mechanism.scheme.whole_batches:
         low = 1 / run.mechanism.samples
 
     def crossing(at: float, rough: bool) -> float:
@@ -303,6 +303,6 @@ def _confirm(
 def _rounded(value: float, tune: str, parameter: _Parameter, run: Run) -> Value:
     if parameter.whole:
         return int(value)
-    if tune == "sample_rate" and run.mechanism.sampling == "without-replacement":
+    if tune == "sample_rate" and run.mechanism.scheme.whole_batches:
         return Fraction(max(1, int(value * run.mechanism.samples + 1e-9)), run.mechanism.samples)
     return min(round_decimal(Fraction(value), DIGITS, up=not parameter.growing), Fraction(parameter.most))

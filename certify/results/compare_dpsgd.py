@@ -20,6 +20,8 @@ from accountant.core.facts import Profile
 from accountant.core.kernel import Derivation
 from accountant.dpsgd.derive import derive_training, schedule
 from accountant.dpsgd.estimate import estimate_training
+from accountant.mechanisms.neighbours import shift_of
+from accountant.mechanisms.sampling import FULL, SamplingName
 from accountant.pld import Release
 from certify.results.calibrate_dpsgd import check_doubles
 from certify.results.certify_dpsgd import certify_training
@@ -121,8 +123,9 @@ def compare_training(run: Run, progress: Progress | None = None) -> TrainingComp
         Row("plumbline", label, result.epsilon["upper"], _factor(ours, run)),
         *(_renyi(run, releases, own) if result.curve is not None else ()),
     ]
-    if sampled and run.mechanism.sampling == "without-replacement":
-        rows.append(_rather_poisson(run, own))
+    rather = run.mechanism.scheme.rather
+    if sampled and rather is not None:
+        rows.append(_rather(run, own, rather))
     if sampled and not cut:
         # A group of k records with coins of their own: k times the μ of one that is always there (T8).
         together = tuple(replace(r, noise_multiplier=r.noise_multiplier / run.mechanism.coins) for r in releases)
@@ -138,16 +141,16 @@ def compare_training(run: Run, progress: Progress | None = None) -> TrainingComp
     return TrainingComparison(result, tuple(rows))
 
 
-def _rather_poisson(run: Run, own: int) -> Row:
-    """Batches of a fixed size, drawn by Poisson sampling at the same rate instead."""
-    drawn, delta = replace(run.mechanism, sampling="poisson"), run.target_delta
+def _rather(run: Run, own: int, sampling: SamplingName) -> Row:
+    """Batches drawn in another way, at the same rate."""
+    drawn, delta = replace(run.mechanism, sampling=sampling), run.target_delta
     releases = schedule(drawn)
 
     def epsilon(factor: float) -> float:
         return estimate_training(_scaled(releases, own, factor), drawn.neighbours, float(delta), both=False)
 
     upper = enclose(derive_training(drawn, delta).upper).above()
-    return Row("poisson", LABELS["poisson"], upper, _factor(epsilon, run))
+    return Row(sampling, LABELS[sampling], upper, _factor(epsilon, run))
 
 
 def _route(result: Result) -> str:
@@ -168,12 +171,12 @@ def _scaled(releases: tuple[Release, ...], own: int, factor: float) -> tuple[Rel
 def _unsampled(releases: tuple[Release, ...], neighbours: str) -> Derivation:
     """μ as if every record were in every batch: leaving it out of some is a mixture with equal pairs (joint
     convexity), and no easier to tell apart."""
-    full = tuple(replace(r, sampling="full", sample_rate=Fraction(1)) for r in releases if r.sample_rate)
+    full = tuple(replace(r, sampling=FULL.name, sample_rate=Fraction(1)) for r in releases if r.sample_rate)
     return apply(theorems.full_batches, releases=full, neighbours=neighbours)
 
 
 def _gaussian(releases: tuple[Release, ...], neighbours: str, delta: float) -> float:
-    shift = 2.0 if neighbours == "replace-one" else 1.0
+    shift = float(shift_of(neighbours))
     square = sum(r.steps * (shift / float(r.noise_multiplier)) ** 2 for r in releases if r.sample_rate)
     return float(Float().gaussian_epsilon(math.sqrt(square), delta)) if square else 0.0
 
@@ -238,7 +241,7 @@ def _mironov(curve: Derivation, order: Fraction, delta: Fraction) -> str:
 
 def _best(releases: tuple[Release, ...], neighbours: str, delta: float, mironov: bool) -> tuple[float, Fraction]:
     """(ε, order), in doubles."""
-    shift = 2.0 if neighbours == "replace-one" else 1.0
+    shift = float(shift_of(neighbours))
     squares = [(shift / float(r.noise_multiplier)) ** 2 for r in releases]
     gaussian = sum(s * r.steps for s, r in zip(squares, releases, strict=True) if r.sample_rate == 1) / 2
     drawn = [(s, r) for s, r in zip(squares, releases, strict=True) if 0 < r.sample_rate < 1]

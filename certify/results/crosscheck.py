@@ -6,14 +6,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, get_args
+from typing import Any
 
 from accountant import Derivation, Enclosure, enclose
 from accountant.core.exact import canonical, exact
 from accountant.core.scaling import Clip
 from accountant.dpsgd.derive import WIDTH, derive_step, derive_training
-from accountant.mechanisms.dpsgd import NEIGHBOURS, ScaledSGD, Stage, TrainingNeighbours
-from accountant.mechanisms.pnsgd import InvalidMechanism
+from accountant.mechanisms.dpsgd import ScaledSGD, Stage
+from accountant.mechanisms.invalid import InvalidMechanism
+from accountant.mechanisms.neighbours import NEIGHBOURS, replaces
+from accountant.mechanisms.sampling import FIXED, POISSON, SAMPLINGS, Sampling, sampling_of
 from certify.errors import UsageError
 from certify.results.certify_dpsgd import assumptions
 from certify.results.claims import refusals
@@ -23,8 +25,6 @@ from certify.results.result import Progress
 from certify.runfile.read import Run, read_run
 
 FINEST = Fraction(1, 100_000)
-_DISJOINT = ("fixed", "shuffled")
-_ALL_NEIGHBOURS = get_args(TrainingNeighbours)
 
 
 def crosscheck(
@@ -60,18 +60,18 @@ def crosscheck(
     claimed = None if shown is None else _number(shown, "--epsilon")
     if claimed is not None and claimed < 0:
         raise UsageError(f"--epsilon: {canonical(claimed)} must be at least 0")
-    if sampling is not None and sampling not in NEIGHBOURS:
-        raise UsageError(f"--sampling: got {sampling!r}; write one of {', '.join(NEIGHBOURS)}")
-    if neighbours is not None and neighbours not in _ALL_NEIGHBOURS:
-        raise UsageError(f"--neighbours: got {neighbours!r}; write one of {', '.join(_ALL_NEIGHBOURS)}")
+    if sampling is not None and sampling not in SAMPLINGS:
+        raise UsageError(f"--sampling: got {sampling!r}; write one of {', '.join(SAMPLINGS)}")
+    if neighbours is not None and neighbours not in NEIGHBOURS:
+        raise UsageError(f"--neighbours: got {neighbours!r}; write one of {', '.join(NEIGHBOURS)}")
     record = read_record(source, written_by)
-    drawn = sampling or record.sampling or "poisson"
+    drawn = sampling_of(sampling or record.sampling or POISSON.name)
     about = {
         "written_by": written_by,
         "rows": record.rows,
-        "sampling": drawn,
+        "sampling": drawn.name,
         "sampling_from": "given" if sampling else "record" if record.sampling else "assumed",
-        "neighbours": neighbours or ("remove-one" if drawn in _DISJOINT else NEIGHBOURS[drawn][0]),
+        "neighbours": neighbours or ("remove-one" if drawn.disjoint else drawn.neighbours[0]),
         "delta": canonical(delta),
         "printed": shown,
     }
@@ -157,20 +157,20 @@ def _number(value: Any, option: str) -> Fraction:
 # --- The run, as it may have been ------------------------------------------------------------------------------------
 
 
-def _mechanism(record: Record, sampling: str, neighbours: str) -> ScaledSGD:
+def _mechanism(record: Record, sampling: Sampling, neighbours: str) -> ScaledSGD:
     """The run in a record, if batches were drawn so."""
-    cut = record.max_batch_size is not None and sampling == "poisson"
+    cut = record.max_batch_size is not None and sampling.can_be_cut
     stages = tuple(_drawn(stage, sampling) for stage in record.stages)
     samples = record.samples if cut else None
-    if sampling == "without-replacement":  # any size of which every batch is a whole part
+    if sampling.whole_batches:  # any size of which every batch is a whole part
         samples = math.lcm(*(stage.sample_rate.denominator for stage in stages))
-    if sampling == "fixed":
+    if sampling is FIXED:
         _check_epochs(stages)
     try:
         return ScaledSGD(
             Clip(1),
             stages,
-            sampling=sampling,
+            sampling=sampling.name,
             neighbours=neighbours,
             samples=samples,
             max_batch_size=record.max_batch_size if cut else None,
@@ -185,24 +185,24 @@ def _for_lower(record: Record, run: ScaledSGD, delta: Fraction) -> ScaledSGD | N
     2·steps·P[a cut], in all no more than δ: so q loses no more than δ/(2·steps). None: `run` itself."""
     if record.noisier is None and run.max_batch_size is None:
         return None
-    stages = tuple(_drawn(stage, run.sampling) for stage in record.noisier or record.stages)
+    stages = tuple(_drawn(stage, run.scheme) for stage in record.noisier or record.stages)
     if run.max_batch_size is not None:
         stages = tuple(
             replace(stage, sample_rate=max(Fraction(0), stage.sample_rate - delta / (2 * stage.steps)))
             for stage in stages
         )
-    samples = run.samples if run.sampling == "without-replacement" else None
+    samples = run.samples if run.scheme.whole_batches else None
     return replace(run, stages=stages, samples=samples, max_batch_size=None)
 
 
-def _drawn(stage: Stage, sampling: str) -> Stage:
+def _drawn(stage: Stage, sampling: Sampling) -> Stage:
     """The stage with its rate as this way of drawing batches has it. Accountants write 1/l and b/n as doubles."""
     rate = stage.sample_rate
-    if sampling == "full":
+    if not sampling.needs_rate:
         return replace(stage, sample_rate=Fraction(1))
-    if sampling in _DISJOINT and rate:
+    if sampling.disjoint and rate:
         return replace(stage, sample_rate=_if_same_double(Fraction(1, max(1, round(1 / rate))), rate))
-    if sampling == "without-replacement":
+    if sampling.whole_batches:
         return replace(stage, sample_rate=_if_same_double(rate.limit_denominator(10**9), rate))
     return stage
 
@@ -264,14 +264,14 @@ def _judge(claimed: Fraction | None, lower: Fraction, upper: Fraction) -> Judgem
     return Judgement.BELOW_THE_TRUTH if claimed < lower else Judgement.UNDECIDED
 
 
-def _about_batches(sampling: str, known_from: str, record: Record) -> tuple[Mapping[str, str], ...]:
+def _about_batches(sampling: Sampling, known_from: str, record: Record) -> tuple[Mapping[str, str], ...]:
     """Who says how batches were drawn, where the record does not."""
     if known_from == "record":
         return ()
     if known_from == "given":
         says = f"the record says {record.sampling}" if record.sampling else "the record does not say how"
-        known = ", and the observer may know the order" if sampling in _DISJOINT else ""
-        text = f'batches were drawn with sampling = "{sampling}"{known}; {says}'
+        known = ", and the observer may know the order" if sampling.disjoint else ""
+        text = f'batches were drawn with sampling = "{sampling.name}"{known}; {says}'
     else:
         text = (
             "batches were drawn by Poisson sampling: the record does not say how, and it would be the same for a fixed "
@@ -283,12 +283,12 @@ def _about_batches(sampling: str, known_from: str, record: Record) -> tuple[Mapp
 def _reason(record: Record, bracket: _Bracket, claimed: Fraction) -> str | None:
     """Why a printed ε is below the truth: what it would be an answer to."""
     run = bracket.mechanism
-    if run.sampling in (*_DISJOINT, "full") and (record.sampling is None or record.sampling == "poisson"):
-        other = _mechanism(record, "poisson", NEIGHBOURS["poisson"][0])
+    if not run.scheme.amplifies and sampling_of(record.sampling or POISSON.name) is POISSON:
+        other = _mechanism(record, POISSON, POISSON.neighbours[0])
         if _holds(other, bracket, claimed):
-            return f"it would hold for Poisson sampling, and batches were {_DRAWN[run.sampling]}"
-    if run.neighbours == "replace-one":
-        if run.sampling == "poisson":
+            return f"it would hold for Poisson sampling, and batches were {run.scheme.words}"
+    if replaces(run.neighbours):
+        if run.scheme is POISSON:
             other = replace(run, neighbours="add-or-remove-one")
             why = "it would hold for a record that is added or removed; one that is replaced moves the sum twice as far"
         else:
@@ -303,13 +303,6 @@ def _reason(record: Record, bracket: _Bracket, claimed: Fraction) -> str | None:
     if record.accountant == "gdp":
         return "Opacus' gdp accountant prints a central-limit approximation, which is no bound"
     return None
-
-
-_DRAWN = {
-    "fixed": "visited in a fixed order",
-    "shuffled": "shuffled every epoch",
-    "full": "the whole data at each step",
-}
 
 
 def _holds(mechanism: ScaledSGD, bracket: _Bracket, claimed: Fraction) -> bool:

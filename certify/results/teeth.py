@@ -65,7 +65,7 @@ def values_of(run: Run, tune: str) -> Values:
     n = run.mechanism.samples
     if tune == "batch_size":
         return Values(tune, n, lambda i: i, lambda i: Fraction(i, n), True)
-    if run.mechanism.sampling == "without-replacement":
+    if run.mechanism.scheme.whole_batches:
         return Values(tune, n, lambda i: Fraction(i, n), lambda i: Fraction(i, n), True)
     return Values(tune, _DECADES * _PER_DECADE + 1, _decimal, _decimal, False)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 
 from accountant.core.exact import canonical
 from accountant.core.scaling import InvalidScaling
 from accountant.mechanisms.dpsgd import Momentum, ScaledSGD, Stage
-from accountant.mechanisms.pnsgd import InvalidMechanism
+from accountant.mechanisms.invalid import InvalidMechanism
+from accountant.mechanisms.sampling import sampling_of
 from certify.errors import UsageError
 from certify.runfile.dpsgd_tables import KINDS, StageTable, TrainingMechanismTable, TrainingTable
 from certify.runfile.pnsgd_tables import MAPS
@@ -72,7 +72,7 @@ def _rate(entry: TrainingMechanismTable | StageTable, base: TrainingMechanismTab
     given = entry if entry.sample_rate is not None or entry.batch_size is not None else base
     if given.sample_rate is not None and given.batch_size is not None:
         raise UsageError(f"{where}.batch_size: and sample_rate as well; give one of them")
-    if base.sampling == "full":
+    if not sampling_of(base.sampling).needs_rate:
         return given.sample_rate if given.sample_rate is not None else _part(given.batch_size, base.samples, where)
     if given.sample_rate is not None:
         return given.sample_rate
@@ -102,5 +102,4 @@ def _steps(entry: TrainingMechanismTable | StageTable, base: TrainingMechanismTa
         raise UsageError(f"{where}.steps: is missing; or give epochs")
     if not rate:
         raise UsageError(f"{where}.epochs: has no meaning with sample_rate = {canonical(rate)}; give steps")
-    disjoint = base.sampling in ("shuffled", "fixed")
-    return given.epochs * (math.floor(1 / rate) if disjoint else math.ceil(1 / rate))
+    return given.epochs * sampling_of(base.sampling).steps_of_epoch(rate)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from accountant.mechanisms.neighbours import NeighboursName
+from accountant.mechanisms.sampling import SamplingName
 from certify.runfile.pnsgd_tables import (
     NEWER,
     AttestTable,
@@ -50,7 +52,7 @@ class TrainingMechanismTable(Table):
     samples: Whole | None = Field(
         None, description='n, number of records; needed by batch_size, max_batch_size, "without-replacement", δ = "1/n"'
     )
-    sampling: Literal["poisson", "without-replacement", "full", "shuffled", "fixed"] = Field(
+    sampling: SamplingName = Field(
         "poisson",
         description='how batches are drawn: "poisson", "without-replacement" (anew each step), "full"; disjoint '
         'batches ("shuffled" every epoch, or "fixed") have no amplification',
@@ -107,7 +109,7 @@ class ReleaseTable(Table):
 
 
 class TrainingThreatTable(Table):
-    neighbours: Literal["add-or-remove-one", "remove-one", "replace-one"] | None = Field(
+    neighbours: NeighboursName | None = Field(
         None,
         description='what "neighbouring" means; default: "add-or-remove-one", but "replace-one" with disjoint batches '
         "or without replacement",

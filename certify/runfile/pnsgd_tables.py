@@ -30,6 +30,7 @@ from accountant import (
 )
 from accountant.core.exact import MAX_CHARACTERS, canonical, exact
 from accountant.core.scaling import AutoS, Clip, Psac, Psasc
+from accountant.mechanisms.neighbours import FixedSizeNeighbours
 from certify.runfile.questions import ATTESTABLE
 
 
@@ -233,7 +234,7 @@ class TargetTable(Table):
 
 
 class ThreatTable(Table):
-    neighbours: Literal["replace-one", "remove-one"] = Field(
+    neighbours: FixedSizeNeighbours = Field(
         "replace-one", description='what "neighbouring" means; "remove-one" zeroes the record\'s data gradient'
     )
     reference: Literal["retrain", "retrain-T", "stationary"] = Field(

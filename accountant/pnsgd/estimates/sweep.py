@@ -16,6 +16,7 @@ import scipy
 
 from accountant.core.arithmetic import ConditionViolated
 from accountant.core.arithmetic.floats import gaussian_epsilon
+from accountant.mechanisms.neighbours import FIXED_SIZE, shift_of
 
 Array = np.ndarray
 
@@ -110,10 +111,10 @@ def sweep_mu(
     gap = np.minimum(eta * m, 2 - eta * top)  # 1 − c
     # ηL = 2 may come out a little above it.
     _require(gap >= -1e-14, "c ≤ 1", 1 - gap)
-    if neighbours not in ("replace-one", "remove-one"):
+    if neighbours not in FIXED_SIZE:
         raise ConditionViolated('neighbours = "replace-one" or "remove-one"', neighbours)
     gap = np.clip(gap, 0.0, 1.0)
-    change = 2 if neighbours == "replace-one" else 1
+    change = shift_of(neighbours)
     with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
         rate = np.maximum(np.log1p(-gap), _LEAST_EXPONENT)  # log c
         batches = np.floor(n / b)

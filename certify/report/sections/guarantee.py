@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from accountant.mechanisms.sampling import WITHOUT_REPLACEMENT, sampling_of
 from certify.report.document import (
     Badge,
     Block,
@@ -97,7 +98,7 @@ def both_kinds(reading: Reading) -> Iterator[Section]:
         Paragraph(line(text)),
         Table("Two kinds of inference", ("Kind", "Question", "Neighbours", "ε at most"), rows),
     ]
-    if reading.run["mechanism"]["sampling"] == "without-replacement":
+    if sampling_of(reading.run["mechanism"]["sampling"]) is WITHOUT_REPLACEMENT:
         blocks.append(
             Paragraph(
                 line(

@@ -15,6 +15,7 @@ from fractions import Fraction
 from accountant.core.exact import exact
 from accountant.mechanisms.dpsgd import Stage
 from accountant.mechanisms.pnsgd import InvalidMechanism
+from accountant.mechanisms.sampling import POISSON, WITHOUT_REPLACEMENT
 from certify.results.peers.record import Record, merged, whole
 
 FIELDS = {  # of dp_accounting 0.6.0, in their order
@@ -61,7 +62,7 @@ def read_events(text: str) -> Record:
     if not steps:
         raise ValueError("no noisy step in it")
     ways, cuts = {step.way for step in steps}, {step.cut for step in steps}
-    if ways - {"full"} == {"poisson", "without-replacement"}:
+    if {POISSON.name, WITHOUT_REPLACEMENT.name} <= ways:
         raise ValueError("Poisson sampling and sampling without replacement in one run are not composed here")
     if len(cuts) > 1:
         raise ValueError("batches that are cut, and others or otherwise cut ones, in one run are not composed here")

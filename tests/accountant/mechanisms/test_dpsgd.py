@@ -9,8 +9,9 @@ import pytest
 from accountant import TheoremError, enclose
 from accountant.core.scaling import AutoS, Clip, Psac, Psasc
 from accountant.dpsgd.derive import derive_step, derive_training, schedule
-from accountant.mechanisms.dpsgd import NEIGHBOURS, Momentum, ScaledSGD, Stage
+from accountant.mechanisms.dpsgd import Momentum, ScaledSGD, Stage
 from accountant.mechanisms.pnsgd import InvalidMechanism
+from accountant.mechanisms.sampling import SAMPLINGS
 from accountant.pld import Release
 
 STAGE = Stage(1, "0.01", 100)
@@ -20,8 +21,8 @@ def test_defaults() -> None:
     run = ScaledSGD(Clip(1), (STAGE,))
     assert (run.sampling, run.neighbours, run.steps) == ("poisson", "add-or-remove-one", 100)
     assert schedule(run) == (Release("poisson", 1, "0.01", 100),)
-    assert {s: ScaledSGD(Clip(1), (Stage(1, 1, 5),), sampling=s, samples=9).neighbours for s in NEIGHBOURS} == {
-        s: fitting[0] for s, fitting in NEIGHBOURS.items()
+    assert {s: ScaledSGD(Clip(1), (Stage(1, 1, 5),), sampling=s, samples=9).neighbours for s in SAMPLINGS} == {
+        s: scheme.neighbours[0] for s, scheme in SAMPLINGS.items()
     }
 
 

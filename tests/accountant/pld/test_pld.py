@@ -13,6 +13,7 @@ from mpmath import mp, mpf
 
 from accountant.core.arithmetic.balls import ends
 from accountant.core.enclose import precision
+from accountant.mechanisms.pairs import Coins, DominatingPair, Symmetrised
 from accountant.mechanisms.release import Part, parts
 from accountant.pld import Ends, InvalidRelease, Release, bracket, delta_bracket, profile
 from accountant.pld.compose import composed, epsilon_at, fineness_of, scale_of, unit_of
@@ -44,6 +45,11 @@ def digits():
     """Sixty of them wherever mpmath's numbers are compared."""
     with mp.workdps(60):
         yield
+
+
+def pair_of_kind(direction: str) -> DominatingPair:
+    """The oracle has three kinds of one record; both directions are of the same pair."""
+    return Symmetrised() if direction == "symmetric" else Coins()
 
 
 def big(value: F) -> mpf:
@@ -191,7 +197,7 @@ def test_cutting_takes_as_much_as_it_may(m: Masses, above: int, below: int) -> N
 @pytest.mark.parametrize("upper", [True, False])
 def test_powers_on_coarser_and_coarser_grids(upper: bool) -> None:
     """On its side of the one grid's at every ε, whatever the bulk is thought to be, and close to it."""
-    part = Part(F(1), F(1, 5), 1, False)
+    part = Part(F(1), F(1, 5), 1)
     base = (spread if upper else merge)(part, 1, 4, BITS, F(1, 10**12))
     fine = power(base, 150, 0, 1 << 16, bulk=0.0)
     rough = power(base, 150, 0, 1 << 16)
@@ -203,7 +209,7 @@ def test_powers_on_coarser_and_coarser_grids(upper: bool) -> None:
 
 
 def test_a_grid_s_mantissa_follows_the_number_of_points() -> None:
-    part, tail = Part(F(1), F(1, 100), 1, False), F(1, 10**12)
+    part, tail = Part(F(1), F(1, 100), 1), F(1, 10**12)
     spacings = []
     for points in range(64, 140, 4):
         unit, fineness = unit_of(points), fineness_of(part, 1, tail, points)
@@ -273,7 +279,7 @@ ONE_STEP = [
 def test_one_step_lies_between_its_bounds_everywhere(z: str, q: str, direction: str) -> None:
     """Spread above, merge below the exact profile, at grid points and between them; and close to it."""
     shift = 2 if direction == "symmetric" else 1
-    part = Part((shift / F(z)) ** 2, F(q), 1, direction == "symmetric" and q != "1")
+    part = Part((shift / F(z)) ** 2, F(q), 1, pair_of_kind(direction if q != "1" else "remove"))
     sign, tail = (-1 if direction == "add" else 1), F(1, 10**15)
     fineness = fineness_of(part, sign, tail, 500)
     upper, lower = (f(part, sign, fineness, BITS, tail) for f in (spread, merge))
@@ -297,7 +303,7 @@ def test_long_cells_are_bounds_too(z: str, q: str, direction: str, slope: float)
     """Where a cell takes 3, 9, … units: on either side of the exact profile, and nearly as close as on short ones."""
     shift = 2 if direction == "symmetric" else 1
     kind = "remove" if q == "1" and direction == "symmetric" else direction
-    part = Part((shift / F(z)) ** 2, F(q), 1, kind == "symmetric")
+    part = Part((shift / F(z)) ** 2, F(q), 1, pair_of_kind(kind))
     sign, tail, points = (-1 if kind == "add" else 1), F(1, 10**15), 3000
     fineness = fineness_of(part, sign, tail, points)
     upper, lower = (f(part, sign, fineness, BITS, tail, Tilt(slope, 1.0), unit_of(points)) for f in (spread, merge))
@@ -335,7 +341,7 @@ def test_one_step_has_no_more_mass_than_it_may_anywhere(z: str, q: str, directio
 def hold_the_mass(z: str, q: str, direction: str, points: int) -> None:
     """The cell in the middle of the symmetrised pair holds the loss 0, however the cells are moved."""
     shift = 2 if direction == "symmetric" else 1
-    part = Part((shift / F(z)) ** 2, F(q), 1, direction == "symmetric")
+    part = Part((shift / F(z)) ** 2, F(q), 1, pair_of_kind(direction))
     sign, tail = (-1 if direction == "add" else 1), F(1, 10**9)
     fineness, unit = fineness_of(part, sign, tail, points), unit_of(points)
     lower = merge(part, sign, fineness, BITS, tail, tilt((part,), sign, F(1, 10**5)), unit)
@@ -354,7 +360,7 @@ def hold_the_mass(z: str, q: str, direction: str, points: int) -> None:
 )
 def test_the_lower_bound_s_cells_do_not_alternate(z: str, q: str, points: int) -> None:
     """Neighbours' masses are a smooth sequence in the bulk; cells 0 and 2 units wide lost twice as much."""
-    part, tail = Part((1 / F(z)) ** 2, F(q), 1, False), F(1, 10**15)
+    part, tail = Part((1 / F(z)) ** 2, F(q), 1), F(1, 10**15)
     values = merge(part, 1, fineness_of(part, 1, tail, points), BITS, tail, FLAT, unit_of(points)).values()
     for i in range(10, 40):
         assert abs(values[i - 1] + values[i + 1] - 2 * values[i]) < values[i] / 5
@@ -365,7 +371,7 @@ def test_the_lower_bound_s_cells_do_not_alternate(z: str, q: str, points: int) -
 )
 def test_the_lower_bound_s_cells_lose_no_mean(z: str, q: str, points: int) -> None:
     """Q's mass, the mean of e^{−x}, comes out at 1 to a millionth of a cell: a mass one point too low would show."""
-    part, tail = Part((1 / F(z)) ** 2, F(q), 1, False), F(1, 10**15)
+    part, tail = Part((1 / F(z)) ** 2, F(q), 1), F(1, 10**15)
     made = merge(part, 1, fineness_of(part, 1, tail, points), 150, tail, FLAT, unit_of(points))
     with mp.workdps(50):
         mean = sum(v * mp.exp(-big(made.offset + i * made.spacing)) for i, v in enumerate(made.values()) if v)
@@ -374,7 +380,7 @@ def test_the_lower_bound_s_cells_lose_no_mean(z: str, q: str, points: int) -> No
 
 def test_coarser_grids_keep_a_mean_next_to_nothing() -> None:
     """Where one step's loss has few cells, many of them must come together before every second point is merged."""
-    part, points = Part(F(1), F("1e-9"), 10**9, False), 1 << 13
+    part, points = Part(F(1), F("1e-9"), 10**9), 1 << 13
     lower, upper = (epsilon_at((part,), 1, up, F(1, 10**5), points) for up in (False, True))
     assert F("1.4e-5") < lower < F("1.5426e-5") < upper < F("1.8e-5")
 
@@ -404,7 +410,7 @@ def test_ends_that_need_not_be_equally_good(sampling: str) -> None:
 def test_where_the_tail_lies(z: int, steps: int, delta: str) -> None:
     """A Gaussian's estimate against T11; it chooses the grid, so that a few percent do."""
     for sign in (1, -1):
-        found = tilt((Part(F(1, z * z), F(1), steps, False),), sign, F(delta))
+        found = tilt((Part(F(1, z * z), F(1), steps),), sign, F(delta))
         truth = conversions.epsilon_gdp(delta, mp.sqrt(steps) / z)
         assert found.epsilon == pytest.approx(float(truth), rel=0.03)
     assert found.longest(-60.0, 0.0) > found.longest(-20.0, 0.0) > found.longest(-3.0, 0.0) == 1
@@ -414,7 +420,7 @@ def test_where_the_tail_lies(z: int, steps: int, delta: str) -> None:
 def test_losses_too_rare_to_count_do_not_tilt() -> None:
     """At θ = 45 the moments of (q = 1e-9, z = 1) are all in losses that no run will see; ε is about 2e-5 or 2e-4."""
     for delta, truth in (("1e-5", 1.5e-5), ("1e-12", 2.1e-4)):
-        found = tilt((Part(F(1), F("1e-9"), 10**9, False),), 1, F(delta))
+        found = tilt((Part(F(1), F("1e-9"), 10**9),), 1, F(delta))
         assert truth / 2 < found.epsilon < truth * 2 and found.slope > 1e4
 
 
@@ -435,7 +441,7 @@ def test_the_grid_is_foreseen() -> None:
 @pytest.mark.parametrize("points", [64, 300])
 def test_where_the_whole_range_is_next_to_nothing(direction: str, shift: int, points: int) -> None:
     """Losses of 1e-7 but with the probability that is cut, where they are hundreds: no endless grid between them."""
-    made = (Part((shift / F("0.1")) ** 2, F("1e-7"), 1, direction == "symmetric"),)
+    made = (Part((shift / F("0.1")) ** 2, F("1e-7"), 1, pair_of_kind(direction)),)
     for upper in (True, False):
         assert epsilon_at(made, -1 if direction == "add" else 1, upper, F("0.2"), points) == 0
 
@@ -465,7 +471,7 @@ def test_one_step_s_epsilon_is_bracketed_everywhere(row: tuple[str, str, str, st
 
 def hold_one_step(z: str, q: str, direction: str, delta: str, points: int) -> None:
     shift = 2 if direction == "symmetric" else 1
-    made = (Part((shift / F(z)) ** 2, F(q), 1, direction == "symmetric"),)
+    made = (Part((shift / F(z)) ** 2, F(q), 1, pair_of_kind(direction)),)
     sign = -1 if direction == "add" else 1
     upper, lower = (epsilon_at(made, sign, up, F(delta), points) for up in (True, False))
     with mp.workdps(60):
@@ -481,7 +487,7 @@ def hold_one_step(z: str, q: str, direction: str, delta: str, points: int) -> No
 
 def forced(z: int, steps: int, delta: str, points: int) -> tuple[F, F]:
     """A T-fold Gaussian, which T11 knows exactly, through the grid."""
-    made = (Part(F(1, z * z), F(1), steps, False),)
+    made = (Part(F(1, z * z), F(1), steps),)
     return tuple(epsilon_at(made, 1, up, F(delta), points) for up in (False, True))
 
 
@@ -569,8 +575,8 @@ def test_order_and_splitting_of_a_schedule_do_not_matter() -> None:
     assert parts((c, b, a), "add-or-remove-one") == whole
     halves = (Release("poisson", 1, "0.01", 100), b, Release("poisson", "1", "1/100", 200), Release("full", 40, 1, 7))
     assert parts(halves, "add-or-remove-one") == whole
-    assert whole[0] == Part(F(7, 1600), F(1), 1, False) and len(whole) == 3
-    assert parts((Release("full", 2, 1, 1),), "replace-one") == (Part(F(1), F(1), 1, False),)
+    assert whole[0] == Part(F(7, 1600), F(1), 1) and len(whole) == 3
+    assert parts((Release("full", 2, 1, 1),), "replace-one") == (Part(F(1), F(1), 1),)
     assert parts((Release("poisson", 1, 0, 5), Release("poisson", 1, "0.5", 0)), "add-or-remove-one") == ()
     for permuted in (whole, whole[::-1], (whole[1], whole[2], whole[0])):
         upper, lower = (epsilon_at(permuted, 1, up, F(1, 10**6), 1 << 10) for up in (True, False))
@@ -651,7 +657,7 @@ def test_profiles_hold_the_gaussian_one() -> None:
 
 
 def test_the_scale_follows_delta_and_steps() -> None:
-    made = (Part(F(1), F(1, 100), 1000, False),)
+    made = (Part(F(1), F(1, 100), 1000),)
     wide = scale_of(made, F(1, 10**30), 1 << 12)
     assert scale_of(made, F(1, 10**5), 1 << 12) < wide and 2**wide > 10**30 * 1000 * 2**12 * 2**17
     assert width(wide) < width(wide + 1)  # no room is left over
@@ -681,5 +687,5 @@ GOLDEN = {
 def test_golden_integers(key) -> None:
     """Grids, cells and windows come from exact numbers, balls and IEEE sums and products: no machine differs."""
     square, rate, steps, symmetric, sign, upper, points = key
-    made = (Part(F(square), F(rate), steps, symmetric),)
+    made = (Part(F(square), F(rate), steps, Symmetrised() if symmetric else Coins()),)
     assert digest(composed(made, sign, upper, F(1, 10**6), points)) == GOLDEN[key]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
+from accountant.mechanisms.pairs import Coins, DominatingPair, Symmetrised
 from accountant.mechanisms.release import Part, parts
 from accountant.pld import Release, bracket
 from accountant.pld.account import FLOOR
@@ -118,11 +119,11 @@ def test_the_upper_bound_falls_as_the_grid_grows(setting: tuple[F, F, F], steps:
     assert coarse is None or (fine is not None and fine <= coarse * (1 + F(1, 2**14)))
 
 
-@pytest.mark.parametrize("symmetric", [False, True])
-def test_what_is_above_the_top_is_one_cell(symmetric: bool) -> None:
+@pytest.mark.parametrize("pair", [Coins(), Symmetrised()])
+def test_what_is_above_the_top_is_one_cell(pair: DominatingPair) -> None:
     """Its mass is spread to the top and to +∞, and both bounds hold on either side of it."""
-    part, delta = Part(F(4), F("1e-6"), 1, symmetric), F("1e-12")
-    kind = "symmetric" if symmetric else "remove"
+    part, delta = Part(F(4), F("1e-6"), 1, pair), F("1e-12")
+    kind = "symmetric" if pair.mirrored else "remove"
     for up in (True, False):
         found = epsilon_at((part,), 1, up, delta, 2000)
         with mp.workdps(60):

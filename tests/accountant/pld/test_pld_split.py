@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accountant.core.enclose import precision
+from accountant.mechanisms.pairs import Coins, Symmetrised
 from accountant.mechanisms.release import Part
 from accountant.pld import profile, split
 from accountant.pld.compose import CUT, WINDOW, scale_of, tail_of, unit_of
@@ -41,24 +42,25 @@ def forced(
         )
 
 
-KINDS = {  # (sign, symmetric, up, down, shift) of the pairs that are split
-    "remove": (1, False, 1, 0, 1),
-    "add": (-1, False, 1, 0, 1),
-    "symmetric": (1, True, 1, 0, 2),
-    "two removed": (1, False, 2, 0, 1),
-    "replaced": (1, False, 1, 1, 1),
-    "two replaced": (1, False, 2, 2, 1),
+KINDS = {  # (sign, pair, shift) of the pairs that are split
+    "remove": (1, Coins(), 1),
+    "add": (-1, Coins(), 1),
+    "symmetric": (1, Symmetrised(), 2),
+    "two removed": (1, Coins(2, 0), 1),
+    "replaced": (1, Coins(1, 1), 1),
+    "two replaced": (1, Coins(2, 2), 1),
 }
 
 
 def part_of(kind: str, z: F, q: F, steps: int) -> tuple[Part, int]:
-    sign, symmetric, up, down, shift = KINDS[kind]
-    return Part((shift / z) ** 2, q, steps, symmetric, up, down), sign
+    sign, pair, shift = KINDS[kind]
+    return Part((shift / z) ** 2, q, steps, pair), sign
 
 
 def truth_of(kind: str, z: F, q: F, epsilon: F, steps: int) -> tuple[float, float]:
     """δ(ε) and how far the oracle may be off."""
-    _, _, up, down, shift = KINDS[kind]
+    _, pair, shift = KINDS[kind]
+    up, down = pair.up, pair.down
     z, q, epsilon = float(z), float(q), float(epsilon)
     if kind in ("remove", "add", "symmetric"):
         return oracle.delta_few(steps, z, q, epsilon, kind, shift)

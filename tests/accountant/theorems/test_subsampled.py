@@ -13,6 +13,7 @@ from mpmath import mp, mpf
 
 from accountant import TheoremError, apply, derive_epsilon, enclose, enclose_all, evaluate, theorems
 from accountant.core.arithmetic import Ball, Exact, Float
+from accountant.mechanisms.pairs import Symmetrised
 from accountant.mechanisms.release import Part, parts
 from accountant.pld import Grid, Orders, Release, bracket, delta_bracket, renyi_upper
 from accountant.pld.account import gaussian_epsilon
@@ -329,4 +330,4 @@ def test_disjoint_batches_know_nothing_of_adding_a_record() -> None:
 def test_truncated_and_without_replacement_parts_share_nothing() -> None:
     """Part lists keep both kinds apart, whatever the order in which they are given."""
     both = (Release("without-replacement", 2, "0.1", 3), Release("full", 2, 1, 2))
-    assert parts(both, REPLACE) == (Part(F(2), F(1), 1, False), Part(F(1), F(1, 10), 3, True))
+    assert parts(both, REPLACE) == (Part(F(2), F(1), 1), Part(F(1), F(1, 10), 3, Symmetrised()))

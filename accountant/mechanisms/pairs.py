@@ -1,0 +1,65 @@
+"""The dominating pairs of one noisy sum over a sampled batch, as what they are; `accountant.pld` has their numbers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+
+class DominatingPair(ABC):
+    """Of P and Q, unit normals moved by multiples of μ.
+
+    up, down: by how many multiples P's normals go up at most, and Q's down.
+    """
+
+    up: int
+    down: int
+
+    @property
+    @abstractmethod
+    def mirrored(self) -> bool:
+        """Whether the losses below 0 are those above 0 of the reversed pair: then one direction says both."""
+
+    @property
+    @abstractmethod
+    def attained(self) -> Coins:
+        """What some mechanism and neighbours attain of it: the pair of a lower bound."""
+
+
+@final
+@dataclass(frozen=True)
+class Coins(DominatingPair):
+    """Σ_j Bin(up,q;j)N(jμ,1) against Σ_j Bin(down,q;j)N(−jμ,1) (docs/theory.md T17, T17r, T27): `up` records that only
+    the first dataset has, `down` that only the second has, each drawn by a coin. (1, 0) is (1−q)N(0,1) + qN(μ,1)
+    against N(0,1), and with q = 1 a Gaussian pair."""
+
+    up: int = 1
+    down: int = 0
+
+    @property
+    def mirrored(self) -> bool:
+        """Of (k, k) the reversed pair is the mirror image in u."""
+        return self.up == self.down
+
+    @property
+    def attained(self) -> Coins:
+        return self
+
+
+@final
+@dataclass(frozen=True)
+class Symmetrised(DominatingPair):
+    """C_q (docs/theory.md T17): losses above 0 as of (1−q)N(0,1) + qN(μ,1) against N(0,1), those below as of the
+    reversed pair; it dominates both directions at once."""
+
+    up: ClassVar[int] = 1
+    down: ClassVar[int] = 0
+
+    @property
+    def mirrored(self) -> bool:
+        return True
+
+    @property
+    def attained(self) -> Coins:
+        return Coins(self.up, self.down)
