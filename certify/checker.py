@@ -849,6 +849,7 @@ def pattern(regex: str, meaning: str) -> Callable[[Any, str], None]:
         if not isinstance(value, str) or len(value) > MAX_NUMBER or not compiled.fullmatch(value):
             raise Malformed(f"{where}: needs {meaning}, got {ascii(value)[:60]}")
 
+    shape.__doc__ = meaning
     return shape
 
 
@@ -860,11 +861,18 @@ def one_of(*values: Any) -> Callable[[Any, str], None]:
         if not (value in texts if isinstance(value, str) else any(value is v for v in others)):
             raise Malformed(f"{where}: needs one of {', '.join(map(ascii, values))}, got {ascii(value)[:60]}")
 
+    *most, last = (f"`{json.dumps(value)}`" for value in values)
+    shape.__doc__ = f"{', '.join(most)} or {last}" if most else last
     return shape
 
 
-def optional(shape: Any) -> Callable[[Any, str], None]:
-    return lambda value, where: None if value is None else check_shape(value, shape, where)
+def optional(inner: Any) -> Callable[[Any, str], None]:
+    def shape(value: Any, where: str) -> None:
+        """Or null."""
+        if value is not None:
+            check_shape(value, inner, where)
+
+    return shape
 
 
 def newer(shape: Any, default: Any) -> Callable[[Any, str], None]:
@@ -908,12 +916,14 @@ hexadecimal = pattern(r"[0-9a-f]{64}", "64 lower-case hexadecimal digits")
 
 
 def exact(value: Any, where: str) -> None:
+    """An exact number."""
     _exact(value, where)
     if canonical(Fraction(value)) != value:
         raise Malformed(f"{where}: {value[:60]} is not in canonical form")
 
 
 def rounded(value: Any, where: str) -> None:
+    """A bound, as a decimal."""
     _rounded_decimal(value, where)
     if len(value.partition("e")[0].replace(".", "").strip("0")) > 15:
         raise Malformed(f"{where}: more than fifteen significant digits")
@@ -980,57 +990,75 @@ def named(name_of: Callable[[Any, str], None], inner: Any) -> Callable[[Any, str
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The theorems by id.
+# Rules: what a step of a proof may be.
+#
+# Each theorem is declared next to its mathematics: the shape of its arguments, that of what it concludes, and how a
+# step by it is checked.
 # ---------------------------------------------------------------------------------------------------------------------
 
-NAMES = {
-    "L1": "logistic_constants",
-    "L2": "least_squares_constants",
-    "L3": "huber_constants",
-    "L4": "smoothed_hinge_constants",
-    "L5": "poisson_constants",
-    "L6": "softmax_constants",
-    "L7": "clipped_constants",
-    "L7b": "batch_clipped_constants",
-    "L1u": "logistic_model",
-    "L2u": "least_squares_model",
-    "L3u": "huber_model",
-    "L4u": "smoothed_hinge_model",
-    "L5u": "poisson_model",
-    "T16": "scaled_linear_constants",
-    "C1": "contraction",
-    "C2": "gradient_shift",
-    "T22": "nonconvex_step",
-    "T23": "clipped_step",
-    "T23b": "batch_clipped_step",
-    "T10": "requests",
-    "T1": "wasserstein_tracking",
-    "T3": "taut_string",
-    "T5": "bounded_domain",
-    "T26": "gauges",
-    "T26r": "gauges_in_a_ball",
-    "T7": "adaptive_composition",
-    "T9": "secret_order",
-    "T9r": "secret_renyi",
-    "T2": "renyi_curve",
-    "T6": "straight_witness",
-    "T6c": "curved_witness",
-    "T6m": "secret_witness",
-    "T11": "gaussian_profile",
-    "T24": "range_before_noise",
-    "T14": "scaled_sensitivity",
-    "T14g": "bounded_sensitivity",
-    "T15": "momentum",
-    "T18": "subsampled_renyi",
-    "T19": "loss_distribution",
-    "T19l": "loss_distribution_witness",
-    "T27": "group_distribution",
-    "T27l": "group_distribution_witness",
-    "T20": "truncated_poisson",
-    "T20d": "disjoint_batches",
-    "T20f": "full_batches",
-    "T20l": "full_batches_witness",
-}
+
+@dataclass(frozen=True)
+class Step:
+    """A step that is computed again. `given`: what its premises stand for."""
+
+    theorem: str
+    args: dict[str, Any]
+    concludes: dict[str, Any]
+    given: list[Any]
+    name: str  # in messages
+    below: bool = False  # a premise is a lower bound
+    cut: tuple[int, int] | None = None  # of a training run's batches
+
+    def argument(self, key: str) -> Fraction:
+        return Fraction(self.args[key])
+
+    def stated(self, key: str) -> Fraction:
+        return Fraction(self.concludes[key])
+
+    def follows(self, key: str, holds: bool) -> None:
+        """What is stated is on the right side of what was computed."""
+        require(holds, f"{self.name}: the stated {key} does not follow")
+
+    def decided(self, key: str, question: Callable[[int], bool]) -> None:
+        self.follows(key, decide(question, self.name))
+
+    def equal(self, derived: dict[str, Any]) -> dict[str, Any]:
+        """What is stated is what was computed, digit by digit."""
+        for key, value in derived.items():
+            shown = canonical(value) if isinstance(value, Fraction) else value
+            require(self.concludes[key] == shown, f"{self.name}: {key} is {shown}, not {self.concludes[key]}")
+        return derived
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A theorem, as a step of a proof states it.
+
+    `check` refuses a conclusion that does not follow from the premises' values, and returns what later steps need: that
+    is constants, a timeline, μ² as a function of bits, or (of a bound of ε) δ as a function of ε and bits, from below
+    where it is not exact. A step is checked against the exact bound of its premise, not against the decimal written
+    there.
+    """
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+    concludes: dict[str, Any]
+    check: Callable[[Step], Any]
+    premises: str = "–"  # in words, and what the shapes do not say; for docs/certificate.md
+    remarks: str = ""
+    lower: bool = False  # it bounds from below
+    may_fail: bool = False  # it returns whether it was confirmed, and is tried with the work that all others leave
+
+
+RULES: dict[str, Rule] = {}  # by id
+
+
+def declare(*rules: Rule) -> None:
+    for rule in rules:
+        if rule.id in RULES:
+            raise ValueError(f"{rule.id} is declared twice")
+        RULES[rule.id] = rule
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1092,7 +1120,7 @@ def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
     In general clipping is 1-Lipschitz, so the gradient stays as Lipschitz as it was, but need not be monotone.
     """
     values = read_exact(args)
-    name, m, clip = NAMES[theorem], values["regularization"], values["clip"]
+    name, m, clip = RULES[theorem].name, values["regularization"], values["clip"]
     require(clip is None or clip > 0, f"{name}: needs clip > 0")
     if theorem in ("L7", "L7b"):  # any loss at all; L7b: the mean gradient of a batch is clipped, not that of a record
         return {"smoothness": None, "strong_convexity": m, "gradient_bound": clip, "convex": False}
@@ -1111,6 +1139,42 @@ def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
         slopes.append(model["growth"] * clip + model["floor"])
     require(bool(bounds), f"{name}: needs a clip or a radius")
     return {"smoothness": m + min(slopes), "strong_convexity": m, "gradient_bound": min(bounds), "convex": True}
+
+
+def check_loss(step: Step) -> Constants:
+    return step.equal(loss_constants(step.theorem, step.args))
+
+
+def check_model(step: Step) -> Constants:
+    return step.equal(linear_model(step.theorem, step.args, RULES[step.theorem].name))
+
+
+CONSTANTS = {"smoothness": exact, "strong_convexity": exact, "gradient_bound": exact, "convex": one_of(True, False)}
+ROUGH = CONSTANTS | {"smoothness": one_of(None)}
+CLIPPED = {"regularization": exact, "clip": exact}
+MODEL = {"regularization": exact, "feature_norm": exact}
+MODELLED = dict.fromkeys(("regularization",), exact) | dict.fromkeys(
+    ("curvature", "gradient_bound", "growth", "floor"), optional(exact)
+)
+FEATURES = MODEL | {"clip": optional(exact)}
+TARGETS = {"target_bound": exact, "radius": optional(exact)}
+OF_THE_RUN = "`radius`: that of the mechanism"
+
+declare(
+    Rule("L1", "logistic_constants", FEATURES, CONSTANTS, check_loss),
+    Rule("L2", "least_squares_constants", FEATURES | TARGETS, CONSTANTS, check_loss, remarks=OF_THE_RUN),
+    Rule("L3", "huber_constants", FEATURES | {"threshold": exact}, CONSTANTS, check_loss),
+    Rule("L4", "smoothed_hinge_constants", FEATURES | {"smoothing": exact}, CONSTANTS, check_loss),
+    Rule("L5", "poisson_constants", FEATURES | TARGETS, CONSTANTS, check_loss, remarks=OF_THE_RUN),
+    Rule("L6", "softmax_constants", FEATURES | {"classes": integer}, CONSTANTS, check_loss),
+    Rule("L7", "clipped_constants", CLIPPED, ROUGH, check_loss, remarks="not convex"),
+    Rule("L7b", "batch_clipped_constants", CLIPPED, ROUGH, check_loss, remarks="not convex"),
+    Rule("L1u", "logistic_model", MODEL, MODELLED, check_model),
+    Rule("L2u", "least_squares_model", MODEL | TARGETS, MODELLED, check_model, remarks=OF_THE_RUN),
+    Rule("L3u", "huber_model", MODEL | {"threshold": exact}, MODELLED, check_model),
+    Rule("L4u", "smoothed_hinge_model", MODEL | {"smoothing": exact}, MODELLED, check_model),
+    Rule("L5u", "poisson_model", MODEL | TARGETS, MODELLED, check_model, remarks=OF_THE_RUN),
+)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1182,6 +1246,25 @@ def scaled_constants(model: Constants, scaling: Scaling) -> Constants:
     return {"smoothness": m + min(bounds), "strong_convexity": m, "gradient_bound": bound, "convex": True}
 
 
+def check_scaled(step: Step) -> Constants:
+    return step.equal(scaled_constants(step.given[0], read_scaling(step.args, "scaled_linear_constants")))
+
+
+MAP = {"kind": one_of(*MAPS), "max_grad_norm": exact, "r": optional(exact), "s": optional(exact)}
+
+declare(
+    Rule(
+        "T16",
+        "scaled_linear_constants",
+        MAP,
+        CONSTANTS,
+        check_scaled,
+        "L1u … L5u",
+        "`r`, `s`: null where the map has none; always convex",
+    ),
+)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What one step does to the distance of two runs: C1, T22, T23, and C2.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1216,7 +1299,7 @@ class Drift:
 def clipped_step(step_size: Fraction, m: Fraction, gradient_bound: Fraction, batch: bool = False) -> Drift:
     """T23, T23b. A step (1-ηm)·x - η·g with |g| ≤ M, g any function of x and of the records: factor 1-ηm, distance
     2ηM."""
-    name = NAMES["T23b" if batch else "T23"]
+    name = "batch_clipped_step" if batch else "clipped_step"
     require(step_size > 0, f"{name}: needs step_size > 0")
     require(step_size * m <= 1, f"{name}: needs step_size * strong_convexity <= 1")
     return Drift(1 - step_size * m, 2 * step_size * gradient_bound, batch)
@@ -1233,6 +1316,58 @@ def variance(phase: dict[str, Any]) -> Fraction:
     noise_std = Fraction(phase["noise_std"])
     require(noise_std > 0, "requests: needs noise_std > 0")
     return 2 * Fraction(phase["step_size"]) * noise_std**2
+
+
+def check_contraction(step: Step) -> Fraction:
+    c = contraction(*map(step.argument, ("step_size", "strong_convexity", "smoothness")))
+    return step.equal({"contraction": c})["contraction"]
+
+
+def check_nonconvex(step: Step) -> Fraction:
+    c = nonconvex_step(step.argument("step_size"), step.argument("smoothness"))
+    return step.equal({"contraction": c})["contraction"]
+
+
+def check_drift(step: Step) -> Drift:
+    numbers = map(step.argument, ("step_size", "strong_convexity", "gradient_bound"))
+    drift = clipped_step(*numbers, batch=step.theorem == "T23b")
+    step.equal({"contraction": drift.factor, "shift": drift.distance})
+    return drift
+
+
+def check_shift(step: Step) -> Fraction:
+    size, bound = int(step.args["batch_size"]), step.argument("gradient_bound")
+    shift = gradient_shift(step.argument("step_size"), size, bound, step.args["neighbours"])
+    return step.equal({"shift": shift})["shift"]
+
+
+NEIGHBOURS = one_of("replace-one", "remove-one")
+CLIPPED_STEP = {"step_size": exact, "strong_convexity": exact, "gradient_bound": exact}
+RATE, DRIFTING = {"contraction": exact}, {"contraction": exact, "shift": exact}
+LOSS = "L1 unless the loss is `constants`"
+
+declare(
+    Rule(
+        "C1",
+        "contraction",
+        {"step_size": exact, "strong_convexity": exact, "smoothness": exact},
+        RATE,
+        check_contraction,
+        LOSS,
+    ),
+    Rule("T22", "nonconvex_step", {"step_size": exact, "smoothness": exact}, RATE, check_nonconvex, LOSS),
+    Rule("T23", "clipped_step", CLIPPED_STEP, DRIFTING, check_drift, LOSS),
+    Rule("T23b", "batch_clipped_step", CLIPPED_STEP, DRIFTING, check_drift, "L7b"),
+    Rule(
+        "C2",
+        "gradient_shift",
+        {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
+        {"shift": exact},
+        check_shift,
+        LOSS,
+        "of one differing record",
+    ),
+)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1357,6 +1492,30 @@ def shift_at(phase: Phase, step: int) -> Fraction:
     return phase.counts[bisect_left(phase.positions, step % phase.batches)] * phase.shift
 
 
+def check_requests(step: Step) -> Timeline:
+    args, factors, shifts = step.args, step.given[::2], step.given[1::2]
+    diameter = args["diameter"] and step.argument("diameter")
+    timeline = requests(step.argument("start"), diameter, args["phases"], factors, shifts)
+    step.equal({"steps": Fraction(sum(phase.steps for phase in timeline.phases))})
+    return timeline
+
+
+PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
+MOMENT = {"block": integer, "epoch": integer, "position": integer}
+
+declare(
+    Rule(
+        "T10",
+        "requests",
+        {"start": exact, "diameter": optional(exact), "phases": [PHASE]},
+        {"steps": integer},
+        check_requests,
+        "for each phase two: C1, C2 or T22, C2 or T23, C2 or T23b, the same T23b",
+        "`diameter` = 2R, if there is a radius; `records`: [position, count]; `steps`: total number",
+    ),
+)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # How far two runs are apart: T1.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1429,9 +1588,29 @@ def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -
     return w
 
 
+def check_distance(step: Step) -> None:
+    count, stated = int(step.args["phases"]), step.stated("wasserstein")
+    step.decided("wasserstein", lambda bits: wasserstein_tracking(step.given[0], (count, 0), bits) <= stated)
+
+
+declare(
+    Rule(
+        "T1",
+        "wasserstein_tracking",
+        {"phases": integer},
+        {"wasserstein": rounded},
+        check_distance,
+        "T10",
+        "`phases`: how many leading ones",
+    ),
+)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Straight schedules: the taut string, T3 and T5.
 # ---------------------------------------------------------------------------------------------------------------------
+
+SquaredMu = Callable[[int], Interval]  # μ², at so many bits
 
 
 def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Moment, int]]:
@@ -1560,6 +1739,30 @@ def admissible(timeline: Timeline, corners: list[Any]) -> bool:
     return settled(timeline, lambda bits: stays_above_zero(timeline, corners, bits), "taut_string: z >= 0")
 
 
+def check_string_schedule(step: Step) -> SquaredMu:
+    corners, timeline = step.args["corners"], step.given[0]
+    if "restart" in step.args:
+        timeline = restarted(timeline, step.args["restart"])
+    require(admissible(timeline, corners), f"{step.name}: the schedule dips below zero (z_k < 0)")
+    return at_most_stated(step, lambda bits: taut_string(timeline, corners, bits))
+
+
+def at_most_stated(step: Step, squared: SquaredMu) -> SquaredMu:
+    """μ², which is at most what is stated."""
+    squared, stated = cache(squared), step.stated("mu")
+    step.decided("mu", lambda bits: squared(bits) <= stated**2)
+    return squared
+
+
+CORNERS = [{"block": integer, "position": integer, "first": integer, "last": integer}]
+MU = {"mu": rounded}
+
+declare(
+    Rule("T3", "taut_string", {"corners": CORNERS}, MU, check_string_schedule, "T10"),
+    Rule("T5", "bounded_domain", {"restart": MOMENT, "corners": CORNERS}, MU, check_string_schedule, "T10"),
+)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Runs that are apart only where it pays: T26.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1651,7 +1854,7 @@ def gauges(timeline: Timeline, args: dict[str, Any]) -> tuple[list[tuple[Excursi
     excursion ends, if the runs begin apart). If on an excursion, it must cost the same wherever they are: it drifts
     from its first step on. If composed, Σ count² is largest for the placement of the timeline.
     """
-    name, phases = NAMES["T26r" if "restart" in args else "T26"], timeline.phases
+    name, phases = "gauges_in_a_ball" if "restart" in args else "gauges", timeline.phases
     begin, distance = (0, 0), timeline.start
     if "restart" in args:  # after a step both runs are in the ball, whatever came before
         require(timeline.diameter is not None, f"{name}: needs a radius")
@@ -1714,6 +1917,97 @@ def squared_gauges(excursions: list[tuple[Excursion, int]], composed: Fraction, 
             require(not v.is_zero(), "gauges: a distance is left, but no noise to hide it (v = 0 where w > 0)")
             total = total + times * (w * w / v)
     return total
+
+
+def check_gauges(step: Step) -> SquaredMu:
+    excursions, composed = gauges(step.given[0], step.args)
+    for excursion, _ in excursions:
+        above = settled(step.given[0], excursion.stays_above_zero, f"{step.name}: z >= 0")
+        require(above, f"{step.name}: the schedule dips below zero (z_k < 0)")
+    return at_most_stated(step, lambda bits: squared_gauges(excursions, composed, bits))
+
+
+EXCURSIONS = [{"from": MOMENT, "to": MOMENT}]
+
+declare(
+    Rule("T26", "gauges", {"excursions": EXCURSIONS}, MU, check_gauges, "T10"),
+    Rule("T26r", "gauges_in_a_ball", {"restart": MOMENT, "excursions": EXCURSIONS}, MU, check_gauges, "T10"),
+)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# From μ to Rényi divergences and ε: T7, T2, T11.
+# ---------------------------------------------------------------------------------------------------------------------
+
+Delta = Callable[[Fraction, int], Interval]  # δ as a function of ε and bits
+
+
+def gaussian(squared: SquaredMu) -> Delta:
+    """δ(ε) of a pair with this μ²."""
+    return lambda epsilon, bits: profile(epsilon, squared(bits).sqrt())
+
+
+def check_composition(step: Step) -> SquaredMu:
+    """T7. Whatever was released before, the next stretch is μ_i-GDP: composition adds the squares."""
+    return at_most_stated(step, lambda bits: sum((squared(bits) for squared in step.given), number(0, bits)))
+
+
+def check_curve(step: Step, is_below: Callable[[Fraction, Fraction, int], bool]) -> None:
+    """A Rényi curve: at each order a bound."""
+    orders, uppers = map(Fraction, step.args["orders"]), map(Fraction, step.concludes["renyi"])
+    orders, uppers, name = list(orders), list(uppers), step.name
+    require(all(order > 1 for order in orders), f"{name}: needs orders > 1")
+    require(all(x < y for x, y in pairwise(orders)), f"{name}: orders must ascend")
+    require(len(orders) == len(uppers), f"{name}: needs one bound for each order")
+    pairs = list(zip(orders, uppers, strict=True))
+    step.decided("renyi", lambda bits: all(is_below(order, upper, bits) for order, upper in pairs))
+
+
+def check_gaussian_curve(step: Step) -> None:
+    """T2. D_α ≤ α·μ²/2"""
+    check_curve(step, lambda order, upper, bits: step.given[0](bits) * order / 2 <= upper)
+
+
+def check_gaussian_profile(step: Step) -> Delta:
+    """T11. Of a lower bound of μ it is a lower bound of ε."""
+    delta_of, delta, stated = gaussian(step.given[0]), step.argument("delta"), step.stated("epsilon")
+    require(0 < delta < 1, f"{step.name}: needs delta strictly between 0 and 1")
+    if not step.below:
+        step.decided("epsilon", lambda bits: delta_of(stated, bits) <= delta)
+    elif stated > 0:
+        step.decided("epsilon", lambda bits: delta_of(stated, bits) >= delta)
+    return delta_of
+
+
+declare(
+    Rule(
+        "T7",
+        "adaptive_composition",
+        {},
+        MU,
+        check_composition,
+        "T3, T5, T26 or T26r, one for each stretch",
+        "in training runs of T20d and T20f",
+    ),
+    Rule(
+        "T2",
+        "renyi_curve",
+        {"orders": [exact]},
+        {"renyi": [rounded]},
+        check_gaussian_curve,
+        "T3, T5, T26, T26r or T7",
+        "in training runs of T7 or T20f",
+    ),
+    Rule(
+        "T11",
+        "gaussian_profile",
+        {"delta": exact},
+        {"epsilon": rounded},
+        check_gaussian_profile,
+        "T3, T5, T26, T26r, T7 or T6",
+        "lower where its premise is (T6, T20l), else upper; in training runs of T7, T20f or T20l",
+    ),
+)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1826,6 +2120,36 @@ def secret_renyi(timeline: Timeline, positions: list[int]) -> Callable[[Fraction
     return is_below
 
 
+def positions_of(step: Step) -> list[int]:
+    return [int(position) for position in step.args["positions"]]
+
+
+def check_secret_order(step: Step) -> Delta:
+    positions, stated = positions_of(step), step.stated("epsilon")
+    above = secret_order(step.given[0], positions, step.args["rule"])
+    step.decided("epsilon", lambda bits: above(stated, bits) <= step.argument("delta"))
+    return secret_order(step.given[0], positions, "left")
+
+
+def check_secret_renyi(step: Step) -> None:
+    check_curve(step, secret_renyi(step.given[0], positions_of(step)))
+
+
+POSITIONS = {"positions": [integer]}
+
+declare(
+    Rule(
+        "T9",
+        "secret_order",
+        {"delta": exact} | POSITIONS | {"rule": one_of("chord", "right")},
+        {"epsilon": rounded},
+        check_secret_order,
+        "T10",
+    ),
+    Rule("T9r", "secret_renyi", {"orders": [exact]} | POSITIONS, {"renyi": [rounded]}, check_secret_renyi, "T10"),
+)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The range before the last noises: T24.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1868,6 +2192,26 @@ def range_before_noise(
         return Interval((0, 0) if settled else follow(first.low, False), high, bits)
 
     return delta_of
+
+
+def check_range(step: Step) -> Delta:
+    stated, delta = step.stated("epsilon"), step.argument("delta")
+    after = range_before_noise(*step.given, step.argument("diameter"), step.args["phase"], delta)
+    step.decided("epsilon", lambda bits: after(stated, bits) <= delta)
+    return after
+
+
+declare(
+    Rule(
+        "T24",
+        "range_before_noise",
+        {"delta": exact, "diameter": exact, "phase": PHASE},
+        {"epsilon": rounded},
+        check_range,
+        "T3, T5, T26 or T26r; C1, T22, T23 or T23b",
+        "`diameter` = 2R; a phase without `records`",
+    ),
+)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1958,6 +2302,56 @@ def curved_witness(
         return inside - (1 + exp(number(epsilon, bits))) * outside
 
     return delta
+
+
+def shift_of_one(step: Step) -> Fraction:
+    """C2, for the witness's phases, which are alike."""
+    phases = step.args["phases"]
+    require(bool(phases), f"{step.name}: needs at least one step")
+    step_size, size = Fraction(phases[0]["step_size"]), int(phases[0]["batch_size"])
+    return gradient_shift(step_size, size, step.argument("gradient_bound"), step.args["neighbours"])
+
+
+def check_straight(step: Step) -> SquaredMu:
+    one, phases, stated = shift_of_one(step), step.args["phases"], step.stated("mu")
+    start, m = step.argument("start"), step.argument("strong_convexity")
+    squared = cache(lambda bits: straight_witness(start, m, one, phases, bits))
+    step.decided("mu", lambda bits: stated == 0 or squared(bits) >= stated**2)
+    return squared
+
+
+def check_curved(step: Step) -> None:
+    """ε is at least any ε with δ(ε) ≥ δ, and μ at least any with δ_μ(ε) ≤ δ."""
+    one, epsilon, delta, mu = shift_of_one(step), *map(step.argument, ("epsilon", "delta", "mu"))
+    step.follows("epsilon", step.stated("epsilon") <= epsilon)
+    curved = curved_witness(step.args, one, step.argument("own"), step.argument("others"), epsilon)
+    step.decided("epsilon", lambda bits: curved(bits) >= delta)
+    step.follows("mu", step.stated("mu") <= mu)
+    step.decided("mu", lambda bits: profile(epsilon, number(mu, bits)) <= delta)
+
+
+def check_mixed(step: Step) -> None:
+    """ε is at least any ε with δ(ε) ≥ δ."""
+    one, epsilon, delta = shift_of_one(step), step.argument("epsilon"), step.argument("delta")
+    step.follows("epsilon", step.stated("epsilon") <= epsilon)
+    if epsilon > 0:
+        m, threshold = step.argument("strong_convexity"), step.argument("threshold")
+        mixed = secret_witness(m, one, step.args["phases"], positions_of(step), threshold, epsilon)
+        step.decided("epsilon", lambda bits: mixed(bits) >= delta)
+
+
+WITNESS = {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
+WITNESS |= {"phases": [PHASE | {"batch_size": integer}]}
+CURVED = {"smoothness": exact, "delta": exact, "epsilon": exact, "mu": exact, "own": exact, "others": exact}
+MIXED = {"delta": exact, "epsilon": exact, "threshold": exact, "positions": [integer]}
+
+declare(
+    Rule("T6", "straight_witness", WITNESS, {"mu": rounded}, check_straight, LOSS, lower=True),
+    Rule(
+        "T6c", "curved_witness", WITNESS | CURVED, {"epsilon": rounded, "mu": rounded}, check_curved, LOSS, lower=True
+    ),
+    Rule("T6m", "secret_witness", WITNESS | MIXED, {"epsilon": rounded}, check_mixed, LOSS, lower=True),
+)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -2094,6 +2488,43 @@ def one_sided(schedule: Schedule) -> Schedule:
     return replace(schedule, sampled=tuple(replace(release, symmetrised=False) for release in schedule.sampled))
 
 
+def check_sensitivity(step: Step) -> Sensitivity:
+    known = step.args.get("gradient_norm_bound")
+    found = sensitivity(read_scaling(step.args, RULES[step.theorem].name), known and Fraction(known))
+    step.equal({"sensitivity": found[0], "attained": found[1]})
+    return found
+
+
+def check_momentum_step(step: Step) -> Sensitivity:
+    check_momentum(step.args)
+    step.equal({"sensitivity": step.given[0][0], "attained": step.given[0][1]})
+    return step.given[0]
+
+
+SENSITIVITY = {"sensitivity": exact, "attained": one_of(True, False)}
+MOMENTUM = {
+    "placement": one_of("inner", "outer"), "beta": exact, "window": optional(integer),
+    "iterates": one_of("released"), "history": one_of("own"), "charged": one_of("every-aggregate"),
+}  # fmt: skip
+SUMS = [{"sampling": one_of("poisson", "without-replacement", "full"), "noise_multiplier": exact, "sample_rate": exact,
+         "steps": integer}]  # fmt: skip
+SAMPLED = {"releases": SUMS, "neighbours": one_of(*BATCHES["full"])}
+
+declare(
+    Rule("T14", "scaled_sensitivity", MAP, SENSITIVITY, check_sensitivity),
+    Rule("T14g", "bounded_sensitivity", MAP | {"gradient_norm_bound": exact}, SENSITIVITY, check_sensitivity),
+    Rule(
+        "T15",
+        "momentum",
+        MOMENTUM,
+        SENSITIVITY,
+        check_momentum_step,
+        "T14, T14g or T15",
+        "`window`: null for outer; concludes what its premise does",
+    ),
+)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # T11, T18, T20.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -2194,6 +2625,67 @@ def check_renyi(schedule: Schedule, order: int, epsilon: Fraction, delta: Fracti
         )
 
     require(decide(holds, "subsampled_renyi"), f"subsampled_renyi: order {order} does not give (epsilon, delta)")
+
+
+def described(sampling: str, noise_multiplier: Fraction, rate: Fraction, steps: int) -> dict[str, str]:
+    """Equal releases as the proof writes them."""
+    numbers = {"noise_multiplier": canonical(noise_multiplier), "sample_rate": canonical(rate), "steps": str(steps)}
+    return {"sampling": sampling, **numbers}
+
+
+def check_sampled_curve(step: Step) -> None:
+    orders, uppers = [int(x) for x in step.args["orders"]], [Fraction(x) for x in step.concludes["renyi"]]
+    require(all(x < y for x, y in pairwise(orders)), f"{step.name}: orders must ascend")
+    require(len(orders) == len(uppers), f"{step.name}: needs one bound for each order")
+    require(len(orders) <= MAX_ORDERS, f"{step.name}: more than {MAX_ORDERS} orders")
+    schedule = read_schedule(step.args["releases"], step.args["neighbours"])
+    for order, upper in zip(orders, uppers, strict=True):
+        step.follows("renyi", renyi_is_below(schedule, order, upper))
+
+
+def check_truncation(step: Step) -> Fraction:
+    """T20. The premise's ε, where the share of δ that is left out of it pays for what is cut."""
+    budget, stated = step.argument("budget"), step.stated("epsilon")
+    samples, cap = int(step.args["samples"]), int(step.args["max_batch_size"])
+    require(0 <= budget < 1, f"{step.name}: needs a budget from 0 to 1")
+    step.follows("epsilon", stated >= step.given[0])  # a larger ε needs no more of δ
+    schedule = read_schedule(step.args["releases"], "add-or-remove-one", (samples, cap))
+    fits = decide(lambda bits: truncation_charge(schedule, stated, bits) <= budget, step.name)
+    require(fits, f"{step.name}: what is cut costs more than the budget")
+    return stated
+
+
+def check_all_records(step: Step) -> SquaredMu:
+    """T20f, T20l, T20d. μ² of releases of all records, exactly."""
+    if step.theorem == "T20d":
+        releases = [described("full", step.argument("noise_multiplier"), Fraction(1), int(step.args["epochs"]))]
+    else:
+        releases = step.args["releases"]
+    schedule = read_schedule(releases, step.args["neighbours"])
+    require(not schedule.sampled, f"{step.name}: needs releases of all records")
+    total, stated = schedule.mu_squared, step.stated("mu")
+    step.follows("mu", stated**2 <= total if RULES[step.theorem].lower else total <= stated**2)
+    return lambda bits: number(total, bits)
+
+
+CUT = {"budget": exact, "releases": SUMS, "samples": integer, "max_batch_size": integer}
+DISJOINT = {"noise_multiplier": exact, "epochs": integer, "neighbours": NEIGHBOURS}
+
+declare(
+    Rule("T18", "subsampled_renyi", SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}, check_sampled_curve),
+    Rule(
+        "T20",
+        "truncated_poisson",
+        CUT,
+        {"epsilon": rounded},
+        check_truncation,
+        "T19 or T27",
+        "at the premise's `grid.delta` + `budget`",
+    ),
+    Rule("T20d", "disjoint_batches", DISJOINT, MU, check_all_records),
+    Rule("T20f", "full_batches", SAMPLED, MU, check_all_records),
+    Rule("T20l", "full_batches_witness", SAMPLED, MU, check_all_records, lower=True),
+)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -3001,6 +3493,11 @@ def settles(
     return None
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# ε of sampled batches: T19, T27, and the cheapest theorem that shows a claim.
+# ---------------------------------------------------------------------------------------------------------------------
+
+
 def check_pld(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> Interval:
     """T19, T20. δ(ε) <= delta by privacy-loss distributions; returns an enclosure of the upper bound found."""
     within_reach(schedule, epsilon, delta)
@@ -3085,6 +3582,74 @@ def check_subsampled(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> 
     return "T19"
 
 
+def delta_and_group(step: Step) -> tuple[Fraction, int]:
+    delta, group = Fraction(step.args["grid"]["delta"]), int(step.args.get("group", 1))
+    require(0 < delta < 1, f"{step.name}: needs delta strictly between 0 and 1")
+    require("group" not in step.args or group >= 2, f"{step.name}: needs a group of two records or more")
+    return delta, group
+
+
+def check_distribution(step: Step) -> Fraction:
+    """T19, T27. Returns the stated ε.
+
+    Of those that are not replaced, any number may be in either dataset; one direction is that of the others.
+    """
+    (delta, group), stated, neighbours = delta_and_group(step), step.stated("epsilon"), step.args["neighbours"]
+    splits = range(group // 2 + 1) if neighbours != "replace-one" else [0]
+    for second in splits:
+        check_subsampled(read_schedule(step.args["releases"], neighbours, None, group, second), stated, delta)
+    return stated
+
+
+def check_distribution_witness(step: Step) -> bool:
+    """T19l, T27l. Whether the stated ε was confirmed to be a lower bound; refused where it is refuted."""
+    (delta, group), stated = delta_and_group(step), step.stated("epsilon")
+    schedule = read_schedule(step.args["releases"], step.args["neighbours"], step.cut, group)
+    if stated == 0:
+        return True
+    try:
+        with budgeted():
+            check_lower(schedule, stated, delta, step.args["direction"])
+    except DoesNotFollow:
+        try:
+            with budgeted():
+                check_subsampled(schedule, stated, delta)
+        except DoesNotFollow:  # neither shown nor refuted
+            return False
+        raise DoesNotFollow(f"{step.name}: the stated epsilon does not follow") from None
+    return True
+
+
+DISTRIBUTION = SAMPLED | {"grid": {"delta": exact, "points": integer, "reverse_points": integer, "further": ()}}
+OF_A_GROUP, WITNESSED = DISTRIBUTION | {"group": integer}, {"direction": one_of("remove", "add")}
+EPSILON, AT_DELTA, OR_MORE = {"epsilon": rounded}, "at `grid.delta`", "at `grid.delta`; `group` ≥ 2"
+
+declare(
+    Rule("T19", "loss_distribution", DISTRIBUTION, EPSILON, check_distribution, remarks=AT_DELTA),
+    Rule(
+        "T19l",
+        "loss_distribution_witness",
+        DISTRIBUTION | WITNESSED,
+        EPSILON,
+        check_distribution_witness,
+        remarks=AT_DELTA,
+        lower=True,
+        may_fail=True,
+    ),
+    Rule("T27", "group_distribution", OF_A_GROUP, EPSILON, check_distribution, remarks=OR_MORE),
+    Rule(
+        "T27l",
+        "group_distribution_witness",
+        OF_A_GROUP | WITNESSED,
+        EPSILON,
+        check_distribution_witness,
+        remarks=OR_MORE,
+        lower=True,
+        may_fail=True,
+    ),
+)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What no computation can check.
 # ---------------------------------------------------------------------------------------------------------------------
@@ -3146,105 +3711,6 @@ ASSUMPTIONS = {
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The theorems by id: the shape of their arguments, and of what they conclude.
-# ---------------------------------------------------------------------------------------------------------------------
-
-CONSTANTS = {"smoothness": exact, "strong_convexity": exact, "gradient_bound": exact, "convex": one_of(True, False)}
-FEATURES = {"regularization": exact, "feature_norm": exact, "clip": optional(exact)}
-NEIGHBOURS = one_of("replace-one", "remove-one")
-
-PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
-CLIPPED_STEP = {"step_size": exact, "strong_convexity": exact, "gradient_bound": exact}
-MOMENT = {"block": integer, "epoch": integer, "position": integer}
-EXCURSIONS = [{"from": MOMENT, "to": MOMENT}]
-CORNERS = [{"block": integer, "position": integer, "first": integer, "last": integer}]
-WITNESS = {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
-WITNESS |= {"phases": [PHASE | {"batch_size": integer}]}
-MODEL = {"regularization": exact, "feature_norm": exact}
-MODELLED = dict.fromkeys(("curvature", "gradient_bound", "growth", "floor"), optional(exact)) | {
-    "regularization": exact
-}
-MAP = {"kind": one_of(*MAPS), "max_grad_norm": exact, "r": optional(exact), "s": optional(exact)}
-SENSITIVITY = {"sensitivity": exact, "attained": one_of(True, False)}
-SUMS = [{"sampling": one_of("poisson", "without-replacement", "full"), "noise_multiplier": exact, "sample_rate": exact,
-         "steps": integer}]  # fmt: skip
-SAMPLED = {"releases": SUMS, "neighbours": one_of(*BATCHES["full"])}
-GRID = {"delta": exact, "points": integer, "reverse_points": integer, "further": ()}
-THEOREMS = {  # id -> (shape of args, shape of concludes)
-    "L1": (FEATURES, CONSTANTS),
-    "L2": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
-    "L3": (FEATURES | {"threshold": exact}, CONSTANTS),
-    "L4": (FEATURES | {"smoothing": exact}, CONSTANTS),
-    "L5": (FEATURES | {"target_bound": exact, "radius": optional(exact)}, CONSTANTS),
-    "L6": (FEATURES | {"classes": integer}, CONSTANTS),
-    "L7": ({"regularization": exact, "clip": exact}, CONSTANTS | {"smoothness": one_of(None)}),
-    "L7b": ({"regularization": exact, "clip": exact}, CONSTANTS | {"smoothness": one_of(None)}),
-    "C1": ({"step_size": exact, "strong_convexity": exact, "smoothness": exact}, {"contraction": exact}),
-    "T22": ({"step_size": exact, "smoothness": exact}, {"contraction": exact}),
-    "T23": (CLIPPED_STEP, {"contraction": exact, "shift": exact}),
-    "T23b": (CLIPPED_STEP, {"contraction": exact, "shift": exact}),
-    "C2": (
-        {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
-        {"shift": exact},
-    ),
-    "T10": ({"start": exact, "diameter": optional(exact), "phases": [PHASE]}, {"steps": integer}),
-    "T1": ({"phases": integer}, {"wasserstein": rounded}),
-    "T3": ({"corners": CORNERS}, {"mu": rounded}),
-    "T5": ({"restart": MOMENT, "corners": CORNERS}, {"mu": rounded}),
-    "T26": ({"excursions": EXCURSIONS}, {"mu": rounded}),
-    "T26r": ({"restart": MOMENT, "excursions": EXCURSIONS}, {"mu": rounded}),
-    "T7": ({}, {"mu": rounded}),
-    "T9": ({"delta": exact, "positions": [integer], "rule": one_of("chord", "right")}, {"epsilon": rounded}),
-    "T9r": ({"orders": [exact], "positions": [integer]}, {"renyi": [rounded]}),
-    "T2": ({"orders": [exact]}, {"renyi": [rounded]}),
-    "T6": (WITNESS, {"mu": rounded}),
-    "T6c": (
-        WITNESS | {"smoothness": exact, "delta": exact, "epsilon": exact, "mu": exact, "own": exact, "others": exact},
-        {"epsilon": rounded, "mu": rounded},
-    ),
-    "T6m": (
-        WITNESS | {"delta": exact, "epsilon": exact, "threshold": exact, "positions": [integer]},
-        {"epsilon": rounded},
-    ),
-    "T11": ({"delta": exact}, {"epsilon": rounded}),
-    "T24": ({"delta": exact, "diameter": exact, "phase": PHASE}, {"epsilon": rounded}),
-    "L1u": (MODEL, MODELLED),
-    "L2u": (MODEL | {"target_bound": exact, "radius": optional(exact)}, MODELLED),
-    "L3u": (MODEL | {"threshold": exact}, MODELLED),
-    "L4u": (MODEL | {"smoothing": exact}, MODELLED),
-    "L5u": (MODEL | {"target_bound": exact, "radius": optional(exact)}, MODELLED),
-    "T16": (MAP, CONSTANTS),
-    "T14": (MAP, SENSITIVITY),
-    "T14g": (MAP | {"gradient_norm_bound": exact}, SENSITIVITY),
-    "T15": (
-        {"placement": one_of("inner", "outer"), "beta": exact, "window": optional(integer),
-         "iterates": one_of("released"), "history": one_of("own"), "charged": one_of("every-aggregate")},
-        SENSITIVITY,
-    ),
-    "T18": (SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}),
-    "T19": (SAMPLED | {"grid": GRID}, {"epsilon": rounded}),
-    "T19l": (SAMPLED | {"grid": GRID, "direction": one_of("remove", "add")}, {"epsilon": rounded}),
-    "T27": (SAMPLED | {"grid": GRID, "group": integer}, {"epsilon": rounded}),
-    "T27l": (SAMPLED | {"grid": GRID, "group": integer, "direction": one_of("remove", "add")}, {"epsilon": rounded}),
-    "T20": (
-        {"budget": exact, "releases": SUMS, "samples": integer, "max_batch_size": integer}, {"epsilon": rounded}
-    ),
-    "T20d": ({"noise_multiplier": exact, "epochs": integer, "neighbours": NEIGHBOURS}, {"mu": rounded}),
-    "T20f": (SAMPLED, {"mu": rounded}),
-    "T20l": (SAMPLED, {"mu": rounded}),
-}  # fmt: skip
-
-
-def step_shape(value: Any, where: str) -> None:
-    check_shape(value, {"theorem": text, "args": anything, "premises": [integer], "concludes": anything}, where)
-    if value["theorem"] not in THEOREMS:
-        raise Malformed(f"{where}: unknown theorem id {ascii(value['theorem'])[:60]}")
-    args, concludes = THEOREMS[value["theorem"]]
-    check_shape(value["args"], args, f"{where}.args")
-    check_shape(value["concludes"], concludes, f"{where}.concludes")
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # The shape of a canonical run.
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -3254,7 +3720,9 @@ TRAINING = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc":
 def loss_shape(value: Any, where: str) -> None:
     kind = value.get("kind") if isinstance(value, dict) else None
     derived = isinstance(kind, str) and kind in LOSSES
-    shape = {key: s for key, s in THEOREMS[LOSSES[kind][0]][0].items() if key != "radius"} if derived else CONSTANTS
+    shape = CONSTANTS
+    if derived:
+        shape = {key: of_key for key, of_key in RULES[LOSSES[kind][0]].arguments.items() if key != "radius"}
     shape = shape | ({"clipping?": newer(one_of("batch"), "per-record")} if kind == "clipped" else {})
     if kind is not None:
         one_of("constants", *LOSSES)(kind, f"{where}.kind")
@@ -3321,6 +3789,15 @@ TRAINING_RUN = {
 # ---------------------------------------------------------------------------------------------------------------------
 # The shape of a proof, and of everything else.
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def step_shape(value: Any, where: str) -> None:
+    check_shape(value, {"theorem": text, "args": anything, "premises": [integer], "concludes": anything}, where)
+    if value["theorem"] not in RULES:
+        raise Malformed(f"{where}: unknown theorem id {ascii(value['theorem'])[:60]}")
+    rule = RULES[value["theorem"]]
+    check_shape(value["args"], rule.arguments, f"{where}.args")
+    check_shape(value["concludes"], rule.concludes, f"{where}.concludes")
 
 
 def claim_shape(value: Any, where: str) -> None:
@@ -3425,7 +3902,7 @@ STATEMENT = {
         "wasserstein": {"learned": optional(rounded), "released": optional(rounded)},
         "renyi": [{"order": exact, "upper": rounded}],
         "requests": [{"size": integer, "epochs": integer, "epsilon": rounded}],
-        "theorems": [one_of(*THEOREMS)],
+        "theorems": [one_of(*RULES)],
         "assumptions": [{"id": one_of(*ASSUMPTIONS), "status": one_of("proved", "checked", "attested", "violated"),
                          "text": one_of(*ASSUMPTIONS.values())}],
         "proof": {"steps": [step_shape], "claims": [claim_shape]},
@@ -3546,7 +4023,7 @@ def clips_batches(loss: dict[str, Any]) -> bool:
 
 def loss_arguments(loss: dict[str, Any], scaling: dict[str, Any] | None, radius: str | None) -> dict[str, Any]:
     """What the theorem about this loss is told."""
-    keys = THEOREMS[loss_theorem(loss, scaling)][0]
+    keys = RULES[loss_theorem(loss, scaling)].arguments
     return {key: radius if key == "radius" else loss[key] for key in keys}
 
 
@@ -3564,11 +4041,11 @@ def read_run(run: dict[str, Any]) -> Run:
     divides = samples % batch_size == 0
     require(divides or mechanism["remainder"] == "drop", "run: batch_size does not divide samples, remainder = error")
     if scaling is not None:
-        linear = loss["kind"] in LOSSES and LOSSES[loss["kind"]][0] + "u" in THEOREMS
+        linear = loss["kind"] in LOSSES and LOSSES[loss["kind"]][0] + "u" in RULES
         require(linear and loss["clip"] is None, "run: scaling needs a loss of a linear model with one output, no clip")
         theorem = loss_theorem(loss, scaling)
-        model = linear_model(theorem, loss_arguments(loss, scaling, mechanism["radius"]), NAMES[theorem])
-        constants = scaled_constants(model, read_scaling(scaling, NAMES["T16"]))
+        model = linear_model(theorem, loss_arguments(loss, scaling, mechanism["radius"]), RULES[theorem].name)
+        constants = scaled_constants(model, read_scaling(scaling, RULES["T16"].name))
     elif loss["kind"] in LOSSES:
         told = loss_arguments(loss, None, mechanism["radius"])
         constants = loss_constants(loss_theorem(loss, None), told)
@@ -3778,12 +4255,6 @@ class Training:
     def can_be_cut(self) -> bool:
         """Whether a batch can be larger than is allowed, in the larger of the two datasets."""
         return self.cut is not None and self.cut[1] <= self.cut[0]
-
-
-def described(sampling: str, noise_multiplier: Fraction, rate: Fraction, steps: int) -> dict[str, str]:
-    """Equal releases as the proof writes them."""
-    numbers = {"noise_multiplier": canonical(noise_multiplier), "sample_rate": canonical(rate), "steps": str(steps)}
-    return {"sampling": sampling, **numbers}
 
 
 def read_training(run: dict[str, Any], other: str | None = None) -> Training:
@@ -4139,7 +4610,7 @@ class Proof:
             return all(entry == next(implied, None) for entry in found) and next(implied, None) is None
 
         spend(5)
-        found, name = self.theorem_of(index), f"step {index} ({NAMES[theorem]})"
+        found, name = self.theorem_of(index), f"step {index} ({RULES[theorem].name})"
         require(found == theorem, f"step {index}: {theorem} is needed here, got {found}")
         step = self.steps[int(index)]
         for key, value in arguments.items():
@@ -4184,11 +4655,13 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
 
     def check_rate(index: str) -> bool:  # of one noiseless step; whether it may be an expansion
         batch, kind = clips_batches(run.loss), theorem_of(index) if theorem_of(index) in RATES else "C1"
-        require((kind == "T23b") == batch, f"step {index} ({NAMES[kind]}): batches are clipped, or records, not both")
+        require(
+            (kind == "T23b") == batch, f"step {index} ({RULES[kind].name}): batches are clipped, or records, not both"
+        )
         require(run.convex or kind != "C1", f"step {index} (contraction): this loss is not convex")
         smooth = smoothness is not None or kind in DRIFTS
         require(smooth, f"step {index} (nonconvex_step): this loss has no smoothness")
-        with_constants(index, kind, **{key: of_steps[key] for key in THEOREMS[kind][0]})
+        with_constants(index, kind, **{key: of_steps[key] for key in RULES[kind].arguments})
         return not run.contracts if kind == "C1" else kind == "T22" and run.smoothness > 0
 
     def check_timeline(
@@ -4217,11 +4690,12 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
     def check_string(index: str, start: str, request: int, among: Sequence[int], fewer: int = 0) -> None:
         kind = theorem_of(index) if theorem_of(index) in STRINGS else "T3"
         bounded = kind in ("T5", "T26r")
-        require(run.radius is not None or not bounded, f"step {index}: {NAMES[kind]} needs a radius")
+        require(run.radius is not None or not bounded, f"step {index}: {RULES[kind].name} needs a radius")
         (timeline,) = premises(index, kind, 1)
         rates = check_timeline(timeline, start, request, among, fewer)
         require(
-            kind in ("T26", "T26r") or not rates & DRIFTS, f"step {index}: {NAMES[kind]} is not for steps that drift"
+            kind in ("T26", "T26r") or not rates & DRIFTS,
+            f"step {index}: {RULES[kind].name} is not for steps that drift",
         )
 
     def check_range(index: str, start: str, request: int, epochs: list[int]) -> None:
@@ -4384,214 +4858,15 @@ def check_training_arguments(
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def conclude_sampled(step: dict[str, Any], given: list[Any], name: str, cut: tuple[int, int] | None) -> Any:
-    """`conclude` for T18 to T20, T27: returns the stated ε, or (from below) whether it was confirmed to be a bound."""
-    args, concludes = step["args"], step["concludes"]
-    if step["theorem"] == "T18":
-        orders, uppers = [int(x) for x in args["orders"]], [Fraction(x) for x in concludes["renyi"]]
-        require(all(x < y for x, y in pairwise(orders)), f"{name}: orders must ascend")
-        require(len(orders) == len(uppers), f"{name}: needs one bound for each order")
-        require(len(orders) <= MAX_ORDERS, f"{name}: more than {MAX_ORDERS} orders")
-        schedule = read_schedule(args["releases"], args["neighbours"])
-        for order, upper in zip(orders, uppers, strict=True):
-            require(renyi_is_below(schedule, order, upper), f"{name}: the stated renyi does not follow")
-        return None
-    stated = Fraction(concludes["epsilon"])
-    if step["theorem"] == "T20":
-        budget = Fraction(args["budget"])
-        samples, cap = int(args["samples"]), int(args["max_batch_size"])
-        require(0 <= budget < 1, f"{name}: needs a budget from 0 to 1")
-        require(stated >= given[0], f"{name}: the stated epsilon does not follow")  # a larger ε needs no more of δ
-        schedule = read_schedule(args["releases"], "add-or-remove-one", (samples, cap))
-        fits = decide(lambda bits: truncation_charge(schedule, stated, bits) <= budget, name)
-        require(fits, f"{name}: what is cut costs more than the budget")
-        return stated
-    delta = Fraction(args["grid"]["delta"])
-    require(0 < delta < 1, f"{name}: needs delta strictly between 0 and 1")
-    group = int(args.get("group", 1))
-    require("group" not in args or group >= 2, f"{name}: needs a group of two records or more")
-    if step["theorem"] in ("T19", "T27"):
-        # of those that are not replaced, any number may be in either dataset; one direction is that of the others
-        splits = range(group // 2 + 1) if args["neighbours"] != "replace-one" else [0]
-        for second in splits:
-            check_subsampled(read_schedule(args["releases"], args["neighbours"], None, group, second), stated, delta)
-        return stated
-    schedule = read_schedule(args["releases"], args["neighbours"], cut, group)
-    if stated == 0:
-        return True
-    try:
-        with budgeted():
-            check_lower(schedule, stated, delta, args["direction"])
-    except DoesNotFollow:
-        try:
-            with budgeted():
-                check_subsampled(schedule, stated, delta)
-        except DoesNotFollow:  # neither shown nor refuted
-            return False
-        raise DoesNotFollow(f"{name}: the stated epsilon does not follow") from None
-    return True
-
-
-def conclude(step: dict[str, Any], given: list[Any], name: str, below: bool) -> Any:
-    """Check one conclusion against the premises' values; returns what later steps need.
-
-    That is constants, a timeline, μ² as a function of bits, or (of a bound of ε) δ as a function of ε and bits, from
-    below where it is not exact. A step is checked against the exact bound of its premise, not against the decimal
-    written there. `below`: the premise is a lower bound.
-    """
-    args, concludes = step["args"], step["concludes"]
-
-    def equal(derived: dict[str, Any]) -> dict[str, Any]:
-        for key, value in derived.items():
-            shown = canonical(value) if isinstance(value, Fraction) else value
-            require(concludes[key] == shown, f"{name}: {key} is {shown}, not {concludes[key]}")
-        return derived
-
-    def holds(key: str, question: Callable[[int], bool]) -> None:
-        require(decide(question, name), f"{name}: the stated {key} does not follow")
-
-    def value_of(key: str) -> Fraction:
-        return Fraction(args[key])
-
-    match step["theorem"]:
-        case "L1" | "L2" | "L3" | "L4" | "L5" | "L6" | "L7" | "L7b" as theorem:
-            return equal(loss_constants(theorem, args))
-        case "L1u" | "L2u" | "L3u" | "L4u" | "L5u" as theorem:
-            return equal(linear_model(theorem, args, NAMES[theorem]))
-        case "T16":
-            return equal(scaled_constants(given[0], read_scaling(args, NAMES["T16"])))
-        case "T14" | "T14g":
-            known = args.get("gradient_norm_bound")
-            found = sensitivity(read_scaling(args, NAMES[step["theorem"]]), known and Fraction(known))
-            equal({"sensitivity": found[0], "attained": found[1]})
-            return found
-        case "T15":
-            check_momentum(args)
-            equal({"sensitivity": given[0][0], "attained": given[0][1]})
-            return given[0]
-        case "T20d" | "T20f" | "T20l" as theorem:
-            if theorem == "T20d":
-                releases = [described("full", value_of("noise_multiplier"), Fraction(1), int(args["epochs"]))]
-                schedule = read_schedule(releases, args["neighbours"])
-            else:
-                schedule = read_schedule(args["releases"], args["neighbours"])
-            require(not schedule.sampled, f"{name}: needs releases of all records")
-            total, stated = schedule.mu_squared, Fraction(concludes["mu"])
-            fits = stated**2 <= total if theorem == "T20l" else total <= stated**2
-            require(fits, f"{name}: the stated mu does not follow")
-            return lambda bits: number(total, bits)
-        case "C1":
-            c = contraction(value_of("step_size"), value_of("strong_convexity"), value_of("smoothness"))
-            return equal({"contraction": c})["contraction"]
-        case "T22":
-            return equal({"contraction": nonconvex_step(value_of("step_size"), value_of("smoothness"))})["contraction"]
-        case "T23" | "T23b" as theorem:
-            of = value_of("step_size"), value_of("strong_convexity"), value_of("gradient_bound")
-            drift = clipped_step(*of, theorem == "T23b")
-            equal({"contraction": drift.factor, "shift": drift.distance})
-            return drift
-        case "C2":
-            bound, size = value_of("gradient_bound"), int(args["batch_size"])
-            return equal({"shift": gradient_shift(value_of("step_size"), size, bound, args["neighbours"])})["shift"]
-        case "T10":
-            diameter = args["diameter"] and value_of("diameter")
-            timeline = requests(value_of("start"), diameter, args["phases"], given[::2], given[1::2])
-            equal({"steps": Fraction(sum(phase.steps for phase in timeline.phases))})
-            return timeline
-        case "T1":
-            count, stated = int(args["phases"]), Fraction(concludes["wasserstein"])
-            holds("wasserstein", lambda bits: wasserstein_tracking(given[0], (count, 0), bits) <= stated)
-        case "T3" | "T5":
-            timeline = restarted(given[0], args["restart"]) if "restart" in args else given[0]
-            require(admissible(timeline, args["corners"]), f"{name}: the schedule dips below zero (z_k < 0)")
-            squared = cache(lambda bits: taut_string(timeline, args["corners"], bits))
-            stated = Fraction(concludes["mu"])
-            holds("mu", lambda bits: squared(bits) <= stated**2)
-            return squared
-        case "T26" | "T26r":
-            excursions, composed = gauges(given[0], args)
-            for excursion, _ in excursions:
-                above = settled(given[0], excursion.stays_above_zero, f"{name}: z >= 0")
-                require(above, f"{name}: the schedule dips below zero (z_k < 0)")
-            squared = cache(lambda bits: squared_gauges(excursions, composed, bits))
-            stated = Fraction(concludes["mu"])
-            holds("mu", lambda bits: squared(bits) <= stated**2)
-            return squared
-        case "T7":  # whatever was released before, the next stretch is μ_i-GDP: composition adds the squares
-            squared, stated = cache(lambda bits: sum((mu(bits) for mu in given), number(0, bits))), concludes["mu"]
-            holds("mu", lambda bits: squared(bits) <= Fraction(stated) ** 2)
-            return squared
-        case "T9":
-            stated = Fraction(concludes["epsilon"])
-            positions = [int(position) for position in args["positions"]]
-            above = secret_order(given[0], positions, args["rule"])
-            holds("epsilon", lambda bits: above(stated, bits) <= value_of("delta"))
-            return secret_order(given[0], positions, "left")
-        case "T2" | "T9r" as theorem:
-            orders, uppers = [Fraction(x) for x in args["orders"]], [Fraction(x) for x in concludes["renyi"]]
-            require(all(order > 1 for order in orders), f"{name}: needs orders > 1")
-            require(all(x < y for x, y in pairwise(orders)), f"{name}: orders must ascend")
-            require(len(orders) == len(uppers), f"{name}: needs one bound for each order")
-            if theorem == "T2":  # D_α ≤ α·μ²/2
-
-                def is_below(order: Fraction, upper: Fraction, bits: int) -> bool:
-                    return given[0](bits) * order / 2 <= upper
-
-            else:
-                is_below = secret_renyi(given[0], [int(position) for position in args["positions"]])
-            pairs = list(zip(orders, uppers, strict=True))
-            holds("renyi", lambda bits: all(is_below(order, upper, bits) for order, upper in pairs))
-        case "T6" | "T6c" | "T6m" as kind:
-            phases, start, m = args["phases"], value_of("start"), value_of("strong_convexity")
-            require(bool(phases), f"{name}: needs at least one step")
-            step_size, size = Fraction(phases[0]["step_size"]), int(phases[0]["batch_size"])
-            one = gradient_shift(step_size, size, value_of("gradient_bound"), args["neighbours"])
-            if kind == "T6":
-                squared = cache(lambda bits: straight_witness(start, m, one, phases, bits))
-                stated = Fraction(concludes["mu"])
-                holds("mu", lambda bits: stated == 0 or squared(bits) >= stated**2)
-                return squared
-            epsilon, delta = value_of("epsilon"), value_of("delta")  # ε(δ) is at least any ε with δ(ε) ≥ δ
-            require(Fraction(concludes["epsilon"]) <= epsilon, f"{name}: the stated epsilon does not follow")
-            if kind == "T6c":  # and μ at least any with δ_μ(ε) ≤ δ
-                curved = curved_witness(args, one, value_of("own"), value_of("others"), epsilon)
-                holds("epsilon", lambda bits: curved(bits) >= delta)
-                require(Fraction(concludes["mu"]) <= value_of("mu"), f"{name}: the stated mu does not follow")
-                holds("mu", lambda bits: profile(epsilon, number(value_of("mu"), bits)) <= delta)
-            elif epsilon > 0:
-                positions = [int(position) for position in args["positions"]]
-                mixed = secret_witness(m, one, phases, positions, value_of("threshold"), epsilon)
-                holds("epsilon", lambda bits: mixed(bits) >= delta)
-        case "T11":
-            squared, delta, stated = given[0], value_of("delta"), Fraction(concludes["epsilon"])
-            require(0 < delta < 1, f"{name}: needs delta strictly between 0 and 1")
-            if not below:
-                holds("epsilon", lambda bits: profile(stated, squared(bits).sqrt()) <= delta)
-            elif stated > 0:
-                holds("epsilon", lambda bits: profile(stated, squared(bits).sqrt()) >= delta)
-            return lambda epsilon, bits: profile(epsilon, squared(bits).sqrt())
-        case "T24":
-            stated, delta = Fraction(concludes["epsilon"]), value_of("delta")
-            after = range_before_noise(*given, value_of("diameter"), args["phase"], delta)
-            holds("epsilon", lambda bits: after(stated, bits) <= delta)
-            return after
-    return None
-
-
 def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -> list[Any]:
     """Every conclusion, again, in order; returns what the steps stand for. `cut`: of a training run's batches."""
     values: list[Any] = [None] * len(steps)
-    for i in sorted(
-        range(len(steps)), key=lambda i: steps[i]["theorem"] in ("T19l", "T27l")
-    ):  # what may fail, with what is left
-        step = steps[i]
-        before = [int(premise) for premise in step["premises"]]
-        given, name = [values[j] for j in before], f"step {i} ({NAMES[step['theorem']]})"
-        if step["theorem"] in ("T18", "T19", "T19l", "T20", "T27", "T27l"):
-            values[i] = conclude_sampled(step, given, name, cut)
-        else:
-            below = any(steps[j]["theorem"] in ("T6", "T20l") for j in before)
-            values[i] = conclude(step, given, name, below)
+    rules = [RULES[step["theorem"]] for step in steps]
+    for i in sorted(range(len(steps)), key=lambda i: rules[i].may_fail):  # these with the work that is left
+        before = [int(premise) for premise in steps[i]["premises"]]
+        below = any(rules[j].lower for j in before)
+        told = (steps[i][key] for key in ("theorem", "args", "concludes"))
+        values[i] = rules[i].check(Step(*told, [values[j] for j in before], f"step {i} ({rules[i].name})", below, cut))
     return values
 
 
@@ -4705,7 +4980,6 @@ def compare_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta
 
 FIGURE_SLACK = Fraction(1, 10**7)  # figures have eight digits
 MAX_FIGURE_STEPS = 4000  # of T24, over all points of a profile
-Delta = Callable[[Fraction, int], Interval]  # δ as a function of ε and bits
 Below = Callable[[Fraction, Fraction], bool]  # whether at ε a δ is less than what is proved
 
 
@@ -4729,11 +5003,6 @@ def witness_at(run: Run, request: int) -> Callable[[int], Interval] | None:
     one = gradient_shift(run.step_size, run.batch_size, run.gradient_bound, run.neighbours)
     start = Fraction(run.initial_distance)
     return cache(lambda bits: straight_witness(start, run.m, one, phases, bits))
-
-
-def gaussian(squared: Callable[[int], Interval]) -> Delta:
-    """δ(ε) of a pair with this μ²."""
-    return lambda epsilon, bits: profile(epsilon, squared(bits).sqrt())
 
 
 def exceeding(of: Delta) -> Below:
@@ -5241,7 +5510,7 @@ def verified(
             check_displayed(predicate, run, worst)
         check_execution(predicate, run, named_digests)
         values = recompute(steps, run.cut if training else None)
-        confirmed = not any(step["theorem"] in ("T19l", "T27l") and values[i] is False for i, step in enumerate(steps))
+        confirmed = not any(value is False for value in values)
         check_figures(predicate, run, values, 0 if training else worst, confirmed)
     log[-1] += "" if confirmed else " (lower bound not verified)"
     with numbered(log, 7, "target"):

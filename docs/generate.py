@@ -1,4 +1,5 @@
-"""Write what is drawn from the code: THEOREMS.md, docs/run-file.md, docs/policy.md and certify/checker.py.
+"""Write what is drawn from the code: THEOREMS.md, docs/run-file.md, docs/policy.md, certify/checker.py,
+and the table of theorems in docs/certificate.md.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1 if one of them is stale
@@ -33,6 +34,7 @@ from certify.checking.assemble import assembled  # noqa: E402
 from certify.runfile.dpsgd_tables import KINDS, TRAINING_TABLES, TrainingTable  # noqa: E402
 from certify.runfile.pnsgd_tables import TABLES, AnswerTable, RunTable  # noqa: E402
 from certify.runfile.questions import ATTESTABLE, PARTS, WHEN  # noqa: E402
+from docs.certificate_table import with_table  # noqa: E402
 from docs.policy_page import policy_page  # noqa: E402
 
 NOTICE = "<!-- Drawn from the code by docs/generate.py; edit the code, then run `python docs/generate.py`. -->"
@@ -339,6 +341,7 @@ PAGES = {
     "docs/run-file.md": run_file_page,
     "docs/policy.md": lambda: policy_page(keys, NOTICE),
     "certify/checker.py": assembled,
+    "docs/certificate.md": lambda: with_table((ROOT / "docs" / "certificate.md").read_text(encoding="utf-8")),
 }
 
 

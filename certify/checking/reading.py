@@ -63,6 +63,7 @@ def pattern(regex: str, meaning: str) -> Callable[[Any, str], None]:
         if not isinstance(value, str) or len(value) > MAX_NUMBER or not compiled.fullmatch(value):
             raise Malformed(f"{where}: needs {meaning}, got {ascii(value)[:60]}")
 
+    shape.__doc__ = meaning
     return shape
 
 
@@ -74,11 +75,18 @@ def one_of(*values: Any) -> Callable[[Any, str], None]:
         if not (value in texts if isinstance(value, str) else any(value is v for v in others)):
             raise Malformed(f"{where}: needs one of {', '.join(map(ascii, values))}, got {ascii(value)[:60]}")
 
+    *most, last = (f"`{json.dumps(value)}`" for value in values)
+    shape.__doc__ = f"{', '.join(most)} or {last}" if most else last
     return shape
 
 
-def optional(shape: Any) -> Callable[[Any, str], None]:
-    return lambda value, where: None if value is None else check_shape(value, shape, where)
+def optional(inner: Any) -> Callable[[Any, str], None]:
+    def shape(value: Any, where: str) -> None:
+        """Or null."""
+        if value is not None:
+            check_shape(value, inner, where)
+
+    return shape
 
 
 def newer(shape: Any, default: Any) -> Callable[[Any, str], None]:
@@ -122,12 +130,14 @@ hexadecimal = pattern(r"[0-9a-f]{64}", "64 lower-case hexadecimal digits")
 
 
 def exact(value: Any, where: str) -> None:
+    """An exact number."""
     _exact(value, where)
     if canonical(Fraction(value)) != value:
         raise Malformed(f"{where}: {value[:60]} is not in canonical form")
 
 
 def rounded(value: Any, where: str) -> None:
+    """A bound, as a decimal."""
     _rounded_decimal(value, where)
     if len(value.partition("e")[0].replace(".", "").strip("0")) > 15:
         raise Malformed(f"{where}: more than fifteen significant digits")

@@ -6,6 +6,8 @@ from certify.checking.descent.timeline import Moment, Phase, Timeline, first_shi
 from certify.checking.numbers.exact import number
 from certify.checking.numbers.intervals import Interval, Number, smaller
 from certify.checking.numbers.powers import geometric, power
+from certify.checking.reading import integer, rounded
+from certify.checking.rules import Rule, Step, declare
 from certify.checking.work import spend
 
 CappedMap = tuple[Number, Number, Number] | None  # (r, s, cap) is w ← min(r·w + s, cap), r ≥ 0; None is w ← w
@@ -74,3 +76,21 @@ def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -
         for step in steps:
             w = w if step is None else smaller(step[0] * w + step[1], step[2])
     return w
+
+
+def check_distance(step: Step) -> None:
+    count, stated = int(step.args["phases"]), step.stated("wasserstein")
+    step.decided("wasserstein", lambda bits: wasserstein_tracking(step.given[0], (count, 0), bits) <= stated)
+
+
+declare(
+    Rule(
+        "T1",
+        "wasserstein_tracking",
+        {"phases": integer},
+        {"wasserstein": rounded},
+        check_distance,
+        "T10",
+        "`phases`: how many leading ones",
+    ),
+)

@@ -8,13 +8,13 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Any
 
-from certify.checking.descent.strings import before_shifts
-from certify.checking.descent.timeline import Moment, Phase, Timeline, parts, shift_at, stretch
+from certify.checking.descent.strings import MU, SquaredMu, at_most_stated, before_shifts, settled
+from certify.checking.descent.timeline import MOMENT, Moment, Phase, Timeline, parts, shift_at, stretch
 from certify.checking.limits import MAX_EXCURSIONS, require
-from certify.checking.names import NAMES
 from certify.checking.numbers.exact import number, spend_exactly
 from certify.checking.numbers.intervals import Interval, Number
 from certify.checking.numbers.powers import geometric, power
+from certify.checking.rules import Rule, Step, declare
 from certify.checking.work import spend
 
 
@@ -104,7 +104,7 @@ def gauges(timeline: Timeline, args: dict[str, Any]) -> tuple[list[tuple[Excursi
     excursion ends, if the runs begin apart). If on an excursion, it must cost the same wherever they are: it drifts
     from its first step on. If composed, Σ count² is largest for the placement of the timeline.
     """
-    name, phases = NAMES["T26r" if "restart" in args else "T26"], timeline.phases
+    name, phases = "gauges_in_a_ball" if "restart" in args else "gauges", timeline.phases
     begin, distance = (0, 0), timeline.start
     if "restart" in args:  # after a step both runs are in the ball, whatever came before
         require(timeline.diameter is not None, f"{name}: needs a radius")
@@ -167,3 +167,19 @@ def squared_gauges(excursions: list[tuple[Excursion, int]], composed: Fraction, 
             require(not v.is_zero(), "gauges: a distance is left, but no noise to hide it (v = 0 where w > 0)")
             total = total + times * (w * w / v)
     return total
+
+
+def check_gauges(step: Step) -> SquaredMu:
+    excursions, composed = gauges(step.given[0], step.args)
+    for excursion, _ in excursions:
+        above = settled(step.given[0], excursion.stays_above_zero, f"{step.name}: z >= 0")
+        require(above, f"{step.name}: the schedule dips below zero (z_k < 0)")
+    return at_most_stated(step, lambda bits: squared_gauges(excursions, composed, bits))
+
+
+EXCURSIONS = [{"from": MOMENT, "to": MOMENT}]
+
+declare(
+    Rule("T26", "gauges", {"excursions": EXCURSIONS}, MU, check_gauges, "T10"),
+    Rule("T26r", "gauges_in_a_ball", {"restart": MOMENT, "excursions": EXCURSIONS}, MU, check_gauges, "T10"),
+)

@@ -6,10 +6,11 @@ from fractions import Fraction
 from typing import Any
 
 from certify.checking.limits import MAX_LOG_GROWTH, require
-from certify.checking.names import NAMES
 from certify.checking.numbers.elementary import exp
 from certify.checking.numbers.exact import root_rounded_up, rounded_up
 from certify.checking.numbers.intervals import Interval
+from certify.checking.reading import exact, integer, one_of, optional
+from certify.checking.rules import RULES, Rule, Step, declare
 
 LOSSES = {  # kind -> (theorem, what it takes for granted)
     "logistic": ("L1", ("feature_norm",)),
@@ -66,7 +67,7 @@ def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
     In general clipping is 1-Lipschitz, so the gradient stays as Lipschitz as it was, but need not be monotone.
     """
     values = read_exact(args)
-    name, m, clip = NAMES[theorem], values["regularization"], values["clip"]
+    name, m, clip = RULES[theorem].name, values["regularization"], values["clip"]
     require(clip is None or clip > 0, f"{name}: needs clip > 0")
     if theorem in ("L7", "L7b"):  # any loss at all; L7b: the mean gradient of a batch is clipped, not that of a record
         return {"smoothness": None, "strong_convexity": m, "gradient_bound": clip, "convex": False}
@@ -85,3 +86,39 @@ def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
         slopes.append(model["growth"] * clip + model["floor"])
     require(bool(bounds), f"{name}: needs a clip or a radius")
     return {"smoothness": m + min(slopes), "strong_convexity": m, "gradient_bound": min(bounds), "convex": True}
+
+
+def check_loss(step: Step) -> Constants:
+    return step.equal(loss_constants(step.theorem, step.args))
+
+
+def check_model(step: Step) -> Constants:
+    return step.equal(linear_model(step.theorem, step.args, RULES[step.theorem].name))
+
+
+CONSTANTS = {"smoothness": exact, "strong_convexity": exact, "gradient_bound": exact, "convex": one_of(True, False)}
+ROUGH = CONSTANTS | {"smoothness": one_of(None)}
+CLIPPED = {"regularization": exact, "clip": exact}
+MODEL = {"regularization": exact, "feature_norm": exact}
+MODELLED = dict.fromkeys(("regularization",), exact) | dict.fromkeys(
+    ("curvature", "gradient_bound", "growth", "floor"), optional(exact)
+)
+FEATURES = MODEL | {"clip": optional(exact)}
+TARGETS = {"target_bound": exact, "radius": optional(exact)}
+OF_THE_RUN = "`radius`: that of the mechanism"
+
+declare(
+    Rule("L1", "logistic_constants", FEATURES, CONSTANTS, check_loss),
+    Rule("L2", "least_squares_constants", FEATURES | TARGETS, CONSTANTS, check_loss, remarks=OF_THE_RUN),
+    Rule("L3", "huber_constants", FEATURES | {"threshold": exact}, CONSTANTS, check_loss),
+    Rule("L4", "smoothed_hinge_constants", FEATURES | {"smoothing": exact}, CONSTANTS, check_loss),
+    Rule("L5", "poisson_constants", FEATURES | TARGETS, CONSTANTS, check_loss, remarks=OF_THE_RUN),
+    Rule("L6", "softmax_constants", FEATURES | {"classes": integer}, CONSTANTS, check_loss),
+    Rule("L7", "clipped_constants", CLIPPED, ROUGH, check_loss, remarks="not convex"),
+    Rule("L7b", "batch_clipped_constants", CLIPPED, ROUGH, check_loss, remarks="not convex"),
+    Rule("L1u", "logistic_model", MODEL, MODELLED, check_model),
+    Rule("L2u", "least_squares_model", MODEL | TARGETS, MODELLED, check_model, remarks=OF_THE_RUN),
+    Rule("L3u", "huber_model", MODEL | {"threshold": exact}, MODELLED, check_model),
+    Rule("L4u", "smoothed_hinge_model", MODEL | {"smoothing": exact}, MODELLED, check_model),
+    Rule("L5u", "poisson_model", MODEL | TARGETS, MODELLED, check_model, remarks=OF_THE_RUN),
+)

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from certify.checking.descent.privacy import Delta
 from certify.checking.descent.steps import Drift, variance
+from certify.checking.descent.timeline import PHASE
 from certify.checking.limits import MAX_RANGE_STEPS, MAX_SUM_BITS, require
 from certify.checking.numbers.elementary import exp, log, profile
 from certify.checking.numbers.exact import number
 from certify.checking.numbers.intervals import Dyadic, Interval
+from certify.checking.reading import exact, rounded
+from certify.checking.rules import Rule, Step, declare
 
 
 def range_before_noise(
@@ -50,3 +54,23 @@ def range_before_noise(
         return Interval((0, 0) if settled else follow(first.low, False), high, bits)
 
     return delta_of
+
+
+def check_range(step: Step) -> Delta:
+    stated, delta = step.stated("epsilon"), step.argument("delta")
+    after = range_before_noise(*step.given, step.argument("diameter"), step.args["phase"], delta)
+    step.decided("epsilon", lambda bits: after(stated, bits) <= delta)
+    return after
+
+
+declare(
+    Rule(
+        "T24",
+        "range_before_noise",
+        {"delta": exact, "diameter": exact, "phase": PHASE},
+        {"epsilon": rounded},
+        check_range,
+        "T3, T5, T26 or T26r; C1, T22, T23 or T23b",
+        "`diameter` = 2R; a phase without `records`",
+    ),
+)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from certify.checking.descent.losses import Constants
+from certify.checking.descent.losses import CONSTANTS, Constants
 from certify.checking.limits import require
 from certify.checking.numbers.exact import root_rounded_up
+from certify.checking.reading import exact, one_of, optional
+from certify.checking.rules import Rule, Step, declare
 
 MAPS = {"clip": (), "auto-s": ("r",), "psac": ("r",), "psasc": ("r", "s")}  # scaling map -> what it needs besides C
 
@@ -73,3 +75,22 @@ def scaled_constants(model: Constants, scaling: Scaling) -> Constants:
     m, bound = model["regularization"], model["gradient_bound"]
     bound = scaling.limit if bound is None else scaling.of(bound)
     return {"smoothness": m + min(bounds), "strong_convexity": m, "gradient_bound": bound, "convex": True}
+
+
+def check_scaled(step: Step) -> Constants:
+    return step.equal(scaled_constants(step.given[0], read_scaling(step.args, "scaled_linear_constants")))
+
+
+MAP = {"kind": one_of(*MAPS), "max_grad_norm": exact, "r": optional(exact), "s": optional(exact)}
+
+declare(
+    Rule(
+        "T16",
+        "scaled_linear_constants",
+        MAP,
+        CONSTANTS,
+        check_scaled,
+        "L1u … L5u",
+        "`r`, `s`: null where the map has none; always convex",
+    ),
+)

@@ -7,12 +7,15 @@ from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 
+from certify.checking.descent.privacy import Delta, check_curve
 from certify.checking.descent.timeline import Phase, Timeline
 from certify.checking.limits import MAX_POSITIONS, MAX_SUM_BITS, Undecided, require
 from certify.checking.numbers.elementary import exp, profile
 from certify.checking.numbers.exact import number
 from certify.checking.numbers.intervals import Interval
 from certify.checking.numbers.powers import geometric, power
+from certify.checking.reading import exact, integer, one_of, rounded
+from certify.checking.rules import Rule, Step, declare
 from certify.checking.work import spend
 
 
@@ -119,3 +122,33 @@ def secret_renyi(timeline: Timeline, positions: list[int]) -> Callable[[Fraction
         return total <= exp(number((order - 1) * upper, bits)) * batches
 
     return is_below
+
+
+def positions_of(step: Step) -> list[int]:
+    return [int(position) for position in step.args["positions"]]
+
+
+def check_secret_order(step: Step) -> Delta:
+    positions, stated = positions_of(step), step.stated("epsilon")
+    above = secret_order(step.given[0], positions, step.args["rule"])
+    step.decided("epsilon", lambda bits: above(stated, bits) <= step.argument("delta"))
+    return secret_order(step.given[0], positions, "left")
+
+
+def check_secret_renyi(step: Step) -> None:
+    check_curve(step, secret_renyi(step.given[0], positions_of(step)))
+
+
+POSITIONS = {"positions": [integer]}
+
+declare(
+    Rule(
+        "T9",
+        "secret_order",
+        {"delta": exact} | POSITIONS | {"rule": one_of("chord", "right")},
+        {"epsilon": rounded},
+        check_secret_order,
+        "T10",
+    ),
+    Rule("T9r", "secret_renyi", {"orders": [exact]} | POSITIONS, {"renyi": [rounded]}, check_secret_renyi, "T10"),
+)

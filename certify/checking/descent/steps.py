@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from certify.checking.limits import require
-from certify.checking.names import NAMES
+from certify.checking.reading import exact, integer, one_of
+from certify.checking.rules import Rule, Step, declare
 
 
 def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fraction:
@@ -39,7 +40,7 @@ class Drift:
 def clipped_step(step_size: Fraction, m: Fraction, gradient_bound: Fraction, batch: bool = False) -> Drift:
     """T23, T23b. A step (1-ηm)·x - η·g with |g| ≤ M, g any function of x and of the records: factor 1-ηm, distance
     2ηM."""
-    name = NAMES["T23b" if batch else "T23"]
+    name = "batch_clipped_step" if batch else "clipped_step"
     require(step_size > 0, f"{name}: needs step_size > 0")
     require(step_size * m <= 1, f"{name}: needs step_size * strong_convexity <= 1")
     return Drift(1 - step_size * m, 2 * step_size * gradient_bound, batch)
@@ -56,3 +57,55 @@ def variance(phase: dict[str, Any]) -> Fraction:
     noise_std = Fraction(phase["noise_std"])
     require(noise_std > 0, "requests: needs noise_std > 0")
     return 2 * Fraction(phase["step_size"]) * noise_std**2
+
+
+def check_contraction(step: Step) -> Fraction:
+    c = contraction(*map(step.argument, ("step_size", "strong_convexity", "smoothness")))
+    return step.equal({"contraction": c})["contraction"]
+
+
+def check_nonconvex(step: Step) -> Fraction:
+    c = nonconvex_step(step.argument("step_size"), step.argument("smoothness"))
+    return step.equal({"contraction": c})["contraction"]
+
+
+def check_drift(step: Step) -> Drift:
+    numbers = map(step.argument, ("step_size", "strong_convexity", "gradient_bound"))
+    drift = clipped_step(*numbers, batch=step.theorem == "T23b")
+    step.equal({"contraction": drift.factor, "shift": drift.distance})
+    return drift
+
+
+def check_shift(step: Step) -> Fraction:
+    size, bound = int(step.args["batch_size"]), step.argument("gradient_bound")
+    shift = gradient_shift(step.argument("step_size"), size, bound, step.args["neighbours"])
+    return step.equal({"shift": shift})["shift"]
+
+
+NEIGHBOURS = one_of("replace-one", "remove-one")
+CLIPPED_STEP = {"step_size": exact, "strong_convexity": exact, "gradient_bound": exact}
+RATE, DRIFTING = {"contraction": exact}, {"contraction": exact, "shift": exact}
+LOSS = "L1 unless the loss is `constants`"
+
+declare(
+    Rule(
+        "C1",
+        "contraction",
+        {"step_size": exact, "strong_convexity": exact, "smoothness": exact},
+        RATE,
+        check_contraction,
+        LOSS,
+    ),
+    Rule("T22", "nonconvex_step", {"step_size": exact, "smoothness": exact}, RATE, check_nonconvex, LOSS),
+    Rule("T23", "clipped_step", CLIPPED_STEP, DRIFTING, check_drift, LOSS),
+    Rule("T23b", "batch_clipped_step", CLIPPED_STEP, DRIFTING, check_drift, "L7b"),
+    Rule(
+        "C2",
+        "gradient_shift",
+        {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
+        {"shift": exact},
+        check_shift,
+        LOSS,
+        "of one differing record",
+    ),
+)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from certify.checking.descent.distance import wasserstein_tracking
-from certify.checking.descent.timeline import Moment, Phase, Timeline, parts, stretch
+from certify.checking.descent.timeline import MOMENT, Moment, Phase, Timeline, parts, stretch
 from certify.checking.limits import MAX_EXACT, MAX_POINTS, DoesNotFollow, require
 from certify.checking.numbers.exact import number, spend_exactly
 from certify.checking.numbers.intervals import Interval, Number, decide
 from certify.checking.numbers.powers import power
+from certify.checking.reading import integer, rounded
+from certify.checking.rules import Rule, Step, declare
 from certify.checking.work import spend
+
+SquaredMu = Callable[[int], Interval]  # μ², at so many bits
 
 
 def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Moment, int]]:
@@ -139,3 +144,27 @@ def settled(timeline: Timeline, holds: Callable[[int | None], bool], what: str) 
 def admissible(timeline: Timeline, corners: list[Any]) -> bool:
     """`stays_above_zero`, decided."""
     return settled(timeline, lambda bits: stays_above_zero(timeline, corners, bits), "taut_string: z >= 0")
+
+
+def check_string_schedule(step: Step) -> SquaredMu:
+    corners, timeline = step.args["corners"], step.given[0]
+    if "restart" in step.args:
+        timeline = restarted(timeline, step.args["restart"])
+    require(admissible(timeline, corners), f"{step.name}: the schedule dips below zero (z_k < 0)")
+    return at_most_stated(step, lambda bits: taut_string(timeline, corners, bits))
+
+
+def at_most_stated(step: Step, squared: SquaredMu) -> SquaredMu:
+    """μ², which is at most what is stated."""
+    squared, stated = cache(squared), step.stated("mu")
+    step.decided("mu", lambda bits: squared(bits) <= stated**2)
+    return squared
+
+
+CORNERS = [{"block": integer, "position": integer, "first": integer, "last": integer}]
+MU = {"mu": rounded}
+
+declare(
+    Rule("T3", "taut_string", {"corners": CORNERS}, MU, check_string_schedule, "T10"),
+    Rule("T5", "bounded_domain", {"restart": MOMENT, "corners": CORNERS}, MU, check_string_schedule, "T10"),
+)

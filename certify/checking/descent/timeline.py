@@ -13,6 +13,8 @@ from certify.checking.limits import MAX_STEPS, require
 from certify.checking.numbers.exact import number
 from certify.checking.numbers.intervals import Number
 from certify.checking.numbers.powers import geometric, power
+from certify.checking.reading import exact, integer, optional
+from certify.checking.rules import Rule, Step, declare
 from certify.checking.work import spend
 
 Moment = tuple[int, int]  # (block, steps done in it)
@@ -131,3 +133,27 @@ def shift_at(phase: Phase, step: int) -> Fraction:
     if first_shift(phase, step) > step:
         return Fraction(0)
     return phase.counts[bisect_left(phase.positions, step % phase.batches)] * phase.shift
+
+
+def check_requests(step: Step) -> Timeline:
+    args, factors, shifts = step.args, step.given[::2], step.given[1::2]
+    diameter = args["diameter"] and step.argument("diameter")
+    timeline = requests(step.argument("start"), diameter, args["phases"], factors, shifts)
+    step.equal({"steps": Fraction(sum(phase.steps for phase in timeline.phases))})
+    return timeline
+
+
+PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
+MOMENT = {"block": integer, "epoch": integer, "position": integer}
+
+declare(
+    Rule(
+        "T10",
+        "requests",
+        {"start": exact, "diameter": optional(exact), "phases": [PHASE]},
+        {"steps": integer},
+        check_requests,
+        "for each phase two: C1, C2 or T22, C2 or T23, C2 or T23b, the same T23b",
+        "`diameter` = 2R, if there is a radius; `records`: [position, count]; `steps`: total number",
+    ),
+)

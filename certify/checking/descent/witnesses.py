@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
-from certify.checking.descent.secret import looking_back, one_hidden_record, weights
-from certify.checking.descent.strings import travel
-from certify.checking.descent.timeline import requests
+from certify.checking.descent.secret import looking_back, one_hidden_record, positions_of, weights
+from certify.checking.descent.steps import LOSS, NEIGHBOURS, gradient_shift
+from certify.checking.descent.strings import SquaredMu, travel
+from certify.checking.descent.timeline import PHASE, requests
 from certify.checking.limits import MAX_SUM_BITS, require
 from certify.checking.numbers.elementary import at_most, exp, profile
 from certify.checking.numbers.exact import number
 from certify.checking.numbers.intervals import Interval
 from certify.checking.numbers.powers import geometric, power
+from certify.checking.reading import exact, integer, rounded
+from certify.checking.rules import Rule, Step, declare
 
 
 def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[Any], bits: int) -> Interval:
@@ -99,3 +103,53 @@ def curved_witness(
         return inside - (1 + exp(number(epsilon, bits))) * outside
 
     return delta
+
+
+def shift_of_one(step: Step) -> Fraction:
+    """C2, for the witness's phases, which are alike."""
+    phases = step.args["phases"]
+    require(bool(phases), f"{step.name}: needs at least one step")
+    step_size, size = Fraction(phases[0]["step_size"]), int(phases[0]["batch_size"])
+    return gradient_shift(step_size, size, step.argument("gradient_bound"), step.args["neighbours"])
+
+
+def check_straight(step: Step) -> SquaredMu:
+    one, phases, stated = shift_of_one(step), step.args["phases"], step.stated("mu")
+    start, m = step.argument("start"), step.argument("strong_convexity")
+    squared = cache(lambda bits: straight_witness(start, m, one, phases, bits))
+    step.decided("mu", lambda bits: stated == 0 or squared(bits) >= stated**2)
+    return squared
+
+
+def check_curved(step: Step) -> None:
+    """ε is at least any ε with δ(ε) ≥ δ, and μ at least any with δ_μ(ε) ≤ δ."""
+    one, epsilon, delta, mu = shift_of_one(step), *map(step.argument, ("epsilon", "delta", "mu"))
+    step.follows("epsilon", step.stated("epsilon") <= epsilon)
+    curved = curved_witness(step.args, one, step.argument("own"), step.argument("others"), epsilon)
+    step.decided("epsilon", lambda bits: curved(bits) >= delta)
+    step.follows("mu", step.stated("mu") <= mu)
+    step.decided("mu", lambda bits: profile(epsilon, number(mu, bits)) <= delta)
+
+
+def check_mixed(step: Step) -> None:
+    """ε is at least any ε with δ(ε) ≥ δ."""
+    one, epsilon, delta = shift_of_one(step), step.argument("epsilon"), step.argument("delta")
+    step.follows("epsilon", step.stated("epsilon") <= epsilon)
+    if epsilon > 0:
+        m, threshold = step.argument("strong_convexity"), step.argument("threshold")
+        mixed = secret_witness(m, one, step.args["phases"], positions_of(step), threshold, epsilon)
+        step.decided("epsilon", lambda bits: mixed(bits) >= delta)
+
+
+WITNESS = {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
+WITNESS |= {"phases": [PHASE | {"batch_size": integer}]}
+CURVED = {"smoothness": exact, "delta": exact, "epsilon": exact, "mu": exact, "own": exact, "others": exact}
+MIXED = {"delta": exact, "epsilon": exact, "threshold": exact, "positions": [integer]}
+
+declare(
+    Rule("T6", "straight_witness", WITNESS, {"mu": rounded}, check_straight, LOSS, lower=True),
+    Rule(
+        "T6c", "curved_witness", WITNESS | CURVED, {"epsilon": rounded, "mu": rounded}, check_curved, LOSS, lower=True
+    ),
+    Rule("T6m", "secret_witness", WITNESS | MIXED, {"epsilon": rounded}, check_mixed, LOSS, lower=True),
+)

@@ -14,12 +14,11 @@ from certify.checking.descent.steps import contraction
 from certify.checking.format.assumptions import ASSUMPTIONS
 from certify.checking.format.rounding import KAPPA_DIGITS, ULPS, check_floats, unit_in_the_last_place
 from certify.checking.format.shapes import EXECUTED_IN
-from certify.checking.format.theorems import THEOREMS
 from certify.checking.limits import MAX_BATCHES, DoesNotFollow, require
-from certify.checking.names import NAMES
 from certify.checking.numbers.elementary import profile
 from certify.checking.numbers.exact import canonical, root_rounded_up
 from certify.checking.numbers.intervals import Interval, decide
+from certify.checking.rules import RULES
 from certify.checking.work import spend
 
 
@@ -87,7 +86,7 @@ def clips_batches(loss: dict[str, Any]) -> bool:
 
 def loss_arguments(loss: dict[str, Any], scaling: dict[str, Any] | None, radius: str | None) -> dict[str, Any]:
     """What the theorem about this loss is told."""
-    keys = THEOREMS[loss_theorem(loss, scaling)][0]
+    keys = RULES[loss_theorem(loss, scaling)].arguments
     return {key: radius if key == "radius" else loss[key] for key in keys}
 
 
@@ -105,11 +104,11 @@ def read_run(run: dict[str, Any]) -> Run:
     divides = samples % batch_size == 0
     require(divides or mechanism["remainder"] == "drop", "run: batch_size does not divide samples, remainder = error")
     if scaling is not None:
-        linear = loss["kind"] in LOSSES and LOSSES[loss["kind"]][0] + "u" in THEOREMS
+        linear = loss["kind"] in LOSSES and LOSSES[loss["kind"]][0] + "u" in RULES
         require(linear and loss["clip"] is None, "run: scaling needs a loss of a linear model with one output, no clip")
         theorem = loss_theorem(loss, scaling)
-        model = linear_model(theorem, loss_arguments(loss, scaling, mechanism["radius"]), NAMES[theorem])
-        constants = scaled_constants(model, read_scaling(scaling, NAMES["T16"]))
+        model = linear_model(theorem, loss_arguments(loss, scaling, mechanism["radius"]), RULES[theorem].name)
+        constants = scaled_constants(model, read_scaling(scaling, RULES["T16"].name))
     elif loss["kind"] in LOSSES:
         told = loss_arguments(loss, None, mechanism["radius"])
         constants = loss_constants(loss_theorem(loss, None), told)

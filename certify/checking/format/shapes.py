@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from certify.checking.descent.losses import LOSSES
+from certify.checking.descent.losses import CONSTANTS, LOSSES
 from certify.checking.descent.scaling import MAPS
-from certify.checking.format.theorems import CONSTANTS, NEIGHBOURS, THEOREMS
+from certify.checking.descent.steps import NEIGHBOURS
 from certify.checking.limits import Malformed
 from certify.checking.reading import (
     anything,
@@ -20,6 +20,7 @@ from certify.checking.reading import (
     optional,
     text,
 )
+from certify.checking.rules import RULES
 from certify.checking.sampled.schedule import BATCHES
 
 TRAINING = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its map
@@ -28,7 +29,9 @@ TRAINING = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc":
 def loss_shape(value: Any, where: str) -> None:
     kind = value.get("kind") if isinstance(value, dict) else None
     derived = isinstance(kind, str) and kind in LOSSES
-    shape = {key: s for key, s in THEOREMS[LOSSES[kind][0]][0].items() if key != "radius"} if derived else CONSTANTS
+    shape = CONSTANTS
+    if derived:
+        shape = {key: of_key for key, of_key in RULES[LOSSES[kind][0]].arguments.items() if key != "radius"}
     shape = shape | ({"clipping?": newer(one_of("batch"), "per-record")} if kind == "clipped" else {})
     if kind is not None:
         one_of("constants", *LOSSES)(kind, f"{where}.kind")

@@ -7,11 +7,18 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+# those that no later part needs for anything but its rules
+import certify.checking.descent.distance
+import certify.checking.descent.gauges
+import certify.checking.descent.ranges
+import certify.checking.descent.witnesses
+import certify.checking.sampled.claims  # noqa: F401
+from certify.checking.descent.steps import NEIGHBOURS
 from certify.checking.format.assumptions import ASSUMPTIONS
 from certify.checking.format.shapes import RUN, run_shape
-from certify.checking.format.theorems import NEIGHBOURS, THEOREMS, step_shape
 from certify.checking.limits import CERTIFICATE, ERASURE, MAX_FIGURE, Malformed
 from certify.checking.reading import (
+    anything,
     check_shape,
     date,
     day,
@@ -25,6 +32,16 @@ from certify.checking.reading import (
     rounded,
     text,
 )
+from certify.checking.rules import RULES
+
+
+def step_shape(value: Any, where: str) -> None:
+    check_shape(value, {"theorem": text, "args": anything, "premises": [integer], "concludes": anything}, where)
+    if value["theorem"] not in RULES:
+        raise Malformed(f"{where}: unknown theorem id {ascii(value['theorem'])[:60]}")
+    rule = RULES[value["theorem"]]
+    check_shape(value["args"], rule.arguments, f"{where}.args")
+    check_shape(value["concludes"], rule.concludes, f"{where}.concludes")
 
 
 def claim_shape(value: Any, where: str) -> None:
@@ -129,7 +146,7 @@ STATEMENT = {
         "wasserstein": {"learned": optional(rounded), "released": optional(rounded)},
         "renyi": [{"order": exact, "upper": rounded}],
         "requests": [{"size": integer, "epochs": integer, "epsilon": rounded}],
-        "theorems": [one_of(*THEOREMS)],
+        "theorems": [one_of(*RULES)],
         "assumptions": [{"id": one_of(*ASSUMPTIONS), "status": one_of("proved", "checked", "attested", "violated"),
                          "text": one_of(*ASSUMPTIONS.values())}],
         "proof": {"steps": [step_shape], "claims": [claim_shape]},

@@ -11,7 +11,7 @@ from certify.checking.format.assumptions import ASSUMPTIONS
 from certify.checking.format.rounding import check_floats
 from certify.checking.format.shapes import TRAINING
 from certify.checking.limits import MAX_GROUP, MAX_STEPS, require
-from certify.checking.numbers.exact import canonical
+from certify.checking.sampled.moments import described
 from certify.checking.sampled.schedule import BATCHES, SHIFTS
 
 
@@ -54,12 +54,6 @@ class Training:
     def can_be_cut(self) -> bool:
         """Whether a batch can be larger than is allowed, in the larger of the two datasets."""
         return self.cut is not None and self.cut[1] <= self.cut[0]
-
-
-def described(sampling: str, noise_multiplier: Fraction, rate: Fraction, steps: int) -> dict[str, str]:
-    """Equal releases as the proof writes them."""
-    numbers = {"noise_multiplier": canonical(noise_multiplier), "sample_rate": canonical(rate), "steps": str(steps)}
-    return {"sampling": sampling, **numbers}
 
 
 def read_training(run: dict[str, Any], other: str | None = None) -> Training:

@@ -19,10 +19,9 @@ from certify.checking.format.run import (
     map_arguments,
     phase_epochs,
 )
-from certify.checking.format.theorems import THEOREMS
 from certify.checking.limits import require
-from certify.checking.names import NAMES
 from certify.checking.numbers.exact import canonical
+from certify.checking.rules import RULES
 from certify.checking.work import spend
 
 RATES = ("C1", "T22", "T23", "T23b")  # of a noiseless step
@@ -50,7 +49,7 @@ class Proof:
             return all(entry == next(implied, None) for entry in found) and next(implied, None) is None
 
         spend(5)
-        found, name = self.theorem_of(index), f"step {index} ({NAMES[theorem]})"
+        found, name = self.theorem_of(index), f"step {index} ({RULES[theorem].name})"
         require(found == theorem, f"step {index}: {theorem} is needed here, got {found}")
         step = self.steps[int(index)]
         for key, value in arguments.items():
@@ -95,11 +94,13 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
 
     def check_rate(index: str) -> bool:  # of one noiseless step; whether it may be an expansion
         batch, kind = clips_batches(run.loss), theorem_of(index) if theorem_of(index) in RATES else "C1"
-        require((kind == "T23b") == batch, f"step {index} ({NAMES[kind]}): batches are clipped, or records, not both")
+        require(
+            (kind == "T23b") == batch, f"step {index} ({RULES[kind].name}): batches are clipped, or records, not both"
+        )
         require(run.convex or kind != "C1", f"step {index} (contraction): this loss is not convex")
         smooth = smoothness is not None or kind in DRIFTS
         require(smooth, f"step {index} (nonconvex_step): this loss has no smoothness")
-        with_constants(index, kind, **{key: of_steps[key] for key in THEOREMS[kind][0]})
+        with_constants(index, kind, **{key: of_steps[key] for key in RULES[kind].arguments})
         return not run.contracts if kind == "C1" else kind == "T22" and run.smoothness > 0
 
     def check_timeline(
@@ -128,11 +129,12 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
     def check_string(index: str, start: str, request: int, among: Sequence[int], fewer: int = 0) -> None:
         kind = theorem_of(index) if theorem_of(index) in STRINGS else "T3"
         bounded = kind in ("T5", "T26r")
-        require(run.radius is not None or not bounded, f"step {index}: {NAMES[kind]} needs a radius")
+        require(run.radius is not None or not bounded, f"step {index}: {RULES[kind].name} needs a radius")
         (timeline,) = premises(index, kind, 1)
         rates = check_timeline(timeline, start, request, among, fewer)
         require(
-            kind in ("T26", "T26r") or not rates & DRIFTS, f"step {index}: {NAMES[kind]} is not for steps that drift"
+            kind in ("T26", "T26r") or not rates & DRIFTS,
+            f"step {index}: {RULES[kind].name} is not for steps that drift",
         )
 
     def check_range(index: str, start: str, request: int, epochs: list[int]) -> None:

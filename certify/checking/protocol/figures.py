@@ -8,20 +8,19 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+from certify.checking.descent.privacy import Delta, gaussian
 from certify.checking.descent.ranges import range_before_noise
 from certify.checking.descent.steps import gradient_shift
 from certify.checking.descent.witnesses import curved_witness, straight_witness
 from certify.checking.format.run import Run, implied_phases, phase_epochs
 from certify.checking.format.training import Training
 from certify.checking.limits import DoesNotFollow, require
-from certify.checking.numbers.elementary import profile
 from certify.checking.numbers.exact import number
 from certify.checking.numbers.intervals import Interval, decide
 from certify.checking.sampled.schedule import read_schedule
 
 FIGURE_SLACK = Fraction(1, 10**7)  # figures have eight digits
 MAX_FIGURE_STEPS = 4000  # of T24, over all points of a profile
-Delta = Callable[[Fraction, int], Interval]  # δ as a function of ε and bits
 Below = Callable[[Fraction, Fraction], bool]  # whether at ε a δ is less than what is proved
 
 
@@ -45,11 +44,6 @@ def witness_at(run: Run, request: int) -> Callable[[int], Interval] | None:
     one = gradient_shift(run.step_size, run.batch_size, run.gradient_bound, run.neighbours)
     start = Fraction(run.initial_distance)
     return cache(lambda bits: straight_witness(start, run.m, one, phases, bits))
-
-
-def gaussian(squared: Callable[[int], Interval]) -> Delta:
-    """δ(ε) of a pair with this μ²."""
-    return lambda epsilon, bits: profile(epsilon, squared(bits).sqrt())
 
 
 def exceeding(of: Delta) -> Below:

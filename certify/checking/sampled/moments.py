@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
-from certify.checking.limits import MAX_ORDER, require
+from certify.checking.descent.steps import NEIGHBOURS
+from certify.checking.descent.strings import MU, SquaredMu
+from certify.checking.limits import MAX_ORDER, MAX_ORDERS, require
 from certify.checking.numbers.elementary import e_to, pi, profile
+from certify.checking.numbers.exact import canonical, number
 from certify.checking.numbers.intervals import Interval, decide, smaller
 from certify.checking.numbers.powers import to_the
-from certify.checking.sampled.schedule import Schedule
+from certify.checking.reading import exact, integer, rounded
+from certify.checking.rules import RULES, Rule, Step, declare
+from certify.checking.sampled.schedule import SAMPLED, SUMS, Schedule, read_schedule
 
 
 def binomial_tail(n: int, rate: Fraction, cap: int, bits: int) -> Interval:
@@ -106,3 +112,64 @@ def check_renyi(schedule: Schedule, order: int, epsilon: Fraction, delta: Fracti
         )
 
     require(decide(holds, "subsampled_renyi"), f"subsampled_renyi: order {order} does not give (epsilon, delta)")
+
+
+def described(sampling: str, noise_multiplier: Fraction, rate: Fraction, steps: int) -> dict[str, str]:
+    """Equal releases as the proof writes them."""
+    numbers = {"noise_multiplier": canonical(noise_multiplier), "sample_rate": canonical(rate), "steps": str(steps)}
+    return {"sampling": sampling, **numbers}
+
+
+def check_sampled_curve(step: Step) -> None:
+    orders, uppers = [int(x) for x in step.args["orders"]], [Fraction(x) for x in step.concludes["renyi"]]
+    require(all(x < y for x, y in pairwise(orders)), f"{step.name}: orders must ascend")
+    require(len(orders) == len(uppers), f"{step.name}: needs one bound for each order")
+    require(len(orders) <= MAX_ORDERS, f"{step.name}: more than {MAX_ORDERS} orders")
+    schedule = read_schedule(step.args["releases"], step.args["neighbours"])
+    for order, upper in zip(orders, uppers, strict=True):
+        step.follows("renyi", renyi_is_below(schedule, order, upper))
+
+
+def check_truncation(step: Step) -> Fraction:
+    """T20. The premise's ε, where the share of δ that is left out of it pays for what is cut."""
+    budget, stated = step.argument("budget"), step.stated("epsilon")
+    samples, cap = int(step.args["samples"]), int(step.args["max_batch_size"])
+    require(0 <= budget < 1, f"{step.name}: needs a budget from 0 to 1")
+    step.follows("epsilon", stated >= step.given[0])  # a larger ε needs no more of δ
+    schedule = read_schedule(step.args["releases"], "add-or-remove-one", (samples, cap))
+    fits = decide(lambda bits: truncation_charge(schedule, stated, bits) <= budget, step.name)
+    require(fits, f"{step.name}: what is cut costs more than the budget")
+    return stated
+
+
+def check_all_records(step: Step) -> SquaredMu:
+    """T20f, T20l, T20d. μ² of releases of all records, exactly."""
+    if step.theorem == "T20d":
+        releases = [described("full", step.argument("noise_multiplier"), Fraction(1), int(step.args["epochs"]))]
+    else:
+        releases = step.args["releases"]
+    schedule = read_schedule(releases, step.args["neighbours"])
+    require(not schedule.sampled, f"{step.name}: needs releases of all records")
+    total, stated = schedule.mu_squared, step.stated("mu")
+    step.follows("mu", stated**2 <= total if RULES[step.theorem].lower else total <= stated**2)
+    return lambda bits: number(total, bits)
+
+
+CUT = {"budget": exact, "releases": SUMS, "samples": integer, "max_batch_size": integer}
+DISJOINT = {"noise_multiplier": exact, "epochs": integer, "neighbours": NEIGHBOURS}
+
+declare(
+    Rule("T18", "subsampled_renyi", SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}, check_sampled_curve),
+    Rule(
+        "T20",
+        "truncated_poisson",
+        CUT,
+        {"epsilon": rounded},
+        check_truncation,
+        "T19 or T27",
+        "at the premise's `grid.delta` + `budget`",
+    ),
+    Rule("T20d", "disjoint_batches", DISJOINT, MU, check_all_records),
+    Rule("T20f", "full_batches", SAMPLED, MU, check_all_records),
+    Rule("T20l", "full_batches_witness", SAMPLED, MU, check_all_records, lower=True),
+)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from certify.checking.descent.scaling import Scaling
+from certify.checking.descent.scaling import MAP, Scaling, read_scaling
 from certify.checking.limits import MAX_GROUP, require
+from certify.checking.reading import exact, integer, one_of, optional
+from certify.checking.rules import RULES, Rule, Step, declare
 
 BATCHES = {  # how the batches of a training run are drawn -> the neighbours that a theorem is about
     "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
@@ -137,3 +139,40 @@ def one_sided(schedule: Schedule) -> Schedule:
     the differing one to that side or the other; so N(0,1) against the mixture, at every step (T17 gives both orders).
     """
     return replace(schedule, sampled=tuple(replace(release, symmetrised=False) for release in schedule.sampled))
+
+
+def check_sensitivity(step: Step) -> Sensitivity:
+    known = step.args.get("gradient_norm_bound")
+    found = sensitivity(read_scaling(step.args, RULES[step.theorem].name), known and Fraction(known))
+    step.equal({"sensitivity": found[0], "attained": found[1]})
+    return found
+
+
+def check_momentum_step(step: Step) -> Sensitivity:
+    check_momentum(step.args)
+    step.equal({"sensitivity": step.given[0][0], "attained": step.given[0][1]})
+    return step.given[0]
+
+
+SENSITIVITY = {"sensitivity": exact, "attained": one_of(True, False)}
+MOMENTUM = {
+    "placement": one_of("inner", "outer"), "beta": exact, "window": optional(integer),
+    "iterates": one_of("released"), "history": one_of("own"), "charged": one_of("every-aggregate"),
+}  # fmt: skip
+SUMS = [{"sampling": one_of("poisson", "without-replacement", "full"), "noise_multiplier": exact, "sample_rate": exact,
+         "steps": integer}]  # fmt: skip
+SAMPLED = {"releases": SUMS, "neighbours": one_of(*BATCHES["full"])}
+
+declare(
+    Rule("T14", "scaled_sensitivity", MAP, SENSITIVITY, check_sensitivity),
+    Rule("T14g", "bounded_sensitivity", MAP | {"gradient_norm_bound": exact}, SENSITIVITY, check_sensitivity),
+    Rule(
+        "T15",
+        "momentum",
+        MOMENTUM,
+        SENSITIVITY,
+        check_momentum_step,
+        "T14, T14g or T15",
+        "`window`: null for outer; concludes what its premise does",
+    ),
+)

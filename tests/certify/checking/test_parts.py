@@ -13,8 +13,9 @@ import pytest
 from certify import checker
 from certify.checking import assemble
 
+ROOT = Path(__file__).parents[3]
 OUTSIDE = {"cryptography"}  # signatures, where it is installed
-VECTOR = Path(__file__).parents[2] / "vectors" / "accept" / "curved_mnist.json"
+VECTOR = ROOT / "tests" / "vectors" / "accept" / "curved_mnist.json"
 LONGEST = 320  # lines: an evening's reading
 
 
@@ -97,3 +98,18 @@ def test_the_file_runs_alone(tmp_path: Path) -> None:
 def test_a_name_that_is_there_twice_is_found() -> None:
     assert defined_in(ast.parse("x = 1\ndef f(): y = 2\nclass C: pass\na, b = 1, 2\nz: int = 3\nimport os")) == [
         "x", "f", "C", "a", "b", "z"]  # fmt: skip
+
+
+def test_every_rule_is_declared_before_the_shapes_that_name_them() -> None:
+    """In the parts as in the file, though some parts are imported for their rules alone."""
+    code = "import certify.checking.format.statements, certify.checking.rules as r; print(*sorted(r.RULES))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == sorted(checker.RULES) and len(checker.RULES) > 40
+
+
+def test_no_id_and_no_name_is_declared_twice() -> None:
+    rules = list(checker.RULES.values())
+    assert len({rule.name for rule in rules}) == len(rules)
+    assert all(id == rule.id and rule.concludes for id, rule in checker.RULES.items())
+    with pytest.raises(ValueError, match="T3 is declared twice"):
+        checker.declare(checker.RULES["T3"])

@@ -775,13 +775,13 @@ def test_a_lower_bound_that_cannot_be_checked_is_called_so() -> None:
     release = poisson("1", "0.0000000001", 1)
     grid = {"delta": "0.00001", "points": "1", "reverse_points": "1", "further": []}
     args = {"releases": [release], "neighbours": "add-or-remove-one", "grid": grid, "direction": "remove"}
-    step = {"theorem": "T19l", "concludes": {"epsilon": "0.1"}, "args": args}
-    assert checker.conclude_sampled(step, [], "step", None) is False
+    step = {"theorem": "T19l", "concludes": {"epsilon": "0.1"}, "args": args, "premises": []}
+    assert checker.recompute([step]) == [False]
     step["args"]["releases"] = [poisson("1", "0.01", 100)]
-    assert checker.conclude_sampled(step, [], "step", None) is True
+    assert checker.recompute([step]) == [True]
     step["concludes"]["epsilon"] = "0.73"
     with pytest.raises(DoesNotFollow, match="does not follow"):
-        checker.conclude_sampled(step, [], "step", None)
+        checker.recompute([step])
     stated = make.training_statement(make.training_run(target={"epsilon": "0.7"}), ("0.717", "0.719"))
     assert stated["predicate"]["out_of_reach"] is True
     for confirmed, words in ((True, "out of reach"), (False, "0.717, was not verified")):

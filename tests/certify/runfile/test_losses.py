@@ -88,7 +88,7 @@ def test_accountant_and_checker_derive_the_same_constants(kind: str, data: Any) 
         values["classes"] = data.draw(st.integers(1, 5))
     theorem = checker.LOSSES[kind][0]
     args = {key: None if value is None else str(value) for key, value in values.items()}
-    assert args.keys() == checker.THEOREMS[theorem][0].keys()
+    assert args.keys() == checker.RULES[theorem].arguments.keys()
     try:
         expected = made(**values).constants()
     except InvalidLoss:
