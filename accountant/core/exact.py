@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
+from enum import Enum
 from fractions import Fraction
 
 MAX_CHARACTERS = 400
@@ -16,6 +17,20 @@ LEAST = Fraction(1, 10**MAX_EXPONENT)  # the smallest positive number that is pr
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 _RATIO = re.compile(r"([+-]?\d+)\s*/\s*(\d+)")
+
+
+class Rounding(Enum):
+    """Which way a number is rounded, and with it a bound: an upper bound is rounded UP at every step of the way."""
+
+    UP = "up"
+    DOWN = "down"
+
+    @property
+    def opposite(self) -> Rounding:
+        return Rounding.DOWN if self is Rounding.UP else Rounding.UP
+
+    def __bool__(self) -> bool:
+        raise TypeError("either rounding is a true value; write `is Rounding.UP`")
 
 
 def exact(value: int | Fraction | Decimal | str, name: str = "value") -> Fraction:

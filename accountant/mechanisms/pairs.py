@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import ClassVar, final
+
+
+class Way(IntEnum):
+    """Whose loss is meant: that of P against Q, of the pair as it is, or REVERSED, of Q against P. As a factor it turns
+    the one into the other."""
+
+    FORWARD = 1
+    REVERSED = -1
+
+
+BOTH = (Way.FORWARD, Way.REVERSED)
 
 
 class DominatingPair(ABC):

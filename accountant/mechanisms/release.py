@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from accountant.core.exact import exact, settle
 from accountant.mechanisms.neighbours import sides
-from accountant.mechanisms.pairs import Coins, DominatingPair
+from accountant.mechanisms.pairs import Coins, DominatingPair, Way
 from accountant.mechanisms.sampling import FULL, RELEASED, Sampling, SamplingName, sampling_of
 
 MOST_STEPS = 10**9
@@ -109,8 +109,8 @@ def parts(
 
 def directions(
     releases: Iterable[Release], neighbours: str, extra: Fraction = Fraction(0), group: int = 1
-) -> tuple[tuple[tuple[Part, ...], int], ...]:
-    """(parts, sign) of every composition whose largest ε counts; sign −1: of the reversed pairs.
+) -> tuple[tuple[tuple[Part, ...], Way], ...]:
+    """(parts, way) of every composition whose largest ε counts.
 
     Poisson: with a records that only the first dataset has and b that only the second has, the dominating pair is
     (a, b); a + b = group. The reverse of (a, b) is the mirror image of (b, a): (k, 0) first, its reverse for (0, k),
@@ -119,9 +119,9 @@ def directions(
     releases = tuple(releases)
     first = parts(releases, neighbours, extra, group)
     if not any(part.rate != 1 and not part.mirrored for part in first):
-        return ((first, 1),)
+        return ((first, Way.FORWARD),)
     mixed = (_sided(releases, neighbours, extra, up, group - up) for up in range(group - 1, 0, -1))
-    return ((first, 1), (first, -1), *((made, 1) for made in mixed))
+    return ((first, Way.FORWARD), (first, Way.REVERSED), *((other, Way.FORWARD) for other in mixed))
 
 
 def _sided(releases: tuple[Release, ...], neighbours: str, extra: Fraction, up: int, down: int) -> tuple[Part, ...]:

@@ -9,7 +9,8 @@ from fractions import Fraction
 
 from accountant.core.arithmetic.balls import Ball, ends
 from accountant.core.enclose import precision
-from accountant.core.exact import exact
+from accountant.core.exact import Rounding, exact
+from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.release import Part, Release, directions, parts
 from accountant.pld import profile
 from accountant.pld.compose import composed, epsilon_at
@@ -116,50 +117,57 @@ def bracket(
         lower = gaussian_epsilon(attained, delta)[0]
         return Bracket(lower, gaussian_epsilon(above, delta)[1], lower, 0, 0, True, 0)
 
-    def at(what: str, made: tuple[Part, ...], sign: int, up: bool, points: int) -> Fraction | None:
+    def tell(what: str, points: int) -> None:
         if progress:
             progress(f"{what}: {points} points")
-        return epsilon_at(made, sign, up, delta, points)
+
+    def above_at(what: str, made: tuple[Part, ...], way: Way, points: int) -> Fraction | None:
+        tell(what, points)
+        return epsilon_at(made, way, Rounding.UP, delta, points)
+
+    def below_at(what: str, made: tuple[Part, ...], way: Way, points: int) -> Fraction:
+        tell(what, points)
+        return _below(made, way, delta, points)
 
     apart = width if isinstance(width, Ends) else None
-    width = apart.upper + apart.lower if apart else exact(width, "width")
+    width = width.upper + width.lower if isinstance(width, Ends) else exact(width, "width")
     points = lower_points = min(most_points, points_for(above, delta, *((apart.upper, UPPER) if apart else (width,))))
     if apart:
         lower_points = min(most_points, points_for(above, delta, apart.lower, LOWER))
 
     def refined(
-        what: str, made: tuple[Part, ...], sign: int, points: int, lower_points: int
+        what: str, made: tuple[Part, ...], way: Way, points: int, lower_points: int
     ) -> tuple[Fraction | None, Fraction, int, int]:
         """Both bounds of one direction, and the grids that they took."""
         while True:
-            upper = at(f"{what}upper bound", made, sign, True, points)
-            lower = at(f"{what}lower bound", made, sign, False, lower_points)
+            upper = above_at(f"{what}upper bound", made, way, points)
+            lower = below_at(f"{what}lower bound", made, way, lower_points)
             enough = upper is not None and _near(upper, lower, LAX * width if apart else width)
             if enough or max(points, lower_points) >= most_points:
                 return upper, lower, points, lower_points
             more = min(most_points, more_points(points, upper, lower, width))
             points, lower_points = more, min(most_points, -(-lower_points * more // points))
 
-    upper, pair_lower, points, lower_points = refined("", above, 1, points, lower_points)
+    upper, pair_lower, points, lower_points = refined("", above, Way.FORWARD, points, lower_points)
     lower = pair_lower
     if attained != above:
-        lower = at("attained", attained, 1, False, lower_points) if attained else Fraction(0)
+        lower = below_at("attained", attained, Way.FORWARD, lower_points) if attained else Fraction(0)
     reverse_points = 0
-    for made, sign in others:
+    for made, way in others:
         reverse_points = max(reverse_points, LEAST_REVERSED, points >> 4)
         # On one grid where the first direction has two, it may need more points to be shown the easier one.
-        enough = points_for(made, delta, width) if sign > 0 else points
+        enough = points_for(made, delta, width) if way is Way.FORWARD else points
         while reverse_points <= max(points, min(most_points, enough)):
-            other = at("other directions", made, sign, True, reverse_points)
+            other = above_at("other directions", made, way, reverse_points)
             if upper is not None and other is not None and other <= upper:
                 break
             reverse_points <<= 1
         else:  # this direction is the harder to hide
-            other, other_lower, reverse_points, finer = refined("other directions: ", made, sign, points, lower_points)
+            other, other_lower, reverse_points, finer = refined("other directions: ", made, way, points, lower_points)
             upper = None if upper is None or other is None else max(upper, other)
             pair_lower = max(pair_lower, other_lower)
-            if sign < 0 and attained:
-                lower = max(lower, epsilon_at(attained, -1, False, delta, finer))
+            if way is Way.REVERSED and attained:
+                lower = max(lower, _below(attained, way, delta, finer))
     sharp = upper is not None and _near(upper, pair_lower, width)
     return Bracket(lower, upper, pair_lower, points, reverse_points, sharp, lower_points)
 
@@ -181,19 +189,26 @@ def upper_epsilon(
     (made, _), *others = directions(releases, neighbours, extra, group)
     if all(part.rate == 1 for part in made):
         return gaussian_epsilon(made, delta)[1]
-    found = [epsilon_at(made, 1, True, delta, points)]
-    found += [epsilon_at(other, sign, True, delta, reverse_points) for other, sign in others]
-    return None if None in found else max(found)
+    found = [epsilon_at(made, Way.FORWARD, Rounding.UP, delta, points)]
+    found += [epsilon_at(other, way, Rounding.UP, delta, reverse_points) for other, way in others]
+    known = [epsilon for epsilon in found if epsilon is not None]
+    return max(known) if len(known) == len(found) else None
 
 
 def lower_epsilon(
-    releases: Iterable[Release], neighbours: str, delta: Fraction, points: int, sign: int = 1, group: int = 1
+    releases: Iterable[Release], neighbours: str, delta: Fraction, points: int, way: Way = Way.FORWARD, group: int = 1
 ) -> Fraction:
     """A lower bound for the class: some mechanism and neighbours that the description allows have this ε."""
     made = _attained(tuple(releases), neighbours, group)
     if all(part.rate == 1 for part in made):
         return gaussian_epsilon(made, delta)[0]
-    return epsilon_at(made, sign, False, delta, points)
+    return _below(made, way, delta, points)
+
+
+def _below(made: tuple[Part, ...], way: Way, delta: Fraction, points: int) -> Fraction:
+    found = epsilon_at(made, way, Rounding.DOWN, delta, points)
+    assert found is not None  # a lower bound has no mass at +∞
+    return found
 
 
 def _attained(releases: tuple[Release, ...], neighbours: str, group: int) -> tuple[Part, ...]:
@@ -234,9 +249,9 @@ def delta_bracket(
         return Fraction(0), Fraction(0)
     aim = Fraction(1, 2**20)
     while True:
-        upper = max(profile.delta(composed(made, sign, True, aim, points), epsilon) for made, sign in ways)
+        upper = max(profile.delta(composed(made, way, Rounding.UP, aim, points), epsilon) for made, way in ways)
         if upper >= aim or aim < LEAST_DELTA:
             break
         aim = min(aim**2, Fraction(1, 2 << math.ceil(1 / upper).bit_length())) if upper else aim**2
-    lower = max(profile.delta(composed(made, sign, False, aim, points), epsilon) for made, sign in ways)
+    lower = max(profile.delta(composed(made, way, Rounding.DOWN, aim, points), epsilon) for made, way in ways)
     return lower, upper

@@ -6,6 +6,8 @@ from fractions import Fraction
 from functools import lru_cache
 
 from accountant.core.enclose import precision
+from accountant.core.exact import Rounding
+from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.release import Part
 from accountant.pld import profile
 from accountant.pld.masses import Masses, compose, power, width
@@ -41,11 +43,11 @@ def unit_of(points: int) -> Fraction:
     return Fraction(32, (points << 5) >> (points.bit_length() - 1))
 
 
-def fineness_of(part: Part, sign: int, tail: Fraction, points: int, lean: Tilt = FLAT) -> int:
+def fineness_of(part: Part, way: Way, tail: Fraction, points: int, lean: Tilt = FLAT) -> int:
     """The finest grid, spacing unit·2^−fineness, on which one step has at most `points` cells."""
     with precision(COARSE):
         pair = pair_of(part)
-        low, high = loss_range(pair, sign, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail), lean)
+        low, high = loss_range(pair, way, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail), lean)
         if part.mirrored:
             high = max(high, -low)
             low = -high
@@ -58,36 +60,40 @@ def fineness_of(part: Part, sign: int, tail: Fraction, points: int, lean: Tilt =
     return fineness
 
 
+_ON_A_GRID = {Rounding.UP: spread, Rounding.DOWN: merge}
+
+
 @lru_cache(maxsize=2)
-def composed(parts: tuple[Part, ...], sign: int, upper: bool, delta: Fraction, points: int) -> Masses:
-    """All steps together, where δ's of about `delta` matter. sign: +1 for the pairs (mixture, normal), −1 for the
-    reversed ones.
+def composed(parts: tuple[Part, ...], way: Way, rounding: Rounding, delta: Fraction, points: int) -> Masses:
+    """All steps together, where δ's of about `delta` matter, rounded up (a bound from above) or down.
 
     Parts in their order; each by repeated squaring, on coarser grids as it goes on; a window of more than
     WINDOW·points masses is coarsened at once.
     """
+    way, rounding = Way(way), Rounding(rounding)  # an int or a bool would be neither of them, and nothing said
     bits = scale_of(parts, delta, points)
     budget, bottom = int(delta * 2**bits) >> CUT, 2**bits >> CUT
-    lean = tilt(parts, sign, delta)
+    lean = tilt(parts, way, delta)
     tail = tail_of(parts, delta)
-    result = None
+    result: Masses | None = None
     for part in parts:
         with precision(COARSE):
             bulk = pair_of(part).bulk()
-        border = border_of(part, sign, lean, tail, delta)
+        border = border_of(part, way, lean, tail, delta)
         if border is not None:
             given = points, unit_of(points), budget, bottom, WINDOW * points
-            many = split_power(part, sign, upper, border, lean, tail, bits, delta, *given)
+            many = split_power(part, way, rounding, border, lean, tail, bits, delta, *given)
             result = many if result is None else compose(result, many, budget, WINDOW * points, bottom)
             continue
-        fineness = fineness_of(part, sign, tail, points, lean)
-        one = (spread if upper else merge)(part, sign, fineness, bits, tail, lean, unit_of(points))
+        fineness = fineness_of(part, way, tail, points, lean)
+        one = _ON_A_GRID[rounding](part, way, fineness, bits, tail, lean, unit_of(points))
         many = power(one, part.steps, budget, WINDOW * points, bottom, bulk)
         result = many if result is None else compose(result, many, budget, WINDOW * points, bottom)
+    assert result is not None  # there is a part
     return result
 
 
 @lru_cache(maxsize=1024)
-def epsilon_at(parts: tuple[Part, ...], sign: int, upper: bool, delta: Fraction, points: int) -> Fraction | None:
+def epsilon_at(parts: tuple[Part, ...], way: Way, rounding: Rounding, delta: Fraction, points: int) -> Fraction | None:
     """ε(δ) of one direction, from above or from below."""
-    return profile.epsilon(composed(parts, sign, upper, delta, points), delta)
+    return profile.epsilon(composed(parts, way, rounding, delta, points), delta)

@@ -8,8 +8,9 @@ from fractions import Fraction
 
 from flint import arb
 
-from accountant.pld.mixture import MixedPair, MixedPoint
-from accountant.pld.pair import Pair, Point, ball, rounded
+from accountant.core.exact import Rounding
+from accountant.mechanisms.pairs import Way
+from accountant.pld.pair import LossPair, Point, ball, rounded
 from accountant.pld.spread import SLACK
 from accountant.pld.tilt import Tilt
 
@@ -23,42 +24,38 @@ _AIM = 2.0**-25  # how far beyond the grid point a cell's mean is aimed, in cell
 _SETTLED, _ITERATIONS = 2.0**-28, 12  # of a cell, when its end is found
 
 
-def choose_start(search: Ends, mirrored: bool, sign: int, least: arb) -> tuple[float, Callable[[float], Fraction]]:
+def choose_start(search: Ends, mirrored: bool, way: Way, least: arb) -> tuple[float, Callable[[float], Fraction]]:
     """Where the bottom cell ends, in u, and the loss of the cell after it as a function of that."""
     pair, h, fineness = search.pair, search.h, search.fineness
 
     def half_a_step(u: float) -> Fraction:
-        return rounded(pair.ratio(arb(u)).log() + ball(h / 2), fineness + SLACK, up=True)
+        return rounded(pair.ratio(arb(u)).log() + ball(h / 2), fineness + SLACK, Rounding.UP)
 
     def above_the_mean(u: float) -> Fraction:
         mixed, base = pair.masses(pair.bottom, pair.at(arb(u)))
-        slack = h * sign / 2**SLACK
-        return rounded((mixed / base).log(), fineness + SLACK, up=sign < 0) - slack + h
+        slack = h * way / 2**SLACK
+        rounding = Rounding.DOWN if way is Way.FORWARD else Rounding.UP
+        return rounded((mixed / base).log(), fineness + SLACK, rounding) - slack + h
 
     if mirrored:  # the cell in the middle has the mean 0, wherever it ends
-        return start_below(search, 1, h), lambda u: h
+        return start_below(search, Way.FORWARD, h), lambda u: h
     guess = _start(pair, h, least)
     first = half_a_step if guess is None else above_the_mean
-    if guess is not None and (lifted := _lifted(search, guess, sign, first)) is not guess:
+    if guess is not None and (lifted := _lifted(search, guess, first)) is not guess:
         return float(lifted.mid()), first
-    return search.calm(sign, least if guess is None else guess, first), first
+    return search.calm(way, least if guess is None else guess, first), first
 
 
-def start_below(search: Ends, sign: int, loss: Fraction) -> float:
+def start_below(search: Ends, way: Way, loss: Fraction) -> float:
     """The u from which cells begin, the first of them at `loss`."""
     h = search.h
-    guess = search.pair.inverse(ball(loss - h / 2).exp())
-    if (lifted := _lifted(search, guess, sign, lambda u: loss)) is not guess:
+    guess = search.pair.reached(ball(loss - h / 2).exp())
+    if (lifted := _lifted(search, guess, lambda u: loss)) is not guess:
         return float(lifted.mid())
-    return search.calm(sign, guess, lambda u: loss, reach=3 * h / 8)
+    return search.calm(way, guess, lambda u: loss, reach=3 * h / 8)
 
 
-def _float(ratio: arb, pair: Pair | MixedPair, near: float) -> float:
-    found = pair.inverse(ratio, near) if isinstance(pair, MixedPair) else pair.inverse(ratio)
-    return float(found.mid())
-
-
-def _start(pair: Pair | MixedPair, h: Fraction, least: arb) -> arb | None:
+def _start(pair: LossPair, h: Fraction, least: arb) -> arb | None:
     """Where the bottom cell may end: the loss there is about h/2 above the cell's mean; None where the mass below
     `least` is negligible and the mean further away."""
 
@@ -78,7 +75,7 @@ def _start(pair: Pair | MixedPair, h: Fraction, least: arb) -> arb | None:
     return arb(high.mid())
 
 
-def _lifted(search: Ends, guess: arb, sign: int, first: Callable[[float], Fraction]) -> arb:
+def _lifted(search: Ends, guess: arb, first: Callable[[float], Fraction]) -> arb:
     """The guess, or where hardly anything has a loss of h a start so much higher that the mean of what is above it
     comes to the first point; the guess again where none does."""
     pair, level, lifted = search.pair, search.pair.ratio(guess), guess
@@ -87,27 +84,27 @@ def _lifted(search: Ends, guess: arb, sign: int, first: Callable[[float], Fracti
         mixed, base = pair.masses(pair.at(arb(start)), pair.top)
         if not mixed < base * (ball(first(start)) + ball(search.h / 16)).exp():
             return lifted
-        lifted = pair.inverse(level * ball(search.h * Fraction(sixteenth, 16)).exp())
+        lifted = pair.reached(level * ball(search.h * Fraction(sixteenth, 16)).exp())
     return guess
 
 
 class Ends:
     """The search for them, for one pair and one grid."""
 
-    def __init__(self, pair: Pair | MixedPair, fineness: int, lean: Tilt, h: Fraction):
+    def __init__(self, pair: LossPair, fineness: int, lean: Tilt, h: Fraction):
         self.pair, self.fineness, self.lean, self.h = pair, fineness, lean, h
         self.mu = float(pair.mu.mid())
 
-    def until(self, sign: int, start: float, loss: Fraction, last: float) -> list[tuple[int, float]]:
+    def until(self, way: Way, start: float, loss: Fraction, last: float) -> list[tuple[int, float]]:
         """(index, end) of the cells from u = start to `last`, for some of the points loss, loss + h …, index 1, 2 …"""
         found = []
-        for index, high in self._ends(sign, start, loss, longest=self._filled()):
+        for index, high in self._ends(way, start, loss, longest=self._filled()):
             if high >= last:
                 break
             found.append((index, high))
         return found
 
-    def calm(self, sign: int, guess: arb, first: Callable[[float], Fraction], reach: Fraction | None = None) -> float:
+    def calm(self, way: Way, guess: arb, first: Callable[[float], Fraction], reach: Fraction | None = None) -> float:
         """A start near the guess (within `reach`, in loss) from which wide and narrow cells do not alternate: by false
         position."""
         level = self.pair.ratio(guess)
@@ -119,7 +116,7 @@ class Ends:
             if u is None:
                 break
             start = float(u.mid())
-            alternation = self._alternation(sign, start, first(start))
+            alternation = self._alternation(way, start, first(start))
             tried.append((abs(alternation), start))
             if abs(alternation) < _CALM:
                 break
@@ -133,11 +130,11 @@ class Ends:
                 offset = max(-reach, min(reach, offset))
         return min(tried)[1]
 
-    def _alternation(self, sign: int, start: float, loss: Fraction) -> float:
+    def _alternation(self, way: Way, start: float, loss: Fraction) -> float:
         """By how much of h grid points miss the middles of cells some way from the start, of odd ones below and of even
         ones above, less what they all miss it by; ±1/2 where cells are left out."""
         low, before, missed = start, 0, []
-        for index, high in self._ends(sign, start, loss):
+        for index, high in self._ends(way, start, loss):
             if index != before + 1:
                 return -0.5 if before % 2 else 0.5
             if index >= _LOOK:
@@ -148,7 +145,7 @@ class Ends:
             low, before = high, index
         return 1.0
 
-    def _ends(self, sign: int, low: float, loss: Fraction, longest: int = 1) -> Iterator[tuple[int, float]]:
+    def _ends(self, way: Way, low: float, loss: Fraction, longest: int = 1) -> Iterator[tuple[int, float]]:
         """(index, upper end in u) of the cells, until one takes all of the rest.
 
         Where little mass is, cells are 3, 9, … units long, and their points as far apart as their middles.
@@ -160,15 +157,15 @@ class Ends:
             while True:
                 at = index + (length + following) // 2
                 ratio = (base + step * (at - 1)).exp()
-                target = _float(ratio, self.pair, low)
-                allowed = min(longest, self._longest(sign, low, target, following, x + (at - 1) * h))
+                target = float(self.pair.reached(ratio, low).mid())
+                allowed = min(longest, self._longest(way, low, target, following, x + (at - 1) * h))
                 if following <= allowed or following == 1:
                     break
                 following //= 3
             if at - yielded > FARTHEST:  # the doubles do not tell the points apart
                 return
             if target > low:
-                high = self._end(sign, low, target, ratio)
+                high = self._end(way, low, target, ratio)
                 if high is None or not high > low:
                     return
                 yield at, high
@@ -184,28 +181,28 @@ class Ends:
             length *= 3
         return length
 
-    def _longest(self, sign: int, low: float, target: float, length: int, x: float) -> int:
+    def _longest(self, way: Way, low: float, target: float, length: int, x: float) -> int:
         """How many units a cell around `target`, loss x, may have: the logarithm of the density is no more than a
         square."""
         wide = 2 * max(target - low, 2.0**-60)
-        log_density = (x if sign > 0 else 0.0) - target * target / 2
+        log_density = (x if way is Way.FORWARD else 0.0) - target * target / 2
         log2_mass = math.frexp(wide / length)[1] + log_density * 1.4427
-        return self.lean.longest(log2_mass, sign * x)
+        return self.lean.longest(log2_mass, way * x)
 
-    def _end(self, sign: int, low: float, target: float, ratio: arb) -> float | None:
+    def _end(self, way: Way, low: float, target: float, ratio: arb) -> float | None:
         """The b for which [low, b] has mean ratio r(target) under N(0,1), in doubles; None where there is none.
 
         With c, w the cell's middle and width, V uniform on ±w/2: E e^{gV − V²/2} = Σ He_{2k}(g)(w/2)^{2k}/(2k+1)!, and
         c + log(E(g + μ)/E(g))/μ = target, g = −c. Sums and products alone: the same on every machine.
         """
-        if isinstance(self.pair, MixedPair):
-            return self._end_in_balls(sign, low, target, ratio)
+        if not self.pair.base_is_normal:
+            return self._end_in_balls(way, low, target, ratio)
         high = 2 * target - low
-        aim = target + sign * (high - low) * _AIM
+        aim = target + way * (high - low) * _AIM
         for _ in range(_ITERATIONS):
             width, middle = high - low, (high + low) / 2
             if width <= 0 or width * (abs(middle) + self.mu + 1) > _NARROW:
-                return self._end_in_balls(sign, low, target, ratio)
+                return self._end_in_balls(way, low, target, ratio)
             up, down = _tilted(self.mu - middle, width), _tilted(-middle, width)
             s = (up - down) / (up + down)
             before, high = high, 2 * (aim - 2 * s * (1 + s * s / 3 + s * s * s * s / 5) / self.mu) - low
@@ -213,14 +210,14 @@ class Ends:
                 break
         return high
 
-    def _end_in_balls(self, sign: int, low: float, target: float, ratio: arb) -> float | None:
+    def _end_in_balls(self, way: Way, low: float, target: float, ratio: arb) -> float | None:
         """The same for wide cells: the false position, with Illinois' halving."""
         pair, start, scale = self.pair, self.pair.at(arb(low)), 1 / ball(self.h)
 
-        def excess(point: Point | MixedPoint) -> float:
+        def excess(point: Point) -> float:
             """The mean's distance from where it is aimed, in h."""
             mixed, base = pair.masses(start, point)
-            return float(((mixed / (base * ratio)).log() * scale).mid()) - sign * _AIM
+            return float(((mixed / (base * ratio)).log() * scale).mid()) - way * _AIM
 
         if not excess(pair.top) > 0:
             return None
@@ -242,7 +239,7 @@ class Ends:
                 b, fb, fa = c, fc, fa / 2
             else:
                 a, fa, fb = c, fc, fb / 2
-        return b if sign > 0 else a
+        return b if way is Way.FORWARD else a
 
 
 def _tilted(g: float, width: float) -> float:

@@ -6,6 +6,8 @@ import math
 from fractions import Fraction
 
 from accountant.core.enclose import precision
+from accountant.core.exact import Rounding
+from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.release import Part
 from accountant.pld.compose import epsilon_at, fineness_of, tail_of
 from accountant.pld.mixture import pair_of
@@ -26,16 +28,16 @@ def points_for(made: tuple[Part, ...], delta: Fraction, width: Fraction, added: 
     A grid that adds v to the variance of the whole loss, and keeps the mean of e^{−x}, moves ε by about v(θ + 1)/2, θ
     the slope of −log δ(ε).
     """
-    lean = tilt(made, 1, delta)
+    lean = tilt(made, Way.FORWARD, delta)
     if lean.epsilon * lean.slope < LEAST_TAIL:
         return FEWEST
     tail = tail_of(made, delta)
     room = allowed(lean, float(width))
-    splits = [border_of(part, 1, lean, tail, delta) for part in made]
+    splits = [border_of(part, Way.FORWARD, lean, tail, delta) for part in made]
     if any(splits):
         pairs = [(part, border) for part, border in zip(made, splits, strict=True) if border is not None]
         return max(LEAST, *(_rounded(_more(part) * points_needed(part, border, delta, room)) for part, border in pairs))
-    spacings = [2.0 ** -fineness_of(part, 1, tail, FEWEST, lean) for part in made]
+    spacings = [2.0 ** -fineness_of(part, Way.FORWARD, tail, FEWEST, lean) for part in made]
     excess = added * sum(part.steps * h * h for part, h in zip(made, spacings, strict=True)) / room
     if lean.top is not None:  # where nearly all losses are far below h, they add no more than their own size, times h
         with precision(BITS):
@@ -45,7 +47,7 @@ def points_for(made: tuple[Part, ...], delta: Fraction, width: Fraction, added: 
     points = _rounded(FEWEST * math.sqrt(excess))
     if points <= DOUBTED:
         return max(points, LEAST)
-    found = epsilon_at(made, 1, True, delta, FEWEST)  # a look at what is so hard: rare large losses are not
+    found = epsilon_at(made, Way.FORWARD, Rounding.UP, delta, FEWEST)
     far = found is None or float(found) > lean.epsilon * (1 + excess * float(width) / 16)
     return points if far else FEWEST
 

@@ -22,13 +22,14 @@ from itertools import islice
 from flint import arb, fmpz
 
 from accountant.core.enclose import precision
+from accountant.core.exact import Rounding
 
 # A coarsening from h to 2h adds (or takes) about h²/2 to the variance of each copy, the first grid h²/6 (h²/12) to each
 # step's. After 4, 7, 10 … squarings that is 1/5 and then always half as much of it, and every level costs less.
 # Not so where the mass sits on single points still.
 LEVELS = 4
 # spacings that the bulk must have: for upper bounds, and for lower ones, which lose mean where few points hold the mass
-WIDE = {True: 4, False: 16}
+WIDE = {Rounding.UP: 4, Rounding.DOWN: 16}
 FEW = 64  # masses that are never worth coarsening
 _RUN = 4096
 
@@ -48,7 +49,7 @@ class Masses:
     infinite: int
     total: int
     bits: int
-    upper: bool
+    rounding: Rounding
     unit: Fraction = Fraction(1)
 
     @property
@@ -94,10 +95,10 @@ def from_values(
     values: list[int],
     infinite: int,
     bits: int,
-    upper: bool,
+    rounding: Rounding,
     unit: Fraction = Fraction(1),
 ) -> Masses:
-    return from_sparse(offset, fineness, dict(enumerate(values)), infinite, bits, upper, unit)
+    return from_sparse(offset, fineness, dict(enumerate(values)), infinite, bits, rounding, unit)
 
 
 def from_sparse(
@@ -106,12 +107,12 @@ def from_sparse(
     values: dict[int, int],
     infinite: int,
     bits: int,
-    upper: bool,
+    rounding: Rounding,
     unit: Fraction = Fraction(1),
 ) -> Masses:
     """The grid from the least of these indices to the largest; index 0 is at the offset."""
     total = sum(values.values())
-    if total + infinite >= 2 << bits or (total > 1 << bits and not upper):
+    if total + infinite >= 2 << bits or (total > 1 << bits and rounding is Rounding.DOWN):
         raise ArithmeticError("more mass than a distribution has")
     low, size = min(values), width(bits) // 8
     count = max(values) - low + 1
@@ -119,7 +120,7 @@ def from_sparse(
     for index, value in values.items():
         raw[(index - low) * size : (index - low + 1) * size] = value.to_bytes(size, "little")
     offset += low * unit * Fraction(2) ** -fineness
-    return Masses(offset, fineness, count, int.from_bytes(raw, "little"), infinite, total, bits, upper, unit)
+    return Masses(offset, fineness, count, int.from_bytes(raw, "little"), infinite, total, bits, rounding, unit)
 
 
 def _product(one: int, other: int) -> int:
@@ -129,16 +130,16 @@ def _product(one: int, other: int) -> int:
 
 def convolve(one: Masses, other: Masses) -> Masses:
     """The composition of both, rounded outward; the spacings must agree."""
-    if (one.spacing, one.bits, one.upper) != (other.spacing, other.bits, other.upper):
+    if (one.spacing, one.bits, one.rounding) != (other.spacing, other.bits, other.rounding):
         raise ValueError("grids, scales and directions must agree")
     bits, count = one.bits, one.count + other.count - 1
     unit = (1 << bits) - 1
     product = _product(one.packed, other.packed)  # one long number after the other: memory
-    if one.upper:
+    if one.rounding is Rounding.UP:
         product += _repeated(unit, count, bits)
     product >>= bits
     product &= _repeated((1 << (width(bits) - bits)) - 1, count, bits)
-    if one.upper:
+    if one.rounding is Rounding.UP:
         infinite = one.infinite * (other.total + other.infinite) + other.infinite * one.total
         infinite = (infinite + unit) >> bits
     else:  # what is to be taken from δ, of either, with the other's mass of 1 at most
@@ -161,7 +162,7 @@ def trim(m: Masses, budget: int, bottom: int | None = None) -> Masses:
     high, above = _end(raw, size, m.count, low + 1, budget, -1)
     packed = int.from_bytes(raw[low * size : high * size], "little")
     infinite = m.infinite
-    if m.upper:
+    if m.rounding is Rounding.UP:
         packed, infinite = packed + below, infinite + above
     else:
         packed += above << ((high - low - 1) * size * 8)
@@ -193,14 +194,15 @@ def coarsen(m: Masses) -> Masses:
     if odd % modulus > even % modulus:
         even, odd = odd << width(m.bits), even
         m = replace(m, offset=m.offset - m.spacing, count=m.count + 1)
-    return (_spread_odd if m.upper else _merge_odd)(m, even, odd)
+    return _COARSEN[m.rounding](m, even, odd)
 
 
 def _halves(m: Masses) -> tuple[bytearray, bytearray]:
     """The slots of the even points, and those of the odd ones."""
     size = width(m.bits) // 8
     raw = m.packed.to_bytes(m.count * size, "little")
-    return tuple(_joined(raw[i : i + size] for i in range(first, len(raw), 2 * size)) for first in (0, size))
+    even, odd = (_joined(raw[i : i + size] for i in range(first, len(raw), 2 * size)) for first in (0, size))
+    return even, odd
 
 
 def _spread_odd(m: Masses, made: int, odd: int) -> Masses:
@@ -209,7 +211,7 @@ def _spread_odd(m: Masses, made: int, odd: int) -> Masses:
     All at once: a slot has room for a mass times the share.
     """
     with precision(m.bits + 32):  # far apart: all of it, and no more
-        share = min(1 << m.bits, _integer(arb(2) ** m.bits / (1 + (-_ball(m.spacing)).exp()), up=True))
+        share = min(1 << m.bits, _integer(arb(2) ** m.bits / (1 + (-_ball(m.spacing)).exp()), Rounding.UP))
     size = width(m.bits)
     pairs = m.count // 2
     up = odd * share + _repeated((1 << m.bits) - 1, pairs, m.bits)
@@ -225,17 +227,20 @@ def _merge_odd(m: Masses, even: int, odd: int) -> Masses:
     """
     shift = m.bits + 8
     with precision(shift + 32):
-        share = max(0, _integer(arb(2) ** shift * (-_ball(m.spacing)).exp(), up=False))
-    made, odd = _values(even, m.count - m.count // 2, m.bits), _values(odd, m.count // 2, m.bits)
+        share = max(0, _integer(arb(2) ** shift * (-_ball(m.spacing)).exp(), Rounding.DOWN))
+    made, merged = _values(even, m.count - m.count // 2, m.bits), _values(odd, m.count // 2, m.bits)
     down = 0
-    for i in range(len(odd) - 1, -1, -1):
-        mass = odd[i]
+    for i in range(len(merged) - 1, -1, -1):
+        mass = merged[i]
         up = min(mass, down * share >> shift) if i + 1 < len(made) else 0
         down = mass - up
         made[i] += down
         if up:
             made[i + 1] += up
     return replace(m, fineness=m.fineness - 1, count=len(made), packed=pack(made, m.bits))
+
+
+_COARSEN = {Rounding.UP: _spread_odd, Rounding.DOWN: _merge_odd}
 
 
 def power(
@@ -247,7 +252,8 @@ def power(
     of it. points: a longer window is coarsened until it has no more. bulk: how wide most of the mass is after one step.
     """
     bottom = budget if bottom is None else bottom
-    square, result, uses, level, due = base, None, steps, 0, LEVELS
+    square, uses, level, due = base, steps, 0, LEVELS
+    result: Masses | None = None
     square = fit(square, budget // uses, points, bottom // uses)
     while uses:
         if uses & 1:
@@ -256,9 +262,10 @@ def power(
         if uses:
             level += 1
             square = fit(convolve(square, square), budget // uses, points, bottom // uses)
-            wide = bulk * 2.0 ** (level // 2) > WIDE[base.upper] * float(square.spacing)
+            wide = bulk * 2.0 ** (level // 2) > WIDE[base.rounding] * float(square.spacing)
             if level >= due and wide and square.count > FEW:
                 square, due = coarsen(square), level + 3
+    assert result is not None  # steps ≥ 1
     return result
 
 
@@ -282,6 +289,8 @@ def _ball(value: Fraction) -> arb:
     return arb(fmpz(value.numerator)) / arb(fmpz(value.denominator))
 
 
-def _integer(x: arb, *, up: bool) -> int:
+def _integer(x: arb, rounding: Rounding) -> int:
     """The whole number at or above (below) the ball, to one unit."""
-    return int((x.upper().ceil() if up else x.lower().floor()).unique_fmpz())
+    whole = (x.upper().ceil() if rounding is Rounding.UP else x.lower().floor()).unique_fmpz()
+    assert whole is not None  # for the ceiling or floor of an exact number
+    return int(whole)

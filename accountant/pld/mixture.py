@@ -9,29 +9,24 @@ falling ones. So whatever is asked of it is asked of intervals of u, as of `pair
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import final
 
 from flint import arb, ctx
 
 from accountant.mechanisms.release import Part
-from accountant.pld.pair import Pair, Side, ball, between, side
+from accountant.pld.pair import LossPair, Pair, Point, Side, ball, between, side
 
 _SEARCHED = 200  # halvings of an interval of u, in doubles
 _POLISHED = 12  # Newton steps in balls
 _WIDENED = 40  # times that the interval of the last step is doubled before it counts as too wide
 
 
-@dataclass(frozen=True)
-class MixedPoint:
-    """A boundary in u (None: −∞ or +∞) as each of the normals sees it, from N(−down·μ, 1) to N(up·μ, 1)."""
+@final
+class MixedPair(LossPair):
+    """The pair of any (up, down); a Point of it has a side for each normal, from N(−down·μ, 1) to N(up·μ, 1)."""
 
-    u: arb | None
-    sides: tuple[Side, ...]
-
-
-class MixedPair:
-    """Numbers of the working precision: make one inside `precision` and use it there. Has what `Pair` has."""
+    base_is_normal = False
 
     def __init__(self, square: Fraction, rate: Fraction, up: int, down: int):
         self.mu = ball(square).sqrt()
@@ -49,13 +44,12 @@ class MixedPair:
             [(j, float(c.log().mid())) for j, c in enumerate(part) if j] for part in (self._rising, self._falling)
         )
         ends = [tuple(Side(arb(mass), False) for _ in range(up + down + 1)) for mass in (0, 1)]
-        self.bottom, self.top = MixedPoint(None, ends[0]), MixedPoint(None, _everything(ends[1]))
+        self.bottom, self.top = Point(None, ends[0]), Point(None, _everything(ends[1]))
 
-    def at(self, u: arb) -> MixedPoint:
-        return MixedPoint(u, tuple(side(u - j * self.mu) for j in range(-self.down, self.up + 1)))
+    def at(self, u: arb) -> Point:
+        return Point(u, tuple(side(u - j * self.mu) for j in range(-self.down, self.up + 1)))
 
-    def masses(self, low: MixedPoint, high: MixedPoint) -> tuple[arb, arb]:
-        """What the first and what the second has between two boundaries."""
+    def masses(self, low: Point, high: Point) -> tuple[arb, arb]:
         each = [between(a, b) for a, b in zip(low.sides, high.sides, strict=True)]
         first = sum((w * m for w, m in zip(self._first, each[self.down :], strict=True)), arb(0))
         second = sum((w * m for w, m in zip(self._second, each[self.down :: -1], strict=True)), arb(0))
@@ -65,17 +59,11 @@ class MixedPair:
         x = (self.mu * u).exp()
         return _polynomial(self._rising, x) / _polynomial(self._falling, 1 / x)
 
-    def base_density(self, u: arb) -> arb:
-        """The second's density over that of N(0, 1)."""
-        return _polynomial(self._falling, (-self.mu * u).exp())
-
-    def bulk(self) -> float:
-        """How far apart the losses at u = 1 and −1 are: where most of the mass is. No bound."""
-        return float((self.ratio(arb(1)) / self.ratio(arb(-1))).log().mid())
+    def energy(self, u: arb) -> arb:
+        return u * u / 2 - _polynomial(self._falling, (-self.mu * u).exp()).log()
 
     def inverse(self, ratio: arb, near: float = 0.0) -> arb | None:
-        """The u with r(u) = ratio, enclosed by the interval Newton method, which a u near it may shorten; None for a
-        ratio below every r."""
+        """Enclosed by the interval Newton method."""
         if not self.down:
             if ratio <= self.rest:
                 return None
@@ -153,13 +141,7 @@ class MixedPair:
             off, slope = excess(u)
         return u
 
-    def point(self, ratio: arb) -> MixedPoint:
-        """The boundary where r = ratio."""
-        u = self.inverse(ratio)
-        return self.bottom if u is None else self.at(u)
-
     def quantile(self, tail: arb, *, mixed: bool, above: bool) -> arb:
-        """A u beyond which there is at most `tail` of the mass, in quarters, so that every machine agrees."""
         count = (self.up if above else 0) if mixed else (0 if above else self.down)
         shift = int(float(self.mu.upper()) * 4) * count + count
         low, high = (-40 * 4, 40 * 4 + shift) if above else (-40 * 4 - shift, 40 * 4)
@@ -178,7 +160,7 @@ class MixedPair:
         return sum(tails, arb(0))
 
 
-def pair_of(part: Part) -> Pair | MixedPair:
+def pair_of(part: Part) -> LossPair:
     """The pair of one step, at the working precision."""
     if part.rate == 1 or (part.up, part.down) == (1, 0):
         return Pair(part.square, part.rate)

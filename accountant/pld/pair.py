@@ -6,11 +6,15 @@ pair, or of the reversed one, is asked of intervals of u.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar, final
 
 from flint import arb, fmpq
 
+from accountant.core.exact import Rounding
+from accountant.mechanisms.pairs import Way
 from accountant.pld.normal import upper_tail
 
 
@@ -19,14 +23,16 @@ def ball(value: Fraction | int) -> arb:
     return arb(fmpq(value.numerator, value.denominator))
 
 
-def integer(x: arb, *, up: bool) -> int:
+def integer(x: arb, rounding: Rounding) -> int:
     """The whole number at or above (below) the whole ball."""
-    return int((x.upper().ceil() if up else x.lower().floor()).unique_fmpz())
+    whole = (x.upper().ceil() if rounding is Rounding.UP else x.lower().floor()).unique_fmpz()
+    assert whole is not None  # for the ceiling or floor of an exact number
+    return int(whole)
 
 
-def rounded(x: arb, fineness: int, *, up: bool) -> Fraction:
+def rounded(x: arb, fineness: int, rounding: Rounding) -> Fraction:
     """A multiple of 2^−fineness at or above (below) the ball."""
-    return Fraction(integer(x * arb(2) ** fineness, up=up), 1) / Fraction(2) ** fineness
+    return Fraction(integer(x * arb(2) ** fineness, rounding), 1) / Fraction(2) ** fineness
 
 
 @dataclass(frozen=True)
@@ -39,11 +45,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Point:
-    """A boundary in u (None: −∞ or +∞) as N(0,1) and N(μ,1) see it."""
+    """A boundary in u (None: −∞ or +∞) as each of a pair's normals sees it, from the lowest mean to the highest."""
 
     u: arb | None
-    base: Side
-    shifted: Side
+    sides: tuple[Side, ...]
 
 
 def side(u: arb) -> Side:
@@ -57,8 +62,76 @@ def between(low: Side, high: Side) -> arb:
     return 1 - high.mass - low.mass if high.above else high.mass - low.mass
 
 
-class Pair:
-    """Numbers of the working precision: make one inside `precision` and use it there."""
+class LossPair(ABC):
+    """P and Q of one step, whose ratio r(u) = dP/dQ grows with u: whatever is asked of it is asked of intervals of u.
+
+    Numbers of the working precision: make one inside `precision` and use it there.
+
+    rest: below every ratio; bottom, top: u = −∞ and u = +∞.
+    """
+
+    base_is_normal: ClassVar[bool]  # whether Q is N(0,1)
+    mu: arb
+    rest: arb
+    bottom: Point
+    top: Point
+
+    @abstractmethod
+    def at(self, u: arb) -> Point:
+        """The boundary at u."""
+
+    @abstractmethod
+    def masses(self, low: Point, high: Point) -> tuple[arb, arb]:
+        """What P and what Q has between two boundaries."""
+
+    @abstractmethod
+    def ratio(self, u: arb) -> arb:
+        """r(u)."""
+
+    @abstractmethod
+    def energy(self, u: arb) -> arb:
+        """−log of Q's density, up to a constant."""
+
+    @abstractmethod
+    def inverse(self, ratio: arb, near: float = 0.0) -> arb | None:
+        """The u with r(u) = ratio, the search for which a u `near` it may shorten; None for a ratio below every r."""
+
+    @abstractmethod
+    def quantile(self, tail: arb, *, mixed: bool, above: bool) -> arb:
+        """A u beyond which there is at most `tail` of the mass, P's if `mixed`, else Q's; in quarters, so that every
+        machine agrees."""
+
+    def bulk(self) -> float:
+        """How far apart the losses at u = 1 and −1 are: where most of the mass is. No bound."""
+        return float((self.ratio(arb(1)) / self.ratio(arb(-1))).log().mid())
+
+    def point(self, ratio: arb) -> Point:
+        """The boundary where r = ratio."""
+        u = self.inverse(ratio)
+        return self.bottom if u is None else self.at(u)
+
+    def reached(self, ratio: arb, near: float = 0.0) -> arb:
+        """The u with r(u) = ratio, of a ratio that there is."""
+        u = self.inverse(ratio, near)
+        if u is None:
+            raise ArithmeticError("a privacy loss below every other")
+        return u
+
+    def of_whom(self, way: Way, low: Point, high: Point) -> arb:
+        """What the first of the pair, or of the reversed pair, has between two boundaries."""
+        return self.masses(low, high)[0 if way is Way.FORWARD else 1]
+
+    def neither(self, point: Point) -> arb:
+        """1 less what P and what Q has above."""
+        first, second = self.masses(point, self.top)
+        return 1 - (first + second)
+
+
+@final
+class Pair(LossPair):
+    """(1−q)N(0,1) + qN(μ,1) against N(0,1)."""
+
+    base_is_normal = True
 
     def __init__(self, square: Fraction, rate: Fraction):
         self.mu = ball(square).sqrt()
@@ -66,28 +139,25 @@ class Pair:
         self.rest = ball(1 - rate)
         self.half = self.mu / 2
         nothing, everything = Side(arb(0), False), Side(arb(0), True)
-        self.bottom = Point(None, nothing, nothing)
-        self.top = Point(None, everything, everything)
+        self.bottom = Point(None, (nothing, nothing))
+        self.top = Point(None, (everything, everything))
 
     def at(self, u: arb) -> Point:
-        return Point(u, side(u), side(u - self.mu))
+        return Point(u, (side(u), side(u - self.mu)))
 
     def masses(self, low: Point, high: Point) -> tuple[arb, arb]:
-        """What the mixture and what N(0,1) has between two boundaries."""
-        base = between(low.base, high.base)
+        base, shifted = (between(a, b) for a, b in zip(low.sides, high.sides, strict=True))
         if self.rest.is_zero():
-            return between(low.shifted, high.shifted), base
-        return self.rest * base + self.rate * between(low.shifted, high.shifted), base
+            return shifted, base
+        return self.rest * base + self.rate * shifted, base
 
     def ratio(self, u: arb) -> arb:
         return self.rest + self.rate * (self.mu * (u - self.half)).exp()
 
-    def bulk(self) -> float:
-        """How far apart the losses at u = 1 and −1 are: where most of the mass is. No bound."""
-        return float((self.ratio(arb(1)) / self.ratio(arb(-1))).log().mid())
+    def energy(self, u: arb) -> arb:
+        return u * u / 2
 
-    def inverse(self, ratio: arb) -> arb | None:
-        """The u with r(u) = ratio; None for a ratio of 1 − q or less, below every r."""
+    def inverse(self, ratio: arb, near: float = 0.0) -> arb | None:
         excess = ratio - self.rest
         if excess > 0:
             return (excess / self.rate).log() / self.mu + self.half
@@ -95,13 +165,7 @@ class Pair:
             return None
         raise ArithmeticError("the precision does not tell a privacy loss from its infimum")
 
-    def point(self, ratio: arb) -> Point:
-        """The boundary where r = ratio."""
-        u = self.inverse(ratio)
-        return self.bottom if u is None else self.at(u)
-
     def quantile(self, tail: arb, *, mixed: bool, above: bool) -> arb:
-        """A u beyond which there is at most `tail` of the mass, in quarters, so that every machine agrees."""
         shift = int(float(self.mu.upper()) * 4) + 1 if mixed and above else 0
         low, high = -40 * 4, 40 * 4 + shift  # searched by bisection: within it the mass is monotone
         if not above:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from flint import acb, arb, ctx
 
 from accountant.core.enclose import precision
+from accountant.core.exact import Rounding
 from accountant.pld.pair import ball, integer, rounded
 
 MOST_ORDER = 512
@@ -40,7 +41,7 @@ def renyi_upper(square: Fraction, rate: Fraction, order: Fraction) -> Fraction:
             if all(f.rad() < arb(2) ** -ACCURACY * abs(f) for f in found) or bits >= MOST_BITS:
                 if not all(f.is_finite() for f in found):
                     raise ArithmeticError(f"order {order}: no enclosure at {bits} bits")
-                return max(Fraction(0), max(rounded(f, bits, up=True) for f in found))
+                return max(Fraction(0), max(rounded(f, bits, Rounding.UP) for f in found))
         bits *= 2
 
 
@@ -54,7 +55,7 @@ def _log_moment(square: Fraction, rate: Fraction, power: Fraction) -> arb:
     bounded = power < 0 and rate < 1
     depth = abs(s) * (1 + abs((1 - q).log() if bounded else q.log()))
     reach, centre = (arb(2) * (ctx.prec + 8 + depth)).sqrt(), arb(0) if bounded else s * mu
-    a, b = integer(centre.min(arb(0)) - reach, up=False), integer(centre.max(arb(0)) + reach, up=True)
+    a, b = integer(centre.min(arb(0)) - reach, Rounding.DOWN), integer(centre.max(arb(0)) + reach, Rounding.UP)
 
     def exponent(u: arb) -> arb:
         return (1 - q + q * (mu * u - mu * mu / 2).exp()).log() * s - u * u / 2

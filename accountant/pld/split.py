@@ -25,11 +25,13 @@ from functools import lru_cache
 from flint import arb
 
 from accountant.core.enclose import precision
+from accountant.core.exact import Rounding
+from accountant.mechanisms.pairs import BOTH, Way
 from accountant.mechanisms.release import Part
 from accountant.pld.masses import Masses, compose, power
 from accountant.pld.merge import merge_bulk, merge_jumps, start_of_jumps
-from accountant.pld.mixture import MixedPair, MixedPoint, pair_of
-from accountant.pld.pair import Pair, Point, ball, integer, rounded
+from accountant.pld.mixture import pair_of
+from accountant.pld.pair import LossPair, Point, ball, integer, rounded
 from accountant.pld.spread import SLACK, guard, spread_bulk, spread_jumps
 from accountant.pld.tilt import BITS, FLOOR, Tilt
 
@@ -69,7 +71,7 @@ def allowed(lean: Tilt, width: float) -> float:
 
 
 @lru_cache(maxsize=256)
-def border_of(part: Part, sign: int, lean: Tilt, tail: Fraction, delta: Fraction) -> Border | None:
+def border_of(part: Part, way: Way, lean: Tilt, tail: Fraction, delta: Fraction) -> Border | None:
     """The c that splits a step's losses best; None where one grid will do for all.
 
     An estimate, the same for every number of points: no bound rests on it.
@@ -79,7 +81,7 @@ def border_of(part: Part, sign: int, lean: Tilt, tail: Fraction, delta: Fraction
     room = allowed(lean, _WIDTH)
     with precision(BITS):
         pair = pair_of(part)
-        tried = _candidates(part, pair, sign, _reach(part, pair, sign, lean, tail))
+        tried = _candidates(part, pair, way, _reach(part, pair, way, lean, tail))
     if not tried:
         return None
     whole = tried[0].reach / _fine(part.steps, tried[0].mean, room)
@@ -111,30 +113,34 @@ def points_needed(part: Part, border: Border, delta: Fraction, room: float) -> f
     return sides * max(c * _ROOM / fine, border.reach / coarse)
 
 
-def _reach(part: Part, pair: Pair | MixedPair, sign: int, lean: Tilt, tail: Fraction) -> float:
+def _reach(part: Part, pair: LossPair, way: Way, lean: Tilt, tail: Fraction) -> float:
     """The largest |loss| on a grid."""
     bottom = tail if lean.bottom is None else lean.bottom
     found = []
-    for way in (1, -1) if part.mirrored else (sign,):
-        u = pair.quantile(ball(tail if way > 0 else bottom), mixed=way > 0, above=True)
+    for one in BOTH if part.mirrored else (way,):
+        forward = one is Way.FORWARD
+        u = pair.quantile(ball(tail if forward else bottom), mixed=forward, above=True)
         loss = float(pair.ratio(u).log().mid())
-        found.append(min(loss, float(lean.top)) if way > 0 and lean.top is not None else loss)
+        found.append(min(loss, float(lean.top)) if forward and lean.top is not None else loss)
     return max(found)
 
 
-def _candidates(part: Part, pair: Pair | MixedPair, sign: int, reach: float) -> list[Border]:
+def _candidates(part: Part, pair: LossPair, way: Way, reach: float) -> list[Border]:
     """Borders half a unit of u apart."""
-    ways = (0, 1) if part.mirrored else (0 if sign > 0 else 1,)
-    losses, inside, beyond = [], [], []
+    ways = BOTH if part.mirrored else (way,)
+    losses: list[float] = []
+    inside: list[float] = []
+    beyond: list[float] = []
     for k in range(-24, 1 << 12):
         u = arb(k) / 2
         loss = float(pair.ratio(u).log().mid())
         if loss > reach and k > 0:
             break
         losses.append(loss)
-        for found, end in ((inside, pair.at(u + arb(1) / 2)), (beyond, pair.top)):
-            found.append(sum(float(pair.masses(pair.at(u), end)[way].mid()) for way in ways))
-    size, found, square = pair.bulk(), [], 0.0
+        for masses, end in ((inside, pair.at(u + arb(1) / 2)), (beyond, pair.top)):
+            masses.append(sum((float(pair.of_whom(one, pair.at(u), end).mid()) for one in ways), 0.0))
+    size, square = pair.bulk(), 0.0
+    found: list[Border] = []
     mean = sum(mass * abs(loss) for mass, loss in zip(inside, losses, strict=True))
     for k in range(len(losses) - 1):
         if 0 < losses[k] < reach / 2 and k > 24 and beyond[k + 1] > 0:
@@ -159,24 +165,24 @@ def _left_out(mean: float, delta: Fraction) -> int:
 
 
 def split_power(
-    part: Part, sign: int, upper: bool, split: Border, lean: Tilt, tail: Fraction, bits: int, delta: Fraction,
+    part: Part, way: Way, rounding: Rounding, split: Border, lean: Tilt, tail: Fraction, bits: int, delta: Fraction,
     points: int, unit: Fraction, budget: int, bottom: int, window: int,
 ) -> Masses:  # fmt: skip
     """All of the part's steps, bulk and jumps apart."""
     border, sides = split.loss, (2 if part.mirrored else 1)
     fine = _fineness(sides * float(border), points // split.fewer, unit)
     coarse = _fineness(sides * split.reach, points, unit)
-    end = None if upper else start_of_jumps(part, sign, lean, unit, border, coarse)
+    end = None if rounding is Rounding.UP else start_of_jumps(part, way, lean, unit, border, coarse)
     with precision(guard(part, max(fine, coarse), bits)):
         pair = pair_of(part)
         point = pair.point(ball(border).exp()) if end is None else pair.at(arb(end))
-        mass, log_ratio = _bulk_of(part, pair, sign, point)
-        up = rounded(log_ratio, fine + SLACK, up=True)
-        down = rounded(log_ratio, fine + SLACK, up=False)
+        mass, log_ratio = _bulk_of(part, pair, way, point)
+        up = rounded(log_ratio, fine + SLACK, Rounding.UP)
+        down = rounded(log_ratio, fine + SLACK, Rounding.DOWN)
         beyond = 1 - mass
         # by its exponent alone: the same on every machine
         share = math.frexp(max(float(beyond.mid()), 2.0**-bits))[1]
-    given = part, sign, bits, tail
+    given = part, way, bits, tail
     apart = replace(lean, share=float(share))
     left = 0
     if end is None:
@@ -193,8 +199,8 @@ def split_power(
     else:
         small = replace(small, offset=Fraction(0), count=1, packed=1 << bits, total=1 << bits)
     jumps = power(jumps, part.steps, budget, window, bottom, 0.0)
-    if not upper:
-        jumps = replace(jumps, offset=jumps.offset - left * up, infinite=-integer(lost * arb(2) ** bits, up=True))
+    if rounding is Rounding.DOWN:
+        jumps = replace(jumps, offset=jumps.offset - left * up, infinite=-integer(lost * arb(2) ** bits, Rounding.UP))
         small = _gathered(small, jumps)
     return compose(small, jumps, budget, window, bottom)
 
@@ -208,12 +214,12 @@ def _lost(mean: arb, left: int) -> arb:
     return (first / shrink).min(arb(1)) if shrink > 0 else arb(1)
 
 
-def _bulk_of(part: Part, pair: Pair | MixedPair, sign: int, point: Point | MixedPoint) -> tuple[arb, arb]:
+def _bulk_of(part: Part, pair: LossPair, way: Way, point: Point) -> tuple[arb, arb]:
     """(P's mass of the bulk, log r); point: where the larger losses begin."""
     if part.mirrored:
-        return 1 - sum(pair.masses(point, pair.top)), arb(0)
+        return pair.neither(point), arb(0)
     mixed, base = pair.masses(pair.bottom, point)
-    p, q = (mixed, base) if sign > 0 else (base, mixed)
+    p, q = (mixed, base) if way is Way.FORWARD else (base, mixed)
     return p, (q / p).log()
 
 
@@ -241,5 +247,5 @@ def _gathered(m: Masses, coarse: Masses) -> Masses:
         weighted = arb(0)
         for value in reversed(values):
             weighted = weighted * step + value
-        at = m.offset + rounded(-(weighted / total).log(), coarse.fineness + SLACK, up=False)
+        at = m.offset + rounded(-(weighted / total).log(), coarse.fineness + SLACK, Rounding.DOWN)
     return replace(m, offset=at, fineness=coarse.fineness, count=1, packed=total)

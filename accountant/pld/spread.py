@@ -8,10 +8,12 @@ from fractions import Fraction
 from flint import arb
 
 from accountant.core.enclose import precision
+from accountant.core.exact import Rounding
+from accountant.mechanisms.pairs import BOTH, Way
 from accountant.mechanisms.release import Part
 from accountant.pld.masses import Masses, from_sparse
-from accountant.pld.mixture import MixedPair, MixedPoint, pair_of
-from accountant.pld.pair import Pair, Point, ball, integer, rounded
+from accountant.pld.mixture import pair_of
+from accountant.pld.pair import LossPair, Point, ball, integer, rounded
 from accountant.pld.tilt import FLAT, Tilt
 
 SLACK = 40  # offsets are multiples of h·2^−SLACK
@@ -30,9 +32,9 @@ def _log2(value: Fraction) -> int:
 
 
 def spread(
-    part: Part, sign: int, fineness: int, bits: int, tail: Fraction, lean: Tilt = FLAT, unit: Fraction = Fraction(1)
+    part: Part, way: Way, fineness: int, bits: int, tail: Fraction, lean: Tilt = FLAT, unit: Fraction = Fraction(1)
 ) -> Masses:
-    """One step's masses from above, the loss of (mixture, normal) for sign +1, of (normal, mixture) for −1.
+    """One step's masses from above, the loss of (mixture, normal) or, REVERSED, of (normal, mixture).
 
     A cell (x, x + h] with masses p, p' under P, Q gives v = (p − p'e^x)/(1 − e^{−h}) to x + h and p − v to x; so do
     cells of several units, where `lean` says that little mass is. At most
@@ -40,63 +42,67 @@ def spread(
     much as `lean` says.
     """
     with precision(guard(part, fineness, bits)):
-        pair, tail = pair_of(part), ball(tail)
+        pair, most = pair_of(part), ball(tail)
         values = _Spread(pair, fineness, bits, lean, unit)
         if part.mirrored:
-            return _mirrored(pair, values, tail)
-        anchor = _anchor(part, pair, sign, fineness)
-        low, high = loss_range(pair, sign, values.h, anchor, tail, lean)
-        values.cells(sign, anchor, low, high)
-        start, end = values.ends
-        values.add(low, pair.masses(pair.bottom, start)[0] if sign > 0 else pair.masses(start, pair.top)[1])
-        if sign > 0 and lean.top is not None:
-            return values.collect(anchor, values.top_cell(anchor, high))
-        above = pair.masses(end, pair.top)[0] if sign > 0 else pair.masses(pair.bottom, end)[1]
-        return values.collect(anchor, values.units(above))
+            return _mirrored(pair, values, most)
+        anchor = _anchor(part, pair, way, fineness)
+        low, high = loss_range(pair, way, values.h, anchor, most, lean)
+        start, end = values.cells(way, anchor, low, high)
+        values.add(low, _beyond(pair, way, start, Rounding.DOWN))
+        if way is Way.FORWARD and lean.top is not None:
+            return values.collect(anchor, values.top_cell(anchor, end, high))
+        return values.collect(anchor, values.units(_beyond(pair, way, end, Rounding.UP)))
 
 
-def _mirrored(pair: Pair | MixedPair, values: _Spread, tail: arb) -> Masses:
+def _beyond(pair: LossPair, way: Way, point: Point, end: Rounding) -> arb:
+    """The mass of losses above the one at that boundary, or below it (`end` DOWN)."""
+    if (way is Way.FORWARD) == (end is Rounding.UP):
+        return pair.of_whom(way, point, pair.top)
+    return pair.of_whom(way, pair.bottom, point)
+
+
+def _mirrored(pair: LossPair, values: _Spread, tail: arb) -> Masses:
     """Losses above 0 as of the pair, those below as of the reversed one, the rest at 0. So C_q is defined; where the
     reversed pair is the mirror image, it is the pair itself."""
-    _, high = loss_range(pair, 1, values.h, Fraction(0), tail, values.lean)
-    values.cells(1, Fraction(0), 0, high := max(high, 1))
-    middle, end = values.ends
+    _, high = loss_range(pair, Way.FORWARD, values.h, Fraction(0), tail, values.lean)
+    middle, end = values.cells(Way.FORWARD, Fraction(0), 0, high := max(high, 1))
     if values.lean.top is not None:
-        infinite = values.top_cell(Fraction(0), high)
+        infinite = values.top_cell(Fraction(0), end, high)
     else:
         infinite = values.units(pair.masses(end, pair.top)[0])
-    low, _ = loss_range(pair, -1, values.h, Fraction(0), tail, values.lean)
+    low, _ = loss_range(pair, Way.REVERSED, values.h, Fraction(0), tail, values.lean)
     low = min(low, -1)
-    values.cells(-1, Fraction(0), low, 0)
-    values.add(low, pair.masses(values.ends[0], pair.top)[1])
+    start, _ = values.cells(Way.REVERSED, Fraction(0), low, 0)
+    values.add(low, pair.masses(start, pair.top)[1])
     mixed, base = pair.masses(middle, pair.top)
     values.add(0, 1 - mixed - base)
     return values.collect(Fraction(0), infinite)
 
 
-def _anchor(part: Part, pair: Pair | MixedPair, sign: int, fineness: int) -> Fraction:
+def _anchor(part: Part, pair: LossPair, way: Way, fineness: int) -> Fraction:
     """A grid point next to the end of the loss's range, where for small q nearly all of the mass is."""
     if part.rate == 1 or part.down:  # the loss has no end there
         return Fraction(0)
     end = pair.rest.log()
-    beyond = rounded(end, fineness + SLACK, up=False) - Fraction(2) ** (1 - SLACK - fineness)
-    return sign * beyond
+    beyond = rounded(end, fineness + SLACK, Rounding.DOWN) - Fraction(2) ** (1 - SLACK - fineness)
+    return way * beyond
 
 
 def loss_range(
-    pair: Pair | MixedPair, sign: int, h: Fraction, anchor: Fraction, tail: arb, lean: Tilt = FLAT
+    pair: LossPair, way: Way, h: Fraction, anchor: Fraction, tail: arb, lean: Tilt = FLAT
 ) -> tuple[int, int]:
     """First and last index of the grid anchor + ih that has all but the tails, and but what is above the top."""
+    forward = way is Way.FORWARD
     tails = {False: tail if lean.bottom is None else ball(lean.bottom), True: tail}
     ends = [
-        pair.ratio(pair.quantile(tails[above == (sign > 0)], mixed=sign > 0, above=above)).log()
-        for above in (False, True)
+        pair.ratio(pair.quantile(tails[above == forward], mixed=forward, above=above)).log() for above in (False, True)
     ]
-    if sign < 0:
+    if not forward:
         ends = [-ends[1], -ends[0]]
     scale = 1 / ball(h)
-    low = integer((ends[0] - ball(anchor)) * scale, up=False)
-    high = integer((ends[1] - ball(anchor)) * scale, up=True)
+    low = integer((ends[0] - ball(anchor)) * scale, Rounding.DOWN)
+    high = integer((ends[1] - ball(anchor)) * scale, Rounding.UP)
     if lean.top is not None:
         high = min(high, math.ceil((lean.top - anchor) / h))
     return low, max(low + 1, high)
@@ -104,7 +110,7 @@ def loss_range(
 
 def spread_bulk(
     part: Part,
-    sign: int,
+    way: Way,
     bits: int,
     tail: Fraction,
     lean: Tilt,
@@ -121,29 +127,29 @@ def spread_bulk(
             mixed, base = pair.masses(point, pair.top)
             values.scale /= 1 - mixed - base
             count = math.ceil(border / h)
-            values.cells(1, Fraction(0), 0, count, end=border)
-            middle = pair.masses(values.ends[0], pair.top)
-            values.cells(-1, Fraction(0), -count, 0, start=-border)
-            values.add(0, 1 - middle[0] - middle[1])
+            start, _ = values.cells(Way.FORWARD, Fraction(0), 0, count, end=border)
+            first, second = pair.masses(start, pair.top)
+            values.cells(Way.REVERSED, Fraction(0), -count, 0, start=-border)
+            values.add(0, 1 - first - second)
             return values.collect(Fraction(0), 0)
-        values.scale /= pair.masses(pair.bottom, point)[0 if sign > 0 else 1]
-        anchor = _anchor(part, pair, sign, fineness)
-        low, high = loss_range(pair, sign, h, anchor, ball(tail), lean)
-        if sign > 0:
+        values.scale /= pair.of_whom(way, pair.bottom, point)
+        anchor = _anchor(part, pair, way, fineness)
+        low, high = loss_range(pair, way, h, anchor, ball(tail), lean)
+        if way is Way.FORWARD:
             high = math.ceil((border - anchor) / h)
             low = min(low, high - 1)
-            values.cells(sign, anchor, low, high, end=border)
-            values.add(low, pair.masses(pair.bottom, values.ends[0])[0])
+            start, _ = values.cells(way, anchor, low, high, end=border)
+            values.add(low, pair.masses(pair.bottom, start)[0])
             return values.collect(anchor, 0)
         low = math.floor((-border - anchor) / h)
         high = max(high, low + 1)
-        values.cells(sign, anchor, low, high, start=-border)
-        return values.collect(anchor, values.units(pair.masses(pair.bottom, values.ends[1])[1]))
+        _, end = values.cells(way, anchor, low, high, start=-border)
+        return values.collect(anchor, values.units(pair.masses(pair.bottom, end)[1]))
 
 
 def spread_jumps(
     part: Part,
-    sign: int,
+    way: Way,
     bits: int,
     tail: Fraction,
     lean: Tilt,
@@ -157,96 +163,92 @@ def spread_jumps(
         pair = pair_of(part)
         values, h = _Spread(pair, fineness, bits, lean, unit), unit * Fraction(2) ** -fineness
         point, infinite = pair.point(ball(border).exp()), 0
-        for way in (1, -1) if part.mirrored else (sign,):
-            low, high = loss_range(pair, way, h, -shift, ball(tail), lean)
-            if way > 0:
+        for one in BOTH if part.mirrored else (way,):
+            low, high = loss_range(pair, one, h, -shift, ball(tail), lean)
+            if one is Way.FORWARD:
                 low = math.floor((border + shift) / h)
                 high = max(high, low + 1)
-                values.cells(1, -shift, low, high, start=border)
+                _, end = values.cells(one, -shift, low, high, start=border)
                 infinite = (
-                    values.top_cell(-shift, high)
+                    values.top_cell(-shift, end, high)
                     if lean.top is not None
-                    else values.units(pair.masses(values.ends[1], pair.top)[0])
+                    else values.units(pair.masses(end, pair.top)[0])
                 )
             else:
                 high = math.ceil((shift - border) / h)
                 low = min(low, high - 1)
-                values.cells(-1, -shift, low, high, end=-border)
-                values.add(low, pair.masses(values.ends[0], pair.top)[1])
-        if part.mirrored:
-            values.add(0, 1 - sum(pair.masses(point, pair.top)))
-        else:
-            values.add(0, pair.masses(pair.bottom, point)[0 if sign > 0 else 1])
+                start, _ = values.cells(one, -shift, low, high, end=-border)
+                values.add(low, pair.masses(start, pair.top)[1])
+        values.add(0, pair.neither(point) if part.mirrored else pair.of_whom(way, pair.bottom, point))
         return values.collect(Fraction(0), infinite)
 
 
 class _Spread:
     """Collects integers by grid index."""
 
-    def __init__(self, pair: Pair | MixedPair, fineness: int, bits: int, lean: Tilt, unit: Fraction):
+    def __init__(self, pair: LossPair, fineness: int, bits: int, lean: Tilt, unit: Fraction):
         self.pair, self.fineness, self.bits, self.lean, self.unit = pair, fineness, bits, lean, unit
         self.h = unit * Fraction(2) ** -fineness
         self.scale = arb(2) ** bits
         self.widen: dict[int, arb] = {}
         self.masses: dict[int, int] = {}
-        self.ends: tuple[Point | MixedPoint, Point | MixedPoint] = (pair.bottom, pair.top)
 
     def units(self, mass: arb) -> int:
-        return max(0, integer(mass * self.scale, up=True))
+        return max(0, integer(mass * self.scale, Rounding.UP))
 
     def add(self, index: int, mass: arb) -> None:
         self.masses[index] = self.masses.get(index, 0) + self.units(mass)
 
     def cells(
         self,
-        sign: int,
+        way: Way,
         anchor: Fraction,
         low: int,
         high: int,
         start: Fraction | None = None,
         end: Fraction | None = None,
-    ) -> None:
-        """Spread the cells between the grid's indices low and high; `ends` become their outermost boundaries.
+    ) -> tuple[Point, Point]:
+        """Spread the cells between the grid's indices low and high; their outermost boundaries.
 
         A cell may be 3, 9, … units long where that matters little. start, end: losses in the first and in the last
         cell, where these begin and end instead.
         """
-        masses, i, length = self.masses, low, 1
+        masses, i, length, forward = self.masses, low, 1, way is Way.FORWARD
         base, step = ball(anchor), ball(self.h)
-        ratio, before = self._boundary(sign, base + low * step)
+        ratio, before = self._boundary(way, base + low * step)
         if start is not None:
-            _, before = self._boundary(sign, ball(start))
+            _, before = self._boundary(way, ball(start))
         first = before
         while i < high:
             length = min(length, high - i)
-            following, point = self._boundary(sign, base + (i + length) * step)
+            following, point = self._boundary(way, base + (i + length) * step)
             if end is not None and i + length == high:
-                _, point = self._boundary(sign, ball(end))
-            p, q = self.pair.masses(before, point) if sign > 0 else self.pair.masses(point, before)[::-1]
+                _, point = self._boundary(way, ball(end))
+            p, q = self.pair.masses(before, point) if forward else self.pair.masses(point, before)[::-1]
             whole = self.units(p)
             longest = self._longest(anchor, i, length, whole)
             if longest < length:
                 length = max(1, min(length - 1, longest))
                 continue
-            up = min(whole, max(0, integer((p - q * ratio) * self._widen(length), up=True)))
+            up = min(whole, max(0, integer((p - q * ratio) * self._widen(length), Rounding.UP)))
             masses[i] = masses.get(i, 0) + whole - up
             i += length
             masses[i] = masses.get(i, 0) + up
             ratio, before = following, point
             length = min(longest, 3 * length)
-        self.ends = (first, before)
+        return first, before
 
-    def top_cell(self, anchor: Fraction, high: int) -> int:
-        """All above the last cell as one cell, of which the upper end is +∞; what goes there."""
-        p, q = self.pair.masses(self.ends[1], self.pair.top)
+    def top_cell(self, anchor: Fraction, last: Point, high: int) -> int:
+        """All above the last cell, which ends at `last`, as one cell, of which the upper end is +∞; what goes there."""
+        p, q = self.pair.masses(last, self.pair.top)
         whole = self.units(p)
-        up = min(whole, max(0, integer((p - q * ball(anchor + high * self.h).exp()) * self.scale, up=True)))
+        up = min(whole, max(0, integer((p - q * ball(anchor + high * self.h).exp()) * self.scale, Rounding.UP)))
         self.masses[high] = self.masses.get(high, 0) + whole - up
         return up
 
-    def _boundary(self, sign: int, loss: arb) -> tuple[arb, Point | MixedPoint]:
+    def _boundary(self, way: Way, loss: arb) -> tuple[arb, Point]:
         ratio = loss.exp()
-        return ratio, self.pair.point(ratio if sign > 0 else 1 / ratio)
+        return ratio, self.pair.point(ratio if way is Way.FORWARD else 1 / ratio)
 
     def _longest(self, anchor: Fraction, index: int, length: int, whole: int) -> int:
         x = float(anchor) + (index + length) * float(self.h)
@@ -259,4 +261,4 @@ class _Spread:
         return self.widen[length]
 
     def collect(self, anchor: Fraction, infinite: int) -> Masses:
-        return from_sparse(anchor, self.fineness, self.masses, infinite, self.bits, True, self.unit)
+        return from_sparse(anchor, self.fineness, self.masses, infinite, self.bits, Rounding.UP, self.unit)

@@ -15,8 +15,10 @@ from functools import lru_cache
 from flint import arb
 
 from accountant.core.enclose import precision
+from accountant.core.exact import Rounding
+from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.release import Part
-from accountant.pld.mixture import MixedPair, pair_of
+from accountant.pld.mixture import pair_of
 from accountant.pld.pair import ball, rounded
 
 BITS = 64
@@ -63,7 +65,7 @@ FLAT = Tilt(0.0, 0.0)
 
 
 @lru_cache(maxsize=256)
-def tilt(parts: tuple[Part, ...], sign: int, delta: Fraction) -> Tilt:
+def tilt(parts: tuple[Part, ...], way: Way, delta: Fraction) -> Tilt:
     """On a ladder: below the least θ at which Chernoff's bound on the tail is δ or less, where the saddle point's own
     estimate is least."""
     rarest = delta / 2**_RARE / (count := sum(p.steps for p in parts))
@@ -71,9 +73,9 @@ def tilt(parts: tuple[Part, ...], sign: int, delta: Fraction) -> Tilt:
     few = Fraction(1, 2**_RARE * count)
     with precision(BITS):
         target = float(ball(delta).log().mid())
-        steps = tuple(_Step(part, sign, rarest) for part in parts)
+        steps = tuple(_Step(part, way, rarest) for part in parts)
         epsilon, slope = _saddle(steps, target, None)
-        if sign < 0:
+        if way is Way.REVERSED:
             far, near = (_quantile(parts, tail, mixed=False) for tail in (delta / 2**_RARE, few * count))
             return Tilt(slope, max(0.0, epsilon), bottom=few if 2 * near < far else None)
         if not epsilon > 0:
@@ -132,7 +134,7 @@ def _quantile(parts: tuple[Part, ...], tail: Fraction, *, mixed: bool = True) ->
         if part.rate < 1:
             pair = pair_of(part)
             u = pair.quantile(ball(tail / part.steps), mixed=mixed, above=True)
-            found = max(found, rounded(pair.ratio(u).log(), BITS, up=True))
+            found = max(found, rounded(pair.ratio(u).log(), BITS, Rounding.UP))
     return found
 
 
@@ -181,37 +183,36 @@ def _cumulants(steps: tuple[_Step, ...], quarter: int, cap: arb | None = None) -
         totals = [
             total + step.part.steps * value for total, value in zip(totals, step.cumulants(theta, cap), strict=True)
         ]
-    return tuple(float(total.mid()) for total in totals)
+    cumulant, mean, variance = (float(total.mid()) for total in totals)
+    return cumulant, mean, variance
 
 
 class _Step:
     """One step's loss at nodes of the trapezoidal rule, up to where it is so rare that `tail` is left."""
 
-    def __init__(self, part: Part, sign: int, tail: Fraction):
-        self.part, self.sign, self.nodes = part, sign, []
+    def __init__(self, part: Part, way: Way, tail: Fraction):
+        self.part, self.way = part, way
+        self.nodes: list[tuple[arb, arb]] = []
         if part.rate == 1:
             return
         self.pair = pair_of(part)
         self.first = -_REACH - int(part.down * float(self.pair.mu.mid()))  # the least node
-        self.most = int(2 * float(self.pair.quantile(ball(tail), mixed=sign > 0, above=True).mid()))
+        self.most = int(2 * float(self.pair.quantile(ball(tail), mixed=way is Way.FORWARD, above=True).mid()))
 
     def _losses(self, count: int) -> list[tuple[arb, arb]]:
         """(−log of the second density, loss) of that many nodes or more, from the left; up to a constant."""
         for k in range(len(self.nodes) + 2 * self.first, count + 2 * self.first):
             u = arb(k) / 2
-            energy = u * u / 2
-            if isinstance(self.pair, MixedPair):  # whose second is no N(0, 1)
-                energy -= self.pair.base_density(u).log()
-            self.nodes.append((energy, self.pair.ratio(u).log()))
+            self.nodes.append((self.pair.energy(u), self.pair.ratio(u).log()))
         return self.nodes[:count]
 
     def cumulants(self, theta: arb, cap: arb | None = None) -> tuple[arb, arb, arb]:
         if self.part.rate == 1:
             square = ball(self.part.square)
             return theta * (theta + 1) * square / 2, (2 * theta + 1) * square / 2, square
-        power = theta + 1 if self.sign > 0 else -theta
+        power = theta + 1 if self.way is Way.FORWARD else -theta
         last = 2 * _REACH
-        if self.sign > 0:
+        if self.way is Way.FORWARD:
             reach = float((power * self.part.up * self.pair.mu).mid())
             last = min(last + 2 * int(min(reach, 2.0**20)), self.most)
         nodes = [(loss, power * loss - energy) for energy, loss in self._losses(last - 2 * self.first + 1)]
@@ -225,4 +226,4 @@ class _Step:
             weight = (exponent - arb(peak)).exp()
             total, mean, square = total + weight, mean + weight * loss, square + weight * loss * loss
         mean, square = mean / total, square / total
-        return (total / (8 * arb.pi()).sqrt()).log() + arb(peak), self.sign * mean, square - mean * mean
+        return (total / (8 * arb.pi()).sqrt()).log() + arb(peak), int(self.way) * mean, square - mean * mean

@@ -10,6 +10,7 @@ from accountant.core.facts import Direction, Facts, Family, Profile, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianDP, RenyiCurve
 from accountant.mechanisms.neighbours import FIXED_SIZE, replaces, shift_of
+from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.release import MAX_GROUP, MOST_STEPS, Release
 from accountant.mechanisms.sampling import RELEASED
 from accountant.pld.account import Grid, lower_epsilon, upper_epsilon
@@ -201,8 +202,8 @@ def loss_distribution_witness(
     _check_schedule(A, releases, neighbours)
     _check_grid(A, releases, grid)
     A.require(direction in ("remove", "add"), "direction: remove or add", direction)
-    sign = 1 if direction == "remove" else -1
-    return ApproximateDP(A.of(lower_epsilon(releases, neighbours, grid.delta, grid.points, sign)), A.of(grid.delta))
+    way = Way.FORWARD if direction == "remove" else Way.REVERSED
+    return ApproximateDP(A.of(lower_epsilon(releases, neighbours, grid.delta, grid.points, way)), A.of(grid.delta))
 
 
 @theorem(
@@ -257,8 +258,8 @@ def group_distribution_witness(
     _check_grid(A, releases, grid)
     _check_group(A, releases, group)
     A.require(direction in ("remove", "add"), "direction: remove or add", direction)
-    sign = 1 if direction == "remove" or replaces(neighbours) else -1
-    epsilon = lower_epsilon(releases, neighbours, grid.delta, grid.points, sign, group)
+    way = Way.FORWARD if direction == "remove" or replaces(neighbours) else Way.REVERSED
+    epsilon = lower_epsilon(releases, neighbours, grid.delta, grid.points, way, group)
     return ApproximateDP(A.of(epsilon), A.of(grid.delta))
 
 

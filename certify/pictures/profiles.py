@@ -19,8 +19,9 @@ from accountant import Derivation, TheoremError, apply, derive_witness, enclose,
 from accountant.core.arithmetic import Ball, Float
 from accountant.core.arithmetic.balls import diffused_delta, ends
 from accountant.core.enclose import LEAST_PRECISION, precision
-from accountant.core.exact import round_decimal
+from accountant.core.exact import Rounding, round_decimal
 from accountant.core.facts import Profile as Kind
+from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.release import directions, parts
 from accountant.pld import Grid, profile
@@ -215,7 +216,8 @@ def _composed(upper: Derivation) -> Bound:
     ways = directions(arguments["releases"], arguments["neighbours"], grid.extra, arguments.get("group", 1))
     counts = (points, *[reverse] * (len(ways) - 1))
     masses = [
-        composed(made, sign, True, grid.delta * DEPTH, count) for (made, sign), count in zip(ways, counts, strict=True)
+        composed(made, way, Rounding.UP, grid.delta * DEPTH, count)
+        for (made, way), count in zip(ways, counts, strict=True)
     ]
     return lambda epsilon: max(profile.delta(m, epsilon) for m in masses)
 
@@ -249,8 +251,8 @@ def _merged(lower: Derivation) -> Bound:
     grid: Grid = arguments["grid"]
     first = parts(arguments["releases"], arguments["neighbours"], group=arguments.get("group", 1))
     made = tuple(part.attained() for part in first)
-    sign = 1 if arguments["direction"] == "remove" else -1
-    masses = composed(made, sign, False, grid.delta * DEPTH, min(grid.points, MOST_POINTS))
+    way = Way.FORWARD if arguments["direction"] == "remove" else Way.REVERSED
+    masses = composed(made, way, Rounding.DOWN, grid.delta * DEPTH, min(grid.points, MOST_POINTS))
     return lambda epsilon: profile.delta(masses, epsilon)
 
 

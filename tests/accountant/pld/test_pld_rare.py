@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from accountant.mechanisms.pairs import Coins, DominatingPair, Symmetrised
+from accountant.core.exact import Rounding
+from accountant.mechanisms.pairs import Coins, DominatingPair, Symmetrised, Way
 from accountant.mechanisms.release import Part, parts
 from accountant.pld import Release, bracket
 from accountant.pld.account import FLOOR
@@ -115,7 +116,7 @@ def test_the_upper_bound_falls_as_the_grid_grows(setting: tuple[F, F, F], steps:
     """A law: by nothing at least, but for what rounding and cuts may add, some 2^−16 of δ."""
     z, q, delta = setting
     made = parts(poisson(z, q, steps), ADD)
-    coarse, fine = (epsilon_at(made, 1, True, delta, n) for n in (points, 4 * points))
+    coarse, fine = (epsilon_at(made, Way.FORWARD, Rounding.UP, delta, n) for n in (points, 4 * points))
     assert coarse is None or (fine is not None and fine <= coarse * (1 + F(1, 2**14)))
 
 
@@ -124,9 +125,9 @@ def test_what_is_above_the_top_is_one_cell(pair: DominatingPair) -> None:
     """Its mass is spread to the top and to +∞, and both bounds hold on either side of it."""
     part, delta = Part(F(4), F("1e-6"), 1, pair), F("1e-12")
     kind = "symmetric" if pair.mirrored else "remove"
-    for up in (True, False):
-        found = epsilon_at((part,), 1, up, delta, 2000)
+    for rounding in Rounding:
+        found = epsilon_at((part,), Way.FORWARD, rounding, delta, 2000)
         with mp.workdps(60):
             assert (
                 oracle.delta_one(mpf(1) / 2, "1e-6", big(found), kind) <= mpf(delta.numerator) / delta.denominator
-            ) == up
+            ) == (rounding is Rounding.UP)

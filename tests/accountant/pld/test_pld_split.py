@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accountant.core.enclose import precision
-from accountant.mechanisms.pairs import Coins, Symmetrised
+from accountant.core.exact import Rounding
+from accountant.mechanisms.pairs import Coins, Symmetrised, Way
 from accountant.mechanisms.release import Part
 from accountant.pld import profile, split
 from accountant.pld.compose import CUT, WINDOW, scale_of, tail_of, unit_of
@@ -24,37 +25,49 @@ DELTA = F(1, 10**6)
 
 
 def forced(
-    part: Part, sign: int, upper: bool, border: F, points: int = 300, left: int | None = None, delta: F = DELTA
+    part: Part, way: Way, rounding: Rounding, border: F, points: int = 300, left: int | None = None, delta: F = DELTA
 ) -> Masses:
     """All steps of the part, its jumps those of |loss| > border; left: that many of them at most, in a lower bound."""
     with pytest.MonkeyPatch.context() as patch:
         if left is not None:
             patch.setattr(split, "_left_out", lambda mean, delta: left)
-        lean, tail, bits = tilt((part,), sign, delta), tail_of((part,), delta), scale_of((part,), delta, points)
+        lean, tail, bits = tilt((part,), way, delta), tail_of((part,), delta), scale_of((part,), delta, points)
         with precision(64):
             pair = pair_of(part)
-            reach, size = split._reach(part, pair, sign, lean, tail), pair.bulk()
+            reach, size = split._reach(part, pair, way, lean, tail), pair.bulk()
         assert float(border) < reach
         given = split.Border(border, 0.0, 0.0, 0.0, size, 0.0, reach, 4)
         budget, bottom = int(delta * 2**bits) >> CUT, 2**bits >> CUT
         return split.split_power(
-            part, sign, upper, given, lean, tail, bits, delta, points, unit_of(points), budget, bottom, WINDOW * points
+            part,
+            way,
+            rounding,
+            given,
+            lean,
+            tail,
+            bits,
+            delta,
+            points,
+            unit_of(points),
+            budget,
+            bottom,
+            WINDOW * points,
         )
 
 
-KINDS = {  # (sign, pair, shift) of the pairs that are split
-    "remove": (1, Coins(), 1),
-    "add": (-1, Coins(), 1),
-    "symmetric": (1, Symmetrised(), 2),
-    "two removed": (1, Coins(2, 0), 1),
-    "replaced": (1, Coins(1, 1), 1),
-    "two replaced": (1, Coins(2, 2), 1),
+KINDS = {  # (way, pair, shift) of the pairs that are split
+    "remove": (Way.FORWARD, Coins(), 1),
+    "add": (Way.REVERSED, Coins(), 1),
+    "symmetric": (Way.FORWARD, Symmetrised(), 2),
+    "two removed": (Way.FORWARD, Coins(2, 0), 1),
+    "replaced": (Way.FORWARD, Coins(1, 1), 1),
+    "two replaced": (Way.FORWARD, Coins(2, 2), 1),
 }
 
 
-def part_of(kind: str, z: F, q: F, steps: int) -> tuple[Part, int]:
-    sign, pair, shift = KINDS[kind]
-    return Part((shift / z) ** 2, q, steps, pair), sign
+def part_of(kind: str, z: F, q: F, steps: int) -> tuple[Part, Way]:
+    way, pair, shift = KINDS[kind]
+    return Part((shift / z) ** 2, q, steps, pair), way
 
 
 def truth_of(kind: str, z: F, q: F, epsilon: F, steps: int) -> tuple[float, float]:
@@ -68,16 +81,16 @@ def truth_of(kind: str, z: F, q: F, epsilon: F, steps: int) -> tuple[float, floa
     return groups.delta(epsilon, z, q, up, down, steps), error + 1e-13
 
 
-def reach_of(part: Part, sign: int) -> float:
+def reach_of(part: Part, way: Way) -> float:
     with precision(64):
-        return split._reach(part, pair_of(part), sign, tilt((part,), sign, DELTA), tail_of((part,), DELTA))
+        return split._reach(part, pair_of(part), way, tilt((part,), way, DELTA), tail_of((part,), DELTA))
 
 
 def check(kind: str, z: F, q: F, steps: int, share: F, left: int | None, epsilons: list[F]) -> list[F]:
     """Both bounds hold; what is between them. share: how far up the jumps begin."""
-    part, sign = part_of(kind, z, q, steps)
-    border = F(reach_of(part, sign)) * share
-    upper, lower = forced(part, sign, True, border), forced(part, sign, False, border, left=left)
+    part, way = part_of(kind, z, q, steps)
+    border = F(reach_of(part, way)) * share
+    upper, lower = forced(part, way, Rounding.UP, border), forced(part, way, Rounding.DOWN, border, left=left)
     gaps = []
     for epsilon in epsilons:
         above, below = profile.delta(upper, epsilon), profile.delta(lower, epsilon)
@@ -147,7 +160,7 @@ def test_what_is_left_out_adds_up_where_two_lower_bounds_meet() -> None:
 
 def test_a_far_too_small_number_of_jumps_leaves_nothing() -> None:
     """All of a distribution may be left out: no bound, and no failure."""
-    part, sign = part_of("remove", F("0.55"), F("0.9"), 3)
-    lower = forced(part, sign, False, F("0.01"), left=0)
+    part, way = part_of("remove", F("0.55"), F("0.9"), 3)
+    lower = forced(part, way, Rounding.DOWN, F("0.01"), left=0)
     assert lower.infinite == -(1 << lower.bits) and profile.delta(lower, F(0)) == 0
     assert profile.epsilon(lower, DELTA) == 0

@@ -14,6 +14,7 @@ from accountant.core.scaling import Clip
 from accountant.dpsgd.derive import derive_guarantees, derive_training
 from accountant.dpsgd.estimate import estimate_training
 from accountant.mechanisms.dpsgd import ScaledSGD, Stage
+from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.release import directions
 from accountant.pld import Grid, Release
 from accountant.pld.account import bracket, delta_bracket
@@ -40,8 +41,8 @@ def test_the_numbers_of_the_theory(neighbours: str, group: int, published: str) 
 
 
 def test_adding_four_is_less_than_removing_four() -> None:
-    (first, _), (reverse, sign), *_ = directions(RUN, ADD, group=4)
-    assert first == reverse and sign == -1
+    (first, _), (reverse, way), *_ = directions(RUN, ADD, group=4)
+    assert first == reverse and way is Way.REVERSED
     assert estimate_training(RUN, ADD, 1e-5, group=4) > 8.89
     witness = apply(
         theorems.group_distribution_witness,

@@ -13,7 +13,8 @@ from mpmath import mp, mpf
 
 from accountant import TheoremError, apply, derive_epsilon, enclose, enclose_all, evaluate, theorems
 from accountant.core.arithmetic import Ball, Exact, Float
-from accountant.mechanisms.pairs import Symmetrised
+from accountant.core.exact import Rounding
+from accountant.mechanisms.pairs import Symmetrised, Way
 from accountant.mechanisms.release import Part, parts
 from accountant.pld import Grid, Orders, Release, bracket, delta_bracket, renyi_upper
 from accountant.pld.account import gaussian_epsilon
@@ -228,10 +229,12 @@ def test_peers_gaussians(row) -> None:
     below, above = gaussian_epsilon(made, F(row["delta"]))
     assert float(below) == pytest.approx(float(row["epsilon"]), rel=1e-12) == float(above)
     with_grid = parts((Release("full", z, 1, t) for z, t in row["components"]), ADD)
-    for up in (True, False):
-        value = delta_of(composed(with_grid, 1, up, F(row["delta"]), 1 << 11), F(row["epsilon"]))
+    for rounding in Rounding:
+        value = delta_of(composed(with_grid, Way.FORWARD, rounding, F(row["delta"]), 1 << 11), F(row["epsilon"]))
         assert float(value) == pytest.approx(float(row["delta"]), rel=0.01)
-        assert (value >= F(row["delta"]) * F(10**13 - 1, 10**13)) == up or value <= F(row["delta"])
+        assert (value >= F(row["delta"]) * F(10**13 - 1, 10**13)) == (rounding is Rounding.UP) or value <= F(
+            row["delta"]
+        )
 
 
 def test_a_delta_that_others_refuse() -> None:
