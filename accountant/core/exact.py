@@ -33,6 +33,14 @@ class Rounding(Enum):
         raise TypeError("either rounding is a true value; write `is Rounding.UP`")
 
 
+class InvalidValue(ValueError):
+    """A value out of its range; the message names the key, the value and the fix. `key` is the run file's."""
+
+    def __init__(self, key: str, message: str):
+        super().__init__(f"{key}: {message}")
+        self.key = key
+
+
 def exact(value: int | Fraction | Decimal | str, name: str = "value") -> Fraction:
     """The exact rational that `value` writes down: int, Fraction, Decimal, or a string with a decimal or "p/q".
 

@@ -17,18 +17,14 @@ from fractions import Fraction
 from typing import ClassVar, final
 
 from accountant.core.arithmetic import Arithmetic, Number
-from accountant.core.exact import canonical, exact, settle
+from accountant.core.exact import InvalidValue, canonical, exact, settle
 from accountant.core.rounding import sqrt_above
 
 KINDS = ("clip", "auto-s", "psac", "psasc")
 
 
-class InvalidScaling(ValueError):
-    """A parameter out of its range; the message names the key, the value and the fix. `key` is the run file's."""
-
-    def __init__(self, key: str, message: str):
-        super().__init__(f"{key}: {message}")
-        self.key = key
+class InvalidScaling(InvalidValue):
+    """Of a map that scales gradients."""
 
 
 # --- the maps, over an arithmetic -------------------------------------------------------------------------------------

@@ -8,17 +8,13 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from accountant.core.arithmetic import Arithmetic, Exact, Number
-from accountant.core.exact import canonical, exact, settle
+from accountant.core.exact import InvalidValue, canonical, exact, settle
 from accountant.core.kernel import Theorem, conclude
 from accountant.core.quantities import LossBounds
 
 
-class InvalidLoss(ValueError):
-    """A constant out of its range; the message names the key, the value and the fix. `key` is the run file's."""
-
-    def __init__(self, key: str, message: str):
-        super().__init__(f"{key}: {message}")
-        self.key = key
+class InvalidLoss(InvalidValue):
+    """Of a loss."""
 
 
 def store(loss: object, key: str, *, positive: bool = False, optional: bool = False) -> Fraction | None:

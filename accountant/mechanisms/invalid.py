@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from accountant.core.exact import InvalidValue
 
-class InvalidMechanism(ValueError):
-    """A parameter out of its range; the message names the key, the value and the fix. `key` is the run file's."""
 
-    def __init__(self, key: str, message: str):
-        super().__init__(f"{key}: {message}")
-        self.key = key
+class InvalidMechanism(InvalidValue):
+    """Of a mechanism, or of where it is executed."""

@@ -3,7 +3,7 @@ here."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -273,6 +273,32 @@ def derive_distance(timeline: Derivation, phases: int) -> Derivation:
     return apply(theorems.wasserstein_tracking, timeline, phases=phases)
 
 
+@dataclass(frozen=True)
+class PublishedStep:
+    """A step in the numbers of Chien et al. 2024, exactly: c, the shift of one record, 2ησ²."""
+
+    contraction: Fraction
+    shift: Fraction
+    variance: Fraction
+
+
+def chien2024_step(mechanism: NoisySGD) -> PublishedStep | None:
+    """The step that their bounds are about; None where they do not apply.
+
+    They are about unlearning compared with retraining, the final model alone, equal starts, requests of at most a
+    batch, and convex losses with 0 < c < 1.
+    """
+    constants, claim = mechanism.loss.constants(), (mechanism.reference, mechanism.release)
+    if claim != ("retrain", "final") or mechanism.initial_distance or max(mechanism.requests) > mechanism.batch_size:
+        return None
+    if not constants.convex or mechanism.step_size * constants.smoothness > 2:
+        return None
+    contraction, shift = (evaluate(rate, Exact()) for rate in derive_timeline(mechanism).premises[:2])
+    if not 0 < contraction.factor < 1 or shift.distance == 0:
+        return None
+    return PublishedStep(contraction.factor, shift.distance, 2 * mechanism.step_size * mechanism.noise_std**2)
+
+
 def derive_published(mechanism: NoisySGD, delta: Fraction | str) -> dict[str, Derivation]:
     """The published bounds that speak about this run, by name; none for learning, several requests, or c ≥ 1.
 
@@ -280,23 +306,16 @@ def derive_published(mechanism: NoisySGD, delta: Fraction | str) -> dict[str, De
     always the form for finite T, which the authors' code evaluates, with R = 0 where there is no radius. Both are of
     convex losses; "koloskova2025" is shown for the others, where there is a radius.
     """
-    constants = mechanism.loss.constants()
-    if not constants.convex:
+    if not mechanism.loss.constants().convex:
         return derive_clipped_published(mechanism, delta)
     size, k = mechanism.requests[0], mechanism.unlearning_epochs[0]
-    if len(mechanism.requests) > 1 or k == 0 or size > mechanism.batch_size or mechanism.initial_distance:
-        return {}
-    if mechanism.reference != "retrain" or mechanism.release != "final":
-        return {}
-    if mechanism.step_size * constants.smoothness > 2:
-        return {}
-    contraction, shift = (evaluate(rate, Exact()) for rate in derive_timeline(mechanism).premises[:2])
-    if not 0 < contraction.factor < 1 or shift.distance == 0:
+    step = chien2024_step(mechanism) if len(mechanism.requests) == 1 and k else None
+    if step is None:
         return {}
     known = {
-        "contraction": contraction.factor,
-        "shift": size * shift.distance,
-        "variance": 2 * mechanism.step_size * mechanism.noise_std**2,
+        "contraction": step.contraction,
+        "shift": size * step.shift,
+        "variance": step.variance,
         "batches": mechanism.batches,
         "unlearning_epochs": k,
         "delta": exact(delta, "delta"),

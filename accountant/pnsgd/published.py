@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 
 import numpy as np
 
 from accountant import theorems
-from accountant.core.arithmetic import Exact, Float
+from accountant.core.arithmetic import Float
 from accountant.core.exact import exact
-from accountant.core.kernel import Derivation, apply, evaluate
+from accountant.core.kernel import Derivation, apply
 from accountant.mechanisms.pnsgd import NoisySGD
-from accountant.pnsgd.derive import derive_timeline
+from accountant.pnsgd.derive import PublishedStep, chien2024_step
 from accountant.theorems import baselines
 from accountant.theorems.published import GREATEST_ORDER, learned_distance
 
@@ -22,32 +22,9 @@ LEAST_LANGEVIN_ORDER, GREATEST_LANGEVIN_ORDER = 2, 100_000  # the range that the
 MOST_LANGEVIN_REQUESTS = 200  # ε doubles with each request: beyond these it is of no use, and of no double soon
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """The numbers of a step, exactly: c, the shift of one record, 2ησ²."""
-
-    contraction: Fraction
-    shift: Fraction
-    variance: Fraction
-
-    @property
-    def arguments(self) -> dict[str, Fraction]:
-        return {"contraction": self.contraction, "shift": self.shift, "variance": self.variance}
-
-
-def _steps(mechanism: NoisySGD) -> _Steps | None:
-    """None where no published bound speaks: another claim than unlearning against retraining, unequal starts, c ≥ 1,
-    a loss that is not convex."""
-    constants = mechanism.loss.constants()
-    if not constants.convex or mechanism.step_size * constants.smoothness > 2:
-        return None
-    claim = (mechanism.reference, mechanism.release, mechanism.batch_order)
-    if claim != ("retrain", "final", "fixed") or mechanism.initial_distance:
-        return None
-    contraction, shift = (evaluate(rate, Exact()) for rate in derive_timeline(mechanism).premises[:2])
-    if not 0 < contraction.factor < 1 or shift.distance == 0:
-        return None
-    return _Steps(contraction.factor, shift.distance, 2 * mechanism.step_size * mechanism.noise_std**2)
+def step_in_order(mechanism: NoisySGD) -> PublishedStep | None:
+    """The step of Chien et al. 2024 where the batches have a fixed order as well, as in their sequences of requests."""
+    return chien2024_step(mechanism) if mechanism.batch_order == "fixed" else None
 
 
 def derive_sequential(mechanism: NoisySGD, delta: Fraction | str, form: str = "loose") -> Derivation | None:
@@ -55,12 +32,12 @@ def derive_sequential(mechanism: NoisySGD, delta: Fraction | str, form: str = "l
 
     It speaks for two requests or more, each of at most a batch, with K ≥ 1, and c < 1.
     """
-    steps = _steps(mechanism) if len(mechanism.requests) > 1 else None
-    if steps is None or max(mechanism.requests) > mechanism.batch_size or min(mechanism.unlearning_epochs) < 1:
+    step = step_in_order(mechanism) if len(mechanism.requests) > 1 else None
+    if step is None or min(mechanism.unlearning_epochs) < 1:
         return None
     return apply(
         theorems.chien2024_sequential,
-        **steps.arguments,
+        **asdict(step),
         batches=mechanism.batches,
         sizes=mechanism.requests,
         unlearning_epochs=mechanism.unlearning_epochs,
@@ -77,14 +54,14 @@ def derive_langevin(mechanism: NoisySGD, delta: Fraction | str) -> Derivation | 
     It speaks for full batches, η ≤ 1/L, 0 < m, at most 200 requests; for learning too (one request, K = 0). Silent also
     where doubles overflow.
     """
-    steps = _langevin_steps(mechanism)
-    if steps is None:
+    step = _langevin_step(mechanism)
+    if step is None:
         return None
     delta = exact(delta, "delta")
     found = []
     try:
         for count in range(1, len(mechanism.requests) + 1):
-            order, epsilon = best_order(_langevin_curve(mechanism, steps, count), float(delta))
+            order, epsilon = best_order(_langevin_curve(mechanism, step, count), float(delta))
             found.append((epsilon, count, order))
     except ArithmeticError:  # beyond doubles
         return None
@@ -93,7 +70,7 @@ def derive_langevin(mechanism: NoisySGD, delta: Fraction | str) -> Derivation | 
         return None
     return apply(
         theorems.langevin_unlearning,
-        **steps.arguments,
+        **asdict(step),
         sizes=mechanism.requests[:count],
         unlearning_epochs=mechanism.unlearning_epochs[:count],
         order=Fraction(order),
@@ -101,19 +78,19 @@ def derive_langevin(mechanism: NoisySGD, delta: Fraction | str) -> Derivation | 
     )
 
 
-def _langevin_steps(mechanism: NoisySGD) -> _Steps | None:
+def _langevin_step(mechanism: NoisySGD) -> PublishedStep | None:
     constants = mechanism.loss.constants()
     if not constants.convex or mechanism.batches > 1 or mechanism.step_size * constants.smoothness > 1:
         return None
-    return _steps(mechanism) if len(mechanism.requests) <= MOST_LANGEVIN_REQUESTS else None
+    return step_in_order(mechanism) if len(mechanism.requests) <= MOST_LANGEVIN_REQUESTS else None
 
 
 Curve = Callable[[np.ndarray], np.ndarray]
 
 
-def _langevin_curve(mechanism: NoisySGD, steps: _Steps, count: int) -> Curve:
+def _langevin_curve(mechanism: NoisySGD, step: PublishedStep, count: int) -> Curve:
     """D_α after that many requests, by P2's own formula in doubles."""
-    known = {name: float(value) for name, value in steps.arguments.items()}
+    known = {name: float(value) for name, value in asdict(step).items()}
     sizes, epochs = mechanism.requests[:count], mechanism.unlearning_epochs[:count]
 
     def curve(orders: np.ndarray) -> np.ndarray:
@@ -146,13 +123,13 @@ def _least(value: Curve, least: float, greatest: float) -> tuple[float, float]:
 def langevin_noise(mechanism: NoisySGD, epsilon: float, delta: float) -> float | None:
     """The σ at which P2 meets ε on every request: D_α is proportional to 1/σ², so the best α is searched for once."""
     mechanism = replace(mechanism, noise_std=Fraction(1))
-    steps, budget = _langevin_steps(mechanism), -math.log(delta)
-    if steps is None or epsilon <= budget / (GREATEST_LANGEVIN_ORDER - 1):
+    step, budget = _langevin_step(mechanism), -math.log(delta)
+    if step is None or epsilon <= budget / (GREATEST_LANGEVIN_ORDER - 1):
         return None
     least = max(LEAST_LANGEVIN_ORDER, (1 + budget / epsilon) * (1 + 1e-12))
     factor = 0.0
     for count in range(1, len(mechanism.requests) + 1):
-        curve = _langevin_curve(mechanism, steps, count)
+        curve = _langevin_curve(mechanism, step, count)
 
         def square(orders: np.ndarray, curve: Curve = curve) -> np.ndarray:
             return curve(orders) / (epsilon - budget / (orders - 1))

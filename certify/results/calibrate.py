@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -17,15 +17,14 @@ from accountant import (
     NoisySGD,
     derive_from_distance,
     derive_published,
-    derive_timeline,
     derive_witness,
     enclose,
 )
-from accountant.core.arithmetic import Exact, Float
+from accountant.core.arithmetic import Float
 from accountant.core.arithmetic.floats import gaussian_mu
 from accountant.core.exact import canonical, decimal, exact, round_decimal
 from accountant.core.kernel import TheoremError, evaluate
-from accountant.pnsgd.published import chien2024_epochs
+from accountant.pnsgd.published import chien2024_epochs, step_in_order
 from certify.errors import OutOfReach, UsageError
 from certify.results import floor, tuning
 from certify.results.calibrate_dpsgd import calibrate_training
@@ -247,25 +246,11 @@ def published_epochs(run: Run) -> dict[str, list[int] | None]:
     mixes its two forms; None where it says nothing."""
     mechanism = run.mechanism
     names = {"chien2024_sequential": "loose", "chien2024_sequential_code": "authors-code"}
-    speaks = (mechanism.batch_order, mechanism.reference, mechanism.release) == ("fixed", "retrain", "final")
-    if (
-        not speaks
-        or mechanism.initial_distance
-        or max(mechanism.requests) > mechanism.batch_size
-        or not mechanism.epochs
-    ):
-        return dict.fromkeys(names)
-    constants = mechanism.loss.constants()
-    if not constants.convex or mechanism.step_size * constants.smoothness > 2:
-        return dict.fromkeys(names)
-    first = derive_timeline(mechanism).premises[:2]
-    contraction, shift = (evaluate(rate, Exact()) for rate in first)
-    if not 0 < contraction.factor < 1 or not shift.distance:
+    step = step_in_order(mechanism) if mechanism.epochs else None
+    if step is None:
         return dict.fromkeys(names)
     known = {
-        "contraction": float(contraction.factor),
-        "shift": float(shift.distance),
-        "variance": float(2 * mechanism.step_size * mechanism.noise_std**2),
+        **{name: float(value) for name, value in asdict(step).items()},
         "batches": mechanism.batches,
         "sizes": mechanism.requests,
         "epsilon": float(run.target_epsilon),

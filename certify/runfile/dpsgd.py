@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from accountant.core.exact import canonical
+from accountant.core.exact import InvalidValue, canonical
 from accountant.core.scaling import InvalidScaling
 from accountant.mechanisms.dpsgd import Momentum, ScaledSGD, Stage
 from accountant.mechanisms.invalid import InvalidMechanism
@@ -48,7 +48,7 @@ def make_training(table: TrainingTable) -> ScaledSGD:
         raise UsageError(key_of(problem)) from None
 
 
-def key_of(problem: InvalidMechanism | InvalidScaling) -> str:
+def key_of(problem: InvalidValue) -> str:
     """The message with the key as the run file has it."""
     table_of = dict.fromkeys(("neighbours", "group_size", "group_sampling"), "threat.")
     table_of |= {"gradient_norm_bound": "scaling.", "releases.mu": ""}
