@@ -97,10 +97,10 @@ def test_nothing_in_a_table_is_left_over() -> None:
 def test_a_certificate_states_what_the_checker_reads() -> None:
     """Both sides of the format have the same theorems; T18f is a quadrature, which no certificate carries."""
     stating = {id: theorem.facts.states for id, theorem in THEOREMS.items() if theorem.facts.states}
-    assert set(stating) == set(checker.THEOREMS) | {"T18f"}
-    for id, (_, concludes) in checker.THEOREMS.items():
+    assert set(stating) == set(checker.RULES) | {"T18f"}
+    for id, rule in checker.RULES.items():
         if stating[id] is not States.CONSTANTS:
-            assert set(stating[id].value.split(", ")) == set(concludes), id
+            assert set(stating[id].value.split(", ")) == set(rule.concludes), id
 
 
 def test_every_row_of_a_comparison_has_a_label() -> None:

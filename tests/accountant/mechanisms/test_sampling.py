@@ -131,7 +131,6 @@ def test_releases_have_no_disjoint_batches() -> None:
 CHECKER = ("certify/checker.py", "certify/checking/")  # its own statement of the theorems; imports nothing of ours
 COMPARES_SAMPLING = {
     "accountant/pnsgd/published.py": "the order of PNSGD's batches",
-    "certify/results/calibrate.py": "the order of PNSGD's batches",
     "accountant/losses/scaled.py": "a loss of that name",
     "certify/report/evidence.py": "reads what somebody wrote about batches, in words",
 }

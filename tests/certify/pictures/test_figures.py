@@ -15,7 +15,7 @@ from scipy.stats import binom
 from accountant import apply, enclose, theorems
 from accountant.pld import delta_bracket
 from certify import certify, checker
-from certify.pictures.draw import sweeps as swept
+from certify.pictures import sweeps as swept
 from certify.pictures.figures import make_figures
 from certify.results.compare_dpsgd import compare_training
 from certify.trust.certificate import make_envelope, make_statement
