@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from accountant.core.arithmetic import Ball, Indeterminate, Number, Undecided
 from accountant.core.arithmetic.balls import ends, precision
-from accountant.core.exact import LEAST, outward
+from accountant.core.exact import LEAST, Rounding, outward
 from accountant.core.kernel import Derivation, evaluate
 from accountant.core.quantities import ApproximateDP, GaussianDP, GaussianWitness, RenyiCurve, Wasserstein
 
@@ -32,11 +32,11 @@ class Enclosure:
 
     def above(self, digits: int = 12) -> str:
         """A decimal strictly above the true value, or "0"."""
-        return outward(self.upper, up=True, digits=digits)
+        return outward(self.upper, Rounding.UP, digits=digits)
 
     def below(self, digits: int = 12) -> str:
         """A decimal strictly below the true value, or "0"."""
-        return outward(max(self.lower, Fraction(0)), up=False, digits=digits)
+        return outward(max(self.lower, Fraction(0)), Rounding.DOWN, digits=digits)
 
     @property
     def sharp(self) -> bool:

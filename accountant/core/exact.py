@@ -116,14 +116,14 @@ def magnitude(value: Fraction) -> int:
     return e
 
 
-def round_decimal(value: Fraction, digits: int, *, up: bool) -> Fraction:
-    """The nearest number of `digits` significant decimal digits at or above (`up`) or at or below `value`."""
+def round_decimal(value: Fraction, digits: int, rounding: Rounding) -> Fraction:
+    """The nearest number of `digits` significant decimal digits at or above (UP) or at or below `value`."""
     if value == 0:
         return value
     unit = Fraction(10) ** (magnitude(value) - digits + 1)
     steps = value / unit
     whole = steps.numerator // steps.denominator
-    return unit * (whole + 1 if up and whole != steps else whole)
+    return unit * (whole + 1 if rounding is Rounding.UP and whole != steps else whole)
 
 
 def decimal(value: Fraction, digits: int = 12) -> str:
@@ -137,16 +137,17 @@ def decimal(value: Fraction, digits: int = 12) -> str:
     return f"{mantissa}e{e}"
 
 
-def outward(value: Fraction, *, up: bool, digits: int = 12) -> str:
-    """`value` as a decimal strictly above (`up`) or strictly below it; zero stays "0", and below 1e-400 that is all.
+def outward(value: Fraction, rounding: Rounding, *, digits: int = 12) -> str:
+    """`value` as a decimal strictly above (UP) or strictly below it; zero stays "0", and below 1e-400 that is all.
 
     Strictly, with room to spare, so that whoever recomputes the bound in enclosures can decide the comparison.
     """
     if value == 0:
         return "0"
     if abs(value) < LEAST:
+        up = rounding is Rounding.UP
         return decimal(LEAST if up else -LEAST) if up == (value > 0) else "0"
-    rounded = round_decimal(value, digits, up=up)
+    rounded = round_decimal(value, digits, rounding)
     if abs(rounded - value) < abs(value) / 10 ** (digits + 3):
-        rounded += (1 if up else -1) * Fraction(10) ** (magnitude(value) - digits + 1)
+        rounded += (1 if rounding is Rounding.UP else -1) * Fraction(10) ** (magnitude(value) - digits + 1)
     return decimal(rounded, digits)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import isqrt
 
 from accountant.core.arithmetic import Arithmetic, Exact, Number
-from accountant.core.exact import round_decimal
+from accountant.core.exact import Rounding, round_decimal
 
 DIGITS = 18  # significant; the bound is above the true constant by less than one part in 10^17
 
@@ -30,7 +30,7 @@ def _rounded(enclosed: Callable[[int], tuple[Fraction, Fraction]]) -> Fraction:
     """Both ends of a narrow enough enclosure round to the same decimal: the number is irrational, or the ends meet."""
     bits = 256
     while True:
-        low, high = (round_decimal(end, DIGITS, up=True) for end in enclosed(bits))
+        low, high = (round_decimal(end, DIGITS, Rounding.UP) for end in enclosed(bits))
         if low == high:
             return low
         bits *= 2

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from accountant import theorems
 from accountant.core.enclose import enclose
-from accountant.core.exact import canonical, decimal, exact, round_decimal
+from accountant.core.exact import Rounding, canonical, decimal, exact, round_decimal
 from accountant.core.kernel import Derivation, TheoremError, apply
 from accountant.dpsgd import truncation
 from accountant.dpsgd.estimate import estimate_training
@@ -304,7 +304,7 @@ def _refuse_extremes(releases: tuple[Release, ...], delta: Fraction) -> None:
 
 
 def _short(value: Fraction) -> str:
-    return decimal(round_decimal(value, 4, up=True), 4)
+    return decimal(round_decimal(value, 4, Rounding.UP), 4)
 
 
 def _upper(
@@ -388,7 +388,9 @@ class Truncated:
     def _shared(self, part: Fraction) -> tuple[Derivation, Bracket] | None:
         """With that part of δ, or a little more where the grid's bound needs it."""
         for margin in (_MARGIN, 8 * _MARGIN, 64 * _MARGIN):
-            budget = self.delta / 1000 if part == Fraction(1, 1000) else round_decimal(self.delta * part, 6, up=True)
+            budget = (
+                self.delta / 1000 if part == Fraction(1, 1000) else round_decimal(self.delta * part, 6, Rounding.UP)
+            )
             if budget >= self.delta:
                 return None
             rest = self.delta - budget

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from accountant.core.enclose import enclose, enclose_all
-from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.core.facts import Direction
 from accountant.core.kernel import Derivation
 from accountant.core.quantities import (
@@ -225,4 +225,8 @@ def _linear(loss: LinearLoss) -> str:
 
 def _short(value: Fraction) -> str:
     text = canonical(value)
-    return text if len(text) <= 24 else f"{decimal(round_decimal(value, 12, up=value < 0))}…"
+    return (
+        text
+        if len(text) <= 24
+        else f"{decimal(round_decimal(value, 12, Rounding.UP if value < 0 else Rounding.DOWN))}…"
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-from accountant.core.exact import canonical, decimal, exact, round_decimal, settle
+from accountant.core.exact import Rounding, canonical, decimal, exact, round_decimal, settle
 from accountant.core.quantities import LossBounds
 from accountant.losses import Loss, ScaledLoss
 from accountant.mechanisms.invalid import InvalidMechanism
@@ -128,7 +128,7 @@ class NoisySGD:
         elif self.radius is None and step * constants.smoothness > 2:
             scaled, most = isinstance(self.loss, ScaledLoss), 2 / constants.smoothness
             # The L of a scaled loss has a square root in it, as a decimal of 18 digits: 2/L is long, and shown short.
-            shown = decimal(round_decimal(most, 12, up=False), 12) if scaled else canonical(most)
+            shown = decimal(round_decimal(most, 12, Rounding.DOWN), 12) if scaled else canonical(most)
             raise InvalidMechanism(
                 "step_size",
                 f"{canonical(step)} > 2/L = {shown}{' with the L of the scaled loss' * scaled}: the step is no "

@@ -10,7 +10,7 @@ from typing import Literal
 from accountant import theorems
 from accountant.core.arithmetic import Exact
 from accountant.core.enclose import Indeterminate, enclose
-from accountant.core.exact import canonical, decimal, exact, magnitude, round_decimal, settle
+from accountant.core.exact import Rounding, canonical, decimal, exact, magnitude, round_decimal, settle
 from accountant.core.kernel import Derivation, TheoremError, apply, evaluate
 from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
 
@@ -52,7 +52,7 @@ class FloatingPoint:
             raise InvalidMechanism(key, f"{canonical(size)} must be positive")
         if self.dtype is not None and size > largest(self.dtype):
             raise InvalidMechanism(
-                key, f"{decimal(round_decimal(size, 6, up=False), 6)} is beyond the largest number of {self.dtype}"
+                key, f"{decimal(round_decimal(size, 6, Rounding.DOWN), 6)} is beyond the largest number of {self.dtype}"
             )
 
     @property
@@ -119,7 +119,7 @@ def executed_charge(mechanism: NoisySGD, numbers: FloatingPoint) -> Fraction:
 
 def least_executed_noise(mechanism: NoisySGD, numbers: FloatingPoint, mu: Fraction) -> Fraction:
     """The σ, of nine digits and rounded up, at which `executed_charge` is a hundredth of `mu`."""
-    return round_decimal(executed_charge(mechanism, numbers) * mechanism.noise_std * _HUNDRED / mu, DIGITS, up=True)
+    return round_decimal(executed_charge(mechanism, numbers) * mechanism.noise_std * _HUNDRED / mu, DIGITS, Rounding.UP)
 
 
 def releases(mechanism: NoisySGD) -> int:

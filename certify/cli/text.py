@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from accountant import ScaledSGD
-from accountant.core.exact import decimal, round_decimal
+from accountant.core.exact import Rounding, decimal, round_decimal
 from accountant.mechanisms.neighbours import replaces
 from accountant.mechanisms.sampling import WITHOUT_REPLACEMENT
 from certify.results.calibrate import Calibration
@@ -114,7 +114,7 @@ def _training(result: Result) -> Iterator[tuple[str, str]]:
 
 def _above(value: Fraction) -> str:
     """Twelve digits, rounded up where there are more: too much noise is safe."""
-    return decimal(round_decimal(value, DIGITS, up=True))
+    return decimal(round_decimal(value, DIGITS, Rounding.UP))
 
 
 def _subject(result: Result) -> str:

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from accountant import Indeterminate
-from accountant.core.exact import LEAST, MAX_CHARACTERS, canonical, decimal, round_decimal
+from accountant.core.exact import LEAST, MAX_CHARACTERS, Rounding, canonical, decimal, round_decimal
 from certify.pictures.profiles import DEPTH, Profile, profile_of
 from certify.pictures.sweeps import Sweep, sweep_of
 from certify.results.result import Progress, Result
@@ -19,7 +19,7 @@ from certify.results.result import Progress, Result
 DIGITS = 8
 POINTS, FEW_POINTS = 36, 9  # of a profile; few where each costs more than AFFORDABLE/POINTS Gaussian δ
 AFFORDABLE = 40_000
-_MOST_GROWTHS = 60
+_MAX_GROWTHS = 60
 _BEYOND = 6  # further points, where the target lies far out
 
 
@@ -52,11 +52,11 @@ def _profile(result: Result) -> dict[str, Any] | None:
             return None
         # δ(ε) does not grow: what holds at a smaller ε from above holds here, at a larger one from below
         above = accumulate(map(found.upper, epsilons), min)
-        upper = [_rounded(delta, up=True) for delta in above]
+        upper = [_rounded(delta, Rounding.UP) for delta in above]
         lower: list[str | None] = [None] * len(epsilons)
         if found.lower is not None:
             below = accumulate(map(found.lower, reversed(epsilons)), max)
-            lower = [_rounded(delta, up=False) for delta in below][::-1]
+            lower = [_rounded(delta, Rounding.DOWN) for delta in below][::-1]
     except (Indeterminate, ArithmeticError):
         return None
     shown = [canonical(epsilon) for epsilon in epsilons]
@@ -90,7 +90,7 @@ def _far(profile: Profile, own: Fraction, depth: Fraction) -> Fraction | None:
     if not start:
         return None
     step, at, before = start / 12, start, Fraction(2)
-    for _ in range(_MOST_GROWTHS):
+    for _ in range(_MAX_GROWTHS):
         if (delta := profile.upper(at)) <= depth or delta >= before:
             break
         at, step, before = at + step, step * Fraction(9, 8), delta
@@ -98,13 +98,13 @@ def _far(profile: Profile, own: Fraction, depth: Fraction) -> Fraction | None:
 
 
 def _short(value: Fraction) -> Fraction:
-    return round_decimal(value, 4, up=True) if value > LEAST else Fraction(0)
+    return round_decimal(value, 4, Rounding.UP) if value > LEAST else Fraction(0)
 
 
-def _rounded(delta: Fraction, *, up: bool) -> str:
+def _rounded(delta: Fraction, rounding: Rounding) -> str:
     if 0 < delta < LEAST:
-        return decimal(LEAST) if up else "0"
-    return decimal(round_decimal(delta, DIGITS, up=up))
+        return decimal(LEAST) if rounding is Rounding.UP else "0"
+    return decimal(round_decimal(delta, DIGITS, rounding))
 
 
 # --- the sweep --------------------------------------------------------------------------------------------------------

@@ -113,12 +113,12 @@ def _kind(epsilon: Derivation) -> Kind | None:
 # --- Gaussian pairs ---------------------------------------------------------------------------------------------------
 
 
-def gaussian_delta(mu: Fraction, epsilon: Fraction, *, up: bool) -> Fraction:
+def gaussian_delta(mu: Fraction, epsilon: Fraction, rounding: Rounding) -> Fraction:
     """T11's δ(ε), from above or from below."""
-    return mixture_delta([(mu, Fraction(1))], epsilon, up=up)
+    return mixture_delta([(mu, Fraction(1))], epsilon, rounding)
 
 
-def mixture_delta(pairs: Sequence[tuple[Fraction, Fraction]], epsilon: Fraction, *, up: bool) -> Fraction:
+def mixture_delta(pairs: Sequence[tuple[Fraction, Fraction]], epsilon: Fraction, rounding: Rounding) -> Fraction:
     """Σ weight·δ_μ(ε) over pairs of μ and weight, from above or from below."""
     A, bits, kept = Ball(), LEAST_PRECISION, [(mu, weight) for mu, weight in pairs if mu]
     if not kept:
@@ -131,13 +131,13 @@ def mixture_delta(pairs: Sequence[tuple[Fraction, Fraction]], epsilon: Fraction,
             break
         bits *= 2
     low, high = found or (Fraction(0), Fraction(1))
-    return min(Fraction(1), high) if up else max(Fraction(0), low)
+    return min(Fraction(1), high) if rounding is Rounding.UP else max(Fraction(0), low)
 
 
-def _gaussian(pair: Derivation, *, up: bool) -> Bound:
+def _gaussian(pair: Derivation, rounding: Rounding) -> Bound:
     enclosure = enclose(pair)
-    mu = enclosure.upper if up else max(Fraction(0), enclosure.lower)
-    return lambda epsilon: gaussian_delta(mu, epsilon, up=up)
+    mu = enclosure.upper if rounding is Rounding.UP else max(Fraction(0), enclosure.lower)
+    return lambda epsilon: gaussian_delta(mu, epsilon, rounding)
 
 
 # --- a secret order ---------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def _secret(upper: Derivation) -> tuple[Bound, int]:
 
     def bound(epsilon: Fraction) -> Fraction:
         # the chord's condition; where every batch is looked at the two rules are the same
-        return mixture_delta(pairs[arguments["rule"] if worst**2 <= 2 * epsilon else "right"], epsilon, up=True)
+        return mixture_delta(pairs[arguments["rule"] if worst**2 <= 2 * epsilon else "right"], epsilon, Rounding.UP)
 
     return bound, max(map(len, pairs.values()))
 
@@ -178,7 +178,7 @@ def _grouped(mus: Sequence[Fraction], weights: Sequence[Fraction], batches: int)
 
 
 def _ranged_or_plain(claim: Claim) -> tuple[Bound, int]:
-    ranged, plain = _ranged(claim.upper), _gaussian(claim.bound, up=True)
+    ranged, plain = _ranged(claim.upper), _gaussian(claim.bound, Rounding.UP)
     phase = dict(claim.upper.arguments)["phase"]
     return (lambda epsilon: min(ranged(epsilon), plain(epsilon))), phase.epochs * phase.batches
 
@@ -262,7 +262,7 @@ def _merged(lower: Derivation) -> Bound:
 def _accepted(witness: Derivation, epsilon: Fraction, delta: Fraction, **changed: Any) -> Fraction:
     """The largest of `delta` and a few smaller ones that the witness's theorem takes at ε; 0 where it takes none."""
     for factor in _BACK:
-        tried = round_decimal(delta * factor, 12, up=False)
+        tried = round_decimal(delta * factor, 12, Rounding.DOWN)
         if not 0 < tried < 1:
             continue
         arguments = dict(witness.arguments) | {"delta": tried, "epsilon": epsilon} | changed
@@ -276,7 +276,7 @@ def _accepted(witness: Derivation, epsilon: Fraction, delta: Fraction, **changed
 
 def _curved_or_straight(result: Result, lower: Derivation) -> Bound:
     straight = derive_witness(result.run.mechanism, result.claims.index(result.worst))
-    curved, plain = _curved(lower), _gaussian(straight, up=False)
+    curved, plain = _curved(lower), _gaussian(straight, Rounding.DOWN)
     return lambda epsilon: max(curved(epsilon), plain(epsilon))
 
 
@@ -284,7 +284,7 @@ def _curved(lower: Derivation) -> Bound:
     """T6c at any ε: where hardly any path leaves the quadratic part its δ is that of the claim's μ."""
     mu = dict(lower.arguments)["mu"]
     less = mu * (1 - Fraction(1, 10**6))  # whose δ is then less than the one that is tried
-    return lambda epsilon: _accepted(lower, epsilon, gaussian_delta(mu, epsilon, up=False), mu=less)
+    return lambda epsilon: _accepted(lower, epsilon, gaussian_delta(mu, epsilon, Rounding.DOWN), mu=less)
 
 
 def _mixed(lower: Derivation, mechanism: NoisySGD) -> Bound:
@@ -308,7 +308,7 @@ def _mixed(lower: Derivation, mechanism: NoisySGD) -> Bound:
         best = int(excess.argmax())
         if not excess[best] > 0:
             return Fraction(0)
-        threshold = round_decimal(Fraction(float(at[best, 0]) * deviation), 15, up=False)
+        threshold = round_decimal(Fraction(float(at[best, 0]) * deviation), 15, Rounding.DOWN)
         chosen = {"threshold": threshold, "positions": tuple(int(p) for p in positions)}
         return _accepted(lower, epsilon, Fraction(float(excess[best])) * (1 - Fraction(1, 10**9)), **chosen)
 
@@ -327,14 +327,14 @@ def _thinned(positions: tuple[int, ...]) -> tuple[int, ...]:
 # --- by what a theorem says that its δ(ε) is inverted from ------------------------------------------------------------
 
 ABOVE: Mapping[Kind, Callable[[Claim], tuple[Bound, int]]] = {
-    Kind.GAUSSIAN: lambda claim: (_gaussian(claim.upper.premises[0], up=True), 1),
+    Kind.GAUSSIAN: lambda claim: (_gaussian(claim.upper.premises[0], Rounding.UP), 1),
     Kind.MIXTURE: lambda claim: _secret(claim.upper),
     Kind.RANGE: _ranged_or_plain,
     Kind.LOSSES: lambda claim: (_composed(claim.upper), 1),
     Kind.TRUNCATED: lambda claim: (_cut(claim.upper), 1),
 }
 BELOW: Mapping[Kind, Callable[[Result, Derivation], Bound]] = {
-    Kind.GAUSSIAN: lambda result, lower: _gaussian(lower.premises[0], up=False),
+    Kind.GAUSSIAN: lambda result, lower: _gaussian(lower.premises[0], Rounding.DOWN),
     Kind.CURVED: _curved_or_straight,
     Kind.THRESHOLD: lambda result, lower: _mixed(lower, result.run.mechanism),
     Kind.LOSSES: lambda result, lower: _merged(lower),

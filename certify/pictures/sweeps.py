@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from accountant import Derivation, NoisySGD, TheoremError, apply, derive_published, enclose, theorems
-from accountant.core.exact import outward, round_decimal
+from accountant.core.exact import Rounding, outward, round_decimal
 from accountant.core.facts import Profile
 from accountant.dpsgd.derive import derive_distribution, derive_training, schedule
 from accountant.mechanisms.dpsgd import ScaledSGD, Stage
@@ -86,7 +86,7 @@ def sweep_of(result: Result, progress: Progress | None = None) -> Sweep | None:
     return Sweep(name, values, tuple(points), published)
 
 
-def _attempt(bound: Callable[[], Derivation | None], *, up: bool) -> str | None:
+def _attempt(bound: Callable[[], Derivation | None], rounding: Rounding) -> str | None:
     """The ε of a derivation, rounded; None where there is none, or it is refused, or undecided."""
     try:
         with refusals():
@@ -96,7 +96,9 @@ def _attempt(bound: Callable[[], Derivation | None], *, up: bool) -> str | None:
             enclosure = enclose(found)
     except (UsageError, ArithmeticError):
         return None
-    return outward(enclosure.upper if up else max(Fraction(0), enclosure.lower), up=up, digits=DIGITS)
+    return outward(
+        enclosure.upper if rounding is Rounding.UP else max(Fraction(0), enclosure.lower), rounding, digits=DIGITS
+    )
 
 
 # --- PNSGD ------------------------------------------------------------------------------------------------------------
@@ -148,10 +150,12 @@ def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Po
 
     def at(value: int) -> Point:
         changed = replace(mechanism, **_with(mechanism, request, value, unlearning))
-        shown = _attempt(lambda: published(changed), up=True)
+        shown = _attempt(lambda: published(changed), Rounding.UP)
         if value == own:
             return Point(result.epsilon["upper"], result.epsilon["lower"], shown)
-        return Point(_attempt(lambda: upper(changed), up=True), _attempt(lambda: lower(changed), up=False), shown)
+        return Point(
+            _attempt(lambda: upper(changed), Rounding.UP), _attempt(lambda: lower(changed), Rounding.DOWN), shown
+        )
 
     return at
 
@@ -168,7 +172,7 @@ def _curved(mechanism: NoisySGD, witness: Derivation, request: int, delta: Fract
     most = enclose(derive_upper(mechanism, delta, request)).upper
     known = dict(witness.arguments) | {"phases": history(mechanism, request).phases, "mu": Fraction(1, 10**30)}
     for share in _BACK:
-        epsilon = round_decimal(most * share, 12, up=False)
+        epsilon = round_decimal(most * share, 12, Rounding.DOWN)
         try:
             found = apply(theorems.curved_witness, *witness.premises, **(known | {"epsilon": epsilon}))
         except TheoremError:
@@ -210,14 +214,14 @@ def _training(result: Result) -> Callable[[int], Point]:
         releases = schedule(changed)
         renyi = None
         if result.curve is not None:
-            renyi = _attempt(lambda: _renyi(releases, changed.neighbours, delta), up=True)
+            renyi = _attempt(lambda: _renyi(releases, changed.neighbours, delta), Rounding.UP)
         if value == mechanism.steps:
             return Point(result.epsilon["upper"], result.epsilon["lower"], renyi)
         if all(release.sample_rate in (0, 1) for release in releases):  # Gaussian, and exact
             upper, lower = (partial(_side, changed, delta, side) for side in ("upper", "lower"))
         else:
             upper, lower = _sampled(result, releases, len(changed.stages), value / mechanism.steps)
-        return Point(_attempt(upper, up=True), _attempt(lower, up=False), renyi)
+        return Point(_attempt(upper, Rounding.UP), _attempt(lower, Rounding.DOWN), renyi)
 
     return at
 
@@ -285,7 +289,7 @@ def _renyi(releases: tuple[Release, ...], neighbours: str, delta: Fraction) -> D
         mu = apply(theorems.full_batches, releases=full, neighbours=neighbours)
         size = math.log(delta.denominator) - math.log(delta.numerator)  # δ may be no double
         best = math.sqrt(2 * size) / float(enclose(mu).upper)  # α − 1, but for lower orders
-        orders = tuple(1 + round_decimal(Fraction(best), 6, up=True) * share for share in _AROUND)
+        orders = tuple(1 + round_decimal(Fraction(best), 6, Rounding.UP) * share for share in _AROUND)
         found = _converted(apply(theorems.renyi_curve, mu, orders=orders), delta)
     return min(found, key=lambda derivation: enclose(derivation).upper)
 

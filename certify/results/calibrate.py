@@ -22,7 +22,7 @@ from accountant import (
 )
 from accountant.core.arithmetic import Float
 from accountant.core.arithmetic.floats import gaussian_mu
-from accountant.core.exact import canonical, decimal, exact, round_decimal
+from accountant.core.exact import Rounding, canonical, decimal, exact, round_decimal
 from accountant.core.kernel import TheoremError, evaluate
 from accountant.pnsgd.published import chien2024_epochs, step_in_order
 from certify.errors import OutOfReach, UsageError
@@ -80,11 +80,11 @@ class _Parameter:
 
 
 def _more(value: Fraction, attempt: int, _: Sequence[bool]) -> Fraction:
-    return round_decimal(value * (1 + Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, up=True)
+    return round_decimal(value * (1 + Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, Rounding.UP)
 
 
 def _less(value: Fraction, attempt: int, _: Sequence[bool]) -> Fraction:
-    return round_decimal(value * (1 - Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, up=False)
+    return round_decimal(value * (1 - Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, Rounding.DOWN)
 
 
 def _longer(value: list[int], attempt: int, certified: Sequence[bool]) -> list[int]:
@@ -216,7 +216,7 @@ def _value(result: Result, tune: str) -> str | int | list[int]:
         epochs = list(mechanism.unlearning_epochs)
         return epochs if len(epochs) > 1 else epochs[0]
     value = getattr(mechanism, tune)
-    return value if isinstance(value, int) else decimal(round_decimal(value, DIGITS + 3, up=False), DIGITS + 3)
+    return value if isinstance(value, int) else decimal(round_decimal(value, DIGITS + 3, Rounding.DOWN), DIGITS + 3)
 
 
 def _note(result: Result, tune: str) -> str | None:
@@ -339,4 +339,4 @@ def distance_noise(run: Run) -> float | None:
 
 
 def _shown(value: float | None) -> str | None:
-    return None if value is None else decimal(round_decimal(exact(repr(value)), DIGITS, up=True), DIGITS)
+    return None if value is None else decimal(round_decimal(exact(repr(value)), DIGITS, Rounding.UP), DIGITS)

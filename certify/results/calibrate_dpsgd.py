@@ -14,7 +14,7 @@ from typing import Any
 
 import scipy
 
-from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.dpsgd.derive import estimate_mechanism, schedule
 from accountant.dpsgd.estimate import estimate_training
 from accountant.mechanisms.release import MOST_STEPS
@@ -146,7 +146,7 @@ def check_doubles(run: Run) -> None:
     epsilon, delta = run.target_epsilon, run.target_delta
     for key, value, most in (("epsilon", epsilon, 10**6), ("delta", delta, 1)):
         if value and not LEAST <= value <= most:
-            shown = decimal(round_decimal(value, DIGITS, up=True))
+            shown = decimal(round_decimal(value, DIGITS, Rounding.UP))
             raise UsageError(f"target.{key}: {shown} is beyond a search in doubles, from {float(LEAST)} to {most}")
     if 1 - delta < 1e-9:
         raise UsageError("target.delta: too close to 1 for a search in doubles; take a smaller one")
@@ -159,7 +159,7 @@ def _check_noise(run: Run, tune: str) -> None:
     for stage in run.mechanism.stages:
         noise = stage.noise_multiplier
         if not LEAST_NOISE <= noise <= MOST_NOISE and canonical(noise) != tuned:
-            shown = decimal(round_decimal(noise, DIGITS, up=True))
+            shown = decimal(round_decimal(noise, DIGITS, Rounding.UP))
             raise UsageError(
                 f"mechanism.noise_multiplier: {shown} is beyond a search in doubles, from {float(LEAST_NOISE)} to "
                 f"{float(MOST_NOISE)}; leave it out to tune it, or certify the run as it is"
@@ -305,4 +305,7 @@ def _rounded(value: float, tune: str, parameter: _Parameter, run: Run) -> Value:
         return int(value)
     if tune == "sample_rate" and run.mechanism.scheme.whole_batches:
         return Fraction(max(1, int(value * run.mechanism.samples + 1e-9)), run.mechanism.samples)
-    return min(round_decimal(Fraction(value), DIGITS, up=not parameter.growing), Fraction(parameter.most))
+    return min(
+        round_decimal(Fraction(value), DIGITS, Rounding.DOWN if parameter.growing else Rounding.UP),
+        Fraction(parameter.most),
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from accountant import ASSUMPTIONS, ScaledSGD, derive_published, enclose
-from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.core.facts import Family
 from accountant.losses import DerivedLoss, Loss, ScaledLoss
 from certify.results.certify_dpsgd import certify_training
@@ -67,7 +67,7 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
             "upper": top.printed(target),
             "target": canonical(target),
         },
-        delta=decimal(round_decimal(run.target_delta, DIGITS, up=True), DIGITS),
+        delta=decimal(round_decimal(run.target_delta, DIGITS, Rounding.UP), DIGITS),
         # Of the run, not of the request with the largest ε: another may have the larger μ, W∞ or D_α.
         mu={
             "lower": largest([claim.mu_lower() for claim in claims]),

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from accountant import ASSUMPTIONS, Derivation, enclose, enclose_all
-from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.core.quantities import GaussianWitness
 from accountant.dpsgd.derive import (
     RENYI_ORDERS,
@@ -79,7 +79,7 @@ def _summarise(
             "upper": claim.printed(target),
             "target": canonical(target),
         },
-        delta=decimal(round_decimal(run.target_delta, DIGITS, up=True), DIGITS),
+        delta=decimal(round_decimal(run.target_delta, DIGITS, Rounding.UP), DIGITS),
         mu=_mu(found),
         wasserstein={"learned": None, "released": None},
         renyi=_renyi(found),
@@ -107,7 +107,7 @@ def _bracket(width: Fraction | None, asked: Fraction | None) -> dict[str, Any] |
         return None
     return {
         "sharp": width <= asked,
-        "width": decimal(round_decimal(width, _WIDTH_DIGITS, up=True), _WIDTH_DIGITS),
+        "width": decimal(round_decimal(width, _WIDTH_DIGITS, Rounding.UP), _WIDTH_DIGITS),
         "asked": decimal(asked),
     }
 

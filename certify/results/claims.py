@@ -18,7 +18,7 @@ from accountant import (
     derive_upper,
     enclose,
 )
-from accountant.core.exact import outward
+from accountant.core.exact import Rounding, outward
 from accountant.core.facts import Profile
 from accountant.pnsgd.search.string import TooLong
 from certify.errors import UsageError
@@ -80,7 +80,7 @@ class Claim:
             case Profile.GAUSSIAN:
                 return enclose(self.lower.premises[0]).below()
             case Profile.CURVED:
-                return outward(dict(self.lower.arguments)["mu"], up=False)
+                return outward(dict(self.lower.arguments)["mu"], Rounding.DOWN)
         return None
 
     def out_of_reach(self, target: Fraction) -> bool:

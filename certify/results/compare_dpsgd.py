@@ -15,7 +15,7 @@ from accountant import apply, derive_epsilon, enclose, theorems
 from accountant.core.arithmetic import Ball, Float
 from accountant.core.arithmetic.balls import ends
 from accountant.core.enclose import precision
-from accountant.core.exact import canonical, exact, outward, round_decimal
+from accountant.core.exact import Rounding, canonical, exact, outward, round_decimal
 from accountant.core.facts import Profile
 from accountant.core.kernel import Derivation
 from accountant.dpsgd.derive import derive_training, schedule
@@ -161,7 +161,7 @@ def _route(result: Result) -> str:
 
 def _scaled(releases: tuple[Release, ...], own: int, factor: float) -> tuple[Release, ...]:
     """All own noise times a factor; other releases stay as they are."""
-    by = round_decimal(Fraction(factor), 12, up=False)
+    by = round_decimal(Fraction(factor), 12, Rounding.DOWN)
     return tuple(
         replace(release, noise_multiplier=release.noise_multiplier * by) if i < own else release
         for i, release in enumerate(releases)
@@ -236,7 +236,7 @@ def _mironov(curve: Derivation, order: Fraction, delta: Fraction) -> str:
     A = Ball()
     with precision(_BITS):
         least, _ = ends(A.log(A.of(delta)))
-    return outward(enclose(curve).upper - least / (order - 1), up=True)
+    return outward(enclose(curve).upper - least / (order - 1), Rounding.UP)
 
 
 def _best(releases: tuple[Release, ...], neighbours: str, delta: float, mironov: bool) -> tuple[float, Fraction]:
@@ -254,7 +254,7 @@ def _best(releases: tuple[Release, ...], neighbours: str, delta: float, mironov:
 
     if not drawn:
         found = scipy.optimize.minimize_scalar(lambda t: epsilon(1 + math.exp(t)), bounds=(-12, 12), method="bounded")
-        order = max(round_decimal(exact(repr(1 + math.exp(found.x))), 6, up=True), Fraction(1000001, 1000000))
+        order = max(round_decimal(exact(repr(1 + math.exp(found.x))), 6, Rounding.UP), Fraction(1000001, 1000000))
         return epsilon(float(order)), order
     # D_α grows faster than any conversion falls: up in doublings until ε rises, then every order about the best
     order = 2

@@ -9,7 +9,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from accountant.core.exact import canonical, decimal, exact, outward, round_decimal
+from accountant.core.exact import Rounding, canonical, decimal, exact, outward, round_decimal
 from accountant.mechanisms.dpsgd import Stage
 from certify.errors import Exit
 
@@ -87,7 +87,7 @@ class CrossCheck:
         """How much a printed ε that is below the truth is below it, at least: a decimal rounded down."""
         if self.judgement is not Judgement.BELOW_THE_TRUTH or self.lower is None:
             return None
-        return outward(Fraction(self.lower) - exact(self.printed), up=False)
+        return outward(Fraction(self.lower) - exact(self.printed), Rounding.DOWN)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -142,21 +142,24 @@ class CrossCheck:
         factors = self._factors()
         if factors is None:
             return ""
-        least, most = (_percent(max(factor, Fraction(1)) - 1, up=i == 1) for i, factor in enumerate(factors))
+        least, most = (
+            _percent(max(factor, Fraction(1)) - 1, Rounding.UP if i == 1 else Rounding.DOWN)
+            for i, factor in enumerate(factors)
+        )
         return f", by {least} to {most} %" if least != most else f", by {most} %"
 
     def _below(self) -> str:
         printed, lower = exact(self.printed), Fraction(self.lower)
         short = f"it is at least {self.lower}, which is {self.below_by} more"
         if printed:
-            short += f" ({_percent(lower / printed - 1, up=False)} %)"
+            short += f" ({_percent(lower / printed - 1, Rounding.DOWN)} %)"
         if self.within_rounding:
             short += ", within the rounding of its last digit"
         return short if self.reason is None else f"{short}; {self.reason}"
 
 
-def _percent(part: Fraction, *, up: bool) -> str:
-    return decimal(round_decimal(100 * part, 3, up=up), 3)
+def _percent(part: Fraction, rounding: Rounding) -> str:
+    return decimal(round_decimal(100 * part, 3, rounding), 3)
 
 
 def last_digit(text: str) -> Fraction:

@@ -10,7 +10,7 @@ from typing import Any
 import sympy
 
 from accountant import Derivation, Enclosure, NoisySGD
-from accountant.core.exact import canonical, decimal, outward, round_decimal
+from accountant.core.exact import Rounding, canonical, decimal, outward, round_decimal
 from accountant.core.facts import Family, Profile
 from accountant.core.kernel import Theorem
 from accountant.core.quantities import ApproximateDP
@@ -236,7 +236,7 @@ def _upper(epsilon: Enclosure | None) -> str:
 
 
 def _both(value: Enclosure | None) -> dict[str, str] | None:
-    return value and {"lower": outward(value.lower, up=False), "upper": outward(value.upper, up=True)}
+    return value and {"lower": outward(value.lower, Rounding.DOWN), "upper": outward(value.upper, Rounding.UP)}
 
 
 def _nearest(value: Enclosure) -> str:
@@ -246,4 +246,4 @@ def _nearest(value: Enclosure) -> str:
 def _nearest_fraction(value: Fraction) -> str:
     """Ten digits."""
     text = canonical(value)
-    return text if len(text) <= 14 else decimal(round_decimal(value, 10, up=False), 10)
+    return text if len(text) <= 14 else decimal(round_decimal(value, 10, Rounding.DOWN), 10)

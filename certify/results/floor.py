@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from accountant import NoisySGD
 from accountant.core.arithmetic.floats import gaussian_mu
-from accountant.core.exact import decimal, round_decimal
+from accountant.core.exact import Rounding, decimal, round_decimal
 from accountant.pnsgd.rounding import DIGITS, Status, charge_square, floor_noise, floor_status, root_above
 from certify.runfile.read import Run
 
@@ -35,7 +35,7 @@ def least_noise(run: Run) -> Fraction | None:
     value = floor_noise(run.mechanism, run.execution, allowed_mu(run))
     unit = Fraction(1, 10**DIGITS)
     for attempt in range(ATTEMPTS):  # the search was in doubles
-        noise = round_decimal(value * (1 + (2**attempt - 1) * unit), DIGITS, up=True)
+        noise = round_decimal(value * (1 + (2**attempt - 1) * unit), DIGITS, Rounding.UP)
         if not is_violated(run.with_values(noise_std=noise)):
             return noise
     return None
@@ -68,4 +68,4 @@ def allowed_mu(run: Run) -> Fraction:
 
 
 def _short(value: Fraction) -> str:
-    return decimal(round_decimal(value, 6, up=True))
+    return decimal(round_decimal(value, 6, Rounding.UP))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from accountant import derive, derive_upper, enclose
-from accountant.core.exact import canonical, decimal, round_decimal
+from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.mechanisms.timeline import hides_position
 from accountant.pnsgd.search.final_epochs import covers
 from certify.errors import OutOfReach, UsageError
@@ -62,7 +62,9 @@ class PlanRow:
             "certified": self.certified,
             "gradient_evaluations": self.gradients,
             "steps": self.steps,
-            "fraction_of_retraining": None if share is None else decimal(round_decimal(share, DIGITS, up=True), DIGITS),
+            "fraction_of_retraining": None
+            if share is None
+            else decimal(round_decimal(share, DIGITS, Rounding.UP), DIGITS),
             "pareto": self.pareto,
             "lost_in_rounding": self.lost,
             "problem": self.problem,
@@ -78,7 +80,7 @@ class Plan:
 
     def as_json(self) -> dict[str, Any]:
         """The one JSON object of `plan --format json`, and plan.json."""
-        delta = decimal(round_decimal(self.run.target_delta, 12, up=True), 12)
+        delta = decimal(round_decimal(self.run.target_delta, 12, Rounding.UP), 12)
         mechanism = self.run.mechanism
         return {
             "target": {"epsilon": canonical(self.run.target_epsilon), "delta": delta},
@@ -219,7 +221,7 @@ def certified_noise(run: Run) -> tuple[Fraction, str]:
     target, least = run.target_epsilon, floor.least_noise(run) or Fraction(0)
     found = _found_noise(run, least)
     for attempt in range(_ATTEMPTS):
-        noise = max(round_decimal(found * (1 + Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, up=True), least)
+        noise = max(round_decimal(found * (1 + Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, Rounding.UP), least)
         claims = list(_claims(run.with_values(noise_std=noise)))
         if all(claim.verdict(target) is Verdict.CERTIFIED for claim in claims):
             return noise, max((claim.printed(target) for claim in claims), key=Fraction)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from accountant import Indeterminate
-from accountant.core.exact import decimal, round_decimal
+from accountant.core.exact import Rounding, decimal, round_decimal
 from certify.errors import OutOfReach, UsageError
 from certify.runfile.read import Run
 
@@ -39,7 +39,7 @@ def within_doubles(run: Run) -> Iterator[None]:
         if (found := _extreme(run.canonical, "")) is None:
             raise
         key, value = found
-        shown = decimal(round_decimal(value, 3, up=True), 3)
+        shown = decimal(round_decimal(value, 3, Rounding.UP), 3)
         raise UsageError(
             f"{key}: {shown} is so far from 1 that the search in doubles fails; change the units, or the value"
         ) from problem

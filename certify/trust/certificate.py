@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from accountant import Derivation, Indeterminate, enclose, enclose_all
-from accountant.core.exact import canonical, outward
+from accountant.core.exact import Rounding, canonical, outward
 from accountant.core.facts import Direction, Family, States
 from certify import checker
 from certify.errors import UsageError
@@ -122,7 +122,7 @@ STATED: Mapping[States, Callable[[Derivation], dict[str, Any]]] = {
     States.EPSILON: lambda node: {"epsilon": _decimal(node)},
     States.EPSILON_AND_MU: lambda node: {
         "epsilon": _decimal(node),
-        "mu": outward(dict(node.arguments)["mu"], up=False),
+        "mu": outward(dict(node.arguments)["mu"], Rounding.DOWN),
     },
 }
 

@@ -12,6 +12,7 @@ import numpy as np
 from flint import arb, ctx, fmpq
 
 from accountant.core.arithmetic.base import Arithmetic, Number, Undecided
+from accountant.core.exact import Rounding
 
 
 @contextmanager
@@ -89,24 +90,24 @@ class Ball(Arithmetic):
             raise Undecided("μ is finite and not negative")
         mixture = [(mu, weight) for mu, weight in zip(mus, weights, strict=True) if not mu.is_zero()]
         # δ grows with every μ: ε is bracketed at the lower and at the upper ends of their balls.
-        bottom = self._bracket([(mu.lower(), w) for mu, w in mixture if mu.lower() > 0], delta, up=False)
-        return bottom.union(self._bracket([(mu.upper(), w) for mu, w in mixture], delta, up=True))
+        bottom = self._bracket([(mu.lower(), w) for mu, w in mixture if mu.lower() > 0], delta, Rounding.DOWN)
+        return bottom.union(self._bracket([(mu.upper(), w) for mu, w in mixture], delta, Rounding.UP))
 
     def _mixture_delta(self, mixture: _Mixture, epsilon: Number) -> Number:
         return sum((weight * self.gaussian_delta(mu, epsilon) for mu, weight in mixture), arb(0))
 
-    def _bracket(self, mixture: _Mixture, delta: Number, *, up: bool) -> Number:
+    def _bracket(self, mixture: _Mixture, delta: Number, rounding: Rounding) -> Number:
         """An exact ε close to the root, with δ(ε) ≤ delta proven if `up`, else δ(ε) ≥ delta proven (or 0)."""
         if self._mixture_delta(mixture, arb(0)) <= delta:
             return arb(0)
         root = self._root(mixture, delta)
         step = root * arb(2) ** (6 - ctx.prec)
         for _ in range(ctx.prec):
-            candidate = (root + step).upper() if up else (root - step).lower()
-            if not up and candidate <= 0:
+            candidate = (root + step).upper() if rounding is Rounding.UP else (root - step).lower()
+            if rounding is Rounding.DOWN and candidate <= 0:
                 return arb(0)
             value = self._mixture_delta(mixture, candidate)
-            if (value <= delta) if up else (value >= delta):
+            if (value <= delta) if rounding is Rounding.UP else (value >= delta):
                 return candidate
             step *= 8
         raise Undecided("δ(ε) ≤ δ")
@@ -139,19 +140,21 @@ class Ball(Arithmetic):
         if at_zero <= delta:
             return arb(0)
         root = self._diffused_root(*top, steps, delta)
-        low = self._diffused_end(*bottom, steps, delta, root, up=False)
-        return low.union(self._diffused_end(*top, steps, delta, root, up=True))
+        low = self._diffused_end(*bottom, steps, delta, root, Rounding.DOWN)
+        return low.union(self._diffused_end(*top, steps, delta, root, Rounding.UP))
 
     @staticmethod
-    def _diffused_end(mu: Number, ratio: Number, steps: int, delta: Number, root: Number, *, up: bool) -> Number:
+    def _diffused_end(mu: Number, ratio: Number, steps: int, delta: Number, root: Number, rounding: Rounding) -> Number:
         """An exact ε close to the root, with δ ≤ delta proven after the steps if `up`, else δ ≥ delta proven (or 0)."""
         step = root * arb(2) ** max(-56, 12 - ctx.prec)
         for _ in range(12):
-            candidate = (root + step).upper() if up else (root - step).lower()
-            if not up and (not candidate > 0 or mu.is_zero() or ratio.is_zero()):
+            candidate = (root + step).upper() if rounding is Rounding.UP else (root - step).lower()
+            if rounding is Rounding.DOWN and (not candidate > 0 or mu.is_zero() or ratio.is_zero()):
                 return arb(0)
-            value = diffused_delta(mu, ratio, steps, candidate, delta, arb.upper if up else arb.lower)
-            if (value <= delta) if up else (value >= delta):
+            value = diffused_delta(
+                mu, ratio, steps, candidate, delta, arb.upper if rounding is Rounding.UP else arb.lower
+            )
+            if (value <= delta) if rounding is Rounding.UP else (value >= delta):
                 return candidate
             step *= 8
         raise Undecided("δ(ε) ≤ δ")
@@ -235,11 +238,12 @@ def to_fraction(x: Number) -> Fraction:
 
 def ends(x: Number) -> tuple[Fraction, Fraction] | None:
     """The ball's two ends as exact rationals; None for a ball without bound."""
-    return (_end(x.lower(), up=False), _end(x.upper(), up=True)) if x.is_finite() else None
+    return (_end(x.lower(), Rounding.DOWN), _end(x.upper(), Rounding.UP)) if x.is_finite() else None
 
 
-def _end(x: Number, *, up: bool) -> Fraction:
+def _end(x: Number, rounding: Rounding) -> Fraction:
     """The exact value; next to zero something a little further out, lest the denominator fill the memory."""
     if -_NEXT_TO_ZERO < x < _NEXT_TO_ZERO and not x.is_zero():
+        up = rounding is Rounding.UP
         return to_fraction((_NEXT_TO_ZERO if up else -_NEXT_TO_ZERO) if up == (x > 0) else arb(0))
     return to_fraction(x)

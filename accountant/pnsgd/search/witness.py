@@ -14,7 +14,7 @@ import scipy
 from accountant import theorems
 from accountant.core.arithmetic import Float
 from accountant.core.arithmetic.floats import gaussian_epsilon, gaussian_mu, log_gaussian_delta, mixture_epsilon
-from accountant.core.exact import round_decimal
+from accountant.core.exact import Rounding, round_decimal
 from accountant.core.kernel import Derivation, TheoremError, apply, conclude, numbers
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import History, history, unlearning_epochs
@@ -103,7 +103,7 @@ def _confirmed(attempt: Callable[[Fraction], Derivation], epsilon: float) -> Der
 
 def _short(value: float) -> Fraction:
     """The double as a decimal of fifteen digits, which reads better in a certificate."""
-    return round_decimal(Fraction(float(value)), 15, up=False)
+    return round_decimal(Fraction(float(value)), 15, Rounding.DOWN)
 
 
 def search_secret_witness(mechanism: NoisySGD, loss: tuple[Derivation, ...], delta: Fraction) -> Derivation | None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accountant.core.exact import canonical, decimal, exact, outward, round_decimal
+from accountant.core.exact import Rounding, canonical, decimal, exact, outward, round_decimal
 
 
 @given(st.fractions())
@@ -73,15 +73,15 @@ def test_floats_are_refused_with_what_to_write() -> None:
 
 @given(st.fractions(), st.integers(1, 20))
 def test_rounding_is_outward_and_close(value, digits) -> None:
-    above, below = round_decimal(value, digits, up=True), round_decimal(value, digits, up=False)
+    above, below = round_decimal(value, digits, Rounding.UP), round_decimal(value, digits, Rounding.DOWN)
     assert below <= value <= above
     assert above - below <= abs(value) * F(10) ** (1 - digits)
-    assert round_decimal(above, digits, up=True) == above and round_decimal(below, digits, up=False) == below
+    assert round_decimal(above, digits, Rounding.UP) == above and round_decimal(below, digits, Rounding.DOWN) == below
 
 
 @given(st.fractions(), st.integers(1, 18))
 def test_printed_decimals_are_strictly_outside(value, digits) -> None:
-    above, below = F(outward(value, up=True, digits=digits)), F(outward(value, up=False, digits=digits))
+    above, below = F(outward(value, Rounding.UP, digits=digits)), F(outward(value, Rounding.DOWN, digits=digits))
     if value == 0:
         assert above == below == 0
         return
@@ -95,7 +95,7 @@ def test_printed_decimals_are_strictly_outside(value, digits) -> None:
 def test_absurd_magnitudes_are_printed(exponent: int) -> None:
     """Beyond the 4300 digits at which Python refuses to print an integer."""
     for value in (F(10) ** exponent, -F(7) / 3 * F(10) ** exponent):
-        above, below = outward(value, up=True), outward(value, up=False)
+        above, below = outward(value, Rounding.UP), outward(value, Rounding.DOWN)
         if exponent < 0:
             assert (above, below) == (("1e-400", "0") if value > 0 else ("0", "-1e-400"))
         else:
@@ -112,6 +112,6 @@ def test_how_decimals_look() -> None:
     assert decimal(F("0.0000123")) == "0.0000123"
     assert decimal(F("1.5e-11")) == "1.5e-11"
     assert decimal(F(10) ** 20) == "1e20"
-    assert outward(F(1, 3), up=True) == "0.333333333334" and outward(F(1, 3), up=False) == "0.333333333333"
-    assert outward(F(1), up=True) == "1.00000000001" and outward(F(1), up=False) == "0.99999999999"
+    assert outward(F(1, 3), Rounding.UP) == "0.333333333334" and outward(F(1, 3), Rounding.DOWN) == "0.333333333333"
+    assert outward(F(1), Rounding.UP) == "1.00000000001" and outward(F(1), Rounding.DOWN) == "0.99999999999"
     assert canonical(F(-1, 8)) == "-0.125" and canonical(F(2, 6)) == "1/3" and canonical(7) == "7"

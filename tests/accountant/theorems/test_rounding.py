@@ -13,7 +13,7 @@ from mpmath import mp, mpf
 
 from accountant import ConstantLoss, InvalidMechanism, NoisySGD, TheoremError, apply, evaluate, theorems
 from accountant.core.arithmetic import Exact
-from accountant.core.exact import round_decimal
+from accountant.core.exact import Rounding, round_decimal
 from accountant.pnsgd.rounding import (
     DIGITS,
     FloatingPoint,
@@ -241,6 +241,6 @@ def test_numbers_out_of_range_are_refused(given, message: str) -> None:
 @given(positive, st.integers(1, 12))
 def test_a_root_is_the_least_decimal_above(square: F, digits: int) -> None:
     root = root_above(square, digits)
-    assert root == round_decimal(root, digits, up=True)
+    assert root == round_decimal(root, digits, Rounding.UP)
     less = root * (1 - F(1, 10**digits))  # less than the decimal before it, but where that is a power of ten
-    assert root**2 >= square > round_decimal(less, digits, up=False) ** 2
+    assert root**2 >= square > round_decimal(less, digits, Rounding.DOWN) ** 2

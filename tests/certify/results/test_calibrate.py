@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from accountant.core.exact import round_decimal
+from accountant.core.exact import Rounding, round_decimal
 from certify import calibrate, certify
 from certify.errors import OutOfReach, UsageError
 from certify.results import tuning
@@ -35,7 +35,7 @@ SIGMAS = {
 def rounded(value: str, digits: int) -> Fraction:
     """To the nearest, on so many significant digits."""
     exact = Fraction(value)
-    low, high = round_decimal(exact, digits, up=False), round_decimal(exact, digits, up=True)
+    low, high = round_decimal(exact, digits, Rounding.DOWN), round_decimal(exact, digits, Rounding.UP)
     return low if exact - low < high - exact else high
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from accountant.core.exact import decimal, round_decimal
+from accountant.core.exact import Rounding, decimal, round_decimal
 from certify import calibrate, certify
 from certify.cli.junit import junit
 from certify.errors import OutOfReach, UsageError
@@ -169,7 +169,7 @@ def test_calibrate_meets_target_and_floor(tmp_path: Path) -> None:
     found = calibrate(issue(FULL))
     assert (found.value, found.binds, found.result.verdict) == ("1.91737177e-10", "floor", Verdict.CERTIFIED)
     assert floor_of(found.result) == "proved" and found.as_json()["binds"] == "floor"
-    less = round_decimal(Fraction(found.value) * Fraction(99999999, 100000000), 9, up=False)
+    less = round_decimal(Fraction(found.value) * Fraction(99999999, 100000000), 9, Rounding.DOWN)
     assert is_violated(read_run(issue(FULL, noise_std=less)))
     path = tmp_path / "run.toml"
     path.write_text(to_toml(issue(FULL)))
