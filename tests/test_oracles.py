@@ -23,7 +23,7 @@ def random_steps(rng: random.Random, largest: int, c_max: int = 14) -> tuple[lis
     return steps, F(rng.choice([0, 0, 1, 3]))
 
 
-def run(
+def learn_then_unlearn(
     epochs: int, unlearning: int, batches: int, c: F, position: int, shift: F = F(1), variance: F = F(1)
 ) -> list[timeline.Step]:
     """Learning with one differing record, then unlearning without."""
@@ -153,7 +153,7 @@ def test_bounded_domain_needs_only_the_starts_at_the_cap() -> None:
 def test_distance_closed_form(c: F) -> None:
     for l, t in itertools.product((1, 2, 5), (1, 2, 4)):  # noqa: E741
         for j in range(l):
-            w = timeline.track_distance(run(t, 0, l, c, j, F(3)))[-1]
+            w = timeline.track_distance(learn_then_unlearn(t, 0, l, c, j, F(3)))[-1]
             assert w == (F(3) * t if c == 1 else 3 * c ** (l - 1 - j) * (1 - c ** (l * t)) / (1 - c**l))
 
 
@@ -162,8 +162,8 @@ def test_unlearning_closed_form(c: F) -> None:
     tau2, s = F(3, 7), F(2)
     for l, t, k in itertools.product((1, 2, 4), (1, 3), (1, 2)):  # noqa: E741
         for j in range(l):
-            steps = run(t, k, l, c, j, s, tau2)
-            z = timeline.track_distance(run(t, 0, l, c, j, s, tau2))[-1]
+            steps = learn_then_unlearn(t, k, l, c, j, s, tau2)
+            z = timeline.track_distance(learn_then_unlearn(t, 0, l, c, j, s, tau2))[-1]
             remaining = l * (t + k) - j
             share = F(1, remaining) if c == 1 else (1 - c * c) / (1 - c ** (2 * remaining))
             assert timeline.taut_string(steps)[0] == z**2 * c ** (2 * k * l) * share / tau2
@@ -184,7 +184,7 @@ def test_learning_closed_form(c: F) -> None:
                 expected = (d_e + d_last) ** 2 / (v_e + v_last)
             else:
                 expected = d_e**2 / v_e + d_last**2 / v_last
-            assert timeline.taut_string(run(t, 0, l, c, j, s, tau2))[0] == expected
+            assert timeline.taut_string(learn_then_unlearn(t, 0, l, c, j, s, tau2))[0] == expected
 
 
 @pytest.mark.parametrize("c", [F(1, 2), F(1), F(9, 8)])
@@ -201,17 +201,17 @@ def test_bok_su_altschuler(c: F) -> None:
     s, tau2 = F(2), F(3, 7)  # s/τ = L̂/(bσ̂)
     for t in (1, 2, 5, 9):
         full = s * s / tau2 * (1 - c**t) / (1 + c**t) * (1 + c) / (1 - c)
-        assert timeline.taut_string(run(t, 0, 1, c, 0, s, tau2))[0] == full
+        assert timeline.taut_string(learn_then_unlearn(t, 0, 1, c, 0, s, tau2))[0] == full
     for l, e in itertools.product((2, 3, 5), (1, 2, 4)):  # noqa: E741
         tail = (1 - c ** (l * (e - 1))) / (1 + c ** (l * (e - 1)))
         cyclic = s * s / tau2 * (1 + c ** (2 * l - 2) * (1 - c * c) / (1 - c**l) ** 2 * tail)
-        assert timeline.taut_string(run(e, 0, l, c, l - 1, s, tau2))[0] == cyclic
+        assert timeline.taut_string(learn_then_unlearn(e, 0, l, c, l - 1, s, tau2))[0] == cyclic
 
 
 def test_unlearning_closed_form_is_below_the_truth_for_expansions() -> None:
     c, l, t, k = F(5, 4), 2, 3, 2  # noqa: E741
-    steps = run(t, k, l, c, 1)
-    z = timeline.track_distance(run(t, 0, l, c, 1))[-1]
+    steps = learn_then_unlearn(t, k, l, c, 1)
+    z = timeline.track_distance(learn_then_unlearn(t, 0, l, c, 1))[-1]
     assert z**2 * c ** (2 * k * l) * (1 - c * c) / (1 - c ** (2 * (l * (t + k) - 1))) < timeline.taut_string(steps)[0]
 
 
@@ -219,7 +219,7 @@ def test_last_position_is_the_worst_for_every_contraction() -> None:
     rng = random.Random(6)
     for _ in range(80):
         l, t, k, c = rng.randint(1, 5), rng.randint(1, 3), rng.randint(0, 2), F(rng.randint(0, 14), 8)  # noqa: E741
-        by_position = [timeline.taut_string(run(t, k, l, c, j))[0] for j in range(l)]
+        by_position = [timeline.taut_string(learn_then_unlearn(t, k, l, c, j))[0] for j in range(l)]
         assert max(by_position) == by_position[-1]
 
 
@@ -312,7 +312,7 @@ def test_renyi_conversions_lie_above_the_exact_one_as_stated() -> None:
 
 def test_secret_order_bracket() -> None:
     c, l = F(4, 5), 3  # noqa: E741
-    runs = [run(3, 2, l, c, j) for j in range(l)]
+    runs = [learn_then_unlearn(3, 2, l, c, j) for j in range(l)]
     mus = [math.sqrt(timeline.taut_string(r)[0]) for r in runs]
     witnesses = [timeline.straight_witness(r) for r in runs]
     distances, variance = [float(d) for d, _ in witnesses], float(witnesses[0][1])
@@ -383,7 +383,7 @@ def test_many_nonlinear_chains_stay_below_the_string(seed: int) -> None:
 
 def test_the_attack_has_teeth() -> None:
     """A μ one percent too small, and T4's closed form used for an expansion, are both caught."""
-    steps = run(1, 1, 2, F(4, 5), 0)
+    steps = learn_then_unlearn(1, 1, 2, F(4, 5), 0)
     mu = math.sqrt(timeline.taut_string(steps)[0])
     assert density.excess(straight_pairs(steps), mu) <= 0 < density.excess(straight_pairs(steps), 0.99 * mu)
     # Curvature in the steps without shift: the straight value D_N/√V_N is not an upper bound.

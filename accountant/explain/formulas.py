@@ -8,6 +8,7 @@ from typing import Any
 import sympy
 
 from accountant.core.arithmetic.symbols import Symbol
+from accountant.core.facts import Family
 from accountant.core.kernel import Derivation
 from accountant.core.quantities import ApproximateDP, GaussianDP, GaussianWitness, LossBounds, Wasserstein
 from accountant.explain.formula import MU, MU_J, Formula, formula, general, tidied
@@ -34,7 +35,9 @@ def formulas(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 def _mu_square(node: Derivation, names: Names) -> tuple[Formula, ...]:
     found = square(node, names)
-    return general().get(node.theorem.id, ()) if found is None else (tidied(node.theorem.id, MU**2, found, names),)
+    if found is not None:
+        return (tidied(node.theorem.id, MU**2, found, names),)
+    return general()[node.theorem.id] if node.theorem.facts.family is Family.COMPOSITION else ()
 
 
 def _body(node: Derivation, names: Names) -> tuple[Formula, ...]:

@@ -28,6 +28,7 @@ from accountant.core.scaling import (
 )
 from accountant.dpsgd.sensitivity import derive_sensitivity
 from accountant.explain.scaling_facts import X, describe
+from tests.multiprecision import big
 from tests.oracles import scaling as oracle
 
 amount = st.fractions(F(1, 100), 20, max_denominator=100)
@@ -56,10 +57,6 @@ def told(scaling) -> tuple:
     """(kind, C, r, s) for the oracle, in its own numbers."""
     kind, *values = scaling.arguments().values()
     return kind, *(None if v is None else mpf(v.numerator) / v.denominator for v in values)
-
-
-def as_mpf(value: F) -> mpf:
-    return mpf(value.numerator) / value.denominator
 
 
 # --- one body, four arithmetics ---------------------------------------------------------------------------------------
@@ -121,7 +118,7 @@ def test_log_slopes_against_the_search(scaling) -> None:
     with mp.workdps(oracle.DIGITS):
         arguments = told(scaling)
         _, found = oracle.highest(lambda x: x * oracle.slope(arguments[0], x, *arguments[1:]))
-        claimed = as_mpf(steepest_log_slope(Exact(), kind, c, s))
+        claimed = big(steepest_log_slope(Exact(), kind, c, s))
         assert found <= claimed * (1 + mpf(10) ** -20)
         close = kind in ("clip", "auto-s")
         if kind == "clip":
@@ -168,13 +165,13 @@ def test_sensitivity_equals_the_searched_supremum(scaling) -> None:
         arguments = told(scaling)
         _, found = oracle.highest(lambda x: oracle.scaled(arguments[0], x, *arguments[1:]))
         claimed = evaluate(derive_sensitivity(scaling), Exact())
-        assert found <= as_mpf(claimed.norm) <= found * (1 + mpf(10) ** -12)
-        assert (found == as_mpf(claimed.norm)) == claimed.attained
+        assert found <= big(claimed.norm) <= found * (1 + mpf(10) ** -12)
+        assert (found == big(claimed.norm)) == claimed.attained
         bound = F(37, 10)
         _, found = oracle.highest(
-            lambda x: oracle.scaled(arguments[0], x * as_mpf(bound), *arguments[1:]), low=-18, high=0
+            lambda x: oracle.scaled(arguments[0], x * big(bound), *arguments[1:]), low=-18, high=0
         )
-        assert abs(found - as_mpf(evaluate(derive_sensitivity(scaling, bound), Exact()).norm)) <= mpf(10) ** -20
+        assert abs(found - big(evaluate(derive_sensitivity(scaling, bound), Exact()).norm)) <= mpf(10) ** -20
 
 
 @pytest.mark.parametrize("scaling", EXAMPLES, ids=str)
@@ -182,7 +179,7 @@ def test_steepest_slope_equals_the_searched_supremum(scaling) -> None:
     with mp.workdps(oracle.DIGITS):
         arguments = told(scaling)
         _, found = oracle.highest(lambda x: oracle.slope(arguments[0], x, *arguments[1:]))
-        claimed = as_mpf(steepest_slope(Exact(), scaling.kind, *scaling.numbers(Exact())))
+        claimed = big(steepest_slope(Exact(), scaling.kind, *scaling.numbers(Exact())))
         assert found * (1 - mpf(10) ** -20) <= claimed <= found * (1 + mpf(10) ** -15)
 
 
@@ -195,7 +192,7 @@ def test_steepest_slope_at_random(scaling) -> None:
         rs = r * s
         formula = c if rs >= 1 else 3 * mp.sqrt(3) * c / (mp.sqrt(rs) * (4 - rs) ** mpf("1.5"))
         _, found = oracle.highest(lambda x: oracle.slope(kind, x, c, r, s))
-        claimed = as_mpf(steepest_slope(Exact(), scaling.kind, *scaling.numbers(Exact())))
+        claimed = big(steepest_slope(Exact(), scaling.kind, *scaling.numbers(Exact())))
         assert abs(found / formula - 1) < mpf(10) ** -14
         assert formula * (1 - mpf(10) ** -40) <= claimed <= formula * (1 + mpf(10) ** -16)
 
@@ -247,7 +244,7 @@ def test_every_symbolic_fact_agrees_with_a_numerical_one(scaling) -> None:
         assert abs(number("weight_at_zero") / oracle.weight(kind, near, *rest) - 1) < mpf(10) ** -30
         assert abs(number("slope_at_zero") / (oracle.scaled(kind, near, *rest) / near) - 1) < mpf(10) ** -30
         claimed = steepest_slope(Exact(), scaling.kind, *scaling.numbers(Exact()))
-        assert abs(number("steepest_slope") / as_mpf(claimed) - 1) < mpf(10) ** -16
+        assert abs(number("steepest_slope") / big(claimed) - 1) < mpf(10) ** -16
         names = {fact.name for fact in facts.facts}
         assert names == (ALWAYS if scaling.monotone else ALWAYS | {"inflection", "peak", "peak_weight"})
         if "inflection" in facts:

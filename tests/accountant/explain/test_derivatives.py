@@ -23,13 +23,10 @@ from accountant import (
 from accountant.core.arithmetic.floats import gaussian_epsilon
 from accountant.explain.derivatives import derivatives, elasticities, scaled, variants
 from tests.accountant.cases import closed, run
+from tests.multiprecision import big
 from tests.oracles import conversions
 
 DELTA = F(1, 10**5)
-
-
-def big(x: F) -> mpf:
-    return mpf(x.numerator) / x.denominator
 
 
 def inside(found, truth: mpf, slack: str = "1e-12") -> bool:

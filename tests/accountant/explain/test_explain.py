@@ -21,6 +21,7 @@ from accountant.pnsgd.search.secret import derive_secret_renyi
 from certify.runfile.read import read_run
 from tests.accountant.cases import run
 from tests.certify.runs import valid_runs
+from tests.multiprecision import big
 from tests.oracles import conversions
 from tests.oracles import timeline as oracle
 
@@ -50,10 +51,6 @@ def value(formula: Formula, **more: int) -> mpf:
     known = {**{str(s): v for s, v in formula.values}, **more}
     found = formula.right.subs({s: sympy.sympify(known[str(s)]) for s in formula.right.free_symbols})
     return mpf(str(sympy.N(found, 40)))
-
-
-def big(x: F) -> mpf:
-    return mpf(x.numerator) / x.denominator
 
 
 RUNS = {

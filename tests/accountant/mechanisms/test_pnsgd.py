@@ -14,8 +14,8 @@ from tests.accountant.cases import mu_squared
 
 
 def run(**changes) -> NoisySGD:
-    """Six records in batches of two; keywords change it."""
-    return NoisySGD(**(vars(cases.run(3, 2)) | changes))
+    """Six records in batches of two; keywords change it, and nothing else with it."""
+    return dataclasses.replace(cases.run(), **changes)
 
 
 def test_numbers_are_stored_exactly_whatever_they_were_written_as() -> None:

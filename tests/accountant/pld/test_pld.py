@@ -35,6 +35,7 @@ from accountant.pld.merge import merge
 from accountant.pld.normal import upper_tail
 from accountant.pld.spread import spread
 from accountant.pld.tilt import FLAT, Tilt, tilt
+from tests.multiprecision import big
 from tests.oracles import conversions
 from tests.oracles import subsampled as oracle
 
@@ -56,10 +57,6 @@ def pair_of_kind(direction: str) -> DominatingPair:
 
 def way_of(direction: str) -> Way:
     return Way.REVERSED if direction == "add" else Way.FORWARD
-
-
-def big(value: F) -> mpf:
-    return mpf(value.numerator) / mpf(value.denominator)
 
 
 def brute_delta(m: Masses, epsilon: F) -> mpf:

@@ -15,14 +15,11 @@ from accountant.mechanisms.release import Part, parts
 from accountant.pld import Release, bracket
 from accountant.pld.account import FLOOR
 from accountant.pld.compose import epsilon_at
+from tests.multiprecision import big
 from tests.oracles import subsampled as oracle
 
 ADD = "add-or-remove-one"
 WIDTH = F(1, 1000)
-
-
-def big(value: F) -> mpf:
-    return mpf(value.numerator) / mpf(value.denominator)
 
 
 def poisson(z: F | str, q: F | str, steps: int) -> tuple[Release, ...]:

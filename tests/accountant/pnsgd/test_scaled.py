@@ -21,6 +21,7 @@ from accountant.losses import SCALED_MODELS, ScaledLoss
 from accountant.pnsgd.derive import derive_distance, derive_lower, derive_timeline, derive_upper
 from accountant.pnsgd.estimates.estimate import estimate_mu
 from accountant.pnsgd.scaled import derive_scaled, derive_scaled_loss, scale_loss
+from tests.accountant import cases
 from tests.oracles import scaling as oracle
 
 MAPS = {
@@ -45,9 +46,9 @@ def scaled(model: str, name: str, **changes) -> ScaledLoss:
     return ScaledLoss(model, M, MAPS[name], FEATURE_NORM, **MODELS[model] | changes)
 
 
-def run(loss, **changes) -> NoisySGD:
-    told = {"samples": 12, "batch_size": 4, "epochs": 6, "unlearning_epochs": 2, "noise_std": "0.3", "loss": loss}
-    return NoisySGD(**told | changes)
+def scaled_run(loss, **changes) -> NoisySGD:
+    told = {"batch_size": 4, "epochs": 6, "unlearning_epochs": 2, "noise_std": "0.3", "step_size": "1/L"}
+    return cases.run(**told | {"loss": loss} | changes)
 
 
 # --- what the run uses ------------------------------------------------------------------------------------------------
@@ -60,7 +61,7 @@ def test_the_run_has_the_constants_of_t16(model: str, name: str, radius) -> None
     loss = scaled(model, name, **domain)
     constants = evaluate(derive_scaled(loss), Exact())
     assert loss.constants() == constants and constants.strong_convexity == M and constants.convex
-    mechanism = run(loss, radius=radius)
+    mechanism = scaled_run(loss, radius=radius)
     assert mechanism.step_size == 1 / constants.smoothness
     timeline = derive_timeline(mechanism)
     rate, shift = timeline.premises[:2]
@@ -89,7 +90,7 @@ def test_a_loss_is_scaled_as_it_is_derived() -> None:
 @pytest.mark.parametrize(("model", "name"), EVERY)
 def test_upper_and_lower_bounds_bracket(model: str, name: str) -> None:
     """Unlearning after learning: the witness of the class (m, L, M) stays below, and search agrees with the proof."""
-    mechanism = run(scaled(model, name))
+    mechanism = scaled_run(scaled(model, name))
     upper, lower = enclose(derive_upper(mechanism, "1e-5")), enclose(derive_lower(mechanism, "1e-5"))
     assert 0 < lower.upper < upper.upper < lower.upper * F(11, 10)
     assert float(enclose(derive(mechanism)).upper) == pytest.approx(estimate_mu(mechanism), rel=1e-9)
@@ -101,7 +102,7 @@ def test_the_clip_map_is_the_loss_with_a_clip() -> None:
         (LogisticLoss("0.1", 1, "0.3"), ScaledLoss("logistic", "0.1", Clip("0.3"))),
     ):
         assert made.constants() == plain.constants()
-        assert enclose(derive(run(made))) == enclose(derive(run(plain)))
+        assert enclose(derive(scaled_run(made))) == enclose(derive(scaled_run(plain)))
 
 
 def test_a_step_that_only_the_unscaled_loss_allows_is_refused() -> None:
@@ -110,11 +111,13 @@ def test_a_step_that_only_the_unscaled_loss_allows_is_refused() -> None:
     unscaled, own = 2 / plain.constants().smoothness, 2 / made.constants().smoothness
     assert own < unscaled / 5
     step = (own + unscaled) / 2
-    assert derive_timeline(run(plain, step_size=step)).premises[0].preview.factor < 1
+    assert derive_timeline(scaled_run(plain, step_size=step)).premises[0].preview.factor < 1
     with pytest.raises(InvalidMechanism, match=r"^step_size: .* > 2/L = 0\.13.* with the L of the scaled loss"):
-        run(made, step_size=step)
-    assert derive_timeline(run(made, step_size=own)).premises[0].preview.factor == 1
-    (expanding,) = {n for n in derive_timeline(run(made, step_size=step, radius=1)).nodes() if n.theorem.id == "C1"}
+        scaled_run(made, step_size=step)
+    assert derive_timeline(scaled_run(made, step_size=own)).premises[0].preview.factor == 1
+    (expanding,) = {
+        n for n in derive_timeline(scaled_run(made, step_size=step, radius=1)).nodes() if n.theorem.id == "C1"
+    }
     assert expanding.preview.factor > 1
 
 
@@ -139,15 +142,15 @@ def test_what_is_no_scaled_loss_is_refused() -> None:
     with pytest.raises(TypeError, match="float"):
         ScaledLoss("logistic", 0.1, Clip(1))
     with pytest.raises(InvalidMechanism, match="radius"):
-        run(ScaledLoss("least-squares", 1, Clip(1), target_bound=1, radius=1), radius=2)
+        scaled_run(ScaledLoss("least-squares", 1, Clip(1), target_bound=1, radius=1), radius=2)
 
 
 def test_limits_and_elasticities_speak_of_the_scaled_loss() -> None:
     """c → 1 takes m away, not the map; the loss's own numbers count."""
-    mechanism = run(scaled("huber", "psac"))
+    mechanism = scaled_run(scaled("huber", "psac"))
     (flat,) = (limit for limit in limits(mechanism, F(1, 10**5)) if limit.goes.startswith("c"))
     without = ScaledLoss("huber", 0, MAPS["psac"], FEATURE_NORM, threshold="0.5")
-    expected = enclose(derive_upper(run(without, step_size=mechanism.step_size), "1e-5"))
+    expected = enclose(derive_upper(scaled_run(without, step_size=mechanism.step_size), "1e-5"))
     assert flat.epsilon == expected
     found = {e.parameter: e.elasticity for e in elasticities(mechanism, F(1, 10**5))}
     assert {"loss.regularization", "loss.feature_norm", "loss.threshold"} <= set(found)
@@ -212,7 +215,7 @@ def greatest_ratio(model: str, name: str, step: float, tries: int = 400) -> floa
 def test_the_scaled_step_contracts_by_the_stated_factor(model: str, name: str) -> None:
     """At "1/L", 2/(L+m) and 2/L: no two points come closer by less than c says."""
     for step_size in ("1/L", "2/(L+m)", 2 / scaled(model, name).constants().smoothness):
-        mechanism = run(scaled(model, name), step_size=step_size)
+        mechanism = scaled_run(scaled(model, name), step_size=step_size)
         factor = derive_timeline(mechanism).premises[0].preview.factor
         found = greatest_ratio(model, name, float(mechanism.step_size))
         assert found <= float(factor) * (1 + 1e-9), (step_size, found)
@@ -258,7 +261,7 @@ def coupled(model: str, name: str, mechanism: NoisySGD, data: tuple, replaced: t
 def test_coupled_runs_stay_within_the_tracked_distance(model: str, name: str, radius) -> None:
     """T1 on random data, the differing record anywhere, after learning and after unlearning."""
     domain = {"radius": radius} if model in ("least-squares", "poisson") else {}
-    mechanism = run(scaled(model, name, **domain), radius=radius)
+    mechanism = scaled_run(scaled(model, name, **domain), radius=radius)
     bounds = [float(enclose(derive_distance(derive_timeline(mechanism), phases)).upper) for phases in (1, 2)]
     for seed in range(4):
         rng = np.random.default_rng(seed)
@@ -274,7 +277,7 @@ def test_the_tracked_distance_is_reached(name: str) -> None:
     """One record a batch, on Huber's linear tail: two opposite gradients of the greatest norm. W∞ is attained where
     every step contracts by c alone: one batch, of which the record is all."""
     loss = ScaledLoss("huber", M, MAPS[name], FEATURE_NORM, threshold="0.5")
-    mechanism = run(loss, samples=1, batch_size=1, epochs=8, unlearning_epochs=1, noise_std="0.01")
+    mechanism = scaled_run(loss, samples=1, batch_size=1, epochs=8, unlearning_epochs=1, noise_std="0.01")
     x, y = np.array([[float(FEATURE_NORM)]]), np.array([1e4])
     found = coupled("huber", name, mechanism, (x, y), (0, -x[0], 1e4), seed=1)
     learned = float(enclose(derive_distance(derive_timeline(mechanism), 1)).upper)

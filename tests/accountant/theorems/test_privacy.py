@@ -32,6 +32,7 @@ from accountant.core.kernel import Derivation
 from accountant.pnsgd.derive import RENYI_ORDERS, derive_renyi
 from tests.accountant import cases
 from tests.accountant.cases import closed, mu_squared, run, taut, unroll
+from tests.multiprecision import big
 from tests.oracles import conversions, density
 from tests.oracles import timeline as oracle
 
@@ -42,11 +43,6 @@ DELTAS = ["1e-300", "1e-100", "1e-30", "1e-12", "1e-5", "8.8778409e-5", "0.01", 
 def pair(mu: F | str) -> Derivation:
     """A derivation whose μ is this very rational: one step, shift μ, variance 1."""
     return closed(F(1), F(mu), F(1), 1, 0, 1, 0)
-
-
-def big(x: F) -> mpf:
-    """An exact rational, at the digits in force."""
-    return mpf(x.numerator) / x.denominator
 
 
 def epsilon(mu: str, delta: str) -> Enclosure:

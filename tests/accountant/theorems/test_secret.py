@@ -33,6 +33,7 @@ from accountant.pnsgd.search.secret import MOST_CURVE_POSITIONS, curve_positions
 from accountant.pnsgd.search.witness import MOST_EXACT, MOST_POSITIONS, choose_positions
 from accountant.theorems.secret import weights_of
 from tests.accountant.cases import Stage, history, mnist, run, stage, unroll
+from tests.multiprecision import big
 from tests.oracles import conversions
 from tests.oracles import timeline as oracle
 
@@ -60,10 +61,6 @@ def brute_force_mus(c: F, batches: int, epochs: int, erased: int, noise: F = F(1
         square, _ = oracle.taut_string(unroll(two_phases(c, batches, epochs, erased, j, noise)))
         mus.append(mp.sqrt(mpf(square.numerator) / square.denominator))
     return mus
-
-
-def big(x: F) -> mpf:
-    return mpf(x.numerator) / x.denominator
 
 
 @pytest.mark.parametrize("erased", [0, 1, 2])

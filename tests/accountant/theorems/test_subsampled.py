@@ -20,6 +20,7 @@ from accountant.pld import Grid, Orders, Release, bracket, delta_bracket, renyi_
 from accountant.pld.account import gaussian_epsilon
 from accountant.pld.compose import composed
 from accountant.pld.profile import delta as delta_of
+from tests.multiprecision import big
 from tests.oracles import conversions
 from tests.oracles import subsampled as oracle
 
@@ -32,10 +33,6 @@ def digits():
     """Sixty of them wherever mpmath's numbers are compared."""
     with mp.workdps(60):
         yield
-
-
-def big(value: F) -> mpf:
-    return mpf(value.numerator) / mpf(value.denominator)
 
 
 def poisson(z, q, steps: int = 1) -> tuple[Release, ...]:

@@ -32,14 +32,11 @@ from accountant import (
 from accountant.core.arithmetic import Float
 from accountant.mechanisms.timeline import Phase, history
 from tests.accountant.cases import mnist, run
+from tests.multiprecision import big
 from tests.oracles import conversions, density
 from tests.oracles import timeline as oracle
 
 DELTA = F(1, 11264)
-
-
-def big(x: F) -> mpf:
-    return mpf(x.numerator) / x.denominator
 
 
 # --- T6c: the Huber dynamics ------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -18,8 +17,10 @@ from certify import certify, checker
 from certify.pictures import sweeps as swept
 from certify.pictures.figures import make_figures
 from certify.results.compare_dpsgd import compare_training
-from certify.trust.certificate import make_envelope, make_statement
+from certify.trust.certificate import make_statement
+from tests.certify.envelopes import seal
 from tests.certify.runs import EXAMPLES, constants, mnist, tables, training, valid_runs
+from tests.multiprecision import big
 
 F = Fraction
 SHORT = {"sampling": "poisson", "noise_multiplier": "0.8", "sample_rate": "0.1", "steps": 1}
@@ -54,7 +55,7 @@ def check_shape(result: Any, made: dict[str, Any]) -> None:
         own = next(up for e, up, _ in found if e == F(result.epsilon["upper"]))
         assert own <= result.run.target_delta * (1 + F(1, 10**7))
     statement = make_statement(result, figures=made)
-    report = checker.verify(json.dumps(make_envelope(statement)).encode())
+    report = checker.verify(seal(statement))
     assert report.verdict == str(result.verdict)
 
 
@@ -122,13 +123,9 @@ def test_the_profile_of_a_range_inverts_its_theorem() -> None:
         assert again >= epsilon * F(99, 100) or up == result.run.target_delta
 
 
-def rational(value: Fraction) -> mpmath.mpf:
-    return mpmath.mpf(value.numerator) / value.denominator
-
-
 def diffused(mu: Any, ratio: Any, steps: int, epsilon: Fraction) -> mpmath.mpf:
     """Theory T24."""
-    delta, grown = gaussian(mu, epsilon), mpmath.expm1(rational(epsilon))
+    delta, grown = gaussian(mu, epsilon), mpmath.expm1(big(epsilon))
     for _ in range(steps):
         if delta < mpmath.mpf(10) ** -40:  # below what the digits can tell apart
             return mpmath.mpf(0)
@@ -149,19 +146,19 @@ def test_the_profile_of_several_requests_is_above_each(epochs: list[int], noise:
     )
     result, made = figures(run)
     with mpmath.workdps(60):
-        tau = mpmath.sqrt(rational(2 * F("0.2") * F(noise) ** 2))
+        tau = mpmath.sqrt(big(2 * F("0.2") * F(noise) ** 2))
         for claim in result.claims:
             assert claim.upper.theorem.id == "T24"
             pair, rate = claim.upper.premises
             arguments, shift = dict(claim.upper.arguments), getattr(rate.preview, "distance", F(0))
             steps = arguments["phase"].epochs * arguments["phase"].batches
-            ratio = rational(rate.preview.factor * arguments["diameter"] + shift) / tau
+            ratio = big(rate.preview.factor * arguments["diameter"] + shift) / tau
             for epsilon, up, _ in rows(made["profile"])[::5]:
-                mu, whole = rational(enclose(pair).lower), rational(enclose(claim.bound).lower)
+                mu, whole = big(enclose(pair).lower), big(enclose(claim.bound).lower)
                 least = min(diffused(mu, ratio, steps, epsilon), gaussian(whole, epsilon))
                 if epsilon >= F(claim.epsilon.above()):
-                    least = min(least, rational(result.run.target_delta))
-                assert rational(up) >= least
+                    least = min(least, big(result.run.target_delta))
+                assert big(up) >= least
 
 
 def one_step(q: Any, z: Any, epsilon: Fraction) -> tuple[mpmath.mpf, mpmath.mpf]:

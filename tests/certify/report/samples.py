@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import copy
-import hashlib
-import json
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
-
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from certify import certify
 from certify.report.content import compose
 from certify.report.document import Document
 from certify.report.reading import Reading, read
-from certify.trust.certificate import make_envelope, make_statement
+from certify.trust.certificate import make_statement
+from tests.certify.envelopes import MADE, renamed, seal
 from tests.certify.runs import EXAMPLES, mnist, tables, training
 
-MADE = datetime(2026, 11, 21, 22, 0, 0, tzinfo=UTC)
 NOW = datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC)
 ON = date(2026, 11, 22)
 HEX = "0123456789abcdef" * 4
@@ -62,31 +55,6 @@ def certified(name: str) -> Any:
     return certify(RUNS[name])
 
 
-def seal(statement: Mapping[str, Any], *keys: Ed25519PrivateKey) -> bytes:
-    """The envelope of a statement, signed with the keys."""
-    envelope = make_envelope(statement)
-    payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
-    message = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
-    envelope["signatures"] = [
-        {"keyid": keyid(key), "sig": base64.b64encode(key.sign(message)).decode()} for key in keys
-    ]
-    return json.dumps(envelope, indent=1).encode()
-
-
-def keyid(key: Ed25519PrivateKey) -> str:
-    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(key.public_key().public_bytes(*form)).hexdigest()
-
-
-def public(key: Ed25519PrivateKey) -> bytes:
-    form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return key.public_key().public_bytes(*form)
-
-
-def key(number: int) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32)
-
-
 def statement(name: str = "unlearning", **about: Any) -> dict[str, Any]:
     """The statement about a run of `RUNS`; about: as for make_statement, and `expires`, `attest`."""
     attest, expires = about.pop("attest", None), about.pop("expires", None)
@@ -96,13 +64,6 @@ def statement(name: str = "unlearning", **about: Any) -> dict[str, Any]:
     if attest is not None:
         made["predicate"]["run"]["attest"] = attest
     return renamed(made)
-
-
-def renamed(made: dict[str, Any]) -> dict[str, Any]:
-    """The statement with the digest of the run that it now has."""
-    run = json.dumps(made["predicate"]["run"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    made["subject"][0]["digest"]["sha256"] = hashlib.sha256(run.encode()).hexdigest()
-    return made
 
 
 def reading(name: str = "unlearning", **about: Any) -> Reading:

@@ -24,7 +24,8 @@ from certify.report.charts import print_colours, profile_chart, sweep_chart
 from certify.report.document import Figure
 from certify.report.html import TEMPLATES
 from certify.report.reading import Reading, read
-from certify.trust.certificate import make_envelope, make_statement
+from certify.trust.certificate import make_statement
+from tests.certify.envelopes import seal
 from tests.certify.runs import EXAMPLES, ROOT, mnist, tables, training
 
 RUNS = {
@@ -40,16 +41,16 @@ RUNS = {
 
 
 @cache
-def statement(name: str) -> str:
+def with_figures(name: str) -> str:
     result = certify(RUNS[name])
     return json.dumps(make_statement(result, figures=make_figures(result)))
 
 
 def reading(name: str, **changed: Any) -> Reading:
     """A certificate that the checker has seen; with `changed` figures, one that it has not."""
-    made = json.loads(statement(name))
+    made = json.loads(with_figures(name))
     if not changed:
-        return read(json.dumps(make_envelope(made)).encode())
+        return read(seal(made))
     for key, entries in changed.items():
         made["predicate"]["figures"][key] |= entries
     return Reading(b"", None, made, "")
@@ -173,7 +174,7 @@ def test_any_numbers_of_the_right_shape_are_drawn_or_left_out(changed: dict[str,
 
 
 def test_without_data_there_is_no_picture() -> None:
-    made = json.loads(statement("digits"))
+    made = json.loads(with_figures("digits"))
     for left_out in ({"profile": None, "sweep": None, "published": None}, None):
         made["predicate"]["figures"] = left_out
         seen = Reading(b"", None, made, "")

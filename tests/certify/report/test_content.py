@@ -27,6 +27,7 @@ from certify.report.document import (
 from certify.report.reading import read
 from certify.report.sections.glossary import TERMS, texts
 from certify.report.sections.guarantee import REPRODUCIBLE
+from tests.certify import envelopes
 from tests.certify.report import samples
 
 
@@ -212,8 +213,8 @@ def test_verdicts() -> None:
     undecided = samples.statement("full batches")
     undecided["predicate"]["run"]["target"]["epsilon"] = undecided["predicate"]["epsilon"]["target"] = "0.5"
     undecided["predicate"] |= {"verdict": "INDETERMINATE", "out_of_reach": True}
-    undecided = samples.renamed(undecided)
-    callout, badges = first(compose(read(samples.seal(undecided), now=samples.NOW), samples.ON))
+    undecided = envelopes.renamed(undecided)
+    callout, badges = first(compose(read(envelopes.seal(undecided), now=samples.NOW), samples.ON))
     assert callout.tone == "warning" and badges == ["INDETERMINATE"] and "too close" in callout.title
 
 
@@ -227,19 +228,19 @@ def test_reproducible_noise_is_in_the_verdict() -> None:
 
 
 def test_states_of_signature() -> None:
-    keys = [samples.key(1), samples.key(2)]
-    data = samples.seal(samples.statement(), *keys)
-    pem = [samples.public(key) for key in keys]
+    keys = [envelopes.key(1), envelopes.key(2)]
+    data = envelopes.seal(samples.statement(), *keys)
+    pem = [envelopes.public(key) for key in keys]
 
     def shown(*arguments: Any) -> str:
         return said(compose(read(*arguments, now=samples.NOW), samples.ON), "provenance")
 
-    assert "UNSIGNED" in shown(samples.seal(samples.statement()))
+    assert "UNSIGNED" in shown(envelopes.seal(samples.statement()))
     unchecked = shown(data)
     assert "NOT CHECKED" in unchecked and "Signed 2 times" in unchecked
-    assert all(samples.keyid(key) in unchecked for key in keys)
+    assert all(envelopes.keyid(key) in unchecked for key in keys)
     one = shown(data, pem[:1])
-    assert "SIGNED" in one and samples.keyid(keys[0]) in one and samples.keyid(keys[1]) not in one
+    assert "SIGNED" in one and envelopes.keyid(keys[0]) in one and envelopes.keyid(keys[1]) not in one
     assert "NOT CHECKED" not in one and "UNSIGNED" not in one
     assert "one key had to have signed" in shown(data, pem, 1)
     verify = said(compose(read(data, now=samples.NOW), samples.ON), "verification")
@@ -354,5 +355,5 @@ def test_words_that_no_report_may_use(name: str) -> None:
 def test_a_report_is_as_of_a_day() -> None:
     made = samples.document()
     assert made.date == "2026-11-22" and "2026-11-22" in said(made, "provenance")
-    assert made.certificate == samples.seal(samples.statement())
+    assert made.certificate == envelopes.seal(samples.statement())
     assert made.digest == samples.reading().payload_digest

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -20,6 +19,7 @@ from certify.report.reading import Reading
 from certify.report.spelling import spell
 from tests.certify.report import samples
 from tests.certify.runs import tables
+from tests.multiprecision import big
 
 CLOSE = mpf("1e-9")  # the certificate's numbers have twelve digits, rounded to the safe side
 PHI = {"Phi": ncdf}
@@ -49,19 +49,18 @@ def number(expression: sympy.Expr, known: Mapping[sympy.Symbol, Any] = {}) -> mp
         return +sympy.lambdify(names, expression, modules=[PHI, "mpmath"])(*numbers)
 
 
-def big(text: str) -> mpf:
-    fraction = Fraction(text)
+def to_sixty_digits(text: str) -> mpf:
     with mp.workdps(60):
-        return mpf(fraction.numerator) / fraction.denominator
+        return big(text)
 
 
 def at_most(found: mpf, stated: str) -> None:
     """What a formula gives is at most the certificate's number, and near it."""
-    assert found <= big(stated) and big(stated) - found <= CLOSE * abs(found), (found, stated)
+    assert found <= to_sixty_digits(stated) and to_sixty_digits(stated) - found <= CLOSE * abs(found), (found, stated)
 
 
 def at_least(found: mpf, stated: str) -> None:
-    assert found >= big(stated) and found - big(stated) <= CLOSE * abs(found), (found, stated)
+    assert found >= to_sixty_digits(stated) and found - to_sixty_digits(stated) <= CLOSE * abs(found), (found, stated)
 
 
 def by_left(made: Formulary, step: int) -> dict[str, Formula]:
@@ -103,7 +102,7 @@ def evaluated(name: str) -> frozenset[str]:
                     "Delta": "sensitivity",
                 }
                 for left, formula in said.items():
-                    assert abs(value(formula) - big(says[names[left]])) <= mpf("1e-40")
+                    assert abs(value(formula) - to_sixty_digits(says[names[left]])) <= mpf("1e-40")
                     checked.add(step["theorem"])
             case "T3" | "T5" | "T26" | "T26r" | "T7" | "T20f" | "T20d":
                 if (mu := mu_of(made, i, steps)) is not None:
@@ -120,15 +119,15 @@ def evaluated(name: str) -> frozenset[str]:
             case "T2":
                 if said and (mu := mu_of(made, premises[0], steps)) is not None:
                     for order, upper in zip(step["args"]["orders"], says["renyi"], strict=True):
-                        at_most(value(said["D_alpha"], mu=mu, alpha=big(order)), upper)
+                        at_most(value(said["D_alpha"], mu=mu, alpha=to_sixty_digits(order)), upper)
                     checked.add("T2")
             case "T11":
                 mu = mu_of(made, premises[0], steps)
                 if said and mu is not None and says["epsilon"] != "0":
-                    there = value(said["delta"], mu=mu, epsilon=big(says["epsilon"]))
-                    assert abs(there / big(delta) - 1) < mpf("1e-6")
+                    there = value(said["delta"], mu=mu, epsilon=to_sixty_digits(says["epsilon"]))
+                    assert abs(there / to_sixty_digits(delta) - 1) < mpf("1e-6")
                     below = steps[premises[0]]["theorem"] in ("T6", "T20l")
-                    assert (there >= big(step["args"]["delta"])) == below
+                    assert (there >= to_sixty_digits(step["args"]["delta"])) == below
                     checked.add("T11")
             case "T18":
                 for order, upper in zip(step["args"]["orders"], says["renyi"], strict=True):
@@ -149,7 +148,7 @@ def evaluated(name: str) -> frozenset[str]:
 
 def agrees_with_densities(formula: Formula) -> None:
     """T19: the loss at x is the log-ratio of the mixture's density to the normal's."""
-    z, q = (big(str(dict((str(s), v) for s, v in formula.values)[name])) for name in ("z", "q"))
+    z, q = (to_sixty_digits(str(dict((str(s), v) for s, v in formula.values)[name])) for name in ("z", "q"))
     with mp.workdps(40):
         for x in (mpf("-1.5"), mpf("0.25"), mpf(3)):
             ratio = ((1 - q) * mp.npdf(x, 0, z) + q * mp.npdf(x, 1, z)) / mp.npdf(x, 0, z)
@@ -171,8 +170,8 @@ def mean_over_the_batches(made: Formulary, i: int, step: Mapping[str, Any], delt
     if step["theorem"] == "T9":
         right = over(formulas["delta"].right)
         epsilon = sympy.Symbol("epsilon", positive=True)
-        there = number(right.subs(epsilon, sympy.Float(big(step["concludes"]["epsilon"]), 50)))
-        assert there <= big(delta) and abs(there / big(delta) - 1) < mpf("1e-6")
+        there = number(right.subs(epsilon, sympy.Float(to_sixty_digits(step["concludes"]["epsilon"]), 50)))
+        assert there <= to_sixty_digits(delta) and abs(there / to_sixty_digits(delta) - 1) < mpf("1e-6")
         return
     right, alpha = over(formulas["D_alpha"].right), sympy.Symbol("alpha", positive=True)
     for order, upper in zip(step["args"]["orders"], step["concludes"]["renyi"], strict=True):
@@ -182,12 +181,15 @@ def mean_over_the_batches(made: Formulary, i: int, step: Mapping[str, Any], delt
 def recursion_ends_below(made: Formulary, i: int, step: Mapping[str, Any], steps: Any, delta: str) -> None:
     """T24: its one step, done as often as the phase has steps, from T11's δ of what stood before."""
     (formula,) = made.formulas[i]
-    phase, epsilon = step["args"]["phase"], big(step["concludes"]["epsilon"])
+    phase, epsilon = step["args"]["phase"], to_sixty_digits(step["concludes"]["epsilon"])
     before, rate = (steps[int(premise)] for premise in step["premises"])
-    mu, tau = big(before["concludes"]["mu"]), mp.sqrt(2 * big(phase["step_size"]) * big(phase["noise_std"]) ** 2)
-    reach = big(rate["concludes"]["contraction"]) * big(step["args"]["diameter"]) + big(
-        rate["concludes"].get("shift", "0")
+    mu, tau = (
+        to_sixty_digits(before["concludes"]["mu"]),
+        mp.sqrt(2 * to_sixty_digits(phase["step_size"]) * to_sixty_digits(phase["noise_std"]) ** 2),
     )
+    reach = to_sixty_digits(rate["concludes"]["contraction"]) * to_sixty_digits(
+        step["args"]["diameter"]
+    ) + to_sixty_digits(rate["concludes"].get("shift", "0"))
     with mp.workdps(40):
         here = ncdf(mu / 2 - epsilon / mu) - mp.exp(epsilon) * ncdf(-mu / 2 - epsilon / mu)
         body = sympy.lambdify(
@@ -197,7 +199,7 @@ def recursion_ends_below(made: Formulary, i: int, step: Mapping[str, Any], steps
         )
         for _ in range(int(phase["epochs"]) * int(phase["batches"])):
             here = body(here, epsilon, reach, tau)
-        assert abs(here / big(delta) - 1) < mpf("1e-6")  # μ is given in twelve digits
+        assert abs(here / to_sixty_digits(delta) - 1) < mpf("1e-6")  # μ is given in twelve digits
 
 
 def test_every_kind_of_formula_was_evaluated() -> None:

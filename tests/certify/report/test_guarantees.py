@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from certify import certify
 from certify.report.content import compose
 from certify.report.markdown import render
 from certify.report.reading import read
-from certify.trust.certificate import make_envelope, make_statement
-from tests.certify.report.samples import MADE, NOW, ON
+from certify.trust.certificate import make_statement
+from tests.certify.envelopes import MADE, seal
+from tests.certify.report.samples import NOW, ON
 from tests.certify.runs import training
 
 POISSON = {"noise_multiplier": 2, "steps": 20, "sample_rate": "0.1"}
@@ -20,7 +19,7 @@ POISSON = {"noise_multiplier": 2, "steps": 20, "sample_rate": "0.1"}
 def written(keys: dict, **tables: object) -> tuple[str, dict]:
     result = certify(training(keys, **tables))
     statement = make_statement(result, created=MADE)
-    reading = read(json.dumps(make_envelope(statement)).encode(), now=NOW)
+    reading = read(seal(statement), now=NOW)
     return render(compose(reading, ON)).decode(), result.as_json()
 
 

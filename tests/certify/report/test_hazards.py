@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ from certify.report.reading import read
 from certify.results.certify import certify
 from certify.runfile.questions import ATTESTABLE, BY_ID, QUESTIONS
 from certify.runfile.read import read_run
-from certify.trust.certificate import make_envelope, make_statement
+from certify.trust.certificate import make_statement
+from tests.certify.envelopes import seal
 from tests.certify.runs import EXAMPLES, tables, training
 
 TODAY = date(2026, 11, 21)
@@ -634,7 +634,7 @@ def test_any_attestation_that_the_checker_accepts_is_read(attest: dict[str, Any]
 def test_the_example_from_file_to_checklist() -> None:
     """With the real checker and the real reading."""
     statement = make_statement(certify(read_run(EXAMPLES / "attested.toml").canonical))
-    reading = read(json.dumps(make_envelope(statement)).encode())
+    reading = read(seal(statement))
     found = hazards.answers(reading, TODAY)
     assert {a.status for a in found} == {"computed", "attested", "not assessed"}
     assert [w.id for w in hazards.warnings(reading, TODAY)] == ["unsigned", "only_the_last_model"]

@@ -16,6 +16,7 @@ import pytest
 from certify.report import html, write_report
 from certify.report.document import Document, Link, Mathematics, Paragraph, Section, Text, line
 from certify.report.sections.words import visible
+from tests.certify import envelopes
 from tests.certify.report import samples
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
@@ -189,7 +190,7 @@ for suffix in ("html", "md"):
 
 def test_the_same_certificate_and_date_give_the_same_bytes(tmp_path: Path) -> None:
     made = samples.statement(attest=samples.ATTEST, **samples.executed())
-    (tmp_path / "certificate.json").write_bytes(samples.seal(made))
+    (tmp_path / "certificate.json").write_bytes(envelopes.seal(made))
     for seed in ("1", "2"):
         subprocess.run(
             [sys.executable, "-c", SCRIPT, str(tmp_path), seed],

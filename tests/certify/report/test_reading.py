@@ -16,12 +16,13 @@ from certify import checker
 from certify.errors import UsageError
 from certify.report import write_report
 from certify.report.reading import read
+from tests.certify import envelopes
 from tests.certify.report import samples
 
 
 def tampered() -> bytes:
     """One digit of the claim is another one; the digest is the old one's."""
-    envelope = json.loads(samples.seal(samples.statement()))
+    envelope = json.loads(envelopes.seal(samples.statement()))
     payload = base64.b64decode(envelope["payload"]).replace(b'"upper":"0.0779', b'"upper":"0.0179', 1)
     envelope["payload"] = base64.b64encode(payload).decode()
     return json.dumps(envelope).encode()
@@ -31,24 +32,24 @@ def claiming_too_much() -> bytes:
     """An intact file whose ε is not the proof's."""
     made = samples.statement()
     made["predicate"]["epsilon"]["upper"] = "0.0179"
-    return samples.seal(made)
+    return envelopes.seal(made)
 
 
 REFUSED: dict[str, tuple[Any, int, dict[str, Any]]] = {
     "tampered": (tampered, 4, {}),
     "claims too much": (claiming_too_much, 1, {}),
     "no JSON": (lambda: b"{", 2, {}),
-    "expired": (lambda: samples.seal(samples.statement(expires="2026-11-22T12:00:00Z")), 1, {}),
-    "unsigned": (lambda: samples.seal(samples.statement()), 4, {"keys": [samples.public(samples.key(1))]}),
+    "expired": (lambda: envelopes.seal(samples.statement(expires="2026-11-22T12:00:00Z")), 1, {}),
+    "unsigned": (lambda: envelopes.seal(samples.statement()), 4, {"keys": [envelopes.public(envelopes.key(1))]}),
     "another's key": (
-        lambda: samples.seal(samples.statement(), samples.key(1)),
+        lambda: envelopes.seal(samples.statement(), envelopes.key(1)),
         4,
-        {"keys": [samples.public(samples.key(2))]},
+        {"keys": [envelopes.public(envelopes.key(2))]},
     ),
     "threshold not met": (
-        lambda: samples.seal(samples.statement(), samples.key(1)),
+        lambda: envelopes.seal(samples.statement(), envelopes.key(1)),
         4,
-        {"keys": [samples.public(samples.key(n)) for n in (1, 2)], "threshold": 2},
+        {"keys": [envelopes.public(envelopes.key(n)) for n in (1, 2)], "threshold": 2},
     ),
 }
 
@@ -67,7 +68,7 @@ def test_what_does_not_verify_has_no_report(name: str, suffix: str, tmp_path: Pa
 
 def test_an_expiry_date_counts_from_its_day_on(tmp_path: Path) -> None:
     certificate = tmp_path / "certificate.json"
-    certificate.write_bytes(samples.seal(samples.statement(expires="2026-11-23T00:00:00Z")))
+    certificate.write_bytes(envelopes.seal(samples.statement(expires="2026-11-23T00:00:00Z")))
     written = write_report(certificate, tmp_path / "report.md", on=date(2026, 11, 22))
     assert "2026-11-23 00:00:00 UTC" in written.read_text()
     with pytest.raises(checker.DoesNotFollow):
@@ -93,19 +94,19 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         write_report(tmp_path / "none.json", tmp_path / "report.md")
     certificate = tmp_path / "certificate.json"
-    certificate.write_bytes(samples.seal(samples.statement()))
+    certificate.write_bytes(envelopes.seal(samples.statement()))
     with pytest.raises(UsageError, match="No such file"):
         write_report(certificate, tmp_path / "no directory" / "report.md")
 
 
 def test_a_reading_knows_what_was_read() -> None:
-    data = samples.seal(samples.statement(**samples.executed()), samples.key(1), samples.key(2))
-    found = read(data, [samples.public(samples.key(2))], now=samples.NOW)
+    data = envelopes.seal(samples.statement(**samples.executed()), envelopes.key(1), envelopes.key(2))
+    found = read(data, [envelopes.public(envelopes.key(2))], now=samples.NOW)
     payload = base64.b64decode(json.loads(data)["payload"])
     assert found.data == data and found.statement == json.loads(payload)
     assert found.payload_digest == hashlib.sha256(payload).hexdigest()
-    assert found.keyids == (samples.keyid(samples.key(1)), samples.keyid(samples.key(2)))
-    assert found.report.signers == (samples.keyid(samples.key(2)),)
+    assert found.keyids == (envelopes.keyid(envelopes.key(1)), envelopes.keyid(envelopes.key(2)))
+    assert found.report.signers == (envelopes.keyid(envelopes.key(2)),)
     assert found.subjects == {"run": found.report.digest, "model": samples.HEX, "run_record": samples.HEX[::-1]}
     assert found.unlearns and not found.training and not found.reproducible_noise
     assert samples.reading(**samples.executed(noise="reproducible")).reproducible_noise
@@ -152,6 +153,6 @@ def test_an_erasure_record_is_no_certificate() -> None:
             "erasure": entry,
         },
     }
-    assert checker.verify(samples.seal(record)).verdict == "ERASURE_RECORD"
+    assert checker.verify(envelopes.seal(record)).verdict == "ERASURE_RECORD"
     with pytest.raises(checker.Malformed, match="is an erasure record"):
-        read(samples.seal(record))
+        read(envelopes.seal(record))

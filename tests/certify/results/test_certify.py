@@ -17,6 +17,7 @@ from certify.errors import UsageError
 from certify.results.claims import Verdict
 from certify.runfile.read import read_run
 from tests.certify.runs import EXAMPLES, constants, mnist, plumbline, tables, to_toml, valid_runs
+from tests.multiprecision import big
 from tests.oracles.conversions import delta_gdp, epsilon_gdp
 from tests.oracles.timeline import Phase, expand, taut_string
 
@@ -26,17 +27,13 @@ def unlearning_mu(run: Any) -> mpf:
     m = run.mechanism
     constants = m.loss.constants()
     with mp.workdps(60):
-        eta, sigma = _real(m.step_size), _real(m.noise_std)
-        c = 1 - eta * _real(constants.strong_convexity)
-        s = 2 * eta * _real(constants.gradient_bound) / m.batch_size
+        eta, sigma = big(m.step_size), big(m.noise_std)
+        c = 1 - eta * big(constants.strong_convexity)
+        s = 2 * eta * big(constants.gradient_bound) / m.batch_size
         batches, epochs, k = m.batches, m.epochs, m.unlearning_epochs[0]
         learned = s * (1 - c ** (batches * epochs)) / (1 - c**batches)
         steps = batches * (epochs + k) - (batches - 1)
         return learned * c ** (batches * k) / (mp.sqrt(2 * eta) * sigma) * mp.sqrt((1 - c**2) / (1 - c ** (2 * steps)))
-
-
-def _real(x: Fraction) -> mpf:
-    return mpf(x.numerator) / x.denominator
 
 
 def exact_decimal(x: mpf) -> Fraction:
@@ -50,7 +47,7 @@ def truth(name: str) -> tuple[dict[str, Any], Fraction]:
     made = {"mnist": mnist(), "small": tables()}[name]
     run = read_run(made)
     with mp.workdps(60):
-        return made, exact_decimal(epsilon_gdp(_real(run.target_delta), unlearning_mu(run)))
+        return made, exact_decimal(epsilon_gdp(big(run.target_delta), unlearning_mu(run)))
 
 
 def verdict_at(made: dict[str, Any], target: Fraction) -> Verdict:
@@ -131,13 +128,13 @@ def test_verdict_against_brute_force(run: Any) -> None:
             phases.append(Phase(epochs, mechanism.batches, c, 2 * eta * mechanism.noise_std**2, records))
         squared, _ = taut_string(expand(phases), mechanism.initial_distance)
         with mp.workdps(60):
-            mu = mp.sqrt(_real(Fraction(squared)))
-            delta = _real(result.run.target_delta)
-            printed = _real(Fraction(claim.printed(target)))
+            mu = mp.sqrt(big(Fraction(squared)))
+            delta = big(result.run.target_delta)
+            printed = big(Fraction(claim.printed(target)))
             assert delta_gdp(printed, mu) <= delta * (1 + mpf(10) ** -40)
             if printed > 0:
                 assert delta_gdp(printed * (1 - mpf(10) ** -9), mu) > delta
-            exceeds.append(bool(delta_gdp(_real(target), mu) > delta))
+            exceeds.append(bool(delta_gdp(big(target), mu) > delta))
     if any(exceeds):
         assert result.verdict is not Verdict.CERTIFIED
     if result.verdict is Verdict.NOT_CERTIFIED:

@@ -11,15 +11,12 @@ from accountant import enclose
 from accountant.dpsgd.derive import derive_training
 from certify import read_run
 from certify.results.explain_dpsgd import analyse_training
+from tests.certify.runs import training
 
-RUN = {
-    "mechanism": {"kind": "dp-sgd", "noise_multiplier": 1, "sample_rate": "0.02", "steps": 400},
-    "scaling": {"kind": "clip", "max_grad_norm": 1},
-    "target": {"epsilon": 3, "delta": "0.00001"},
-}
+RUN = training({"sample_rate": "0.02", "steps": 400}, target={"epsilon": 3, "delta": "0.00001"})
 
 
-def run(**mechanism: object):
+def changed(**mechanism: object):
     return read_run(RUN | {"mechanism": RUN["mechanism"] | mechanism})
 
 
@@ -29,7 +26,7 @@ def certified(of) -> float:
 
 @pytest.fixture(scope="module")
 def found():
-    return analyse_training(run())
+    return analyse_training(changed())
 
 
 @pytest.mark.parametrize(
@@ -42,8 +39,8 @@ def found():
 )
 def test_changes_are_close_to_what_is_certified(found, parameter: str, halved: dict, doubled: dict) -> None:
     change = next(c for c in found.changes if c.parameter == parameter)
-    assert change.halved == pytest.approx(certified(run(**halved)), rel=5e-3)
-    assert change.doubled == pytest.approx(certified(run(**doubled)), rel=5e-3)
+    assert change.halved == pytest.approx(certified(changed(**halved)), rel=5e-3)
+    assert change.doubled == pytest.approx(certified(changed(**doubled)), rel=5e-3)
     # ε is nearly a power of each parameter: the slope at the middle lies between the two chords.
     chords = [math.log(found.epsilon / change.halved, 2), math.log(change.doubled / found.epsilon, 2)]
     assert min(chords) - 0.05 < change.elasticity < max(chords) + 0.05
@@ -66,7 +63,7 @@ def test_what_has_no_neighbour_is_left_out() -> None:
     by_name = {c.parameter: c for c in found.changes}
     assert "sample_rate" not in by_name and by_name["steps"].elasticity is None
     assert by_name["noise_multiplier"].elasticity == pytest.approx(-1.3, abs=0.3)
-    often = analyse_training(run(sample_rate="0.6", steps=100))
+    often = analyse_training(changed(sample_rate="0.6", steps=100))
     assert next(c for c in often.changes if c.parameter == "sample_rate").doubled is None
     likely = analyse_training(read_run(RUN | {"target": {"epsilon": 3, "delta": Fraction(3, 5)}}))
     assert next(c for c in likely.changes if c.parameter == "delta").doubled is None

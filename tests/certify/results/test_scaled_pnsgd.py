@@ -37,7 +37,9 @@ EVERY = [(model, name) for model in LOSSES for name in SCALINGS]
 MODEL_THEOREMS = dict(zip(LOSSES, ("L1u", "L2u", "L3u", "L4u", "L5u"), strict=True))
 
 
-def run(model: str = "huber", name: str = "psasc", loss: dict[str, Any] | None = None, **changes: Any) -> dict:
+def scaled_tables(
+    model: str = "huber", name: str = "psasc", loss: dict[str, Any] | None = None, **changes: Any
+) -> dict:
     own = {"kind": model, "regularization": "0.1"} | LOSSES.get(model, {}) | (loss or {})
     changes["mechanism"] = {"step_size": "1/L"} | changes.get("mechanism", {})
     changes.setdefault("scaling", SCALINGS[name][0])
@@ -55,7 +57,7 @@ def test_every_model_and_map_is_tested() -> None:
 
 @pytest.mark.parametrize(("model", "name"), EVERY)
 def test_a_scaled_run_is_certified_from_the_scaled_constants(model: str, name: str) -> None:
-    result = certify(run(model, name))
+    result = certify(scaled_tables(model, name))
     loss = result.run.mechanism.loss
     assert loss == ScaledLoss(model, "0.1", SCALINGS[name][1], **LOSSES[model])
     assert result.run.mechanism.step_size == 1 / loss.constants().smoothness
@@ -69,7 +71,7 @@ def test_a_scaled_run_is_certified_from_the_scaled_constants(model: str, name: s
 
 @pytest.mark.parametrize(("model", "name"), EVERY)
 def test_the_certificate_says_what_each_step_concludes(model: str, name: str) -> None:
-    result = certify(run(model, name))
+    result = certify(scaled_tables(model, name))
     steps = make_statement(result)["predicate"]["proof"]["steps"]
     (scaled,) = (step for step in steps if step["theorem"] == "T16")
     model_step = steps[int(scaled["premises"][0])]
@@ -92,12 +94,12 @@ def test_the_certificate_says_what_each_step_concludes(model: str, name: str) ->
 
 @pytest.mark.parametrize("name", SCALINGS)
 def test_the_canonical_form_has_the_map_and_reads_back(name: str) -> None:
-    made = read_run(run(name=name))
+    made = read_run(scaled_tables(name=name))
     given = {k: v if k == "kind" else canonical(Fraction(v)) for k, v in SCALINGS[name][0].items()}
     assert made.canonical["scaling"] == given
     assert read_run(made.canonical) == made
-    assert read_run(run(scaling={"kind": "clip", "max_grad_norm": 7})).digest != made.digest
-    unscaled = run()
+    assert read_run(scaled_tables(scaling={"kind": "clip", "max_grad_norm": 7})).digest != made.digest
+    unscaled = scaled_tables()
     del unscaled["scaling"]
     assert read_run(unscaled).canonical["scaling"] is None
 
@@ -105,18 +107,18 @@ def test_the_canonical_form_has_the_map_and_reads_back(name: str) -> None:
 def test_the_clip_map_gives_what_a_clip_gives() -> None:
     """Clipping by [scaling] and by loss.clip are one mechanism; Poisson included, whose smoothness the clip bounds."""
     for model in ("huber", "smoothed-hinge", "least-squares", "poisson"):
-        clipped = run(model, loss={"clip": "0.4"})
+        clipped = scaled_tables(model, loss={"clip": "0.4"})
         del clipped["scaling"]
-        one, other = certify(run(model, "clip")), certify(clipped)
+        one, other = certify(scaled_tables(model, "clip")), certify(clipped)
         assert one.epsilon == other.epsilon and one.wasserstein == other.wasserstein
 
 
 def test_neither_radius_nor_clip_is_needed() -> None:
     for model in ("least-squares", "poisson"):
-        unbounded = run(model)
+        unbounded = scaled_tables(model)
         del unbounded["scaling"]
         assert "radius" in refused(_certify(unbounded))
-        free, held = certify(run(model)), certify(run(model, mechanism={"radius": "0.5"}))
+        free, held = certify(scaled_tables(model)), certify(scaled_tables(model, mechanism={"radius": "0.5"}))
         assert free.run.mechanism.loss.radius is None and held.run.mechanism.loss.radius == Fraction(1, 2)
         assert held.run.mechanism.loss.constants().gradient_bound < free.run.mechanism.loss.constants().gradient_bound
 
@@ -137,23 +139,34 @@ REFUSED = {
         tables({"kind": "clipped", "regularization": "0.1", "clip": 1}, scaling=C),
         'loss.kind = "clipped" is none',
     ),
-    "clip_and_map": (run(loss={"clip": "0.4"}), "loss.clip: 0.4 together with [scaling]"),
-    "no_r": (run(scaling={"kind": "psac", "max_grad_norm": 1}), "scaling.r: is missing"),
-    "no_kind": (run(scaling={"max_grad_norm": 1}), "scaling.kind: is missing; write one of 'clip', 'auto-s', 'psac'"),
-    "strange_kind": (run(scaling={"kind": "tanh", "max_grad_norm": 1}), "scaling.kind: got 'tanh'"),
-    "s_for_psac": (run(scaling=C | {"s": 1}), "scaling.s: unknown key"),
-    "known_gradient_bound": (run(scaling=C | {"gradient_norm_bound": 1}), "scaling.gradient_norm_bound: unknown key"),
-    "no_norm": (run(scaling=C | {"max_grad_norm": 0}), "scaling.max_grad_norm: 0 must be positive"),
-    "negative_r": (run(scaling=C | {"r": -1}), "scaling.r: -1 must be positive"),
+    "clip_and_map": (scaled_tables(loss={"clip": "0.4"}), "loss.clip: 0.4 together with [scaling]"),
+    "no_r": (scaled_tables(scaling={"kind": "psac", "max_grad_norm": 1}), "scaling.r: is missing"),
+    "no_kind": (
+        scaled_tables(scaling={"max_grad_norm": 1}),
+        "scaling.kind: is missing; write one of 'clip', 'auto-s', 'psac'",
+    ),
+    "strange_kind": (scaled_tables(scaling={"kind": "tanh", "max_grad_norm": 1}), "scaling.kind: got 'tanh'"),
+    "s_for_psac": (scaled_tables(scaling=C | {"s": 1}), "scaling.s: unknown key"),
+    "known_gradient_bound": (
+        scaled_tables(scaling=C | {"gradient_norm_bound": 1}),
+        "scaling.gradient_norm_bound: unknown key",
+    ),
+    "no_norm": (scaled_tables(scaling=C | {"max_grad_norm": 0}), "scaling.max_grad_norm: 0 must be positive"),
+    "negative_r": (scaled_tables(scaling=C | {"r": -1}), "scaling.r: -1 must be positive"),
     "momentum": (
-        run(momentum={"outer": "0.9"}),
+        scaled_tables(momentum={"outer": "0.9"}),
         "momentum: a pnsgd run has none, for a step of position and velocity together is no contraction",
     ),
     "step_beyond_the_scaled_loss": (
-        run("huber", scaling={"kind": "psasc", "max_grad_norm": 1, "r": "0.01", "s": 1}, mechanism={"step_size": 1}),
+        scaled_tables(
+            "huber", scaling={"kind": "psasc", "max_grad_norm": 1, "r": "0.01", "s": 1}, mechanism={"step_size": 1}
+        ),
         "mechanism.step_size: 1 > 2/L = 0.302",
     ),
-    "poisson_in_a_large_ball": (run("poisson", mechanism={"radius": 101}), "mechanism.radius: 101 times feature_norm"),
+    "poisson_in_a_large_ball": (
+        scaled_tables("poisson", mechanism={"radius": 101}),
+        "mechanism.radius: 101 times feature_norm",
+    ),
     "missing_threshold": (
         tables({"kind": "huber", "regularization": "0.1"}, scaling=C),
         "loss.threshold: is missing",
@@ -173,15 +186,15 @@ def test_a_step_for_the_unscaled_loss_alone_is_certified_without_the_map() -> No
 
 
 def test_calibrate_meets_the_target_with_the_least_noise() -> None:
-    made = run(mechanism={"noise_std": "0.001"})
+    made = scaled_tables(mechanism={"noise_std": "0.001"})
     found = calibrate(made)
     assert found.result.verdict == "CERTIFIED"
     less = Fraction(found.value) * Fraction(999, 1000)
-    assert certify(run(mechanism={"noise_std": less})).verdict == "NOT_CERTIFIED"
+    assert certify(scaled_tables(mechanism={"noise_std": less})).verdict == "NOT_CERTIFIED"
 
 
 def test_compare_and_plan_speak_of_the_scaled_run() -> None:
-    made = run()
+    made = scaled_tables()
     ours = certify(made)
     rows = {row.name: row for row in compare(made).rows}
     assert rows["plumbline"].epsilon == ours.epsilon["upper"]
@@ -192,19 +205,21 @@ def test_compare_and_plan_speak_of_the_scaled_run() -> None:
 
 def test_learning_in_a_secret_order_and_sequences() -> None:
     """The forms that other premises take: T6c, T9 with its witness, several requests, models seen all along."""
-    learning = certify(run(mechanism={"unlearning_epochs": 0}))
+    learning = certify(scaled_tables(mechanism={"unlearning_epochs": 0}))
     assert "T6c" in learning.theorems or "T6" in learning.theorems
-    secret = certify(run(mechanism={"batch_order": "secret"}))
+    secret = certify(scaled_tables(mechanism={"batch_order": "secret"}))
     assert {"T9", "T16"} <= set(secret.theorems)
-    assert Fraction(secret.epsilon["upper"]) < Fraction(certify(run()).epsilon["upper"])
-    several = run(mechanism={"unlearning_epochs": [1, 2]}, requests={"sizes": [1, 1]}, threat={"release": "all"})
+    assert Fraction(secret.epsilon["upper"]) < Fraction(certify(scaled_tables()).epsilon["upper"])
+    several = scaled_tables(
+        mechanism={"unlearning_epochs": [1, 2]}, requests={"sizes": [1, 1]}, threat={"release": "all"}
+    )
     assert {"T7", "T16"} <= set(certify(several).theorems)
-    expanding = certify(run(mechanism={"step_size": 3, "radius": "0.1"}))
+    expanding = certify(scaled_tables(mechanism={"step_size": 3, "radius": "0.1"}))
     assert expanding.run.mechanism.step_size * expanding.run.mechanism.loss.constants().smoothness > 2
 
 
 def test_explain_has_a_section_on_the_map(tmp_path) -> None:
-    file = write(tmp_path / "run.toml", run())
+    file = write(tmp_path / "run.toml", scaled_tables())
     text = plumbline("explain", file)
     assert text.code == 0, text
     assert "T16 scaled_linear_constants: L = " in text.out
@@ -231,7 +246,7 @@ def test_explain_of_a_sampled_run_has_it_too(tmp_path) -> None:
 
 def test_explain_draws_the_map_or_the_string(tmp_path) -> None:
     pytest.importorskip("matplotlib")
-    done = plumbline("explain", write(tmp_path / "run.toml", run()), "--brief", "-o", tmp_path / "scaled")
+    done = plumbline("explain", write(tmp_path / "run.toml", scaled_tables()), "--brief", "-o", tmp_path / "scaled")
     assert done.code == 0 and done.err == f"wrote {tmp_path / 'scaled' / 'scaling.png'}\n"
     assert (tmp_path / "scaled" / "scaling.png").read_bytes().startswith(b"\x89PNG")
     done = plumbline("explain", write(tmp_path / "plain.toml", tables()), "--brief", "-o", tmp_path / "plain")
@@ -252,4 +267,4 @@ def test_no_learner_executes_it_yet() -> None:
     from learners.checks import LearnerRefused, vouch
 
     with pytest.raises(LearnerRefused, match=r'^scaling: kind = "psasc" is certified, but no learner executes it yet'):
-        vouch(read_run(run()).mechanism, None)
+        vouch(read_run(scaled_tables()).mechanism, None)

@@ -17,7 +17,8 @@ from certify.results.certify import certify
 from certify.runfile.pnsgd_tables import AnswersTable
 from certify.runfile.questions import ATTESTABLE, BY_ID, PARTS, QUESTIONS, WHEN
 from certify.runfile.read import Run, canonical_json, read_run
-from certify.trust.certificate import make_envelope, make_statement
+from certify.trust.certificate import make_statement
+from tests.certify.envelopes import seal
 from tests.certify.runs import EXAMPLES, plumbline, refused, tables, to_toml, training
 
 ANSWER = {"text": "Person, with all their visits", "by": "Zoë, DPO", "date": "2026-01-31"}
@@ -166,7 +167,7 @@ def test_certificates_carry_them(kind: str) -> None:
     run["attest"] = {"answers": {"unit": ANSWER, "diagnostics": ANSWER}}
     statement = make_statement(certify(run))
     assert statement["predicate"]["run"]["attest"]["answers"].keys() == {"unit", "diagnostics"}
-    report = checker.verify(json.dumps(make_envelope(statement)).encode())
+    report = checker.verify(seal(statement))
     assert report.digest == read_run(run).digest
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction as F
 from typing import Any
 
@@ -15,7 +14,8 @@ from certify import checker
 from certify.results.certify import certify
 from certify.runfile.pnsgd_tables import IN_A_BALL, LOSSES, TABLES
 from certify.runfile.read import read_run
-from certify.trust.certificate import make_envelope, make_statement
+from certify.trust.certificate import make_statement
+from tests.certify.envelopes import seal
 from tests.certify.runs import EXAMPLES, tables
 
 M, X = {"regularization": "0.1"}, {"feature_norm": "3/2"}
@@ -53,7 +53,7 @@ def test_every_kind_has_a_run() -> None:
 def test_a_certificate_of_each_loss_is_verified(name: str) -> None:
     run = RUNS[name] | {"target": {"epsilon": 50, "delta": "0.001"}}
     result = certify(run)
-    report = checker.verify(json.dumps(make_envelope(make_statement(result))).encode(), result.digest)
+    report = checker.verify(seal(make_statement(result)), result.digest)
     assert report.verdict == str(result.verdict) == "CERTIFIED"
     assert [(a["id"], a["status"], a["text"]) for a in result.assumptions] == list(report.assumptions)
     assert [a["status"] for a in result.assumptions[:3]] == ["proved"] * 3

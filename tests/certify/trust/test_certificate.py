@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -21,31 +20,17 @@ from hypothesis import strategies as st
 from certify import certify, checker, files, keygen, sign, verify, write_certificate
 from certify.errors import UsageError
 from certify.results.claims import Verdict
-from certify.runfile.read import canonical_json
 from certify.trust import certificate
+from tests.certify.envelopes import MADE, renamed, seal, statement
 from tests.certify.runs import EXAMPLES, F, constants, mnist, plumbline, refused, tables, to_toml, training, valid_runs
 
-DAY = datetime(2026, 11, 21, 22, 0, 0, tzinfo=UTC)
 EXIT = {Verdict.CERTIFIED: 0, Verdict.NOT_CERTIFIED: 1, Verdict.INDETERMINATE: 3}
-
-
-def statement(run: Any) -> dict[str, Any]:
-    return certificate.make_statement(certify(run), created=DAY)
-
-
-def seal(made: Any, *, subject: bool = False) -> bytes:
-    """The envelope of a statement as bytes; `subject` names the run that it now has."""
-    if subject:
-        made = copy.deepcopy(made)
-        run = canonical_json(made["predicate"]["run"])
-        made["subject"][0]["digest"]["sha256"] = hashlib.sha256(run).hexdigest()
-    return json.dumps(certificate.make_envelope(made)).encode()
 
 
 def agree(run: Any) -> None:
     """The checker accepts the certificate of a run, and repeats its verdict."""
     result = certify(run)
-    report = checker.verify(seal(certificate.make_statement(result, created=DAY)), result.digest)
+    report = checker.verify(seal(certificate.make_statement(result, created=MADE)), result.digest)
     assert report.exit_code == EXIT[result.verdict]
     assert report.verdict == result.verdict
     assert result.epsilon["upper"] in report.claim
@@ -84,7 +69,7 @@ def test_checker_and_accountant_agree_on_many(run: Any) -> None:
 @given(valid_runs(radius=False), valid_runs(radius=False))
 def test_certificate_of_another_run_is_refused(run: Any, other: Any) -> None:
     result, others = certify(run), certify(other)
-    sealed = seal(certificate.make_statement(result, created=DAY))
+    sealed = seal(certificate.make_statement(result, created=MADE))
     if result.digest != others.digest:
         with pytest.raises(checker.Mismatch):
             checker.verify(sealed, others.digest)
@@ -273,7 +258,7 @@ def test_many_requests_verify(count: int, tmp_path: Path) -> None:
 
 
 def test_a_signed_certificate_is_not_written_over(tmp_path: Path) -> None:
-    path = write_certificate(certify(EXAMPLES / "mnist.toml"), tmp_path, created=DAY)
+    path = write_certificate(certify(EXAMPLES / "mnist.toml"), tmp_path, created=MADE)
     sign(path, key=keygen(tmp_path / "lead").private)
     before = path.read_bytes()
     with pytest.raises(UsageError, match="is signed, and would be written over"):
@@ -291,14 +276,14 @@ def test_the_same_run_gives_the_same_bytes(run: Any) -> None:
 def test_the_certificate_file(tmp_path: Path) -> None:
     result, umask = certify(EXAMPLES / "mnist.toml"), os.umask(0o022)
     os.umask(umask)
-    path = write_certificate(result, tmp_path / "deep/er", created=DAY)
+    path = write_certificate(result, tmp_path / "deep/er", created=MADE)
     assert path == tmp_path / "deep/er/certificate.json"
     first = path.read_bytes()
-    assert write_certificate(certify(EXAMPLES / "mnist.toml"), tmp_path, created=DAY).read_bytes() == first
+    assert write_certificate(certify(EXAMPLES / "mnist.toml"), tmp_path, created=MADE).read_bytes() == first
     assert os.listdir(path.parent) == ["certificate.json"]
     assert path.stat().st_mode & 0o777 == 0o666 & ~umask
     path.chmod(0o600)
-    assert write_certificate(result, path.parent, created=DAY).stat().st_mode & 0o777 == 0o600
+    assert write_certificate(result, path.parent, created=MADE).stat().st_mode & 0o777 == 0o600
     envelope = json.loads(first)
     assert set(envelope) == {"payloadType", "payload", "signatures", "digest"}
     assert envelope["payloadType"] == "application/vnd.in-toto+json" and envelope["signatures"] == []
@@ -331,7 +316,7 @@ def test_all_numbers_are_strings() -> None:
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = certify(tables())
-    old = write_certificate(result, tmp_path, created=DAY).read_bytes()
+    old = write_certificate(result, tmp_path, created=MADE).read_bytes()
 
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("disk full")
@@ -413,7 +398,7 @@ def test_every_mutated_leaf_is_refused(name: str) -> None:
         tried += 1
         for subject in (False, True):
             try:
-                checker.verify(seal(altered, subject=subject))
+                checker.verify(seal(renamed(altered) if subject else altered))
             except checker.CheckError as refusal:
                 assert refusal.exit_code in (1, 2, 4)
                 continue
@@ -437,7 +422,7 @@ def test_every_mutated_leaf_is_refused(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_certificate(certify(EXAMPLES / "mnist.toml"), tmp_path_factory.mktemp("good"), created=DAY)
+    return write_certificate(certify(EXAMPLES / "mnist.toml"), tmp_path_factory.mktemp("good"), created=MADE)
 
 
 def test_verify_accepts(good: Path) -> None:

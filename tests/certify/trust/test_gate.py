@@ -26,17 +26,16 @@ from certify.trust import policy
 from certify.trust.gate import Judged
 from certify.trust.policy import TABLES, read_policy
 from certify.trust.rules import delta_of, measured, reference_of
+from tests.certify.envelopes import MADE, seal, statement
 from tests.certify.runs import EXAMPLES, ROOT, plumbline, refused, tables, training
 
 ACCEPTED, REJECTED = ROOT / "tests/vectors/accept", ROOT / "tests/vectors/reject/certificates"
-CREATED = datetime(2026, 11, 21, 22, tzinfo=UTC)
 ON = date(2026, 12, 21)  # thirty days later
 DAY = ["--date", str(ON)]
 
 
 def written(run: Any, path: Path) -> Path:
-    statement = made.make_statement(certify(run), created=CREATED)
-    path.write_text(json.dumps(made.make_envelope(statement)))
+    path.write_bytes(seal(statement(run)))
     return path
 
 
@@ -158,7 +157,7 @@ def test_forbidden_assumptions(rules: Any, store: Path) -> None:
 @pytest.mark.parametrize(("days", "most", "ok"), [(30, 30, True), (30, 29, False), (0, 0, True), (1, 0, False)])
 def test_age(days: int, most: int, ok: bool, rules: Any, store: Path) -> None:
     text = f"[freshness]\nmax_age_days = {most}"
-    one = judged(rules, text, store / "proved.json", CREATED.date() + timedelta(days=days))
+    one = judged(rules, text, store / "proved.json", MADE.date() + timedelta(days=days))
     assert passes(one) == ok
     if not ok:
         rule, value, limit = only_violation(one)
@@ -168,7 +167,7 @@ def test_age(days: int, most: int, ok: bool, rules: Any, store: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[freshness]\nmax_age_days = 999\n"])
 def test_a_certificate_from_the_future_passes_no_policy(text: str, rules: Any, store: Path) -> None:
-    one = judged(rules, text, store / "proved.json", CREATED.date() - timedelta(days=1))
+    one = judged(rules, text, store / "proved.json", MADE.date() - timedelta(days=1))
     assert only_violation(one) == ("created", "2026-11-21", "not after 2026-11-20")
 
 
@@ -264,13 +263,13 @@ def test_the_model_beside_the_certificate(rules: Any, store: Path, tmp_path: Pat
     assert other.exit_code == Exit.MISMATCH and other.violated[0].value == "another model"
     statement = json.loads(base64.b64decode(json.loads(path.read_text())["payload"]))
     statement["subject"][1]["digest"]["sha256"] = hashlib.sha256(b"weights").hexdigest()
-    path.write_text(json.dumps(made.make_envelope(statement)))
+    path.write_bytes(seal(statement))
     assert passes(judged(rules, text, path))
     statement["subject"][1:] = [
         {"name": "model", "digest": {"sha256": "0" * 64}},
         {"name": "run_record", "digest": {"sha256": hashlib.sha256(b"weights").hexdigest()}},
     ]
-    path.write_text(json.dumps(made.make_envelope(statement)))
+    path.write_bytes(seal(statement))
     assert judged(rules, text, path).exit_code == Exit.MISMATCH  # the run record's bytes are no model
     planned = judged(rules, text, store / "proved.json")
     assert only_violation(planned)[1] == "not executed: no model is certified"
