@@ -16,7 +16,7 @@ from accountant.dpsgd.estimate import estimate_training
 from accountant.dpsgd.sensitivity import derive_sensitivity
 from accountant.mechanisms.dpsgd import ScaledSGD
 from accountant.mechanisms.invalid import InvalidMechanism
-from accountant.mechanisms.neighbours import replaces, shift_of
+from accountant.mechanisms.neighbours import NeighboursName, replaces, shift_of
 from accountant.pld import Bracket, Ends, Grid, Orders, Release, bracket
 from accountant.pld.account import MOST
 
@@ -41,7 +41,7 @@ class Guarantee:
     "attribute or label" (what did it say?). neighbours, upper: None where nothing is known."""
 
     name: str
-    neighbours: str | None
+    neighbours: NeighboursName | None
     upper: Derivation | None
 
 
@@ -152,8 +152,7 @@ def derive_training(
 
 
 def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction, sensitivity: Derivation) -> Training:
-    # The larger of two neighbours has group_size records more.
-    if mechanism.max_batch_size is not None and mechanism.max_batch_size < mechanism.samples + mechanism.group_size:
+    if mechanism.max_batch_size is not None and mechanism.max_batch_size < mechanism.larger:
         raise InvalidMechanism("max_batch_size", f"{mechanism.max_batch_size} cuts every batch; take a larger one")
     own = len(releases) - len(_others(mechanism, Fraction(1)))
     if mechanism.scheme.disjoint:
@@ -215,25 +214,23 @@ def derive_guarantees(
     added, so twice their μ (T8); the other way round nothing is known. Where the other one has no bound the run is none
     the worse for it.
     """
-    made = []
-    for name, neighbours in (("membership", _membership(mechanism)), ("attribute or label", "replace-one")):
+    delta = exact(delta, "delta")
+
+    def guarantee(name: str, neighbours: NeighboursName | None) -> Guarantee:
         if neighbours == mechanism.neighbours:
-            made.append(Guarantee(name, neighbours, upper))
-            continue
+            return Guarantee(name, neighbours, upper)
         if neighbours is None or (replaces(mechanism.neighbours) and any(mechanism.others)):
-            made.append(Guarantee(name, None, None))
-            continue
+            return Guarantee(name, None, None)
         other = replace(mechanism, neighbours=neighbours, others=tuple(2 * mu for mu in mechanism.others))
         try:
-            bound = _other_upper(other, exact(delta, "delta"), progress)
+            return Guarantee(name, neighbours, _other_upper(other, delta, progress))
         except InvalidMechanism:  # no finite bound, or batches are cut too often for the larger ε
-            made.append(Guarantee(name, None, None))
-        else:
-            made.append(Guarantee(name, neighbours, bound))
-    return tuple(made)
+            return Guarantee(name, None, None)
+
+    return guarantee("membership", _membership(mechanism)), guarantee("attribute or label", "replace-one")
 
 
-def _membership(mechanism: ScaledSGD) -> str | None:
+def _membership(mechanism: ScaledSGD) -> NeighboursName | None:
     """The neighbours of which one has a record that the other has not."""
     if not replaces(mechanism.neighbours):
         return mechanism.neighbours
@@ -249,7 +246,7 @@ def _other_upper(mechanism: ScaledSGD, delta: Fraction, progress: Progress | Non
     return _upper(mechanism, releases, _pair(mechanism), delta, search)[0]
 
 
-def _pair(mechanism: ScaledSGD) -> str:
+def _pair(mechanism: ScaledSGD) -> NeighboursName:
     """The neighbours that T19 is given: a term that is zeroed is a record that is not there."""
     return "replace-one" if replaces(mechanism.neighbours) else "add-or-remove-one"
 
@@ -281,7 +278,7 @@ class _Search:
             if found.upper is None:
                 raise InvalidMechanism("steps", f"no finite bound on a grid of {found.points} points")
             decided = self.target is None or found.upper <= self.target or found.pair_lower > self.target
-            if decided or not found.sharp:
+            if decided or not found.sharp or isinstance(width, Ends):  # which no target goes with
                 return found
             width /= 4
 
@@ -316,10 +313,10 @@ def _upper(
         upper, found = _uncut(mechanism, releases, neighbours, delta, search)
         return upper, found, found.pair_lower
     cut = Truncated(mechanism, releases, neighbours, delta, search)
-    found = cut.upper()
-    if found is None:
+    shared = cut.upper()
+    if shared is None:
         raise InvalidMechanism("max_batch_size", cut.refusal())
-    return found
+    return shared
 
 
 def _uncut(
@@ -345,13 +342,13 @@ class Truncated:
         return tuple(release for release in self.releases if release.scheme.can_be_cut)
 
     @property
-    def _larger(self) -> int:
-        """Records of the larger one of two neighbours."""
-        return self.mechanism.samples + self.mechanism.group_size
+    def _cap(self) -> int:
+        assert self.mechanism.max_batch_size is not None  # else nothing is cut
+        return self.mechanism.max_batch_size
 
     @property
     def _log_cost(self) -> float:
-        return truncation.log_tails(self._drawn, self._larger, self.mechanism.max_batch_size)
+        return truncation.log_tails(self._drawn, self.mechanism.larger, self._cap)
 
     def _epsilon(self, delta: float) -> float:
         return estimate_training(self.releases, self.neighbours, delta, group=self.mechanism.coins, both=False)
@@ -369,12 +366,12 @@ class Truncated:
         else:
             return None
         target = self.search.target
-        if target is None or found[1].upper <= target:
+        if target is None or found[1].bound <= target:
             return *found, Fraction(0)
         least = self._least(target)
         if least <= target:
-            tighter = self._shared(self._needed(found[1].upper))
-            found = found if tighter is None or tighter[1].upper >= found[1].upper else tighter
+            tighter = self._shared(self._needed(found[1].bound))
+            found = found if tighter is None or tighter[1].bound >= found[1].bound else tighter
         return *found, least
 
     def _parts(self) -> tuple[Fraction, ...]:
@@ -398,7 +395,7 @@ class Truncated:
             try:
                 return self._apply(upper, budget), found
             except TheoremError:
-                part = max(part, self._needed(found.upper, 1 + margin))
+                part = max(part, self._needed(found.bound, 1 + margin))
         return None
 
     def _apply(self, upper: Derivation, budget: Fraction) -> Derivation:
@@ -407,7 +404,7 @@ class Truncated:
             upper,
             budget=budget,
             releases=self._drawn,
-            samples=self._larger - 1,
+            samples=self.mechanism.larger - 1,
             max_batch_size=self.mechanism.max_batch_size,
         )
 
@@ -422,7 +419,7 @@ class Truncated:
         """
         least = Fraction(0)
         for _ in range(_ROUNDS):
-            needed = self._needed(least, math.exp(-1e-6 - 1e-13 * self.mechanism.max_batch_size))  # rounding of logs
+            needed = self._needed(least, math.exp(-1e-6 - 1e-13 * self._cap))  # rounding of logs
             if needed > 1:
                 return max(least, target + 1)  # no share at all
             needed = needed if needed > Fraction(1e-9) else Fraction(0)
@@ -438,7 +435,7 @@ class Truncated:
         if self.delta < _LEAST_DOUBLE or not self.search.names_cap:
             return says + "take a larger one"
         most = truncation.most_cost(self._epsilon, float(self.delta))
-        cap = truncation.least_cap(self._drawn, self._larger, most)
+        cap = truncation.least_cap(self._drawn, self.mechanism.larger, most)
         search = replace(self.search, target=None, width=WIDTH)
         for more in range(_CAPS):
             larger = replace(self.mechanism, max_batch_size=cap + more)
@@ -459,13 +456,13 @@ def estimate_mechanism(mechanism: ScaledSGD, delta: Fraction, *, rough: bool = F
     def epsilon(left: float) -> float:
         return estimate_training(releases, mechanism.neighbours, left, group=mechanism.coins, both=False, rough=rough)
 
-    delta = float(delta)
+    whole = float(delta)
     if mechanism.max_batch_size is None:
-        return epsilon(delta)
+        return epsilon(whole)
     drawn = tuple(release for release in releases if release.scheme.can_be_cut)
-    cost = truncation.log_tails(drawn, mechanism.samples + mechanism.group_size, mechanism.max_batch_size)
-    part = truncation.share(cost, epsilon, delta)
-    return math.inf if part is None else epsilon(delta * (1 - part))
+    cost = truncation.log_tails(drawn, mechanism.larger, mechanism.max_batch_size)
+    part = truncation.share(cost, epsilon, whole)
+    return math.inf if part is None else epsilon(whole * (1 - part))
 
 
 def lower_bound(

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import scipy
 
 from accountant.core.arithmetic import Float
 from accountant.mechanisms.neighbours import shift_of, sides
+from accountant.mechanisms.pairs import Coins, Symmetrised
 from accountant.mechanisms.release import Release
 
 MOST_POINTS = 1 << 22
@@ -144,7 +146,8 @@ class _Sum:
     def __init__(self, pairs: Sequence[_Pair], mu_squared: float) -> None:
         self.pairs, self.mu_squared = pairs, mu_squared
         self.steps = sum(pair.count for pair in pairs)
-        self.h, self.grids = 0.0, []
+        self.h = 0.0
+        self.grids: list[tuple[int, Array]] = []
 
     def refine(self, h: float) -> None:
         self.h, self.grids = h, [_spread(pair, h) for pair in self.pairs]
@@ -280,14 +283,17 @@ def estimate_training(
     directed = any(r.scheme.directed(neighbours) for r in sampled)
 
     def one(r: Release, direction: str) -> _Pair:
-        z, q, (up, down) = float(r.noise_multiplier), float(r.sample_rate), sides(neighbours, group)
-        if r.scheme.symmetrised:
-            return _pair(z, q, r.steps, "symmetrised", reach)
-        if (up, down) == (1, 0):
-            return _pair(z, q, r.steps, direction, reach)
-        if direction == "add":
-            up, down = down, up
-        return _mixed_pair(z, q, up, down, r.steps, reach)
+        z, q = float(r.noise_multiplier), float(r.sample_rate)
+        match r.scheme.pair(Fraction(1), *sides(neighbours, group))[1]:
+            case Symmetrised():
+                return _pair(z, q, r.steps, "symmetrised", reach)
+            case Coins(1, 0):
+                return _pair(z, q, r.steps, direction, reach)
+            case Coins(up, down):
+                up, down = (up, down) if direction == "remove" else (down, up)
+                return _mixed_pair(z, q, up, down, r.steps, reach)
+            case other:
+                raise TypeError(f"{type(other).__name__}: nothing estimates the losses of such a pair")
 
     def pairs(direction: str) -> list[_Pair]:
         return [one(r, direction) for r in sampled]

@@ -96,7 +96,7 @@ class ScaledSGD:
     scaling: Scaling
     stages: tuple[Stage, ...]
     sampling: SamplingName = "poisson"
-    neighbours: NeighboursName | None = None
+    neighbours: NeighboursName = None  # type: ignore[assignment]  # the sampling's default, once built
     samples: int | None = None
     max_batch_size: int | None = None
     normaliser: Fraction | None = None
@@ -205,17 +205,24 @@ class ScaledSGD:
             return
         if cap < k:
             raise InvalidMechanism("max_batch_size", f"{cap} cuts a group of {k}; take a larger one")
-        if self.group_sampling == "together" and cap < self.samples + k:
+        if self.group_sampling == "together" and cap < self.larger:
             raise InvalidMechanism(
                 "max_batch_size",
                 f'{cap} may cut a batch, which has no bound for group_sampling = "together"; leave it out, '
-                f"or write {self.samples + k}",
+                f"or write {self.larger}",
             )
 
     @property
     def scheme(self) -> Sampling:
         """How batches are drawn."""
         return sampling_of(self.sampling)
+
+    @property
+    def larger(self) -> int:
+        """Records of the larger one of two neighbours, where `samples` says how many the smaller one has at least."""
+        if self.samples is None:
+            raise InvalidMechanism("samples", "is missing; max_batch_size needs it")
+        return self.samples + self.group_size
 
     @property
     def coins(self) -> int:

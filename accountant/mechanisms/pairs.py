@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, final
+from typing import final
 
 
 class Way(IntEnum):
@@ -25,8 +25,13 @@ class DominatingPair(ABC):
     up, down: by how many multiples P's normals go up at most, and Q's down.
     """
 
-    up: int
-    down: int
+    @property
+    @abstractmethod
+    def up(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def down(self) -> int: ...
 
     @property
     @abstractmethod
@@ -65,8 +70,13 @@ class Symmetrised(DominatingPair):
     """C_q (docs/theory.md T17): losses above 0 as of (1−q)N(0,1) + qN(μ,1) against N(0,1), those below as of the
     reversed pair; it dominates both directions at once."""
 
-    up: ClassVar[int] = 1
-    down: ClassVar[int] = 0
+    @property
+    def up(self) -> int:
+        return 1
+
+    @property
+    def down(self) -> int:
+        return 0
 
     @property
     def mirrored(self) -> bool:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import ClassVar, Literal, final
 
 from accountant.mechanisms.invalid import InvalidMechanism
-from accountant.mechanisms.neighbours import sides
+from accountant.mechanisms.neighbours import NeighboursName, sides
 from accountant.mechanisms.pairs import Coins, DominatingPair, Symmetrised
 
 SamplingName = Literal["poisson", "without-replacement", "full", "shuffled", "fixed"]
@@ -23,18 +23,20 @@ SamplingName = Literal["poisson", "without-replacement", "full", "shuffled", "fi
 class Sampling(ABC):
     """A way to draw batches. A record's term is in units of the noise's standard deviation: square = 1/z²."""
 
-    name: ClassVar[str]  # in run files and certificates
+    name: ClassVar[SamplingName]  # in run files and certificates
     words: ClassVar[str]  # "batches were …"
 
     # --- what is proved of it
-    neighbours: ClassVar[tuple[str, ...]]  # those that there is a bound for, the default first
+    neighbours: ClassVar[tuple[NeighboursName, ...]]  # those that there is a bound for, the default first
     instead: ClassVar[str]  # for all others: what has a bound
-    renyi_neighbours: ClassVar[tuple[str, ...]]  # those that T18 has a Rényi divergence for
+    renyi_neighbours: ClassVar[tuple[NeighboursName, ...]]  # those that T18 has a Rényi divergence for
     bounds_groups: ClassVar[bool]  # whether there is a bound where several records differ (T27, T8)
     amplifies: ClassVar[bool]  # whether leaving records out of batches makes ε smaller: the rate then is a parameter
     own_coins: ClassVar[bool]  # whether each record is drawn by a coin of its own
     disjoint: ClassVar[bool]  # whether each record is in exactly one batch of an epoch
-    rather: ClassVar[str | None]  # a way whose ε at the same rate and noise is no larger, and which bounds more
+    rather: ClassVar[
+        SamplingName | None
+    ]  # a way whose ε at the same rate and noise is no larger, and which bounds more
 
     # --- what a description may say
     can_be_cut: ClassVar[bool]  # whether batches have no fixed size, so that large ones may be cut (T20)

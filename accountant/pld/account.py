@@ -58,6 +58,17 @@ class Bracket:
     lower_points: int
 
     @property
+    def bound(self) -> Fraction:
+        """The upper end.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.upper is None:
+            raise ValueError("no finite bound was found")
+        return self.upper
+
+    @property
     def width(self) -> Fraction | None:
         """How far apart the upper end and its limit's lower bound are, over the larger of the upper end and FLOOR; None
         where there is no upper end."""

@@ -14,6 +14,7 @@ from typing import final
 
 from flint import arb, ctx
 
+from accountant.mechanisms.pairs import Coins, Symmetrised
 from accountant.mechanisms.release import Part
 from accountant.pld.pair import LossPair, Pair, Point, Side, ball, between, side
 
@@ -161,10 +162,17 @@ class MixedPair(LossPair):
 
 
 def pair_of(part: Part) -> LossPair:
-    """The pair of one step, at the working precision."""
-    if part.rate == 1 or (part.up, part.down) == (1, 0):
-        return Pair(part.square, part.rate)
-    return MixedPair(part.square, part.rate, part.up, part.down)
+    """The pair of one step, at the working precision; of a symmetrised one, what it is made of.
+
+    Raises:
+        TypeError: a dominating pair that is computed nowhere.
+    """
+    match part.pair:
+        case Symmetrised() | Coins(1, 0):
+            return Pair(part.square, part.rate)
+        case Coins(up, down):
+            return MixedPair(part.square, part.rate, up, down)
+    raise TypeError(f"{type(part.pair).__name__}: nothing computes the losses of such a pair")
 
 
 def _everything(sides: tuple[Side, ...]) -> tuple[Side, ...]:

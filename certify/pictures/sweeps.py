@@ -256,7 +256,7 @@ def _sampled(
             found,
             budget=dict(claim.upper.arguments)["budget"],
             releases=tuple(release for release in releases if release.scheme.can_be_cut),
-            samples=mechanism.samples + mechanism.group_size - 1,
+            samples=mechanism.larger - 1,
             max_batch_size=mechanism.max_batch_size,
         )
 

@@ -114,6 +114,7 @@ def _bracket(width: Fraction | None, asked: Fraction | None) -> dict[str, Any] |
 
 def _guarantee(kind: Guarantee, claim: Claim, target: Fraction) -> dict[str, Any]:
     """One of both; where it is the claim itself, with its numbers."""
+    epsilon: dict[str, str | None]
     if kind.upper is None:
         epsilon = {"lower": None, "upper": None}
     elif kind.upper is claim.upper:
@@ -140,8 +141,8 @@ def _mu(found: Training) -> dict[str, str | None]:
 
 def assumptions(mechanism: ScaledSGD, roots: list[Derivation], more: Iterable[str] = ()) -> list[dict[str, str]]:
     """What the bound rests on, and `more`; nobody but the user can answer for it."""
-    ids = {name for root in roots for name in root.assumptions} | {f"neighbours:{mechanism.neighbours}", *more}
-    ids = sorted(ids - {"release:all"})  # T7's: who sees every sum sees every model
+    known = {name for root in roots for name in root.assumptions} | {f"neighbours:{mechanism.neighbours}", *more}
+    ids = sorted(known - {"release:all"})  # T7's: who sees every sum sees every model
     if mechanism.group_size > 1:
         ids.append(f"group:{mechanism.group_sampling}")
     if mechanism.others:

@@ -66,7 +66,7 @@ def crosscheck(
         raise UsageError(f"--neighbours: got {neighbours!r}; write one of {', '.join(NEIGHBOURS)}")
     record = read_record(source, written_by)
     drawn = sampling_of(sampling or record.sampling or POISSON.name)
-    about = {
+    about: dict[str, Any] = {
         "written_by": written_by,
         "rows": record.rows,
         "sampling": drawn.name,

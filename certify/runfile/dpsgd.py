@@ -34,7 +34,7 @@ def make_training(table: TrainingTable) -> ScaledSGD:
             scaling=scaling,
             stages=tuple(stages),
             sampling=m.sampling,
-            neighbours=table.threat.neighbours,
+            neighbours=table.threat.neighbours or sampling_of(m.sampling).neighbours[0],
             samples=m.samples,
             max_batch_size=m.max_batch_size,
             normaliser=m.normaliser,

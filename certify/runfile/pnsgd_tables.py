@@ -16,6 +16,7 @@ from pydantic import (
     create_model,
     model_validator,
 )
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from accountant import (
@@ -78,8 +79,9 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 Wholes = Annotated[list[Whole], BeforeValidator(_one_or_more)]
 
 # Field(default, json_schema_extra=…) of a key, or of a whole table, that came after the first release (0.1):
-NEWER = {"canonical": "where it differs from its default"}  # enters the canonical run only there: digests stay
-OUTSIDE = {"canonical": "never"}  # never enters it: a subject of its own in the certificate
+# It enters the canonical run only there: digests stay.
+NEWER: JsonDict = {"canonical": "where it differs from its default"}
+OUTSIDE: JsonDict = {"canonical": "never"}  # never enters it: a subject of its own in the certificate
 
 
 class Table(BaseModel):

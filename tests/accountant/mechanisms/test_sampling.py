@@ -9,12 +9,15 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+from accountant.core.exact import Rounding
 from accountant.core.scaling import Clip
+from accountant.dpsgd.estimate import estimate_training
+from accountant.mechanisms import sampling
 from accountant.mechanisms.dpsgd import ScaledSGD, Stage
 from accountant.mechanisms.invalid import InvalidMechanism
 from accountant.mechanisms.neighbours import FIXED_SIZE, NEIGHBOURS, replaces, shift_of, sides
-from accountant.mechanisms.pairs import Coins, DominatingPair, Symmetrised
-from accountant.mechanisms.release import InvalidRelease, Release, check, parts
+from accountant.mechanisms.pairs import Coins, DominatingPair, Symmetrised, Way
+from accountant.mechanisms.release import InvalidRelease, Part, Release, check, parts
 from accountant.mechanisms.sampling import (
     FIXED,
     FULL,
@@ -27,6 +30,8 @@ from accountant.mechanisms.sampling import (
     SamplingName,
     sampling_of,
 )
+from accountant.pld.compose import composed
+from accountant.pld.mixture import pair_of
 
 ROOT = Path(__file__).parents[3]
 SCHEMES = list(SAMPLINGS.values())
@@ -124,6 +129,31 @@ def test_releases_have_no_disjoint_batches() -> None:
     """They are accounted as full ones."""
     with pytest.raises(InvalidRelease, match="write one of poisson, without-replacement, full"):
         check((Release("shuffled", 1, RATE, 1),), "replace-one")
+
+
+def test_a_pair_of_which_nothing_is_computed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new way with a new pair must not be taken for the pair that happens to have its (up, down)."""
+
+    class Unknown(DominatingPair):
+        up, down, mirrored, attained = 1, 0, False, Coins()
+
+    with pytest.raises(TypeError, match="Unknown: nothing computes"):
+        pair_of(Part(F(1), RATE, 1, Unknown()))
+    monkeypatch.setattr(sampling.Poisson, "pair", lambda self, square, up, down: (square, Unknown()))
+    with pytest.raises(TypeError, match="Unknown: nothing estimates"):
+        estimate_training((Release("poisson", 1, RATE, 3),), "add-or-remove-one", 1e-5)
+
+
+def test_neither_a_flag_nor_a_number_stands_for_a_rounding_or_a_way() -> None:
+    part = (Part(F(1), RATE, 1),)
+    for rounding in (True, False, 1, None):
+        with pytest.raises(ValueError):
+            composed(part, Way.FORWARD, rounding, F(1, 1000), 64)
+    with pytest.raises(ValueError):
+        composed(part, 0, Rounding.UP, F(1, 1000), 64)
+    with pytest.raises(TypeError, match="write `is Rounding"):
+        bool(Rounding.DOWN)
+    assert Rounding.UP.opposite is Rounding.DOWN and Rounding.DOWN.opposite is Rounding.UP
 
 
 # --- nobody else compares names --------------------------------------------------------------------------------------
