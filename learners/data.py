@@ -19,7 +19,7 @@ from torch import Tensor
 
 from accountant.core.exact import canonical, exact, settle
 
-HAIR = 1 - 2.0**-40  # bounds are met with this much room, so that float64 rounding never exceeds them
+SHRINK = 1 - 2.0**-40  # bounds are met with this much room, so that float64 rounding never exceeds them
 
 # Least and largest value of each feature as printed ("Summary Statistics") in scikit-learn's user guide and in the
 # UCI documentation of Breast Cancer Wisconsin (Diagnostic), Wolberg, Street, Mangasarian 1995. They are read from the
@@ -125,7 +125,7 @@ def normalise(features: Tensor, feature_norm: Fraction | int | str = 1) -> Tenso
     """Each row of (n, d) by itself scaled to norm feature_norm, less a hair of 2⁻⁴⁰; a zero row stays zero."""
     features = torch.as_tensor(features).to(torch.float64)
     norms = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-    return features * (float(exact(feature_norm, "feature_norm")) * HAIR / torch.where(norms > 0, norms, 1.0))
+    return features * (float(exact(feature_norm, "feature_norm")) * SHRINK / torch.where(norms > 0, norms, 1.0))
 
 
 def permutation(n: int, key: str) -> list[int]:

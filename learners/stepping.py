@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from accountant.mechanisms.pnsgd import NoisySGD
-from learners.data import HAIR
+from learners.data import SHRINK
 from learners.noise import Noise
 
 Progress = Callable[[int, int], None]
@@ -97,7 +97,7 @@ class Batch:
         if len(features) != rule.batch_size:
             raise RunCheckFailed(f"batch: {len(features)} records, batch_size = {rule.batch_size}")
         norms = torch.linalg.vector_norm(features, dim=1)
-        limits = torch.where(norms > 0, rule.gradient_bound * HAIR / norms, math.inf)  # a zero record needs none
+        limits = torch.where(norms > 0, rule.gradient_bound * SHRINK / norms, math.inf)  # a zero record needs none
         return cls(features, labels, norms, limits)
 
 
@@ -134,7 +134,7 @@ def project(x: Tensor, rule: Rule) -> Tensor:
     if rule.radius is None:
         return x
     norms = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x * (rule.radius * HAIR / norms).clamp(max=1.0)
+    return x * (rule.radius * SHRINK / norms).clamp(max=1.0)
 
 
 def run(

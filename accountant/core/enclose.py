@@ -14,8 +14,8 @@ from accountant.core.exact import LEAST, Rounding, outward
 from accountant.core.kernel import Derivation, evaluate
 from accountant.core.quantities import ApproximateDP, GaussianDP, GaussianWitness, RenyiCurve, Wasserstein
 
-LEAST_PRECISION = 128
-GREATEST_PRECISION = 8192
+MIN_PRECISION = 128
+MAX_PRECISION = 8192
 SIGNIFICANT_BITS = 50  # twelve decimal digits, with room for the rounding
 
 
@@ -30,11 +30,11 @@ class Enclosure:
     lower: Fraction
     upper: Fraction
 
-    def above(self, digits: int = 12) -> str:
+    def upper_decimal(self, digits: int = 12) -> str:
         """A decimal strictly above the true value, or "0"."""
         return outward(self.upper, Rounding.UP, digits=digits)
 
-    def below(self, digits: int = 12) -> str:
+    def lower_decimal(self, digits: int = 12) -> str:
         """A decimal strictly below the true value, or "0"."""
         return outward(max(self.lower, Fraction(0)), Rounding.DOWN, digits=digits)
 
@@ -68,8 +68,8 @@ def enclose_all(derivation: Derivation[Any]) -> tuple[Enclosure, ...]:
         Indeterminate: a side condition is open at the greatest precision.
         TheoremError: a side condition fails.
     """
-    bits, found, open_condition = LEAST_PRECISION, None, ""
-    while bits <= GREATEST_PRECISION:
+    bits, found, open_condition = MIN_PRECISION, None, ""
+    while bits <= MAX_PRECISION:
         with precision(bits):
             try:
                 pairs = [ends(value) for value in _values(evaluate(derivation, Ball(), _known[bits]))]

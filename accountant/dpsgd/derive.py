@@ -17,21 +17,21 @@ from accountant.dpsgd.sensitivity import derive_sensitivity
 from accountant.mechanisms.dpsgd import ScaledSGD
 from accountant.mechanisms.invalid import InvalidMechanism
 from accountant.mechanisms.neighbours import NeighboursName, replaces, shift_of
-from accountant.pld import Bracket, Ends, Grid, Orders, Release, bracket
+from accountant.pld import Bracket, Grid, Orders, Release, Tolerances, bracket
 from accountant.pld.account import MOST
 
 WIDTH = Fraction(1, 1000)  # of the bracket, relative
 WHOLE_ORDERS = (2, 3, 4, 8, 16, 32, 64, 128, 256)  # of T18, which certificates show
 FRACTIONAL_ORDERS = (Fraction(3, 2),)  # of T18f, by quadrature
 RENYI_ORDERS = (*FRACTIONAL_ORDERS, *map(Fraction, WHOLE_ORDERS))
-_LEAST_DOUBLE = Fraction(1, 10**300)  # a δ below it is not divided by searches in doubles
+_MIN_DOUBLE = Fraction(1, 10**300)  # a δ below it is not divided by searches in doubles
 _MARGIN = 1e-4  # of a share of δ, for what the grid's ε exceeds the estimate by
 _ROUNDS, _CAPS = 8, 4
 # What the search for a grid, which is in doubles, finds an answer for, in seconds.
-_LEAST_NOISE, _MOST_NOISE = Fraction(1, 100), Fraction(10**9)
-_LEAST_RATE = Fraction(1, 10**30)
-_LEAST_DELTA = Fraction(1, 10**100)
-_MOST_SAMPLED = 32  # different sampled releases: each has a grid of its own
+_MIN_NOISE, _MAX_NOISE = Fraction(1, 100), Fraction(10**9)
+_MIN_RATE = Fraction(1, 10**30)
+_MIN_DELTA = Fraction(1, 10**100)
+_MAX_SAMPLED = 32  # different sampled releases: each has a grid of its own
 Progress = Callable[[str], None]
 
 
@@ -121,12 +121,12 @@ def derive_training(
     delta: Fraction | str,
     *,
     target: Fraction | None = None,
-    width: Fraction | Ends = WIDTH,
+    width: Fraction | Tolerances = WIDTH,
     most_points: int = MOST,
     progress: Progress | None = None,
 ) -> Training:
     """ε at δ from above and from below, within a relative `width` where memory allows; finer where a target lies
-    between (no target goes with `Ends`).
+    between (no target goes with `Tolerances`).
 
     Raises:
         TheoremError: a side condition fails.
@@ -256,7 +256,7 @@ class _Search:
     """How a grid is chosen."""
 
     target: Fraction | None
-    width: Fraction | Ends
+    width: Fraction | Tolerances
     most_points: int
     progress: Progress | None
     group: int = 1
@@ -278,7 +278,7 @@ class _Search:
             if found.upper is None:
                 raise InvalidMechanism("steps", f"no finite bound on a grid of {found.points} points")
             decided = self.target is None or found.upper <= self.target or found.pair_lower > self.target
-            if decided or not found.sharp or isinstance(width, Ends):  # which no target goes with
+            if decided or not found.sharp or isinstance(width, Tolerances):  # which no target goes with
                 return found
             width /= 4
 
@@ -286,17 +286,17 @@ class _Search:
 def _refuse_extremes(releases: tuple[Release, ...], delta: Fraction) -> None:
     """Raises InvalidMechanism where no grid is found, or not in any time."""
     sampled = {(r.sampling, r.noise_multiplier, r.sample_rate) for r in releases if 0 < r.sample_rate < 1}
-    if len(sampled) > _MOST_SAMPLED:
+    if len(sampled) > _MAX_SAMPLED:
         raise InvalidMechanism(
-            "stages", f"{len(sampled)} different sampled ones; at most {_MOST_SAMPLED} are computed, take fewer"
+            "stages", f"{len(sampled)} different sampled ones; at most {_MAX_SAMPLED} are computed, take fewer"
         )
     for _, noise, rate in sampled:
-        if not _LEAST_NOISE <= noise <= _MOST_NOISE:
-            between = f"from {canonical(_LEAST_NOISE)} to 10^9 (for one record)"
+        if not _MIN_NOISE <= noise <= _MAX_NOISE:
+            between = f"from {canonical(_MIN_NOISE)} to 10^9 (for one record)"
             raise InvalidMechanism("noise_multiplier", f"{_short(noise)} with sampled batches; computed {between}")
-        if not min(rate, 1 - rate) >= _LEAST_RATE:
+        if not min(rate, 1 - rate) >= _MIN_RATE:
             raise InvalidMechanism("sample_rate", f"{_short(rate)} is closer to 0 or 1 than 10^-30; write 0 or 1")
-    if sampled and delta < _LEAST_DELTA:
+    if sampled and delta < _MIN_DELTA:
         raise InvalidMechanism("target.delta", f"{_short(delta)} with sampled batches; computed from 10^-100")
 
 
@@ -375,7 +375,7 @@ class Truncated:
         return *found, least
 
     def _parts(self) -> tuple[Fraction, ...]:
-        if self.delta < _LEAST_DOUBLE:
+        if self.delta < _MIN_DOUBLE:
             return tuple(Fraction(1, share) for share in (1000, 30, 4))
         part = truncation.share(self._log_cost, self._epsilon, float(self.delta))
         if part is None:
@@ -432,7 +432,7 @@ class Truncated:
     def refusal(self) -> str:
         """Names the least cap that is found to leave a share that is enough."""
         says = f"{self.mechanism.max_batch_size} cuts batches so often that no share of δ covers it; "
-        if self.delta < _LEAST_DOUBLE or not self.search.names_cap:
+        if self.delta < _MIN_DOUBLE or not self.search.names_cap:
             return says + "take a larger one"
         most = truncation.most_cost(self._epsilon, float(self.delta))
         cap = truncation.least_cap(self._drawn, self.mechanism.larger, most)

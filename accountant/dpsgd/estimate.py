@@ -19,7 +19,7 @@ from accountant.mechanisms.neighbours import shift_of, sides
 from accountant.mechanisms.pairs import Coins, Symmetrised
 from accountant.mechanisms.release import Release
 
-MOST_POINTS = 1 << 22
+MAX_POINTS = 1 << 22
 _TABLE = 1 << 14  # points at which the loss of a mixture is computed
 _RESOLUTION = 0.04  # of the first grid, in standard deviations of a step's tilted loss
 _ROUGH = 0.25
@@ -187,7 +187,7 @@ class _Sum:
     def composed(self, t: _Tilted) -> tuple[Array, Array]:
         """Losses x around the tilted mean, and the tilted masses there."""
         width = _WIDTH * math.sqrt(t.variance)
-        size = scipy.fft.next_fast_len(max(64, min(2 * math.ceil(width / self.h) + 2, MOST_POINTS)), real=True)
+        size = scipy.fft.next_fast_len(max(64, min(2 * math.ceil(width / self.h) + 2, MAX_POINTS)), real=True)
         omega = 2 * math.pi * np.arange(size // 2 + 1) / (size * self.h)
         # the Gaussian's tilted characteristic function, then each pair's, wrapped on the circle of the window
         transform = np.exp(-1j * omega * self.mu_squared * (t.theta + 0.5) - omega**2 * self.mu_squared / 2)
@@ -217,7 +217,7 @@ def _epsilon(pairs: Sequence[_Pair], mu_squared: float, delta: float) -> float:
 
 
 def _epsilon_at(
-    pairs: Sequence[_Pair], mu_squared: float, delta: float, resolution: float, most: int = MOST_POINTS
+    pairs: Sequence[_Pair], mu_squared: float, delta: float, resolution: float, most: int = MAX_POINTS
 ) -> tuple[float, float, bool]:
     """ε on a grid, the grid's step, and whether only `most` points keep it from being finer."""
     total, log_delta = _Sum(pairs, mu_squared), math.log(delta)
@@ -300,7 +300,7 @@ def estimate_training(
 
     def epsilon(made: list[_Pair]) -> float:
         if rough:
-            return _epsilon_at(made, mu_squared, delta, _ROUGH, MOST_POINTS >> 3)[0]
+            return _epsilon_at(made, mu_squared, delta, _ROUGH, MAX_POINTS >> 3)[0]
         return _epsilon(made, mu_squared, delta)
 
     return max(epsilon(pairs(direction)) for direction in (("remove", "add") if both and directed else ("remove",)))

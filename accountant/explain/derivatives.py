@@ -21,7 +21,7 @@ from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
 from accountant.mechanisms.timeline import hides_position
 from accountant.pnsgd.derive import derive_upper
 from accountant.pnsgd.estimates.estimate import estimate
-from accountant.pnsgd.search.final_epochs import covers
+from accountant.pnsgd.search.final_epochs import t24_applies
 from accountant.pnsgd.search.string import TooLong
 from accountant.theorems.secret import position_mus, weights_of
 
@@ -231,7 +231,7 @@ def _takes_long(mechanism: NoisySGD, request: int) -> bool:
     """Whether ε is that of a mixture of very many batches, or may be that of very many steps, one after the other."""
     if hides_position(mechanism, request):
         return mechanism.batches > _MANY
-    return covers(mechanism, request) and mechanism.unlearning_epochs[request] * mechanism.batches > _MANY_STEPS
+    return t24_applies(mechanism, request) and mechanism.unlearning_epochs[request] * mechanism.batches > _MANY_STEPS
 
 
 def _elasticity(name: str, mechanism: NoisySGD, delta: Fraction, request: int) -> Elasticity:

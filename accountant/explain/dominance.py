@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from accountant.core.arithmetic import Ball, Number
-from accountant.core.enclose import LEAST_PRECISION, precision
+from accountant.core.enclose import MIN_PRECISION, precision
 from accountant.core.facts import Family
 from accountant.core.kernel import Derivation, evaluate
 from accountant.theorems.flow import Flows, Mark, after, first_shift
@@ -68,12 +68,12 @@ def dominance(bound: Derivation) -> tuple[Dominance, ...]:
         )
     if bound.theorem.facts.family is not Family.STRING:
         return ()
-    with precision(LEAST_PRECISION):
+    with precision(MIN_PRECISION):
         return _of_gauges(bound) if "excursions" in dict(bound.arguments) else _of_string(bound)
 
 
 def _square(bound: Derivation) -> float:
-    with precision(LEAST_PRECISION):
+    with precision(MIN_PRECISION):
         return float(evaluate(bound, Ball()).mu ** 2)
 
 

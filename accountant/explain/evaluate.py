@@ -9,7 +9,7 @@ import sympy
 
 from accountant.core.arithmetic import Ball, Number, Undecided
 from accountant.core.arithmetic.balls import ends
-from accountant.core.enclose import GREATEST_PRECISION, LEAST_PRECISION, Enclosure, Indeterminate, precision
+from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION, Enclosure, Indeterminate, precision
 
 
 def ball_of(expression: sympy.Expr, values: Mapping[sympy.Symbol, sympy.Expr]) -> Number:
@@ -45,8 +45,8 @@ def enclosed(compute: Callable[[], Number]) -> Enclosure:
     Raises:
         Indeterminate: no finite value at the greatest precision.
     """
-    bits, found, reason = LEAST_PRECISION, None, "no finite value"
-    while bits <= GREATEST_PRECISION:
+    bits, found, reason = MIN_PRECISION, None, "no finite value"
+    while bits <= MAX_PRECISION:
         with precision(bits):
             try:
                 pair = ends(compute())

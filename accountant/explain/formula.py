@@ -11,7 +11,7 @@ import sympy
 from accountant.core.arithmetic.symbols import Symbol, tidy
 from accountant.explain.names import Names
 
-MOST_BLOCKS = 4  # a longer history has a formula that nobody reads; its numbers are printed all the same
+MAX_BLOCKS = 4  # a longer history has a formula that nobody reads; its numbers are printed all the same
 
 MU = sympy.Symbol("mu", positive=True)
 MU_LOW = sympy.Symbol("mu_low", positive=True)

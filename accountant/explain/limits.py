@@ -23,7 +23,7 @@ from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import unlearning_epochs
 from accountant.pnsgd.derive import derive_upper
 
-MOST_EPOCHS = 10**14
+MAX_EPOCHS = 10**14
 _GONE = 120  # c^(l·epochs) below e^−120 is out of sight, also where the bends of the string are decided
 _AGREE = Fraction(1, 1000)  # relative, of the limit (or its leading term) with what is certified far out
 
@@ -82,7 +82,7 @@ def _contraction(mechanism: NoisySGD) -> Fraction | None:
 def _far_out(name: str, mechanism: NoisySGD, delta: Fraction, request: int) -> Limit:
     goes, epochs = f"{name} → ∞", _out_of_sight(mechanism, request)
     if epochs is None:
-        return Limit(goes, note=f"c is so close to 1 that {MOST_EPOCHS} epochs do not show it")
+        return Limit(goes, note=f"c is so close to 1 that {MAX_EPOCHS} epochs do not show it")
     if name == "T":
         there = replace(mechanism, epochs=epochs)
     else:
@@ -106,12 +106,12 @@ def _out_of_sight(mechanism: NoisySGD, request: int) -> int | None:
     epochs = 10**6 * (sum(lengths) + 1) if c == 1 else 8
     if 0 < c < 1:
         rate = -math.log1p(-float(1 - c)) * mechanism.batches
-        epochs += math.ceil(_GONE / rate) if rate else MOST_EPOCHS
+        epochs += math.ceil(_GONE / rate) if rate else MAX_EPOCHS
     # The reference retrain-T leaves out as many of learning as there are of unlearning.
     epochs += sum(mechanism.unlearning_epochs[: request + 1])
     while {epochs, epochs - unlearning_epochs(mechanism, request)} & set(lengths):
         epochs += 1
-    return epochs if epochs <= MOST_EPOCHS else None
+    return epochs if epochs <= MAX_EPOCHS else None
 
 
 def _squared(upper: Derivation, names: Names) -> tuple[str, sympy.Expr, sympy.Expr] | None:

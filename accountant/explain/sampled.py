@@ -10,7 +10,7 @@ import sympy
 from accountant.core.arithmetic.symbols import Count, Symbol
 from accountant.core.kernel import Derivation
 from accountant.core.quantities import GaussianWitness
-from accountant.explain.formula import MOST_BLOCKS, MU, MU_LOW, Formula, formula, tidied
+from accountant.explain.formula import MAX_BLOCKS, MU, MU_LOW, Formula, formula, tidied
 from accountant.explain.names import Names
 from accountant.mechanisms.neighbours import replaces, shift_of
 from accountant.mechanisms.release import Release
@@ -46,7 +46,7 @@ def square_of(node: Derivation, names: Names) -> sympy.Expr | None:
     if "epochs" in given:  # T20d's: a record meets one sum of each
         z, epochs = names.name("z", given["noise_multiplier"]), names.count("E", given["epochs"])
         return node.theorem.body(A, noise_multiplier=z, epochs=epochs, neighbours=given["neighbours"]).mu ** 2
-    if len(given["releases"]) > MOST_BLOCKS:
+    if len(given["releases"]) > MAX_BLOCKS:
         return None
     releases = _named(given["releases"], names)
     return node.theorem.body(A, releases=releases, neighbours=given["neighbours"]).mu ** 2
@@ -62,7 +62,7 @@ def renyi_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T18: the sum over k, for every integer order α."""
     given = dict(node.arguments)
     releases = given["releases"]
-    if len(releases) > MOST_BLOCKS:
+    if len(releases) > MAX_BLOCKS:
         return ()
     total: sympy.Expr = sympy.Integer(0)
     for release in _named(releases, names):
@@ -85,7 +85,7 @@ def loss_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
     are added or removed, those of removing all of them: what T27 maximises over has this one for its first."""
     given = dict(node.arguments)
     releases, group = given["releases"], given.get("group", 1)
-    if len(releases) > MOST_BLOCKS:
+    if len(releases) > MAX_BLOCKS:
         return ()
     symmetrised = any(release.scheme.symmetrised for release in releases)
     replaced = replaces(given["neighbours"])
@@ -122,7 +122,7 @@ def charge(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T20: what cutting a batch adds to δ."""
     given = dict(node.arguments)
     releases = given["releases"]
-    if len(releases) > MOST_BLOCKS:
+    if len(releases) > MAX_BLOCKS:
         return ()
     n, cap = names.name("n", given["samples"], integer=True), names.name("B", given["max_batch_size"], integer=True)
     total: sympy.Expr = sympy.Integer(0)

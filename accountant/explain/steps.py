@@ -197,16 +197,16 @@ def _conclusion(node: Derivation) -> str:
             return f"{len(blocks)} phase{'s' * (len(blocks) != 1)}, {steps} steps"
     match node.theorem.concludes:
         case kind if kind is Wasserstein:
-            return f"W∞ ≤ {enclose(node).above()}"
+            return f"W∞ ≤ {enclose(node).upper_decimal()}"
         case kind if kind is GaussianDP:
-            return f"μ ≤ {enclose(node).above()}"
+            return f"μ ≤ {enclose(node).upper_decimal()}"
         case kind if kind is GaussianWitness:
-            return f"μ ≥ {enclose(node).below()}"
+            return f"μ ≥ {enclose(node).lower_decimal()}"
         case kind if kind is RenyiCurve:
             return f"{len(enclose_all(node))} orders"
         case kind if kind is ApproximateDP:
             lower = node.direction is Direction.BELOW
-            return f"ε ≥ {enclose(node).below()}" if lower else f"ε ≤ {enclose(node).above()}"
+            return f"ε ≥ {enclose(node).lower_decimal()}" if lower else f"ε ≤ {enclose(node).upper_decimal()}"
     return ""
 
 

@@ -9,7 +9,7 @@ import sympy
 from accountant.core.arithmetic.symbols import Count, Symbol
 from accountant.core.facts import Family
 from accountant.core.kernel import Derivation
-from accountant.explain.formula import MOST_BLOCKS, J
+from accountant.explain.formula import MAX_BLOCKS, J
 from accountant.explain.names import Names, corner_in, mark_in
 from accountant.explain.sampled import square_of
 from accountant.theorems.flow import Flows, Mark
@@ -17,7 +17,7 @@ from accountant.theorems.gauges import Excursion, gauge_energy
 from accountant.theorems.shifts import energy, position_mu
 from accountant.theorems.timelines import Contraction, Drift, Shift, Timeline
 
-_MOST_SHIFTS = 64  # in an epoch; each is a term of the sums
+_MAX_SHIFTS = 64  # in an epoch; each is a term of the sums
 
 
 def square(node: Derivation, names: Names) -> sympy.Expr | None:
@@ -32,15 +32,15 @@ def square(node: Derivation, names: Names) -> sympy.Expr | None:
                 else _string_square(part, names, first=i, of=len(node.premises))
                 for i, part in enumerate(node.premises)
             ]
-            if not parts or len(parts) > MOST_BLOCKS or None in parts:
+            if not parts or len(parts) > MAX_BLOCKS or None in parts:
                 return None
             return sympy.Add(*parts)
     return None
 
 
 def readable(timeline: Timeline) -> bool:
-    return len(timeline.blocks) <= MOST_BLOCKS and not any(
-        block.expanding or not block.contraction or len(block.shifts) > _MOST_SHIFTS for block in timeline.blocks
+    return len(timeline.blocks) <= MAX_BLOCKS and not any(
+        block.expanding or not block.contraction or len(block.shifts) > _MAX_SHIFTS for block in timeline.blocks
     )
 
 

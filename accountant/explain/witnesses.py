@@ -8,7 +8,7 @@ import sympy
 
 from accountant.core.arithmetic.symbols import Symbol
 from accountant.core.kernel import Derivation
-from accountant.explain.formula import EXITS, MOST_BLOCKS, MU_LOW, Formula, J, formula, general, tidied
+from accountant.explain.formula import EXITS, MAX_BLOCKS, MU_LOW, Formula, J, formula, general, tidied
 from accountant.explain.names import Names, position_from_end
 from accountant.mechanisms.neighbours import shift_of
 from accountant.theorems.witnesses import _exit_probability, _straight_flow, two_slopes
@@ -26,7 +26,7 @@ def witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 def _straight(arguments: dict[str, Any]) -> bool:
     m, history = arguments["strong_convexity"], arguments["phases"]
-    return len(history) <= MOST_BLOCKS and not any(m * phase.step_size in (0, 1) for phase in history)
+    return len(history) <= MAX_BLOCKS and not any(m * phase.step_size in (0, 1) for phase in history)
 
 
 def _named(arguments: dict[str, Any], names: Names) -> dict[str, Any]:

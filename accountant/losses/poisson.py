@@ -14,7 +14,7 @@ from accountant.core.quantities import LossBounds
 from accountant.core.rounding import exp_above
 from accountant.losses.base import DerivedLoss, InvalidLoss, check_domain, check_features, clipped
 
-MOST_EXPONENT = 100  # of e^(X·R): beyond it the constants are of no use
+MAX_EXPONENT = 100  # of e^(X·R): beyond it the constants are of no use
 
 
 @theorem(
@@ -47,7 +47,7 @@ def poisson_constants(
     if radius is None:
         curvature, bound = feature_norm**2 * target_bound + feature_norm * clip, clip
     else:
-        A.require(A.at_least(A.of(MOST_EXPONENT), feature_norm * radius), "X·R ≤ 100", feature_norm * radius)
+        A.require(A.at_least(A.of(MAX_EXPONENT), feature_norm * radius), "X·R ≤ 100", feature_norm * radius)
         growth = exp_above(A, feature_norm * radius)
         curvature = feature_norm**2 * growth
         bound = clipped(A, feature_norm * A.maximum(growth, target_bound - 1 / growth), clip)
@@ -80,9 +80,9 @@ class PoissonLoss(DerivedLoss):
     def __post_init__(self) -> None:
         self._store_features()
         self._store_domain("Poisson regression")
-        if self.radius is not None and self.feature_norm * self.radius > MOST_EXPONENT:
+        if self.radius is not None and self.feature_norm * self.radius > MAX_EXPONENT:
             raise InvalidLoss(
                 "radius",
                 f"{canonical(self.radius)} times feature_norm = {canonical(self.feature_norm)} is beyond "
-                f"{MOST_EXPONENT}, where e^(X·R) bounds nothing; take a smaller radius, or a clip and no radius",
+                f"{MAX_EXPONENT}, where e^(X·R) bounds nothing; take a smaller radius, or a clip and no radius",
             )

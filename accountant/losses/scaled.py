@@ -13,7 +13,7 @@ from accountant.core.kernel import THEOREMS, Theorem, conclude
 from accountant.core.quantities import LossBounds
 from accountant.core.scaling import Scaling
 from accountant.losses.base import DerivedLoss, InvalidLoss, store
-from accountant.losses.poisson import MOST_EXPONENT
+from accountant.losses.poisson import MAX_EXPONENT
 
 # model -> (the theorem on it before any scaling, what that takes besides regularisation and feature norm)
 _MODELS = {
@@ -69,11 +69,11 @@ class ScaledLoss(DerivedLoss):
             if not given and key in self._parameters and key != "radius":
                 raise InvalidLoss(key, f"is missing; a {self.model} loss needs it")
             store(self, key, positive=key != "target_bound", optional=True)
-        if self.model == "poisson" and self.radius is not None and self.feature_norm * self.radius > MOST_EXPONENT:
+        if self.model == "poisson" and self.radius is not None and self.feature_norm * self.radius > MAX_EXPONENT:
             raise InvalidLoss(
                 "radius",
                 f"{canonical(self.radius)} times feature_norm = {canonical(self.feature_norm)} is beyond "
-                f"{MOST_EXPONENT}, where e^(X·R) bounds nothing; take a smaller radius, or none",
+                f"{MAX_EXPONENT}, where e^(X·R) bounds nothing; take a smaller radius, or none",
             )
 
     @property

@@ -10,7 +10,7 @@ from accountant.core.exact import canonical, exact, settle
 from accountant.core.scaling import Scaling
 from accountant.mechanisms.invalid import InvalidMechanism
 from accountant.mechanisms.neighbours import NeighboursName
-from accountant.mechanisms.release import MAX_GROUP, MOST_STEPS
+from accountant.mechanisms.release import MAX_GROUP, MAX_STEPS
 from accountant.mechanisms.sampling import Sampling, SamplingName, sampling_of
 
 
@@ -32,7 +32,7 @@ class Stage:
             )
         if not 0 <= self.sample_rate <= 1:
             raise InvalidMechanism("sample_rate", f"{canonical(self.sample_rate)} must lie between 0 and 1")
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps <= MOST_STEPS:
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps <= MAX_STEPS:
             raise InvalidMechanism("steps", f"{self.steps} must be a whole number from 1 to 10^9")
 
 
@@ -120,7 +120,7 @@ class ScaledSGD:
         settle(self, stages=tuple(self.stages))
         if not self.stages:
             raise InvalidMechanism("steps", "there is no step at all")
-        if self.steps > MOST_STEPS:
+        if self.steps > MAX_STEPS:
             raise InvalidMechanism("steps", f"{self.steps} in {len(self.stages)} stages; at most 10^9 in all")
         if self.samples is not None:
             self._whole("samples", self.samples)

@@ -17,7 +17,7 @@ Release = Literal["final", "all"]
 BatchOrder = Literal["fixed", "secret"]
 Remainder = Literal["error", "drop"]
 
-MOST_DIFFERING = 10_000  # batches with differing records; each is a moment that the search looks at
+MAX_DIFFERING = 10_000  # batches with differing records; each is a moment that the search looks at
 
 
 def _one_of(key: str, value: str, choices: tuple[str, ...]) -> None:
@@ -171,10 +171,10 @@ class NoisySGD:
             raise InvalidMechanism("requests.sizes", f"{sum(sizes)} records in all, but samples = {self.samples}")
         if sum(sizes) > self.batches * self.batch_size:
             raise InvalidMechanism("requests.sizes", f"{sum(sizes)} records in all, more than the batches hold")
-        if sum(sizes) > MOST_DIFFERING * self.batch_size:
+        if sum(sizes) > MAX_DIFFERING * self.batch_size:
             raise InvalidMechanism(
                 "requests.sizes",
-                f"{sum(sizes)} records in all fill more than {MOST_DIFFERING} batches, which is not computed; "
+                f"{sum(sizes)} records in all fill more than {MAX_DIFFERING} batches, which is not computed; "
                 "take larger batches, or fewer records",
             )
         settle(self, unlearning_epochs=epochs, requests=sizes)

@@ -11,7 +11,7 @@ from accountant.mechanisms.neighbours import sides
 from accountant.mechanisms.pairs import Coins, DominatingPair, Way
 from accountant.mechanisms.sampling import FULL, RELEASED, Sampling, SamplingName, sampling_of
 
-MOST_STEPS = 10**9
+MAX_STEPS = 10**9
 MAX_GROUP = 32  # records that differ and are drawn by coins of their own
 
 
@@ -55,8 +55,8 @@ def check(releases: tuple[Release, ...], neighbours: str) -> None:
             raise InvalidRelease(f"noise_multiplier: {z} gives no privacy; it must be positive")
         if not 0 <= q <= 1:
             raise InvalidRelease(f"sample_rate: {q} is no probability")
-        if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= MOST_STEPS:
-            raise InvalidRelease(f"steps: {steps!r} must be a whole number, at most {MOST_STEPS}")
+        if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= MAX_STEPS:
+            raise InvalidRelease(f"steps: {steps!r} must be a whole number, at most {MAX_STEPS}")
         if release.sampling not in RELEASED:
             raise InvalidRelease(f"sampling: got {release.sampling!r}; write one of {', '.join(RELEASED)}")
         scheme = release.scheme

@@ -14,18 +14,18 @@ from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.release import Part, Release, directions, parts
 from accountant.pld import profile
 from accountant.pld.compose import composed, epsilon_at
-from accountant.pld.foresight import LOWER, UPPER, more_points, points_for
+from accountant.pld.grid_size import LOWER, UPPER, more_points, points_for
 from accountant.pld.tilt import FLOOR
 
-LEAST_REVERSED = 1 << 6
-LAX = 3  # brackets are made finer where they are so many times wider than an estimate said
+MIN_REVERSED = 1 << 6
+MAX_WIDTH_RATIO = 3  # brackets are made finer where they are so many times wider than an estimate said
 MOST = 1 << 18
-LEAST_DELTA = Fraction(1, 2**1200)  # a smaller δ(ε) is printed as a bound, and no longer refined
+MIN_DELTA = Fraction(1, 2**1200)  # a smaller δ(ε) is printed as a bound, and no longer refined
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Ends:
+class Tolerances:
     """How far either end may be from the truth, relatively, where they need not be equally good.
 
     One computation of each, on the grid that an estimate asks for; finer ones only where that is far off.
@@ -101,7 +101,7 @@ def bracket(
     *,
     group: int = 1,
     extra: Fraction | str = Fraction(0),
-    width: Fraction | str | Ends = Fraction(1, 1000),
+    width: Fraction | str | Tolerances = Fraction(1, 1000),
     most_points: int = MOST,
     progress: Progress | None = None,
 ) -> Bracket:
@@ -140,8 +140,8 @@ def bracket(
         tell(what, points)
         return _below(made, way, delta, points)
 
-    apart = width if isinstance(width, Ends) else None
-    width = width.upper + width.lower if isinstance(width, Ends) else exact(width, "width")
+    apart = width if isinstance(width, Tolerances) else None
+    width = width.upper + width.lower if isinstance(width, Tolerances) else exact(width, "width")
     points = lower_points = min(most_points, points_for(above, delta, *((apart.upper, UPPER) if apart else (width,))))
     if apart:
         lower_points = min(most_points, points_for(above, delta, apart.lower, LOWER))
@@ -153,7 +153,7 @@ def bracket(
         while True:
             upper = above_at(f"{what}upper bound", made, way, points)
             lower = below_at(f"{what}lower bound", made, way, lower_points)
-            enough = upper is not None and _near(upper, lower, LAX * width if apart else width)
+            enough = upper is not None and _near(upper, lower, MAX_WIDTH_RATIO * width if apart else width)
             if enough or max(points, lower_points) >= most_points:
                 return upper, lower, points, lower_points
             more = min(most_points, more_points(points, upper, lower, width))
@@ -165,7 +165,7 @@ def bracket(
         lower = below_at("attained", attained, Way.FORWARD, lower_points) if attained else Fraction(0)
     reverse_points = 0
     for made, way in others:
-        reverse_points = max(reverse_points, LEAST_REVERSED, points >> 4)
+        reverse_points = max(reverse_points, MIN_REVERSED, points >> 4)
         # On one grid where the first direction has two, it may need more points to be shown the easier one.
         enough = points_for(made, delta, width) if way is Way.FORWARD else points
         while reverse_points <= max(points, min(most_points, enough)):
@@ -261,7 +261,7 @@ def delta_bracket(
     aim = Fraction(1, 2**20)
     while True:
         upper = max(profile.delta(composed(made, way, Rounding.UP, aim, points), epsilon) for made, way in ways)
-        if upper >= aim or aim < LEAST_DELTA:
+        if upper >= aim or aim < MIN_DELTA:
             break
         aim = min(aim**2, Fraction(1, 2 << math.ceil(1 / upper).bit_length())) if upper else aim**2
     lower = max(profile.delta(composed(made, way, Rounding.DOWN, aim, points), epsilon) for made, way in ways)

@@ -16,7 +16,7 @@ from accountant.pld.mixture import pair_of
 from accountant.pld.pair import ball
 from accountant.pld.split import border_of, split_power
 from accountant.pld.spread import loss_range, spread
-from accountant.pld.tilt import FLAT, Tilt, tilt
+from accountant.pld.tilt import FLAT, Tilt, choose_tilt
 
 # One cut may take δ·2^−CUT above, divided by the number of copies that are made of what it cuts; below, 2^−CUT: what
 # lies there comes to count only together with a tail of the rest, which is itself about as small as δ.
@@ -43,11 +43,11 @@ def unit_of(points: int) -> Fraction:
     return Fraction(32, (points << 5) >> (points.bit_length() - 1))
 
 
-def fineness_of(part: Part, way: Way, tail: Fraction, points: int, lean: Tilt = FLAT) -> int:
+def fineness_of(part: Part, way: Way, tail: Fraction, points: int, tilt: Tilt = FLAT) -> int:
     """The finest grid, spacing unit·2^−fineness, on which one step has at most `points` cells."""
     with precision(COARSE):
         pair = pair_of(part)
-        low, high = loss_range(pair, way, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail), lean)
+        low, high = loss_range(pair, way, Fraction(1, 2 ** (COARSE // 2)), Fraction(0), ball(tail), tilt)
         if part.mirrored:
             high = max(high, -low)
             low = -high
@@ -73,20 +73,20 @@ def composed(parts: tuple[Part, ...], way: Way, rounding: Rounding, delta: Fract
     way, rounding = Way(way), Rounding(rounding)  # an int or a bool would be neither of them, and nothing said
     bits = scale_of(parts, delta, points)
     budget, bottom = int(delta * 2**bits) >> CUT, 2**bits >> CUT
-    lean = tilt(parts, way, delta)
+    tilt = choose_tilt(parts, way, delta)
     tail = tail_of(parts, delta)
     result: Masses | None = None
     for part in parts:
         with precision(COARSE):
             bulk = pair_of(part).bulk()
-        border = border_of(part, way, lean, tail, delta)
+        border = border_of(part, way, tilt, tail, delta)
         if border is not None:
             given = points, unit_of(points), budget, bottom, WINDOW * points
-            many = split_power(part, way, rounding, border, lean, tail, bits, delta, *given)
+            many = split_power(part, way, rounding, border, tilt, tail, bits, delta, *given)
             result = many if result is None else compose(result, many, budget, WINDOW * points, bottom)
             continue
-        fineness = fineness_of(part, way, tail, points, lean)
-        one = _ON_A_GRID[rounding](part, way, fineness, bits, tail, lean, unit_of(points))
+        fineness = fineness_of(part, way, tail, points, tilt)
+        one = _ON_A_GRID[rounding](part, way, fineness, bits, tail, tilt, unit_of(points))
         many = power(one, part.steps, budget, WINDOW * points, bottom, bulk)
         result = many if result is None else compose(result, many, budget, WINDOW * points, bottom)
     assert result is not None  # there is a part

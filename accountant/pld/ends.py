@@ -24,7 +24,9 @@ _AIM = 2.0**-25  # how far beyond the grid point a cell's mean is aimed, in cell
 _SETTLED, _ITERATIONS = 2.0**-28, 12  # of a cell, when its end is found
 
 
-def choose_start(search: Ends, mirrored: bool, way: Way, least: arb) -> tuple[float, Callable[[float], Fraction]]:
+def choose_start(
+    search: CellEndSearch, mirrored: bool, way: Way, least: arb
+) -> tuple[float, Callable[[float], Fraction]]:
     """Where the bottom cell ends, in u, and the loss of the cell after it as a function of that."""
     pair, h, fineness = search.pair, search.h, search.fineness
 
@@ -43,16 +45,16 @@ def choose_start(search: Ends, mirrored: bool, way: Way, least: arb) -> tuple[fl
     first = half_a_step if guess is None else above_the_mean
     if guess is not None and (lifted := _lifted(search, guess, first)) is not guess:
         return float(lifted.mid()), first
-    return search.calm(way, least if guess is None else guess, first), first
+    return search.find_stable_start(way, least if guess is None else guess, first), first
 
 
-def start_below(search: Ends, way: Way, loss: Fraction) -> float:
+def start_below(search: CellEndSearch, way: Way, loss: Fraction) -> float:
     """The u from which cells begin, the first of them at `loss`."""
     h = search.h
     guess = search.pair.reached(ball(loss - h / 2).exp())
     if (lifted := _lifted(search, guess, lambda u: loss)) is not guess:
         return float(lifted.mid())
-    return search.calm(way, guess, lambda u: loss, reach=3 * h / 8)
+    return search.find_stable_start(way, guess, lambda u: loss, reach=3 * h / 8)
 
 
 def _start(pair: LossPair, h: Fraction, least: arb) -> arb | None:
@@ -75,7 +77,7 @@ def _start(pair: LossPair, h: Fraction, least: arb) -> arb | None:
     return arb(high.mid())
 
 
-def _lifted(search: Ends, guess: arb, first: Callable[[float], Fraction]) -> arb:
+def _lifted(search: CellEndSearch, guess: arb, first: Callable[[float], Fraction]) -> arb:
     """The guess, or where hardly anything has a loss of h a start so much higher that the mean of what is above it
     comes to the first point; the guess again where none does."""
     pair, level, lifted = search.pair, search.pair.ratio(guess), guess
@@ -88,11 +90,11 @@ def _lifted(search: Ends, guess: arb, first: Callable[[float], Fraction]) -> arb
     return guess
 
 
-class Ends:
+class CellEndSearch:
     """The search for them, for one pair and one grid."""
 
-    def __init__(self, pair: LossPair, fineness: int, lean: Tilt, h: Fraction):
-        self.pair, self.fineness, self.lean, self.h = pair, fineness, lean, h
+    def __init__(self, pair: LossPair, fineness: int, tilt: Tilt, h: Fraction):
+        self.pair, self.fineness, self.tilt, self.h = pair, fineness, tilt, h
         self.mu = float(pair.mu.mid())
 
     def until(self, way: Way, start: float, loss: Fraction, last: float) -> list[tuple[int, float]]:
@@ -104,7 +106,9 @@ class Ends:
             found.append((index, high))
         return found
 
-    def calm(self, way: Way, guess: arb, first: Callable[[float], Fraction], reach: Fraction | None = None) -> float:
+    def find_stable_start(
+        self, way: Way, guess: arb, first: Callable[[float], Fraction], reach: Fraction | None = None
+    ) -> float:
         """A start near the guess (within `reach`, in loss) from which wide and narrow cells do not alternate: by false
         position."""
         level = self.pair.ratio(guess)
@@ -187,7 +191,7 @@ class Ends:
         wide = 2 * max(target - low, 2.0**-60)
         log_density = (x if way is Way.FORWARD else 0.0) - target * target / 2
         log2_mass = math.frexp(wide / length)[1] + log_density * 1.4427
-        return self.lean.longest(log2_mass, way * x)
+        return self.tilt.longest(log2_mass, way * x)
 
     def _end(self, way: Way, low: float, target: float, ratio: arb) -> float | None:
         """The b for which [low, b] has mean ratio r(target) under N(0,1), in doubles; None where there is none.

@@ -15,7 +15,7 @@ from accountant.core.enclose import precision
 from accountant.core.exact import Rounding
 from accountant.mechanisms.pairs import BOTH, Way
 from accountant.mechanisms.release import Part
-from accountant.pld.ends import FARTHEST, Ends, choose_start, start_below
+from accountant.pld.ends import FARTHEST, CellEndSearch, choose_start, start_below
 from accountant.pld.masses import Masses, from_sparse
 from accountant.pld.mixture import pair_of
 from accountant.pld.pair import LossPair, Point, ball, integer, rounded
@@ -26,19 +26,19 @@ ROUGH = 40  # bits of the masses where cells are chosen
 
 
 def merge(
-    part: Part, way: Way, fineness: int, bits: int, tail: Fraction, lean: Tilt = FLAT, unit: Fraction = Fraction(1)
+    part: Part, way: Way, fineness: int, bits: int, tail: Fraction, tilt: Tilt = FLAT, unit: Fraction = Fraction(1)
 ) -> Masses:
     """One step's masses from below, the loss of (mixture, normal) or, REVERSED, of (normal, mixture).
 
-    `lean` says where cells of several units will do. At most `tail` of the mass is dropped at the bottom; what lies
+    `tilt` says where cells of several units will do. At most `tail` of the mass is dropped at the bottom; what lies
     beyond the top cell's beginning stays there.
     """
     h, ways = unit * Fraction(2) ** -fineness, BOTH if part.mirrored else (way,)
     with precision(guard(part, fineness, ROUGH)):
-        search = Ends(pair_of(part), fineness, lean, h)
+        search = CellEndSearch(pair_of(part), fineness, tilt, h)
         pair, above = search.pair, ball(tail)
-        below = above if lean.bottom is None else ball(lean.bottom)
-        lasts = [_last(pair, one, above, below, lean) for one in ways]
+        below = above if tilt.bottom is None else ball(tilt.bottom)
+        lasts = [_last(pair, one, above, below, tilt) for one in ways]
         forward = way is Way.FORWARD
         least = pair.quantile(below if forward else above, mixed=forward, above=False)
         start, first = choose_start(search, part.mirrored, way, least)
@@ -47,7 +47,7 @@ def merge(
     with precision(guard(part, fineness, bits)):
         cells = _Cells(pair_of(part), fineness, bits, unit)
         for one, found in zip(ways, ends, strict=True):
-            cells.fill(one, start, loss, found, topmost=one is Way.FORWARD and lean.top is not None)
+            cells.fill(one, start, loss, found, topmost=one is Way.FORWARD and tilt.top is not None)
         begin = cells.pair.at(arb(start))
         if part.mirrored:  # the cell in the middle is alike under P and Q
             if not cells.pair.ratio(arb(start)) >= 1:
@@ -63,7 +63,7 @@ def merge_bulk(
     way: Way,
     bits: int,
     tail: Fraction,
-    lean: Tilt,
+    tilt: Tilt,
     unit: Fraction,
     end: float,
     fineness: int,
@@ -71,10 +71,10 @@ def merge_bulk(
     """One step's losses up to that at u = end, or as far below 0, as a probability (see split)."""
     h, ways = unit * Fraction(2) ** -fineness, BOTH if part.mirrored else (way,)
     with precision(guard(part, fineness, ROUGH)):
-        search = Ends(pair_of(part), fineness, lean, h)
+        search = CellEndSearch(pair_of(part), fineness, tilt, h)
         pair = search.pair
         forward = way is Way.FORWARD
-        bottom = tail if lean.bottom is None or not forward else lean.bottom
+        bottom = tail if tilt.bottom is None or not forward else tilt.bottom
         least = pair.quantile(ball(bottom), mixed=forward, above=False)
         start, first = choose_start(search, part.mirrored, way, least)
         start = min(start, end)
@@ -101,7 +101,7 @@ def merge_jumps(
     way: Way,
     bits: int,
     tail: Fraction,
-    lean: Tilt,
+    tilt: Tilt,
     unit: Fraction,
     start: float,
     fineness: int,
@@ -110,11 +110,11 @@ def merge_jumps(
     """The larger ones, moved up by `shift`, and what the others have together at 0 (see split)."""
     h, ways = unit * Fraction(2) ** -fineness, BOTH if part.mirrored else (way,)
     with precision(guard(part, fineness, ROUGH)):
-        search, chains = Ends(pair_of(part), fineness, lean, h), []
+        search, chains = CellEndSearch(pair_of(part), fineness, tilt, h), []
         pair = search.pair
-        bottom = tail if lean.bottom is None else lean.bottom
+        bottom = tail if tilt.bottom is None else tilt.bottom
         for one in ways:
-            last = _last(pair, one, ball(tail), ball(bottom), lean)
+            last = _last(pair, one, ball(tail), ball(bottom), tilt)
             border = rounded(pair.ratio(arb(start)).log(), fineness + SLACK, Rounding.UP)
             index = math.ceil((border + one * shift) / h + Fraction(1, 8))
             loss = index * h - one * shift
@@ -123,26 +123,26 @@ def merge_jumps(
         cells = _Cells(pair_of(part), fineness, bits, unit)
         pair, point = cells.pair, cells.pair.at(arb(start))
         for one, index, loss, found in chains:
-            topmost = one is Way.FORWARD and lean.top is not None
+            topmost = one is Way.FORWARD and tilt.top is not None
             cells.fill(one, start, loss, found, topmost=topmost, before=one * (index - 1))
         cells.add(0, pair.neither(point) if part.mirrored else pair.of_whom(way, pair.bottom, point))
         return cells.collect(Fraction(0))
 
 
-def _last(pair: LossPair, way: Way, above: arb, below: arb, lean: Tilt) -> float:
+def _last(pair: LossPair, way: Way, above: arb, below: arb, tilt: Tilt) -> float:
     """The u up to which cells go: where so much is left, or the top, above which one cell has all that there is."""
     forward = way is Way.FORWARD
     last = float(pair.quantile(above if forward else below, mixed=forward, above=True).mid())
-    if forward and lean.top is not None:
-        last = min(last, float(pair.reached(ball(lean.top).exp()).mid()))
+    if forward and tilt.top is not None:
+        last = min(last, float(pair.reached(ball(tilt.top).exp()).mid()))
     return last
 
 
-def start_of_jumps(part: Part, way: Way, lean: Tilt, unit: Fraction, border: Fraction, fineness: int) -> float:
+def start_of_jumps(part: Part, way: Way, tilt: Tilt, unit: Fraction, border: Fraction, fineness: int) -> float:
     """The u next to where the loss is `border` from which the jumps' cells do not alternate."""
     h = unit * Fraction(2) ** -fineness
     with precision(guard(part, fineness, ROUGH) + 64):
-        search = Ends(pair_of(part), fineness, lean, h)
+        search = CellEndSearch(pair_of(part), fineness, tilt, h)
         loss = math.ceil(border / h + Fraction(1, 2)) * h
         return start_below(search, Way.FORWARD if part.mirrored else way, loss)
 

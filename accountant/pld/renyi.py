@@ -12,9 +12,9 @@ from accountant.core.enclose import precision
 from accountant.core.exact import Rounding
 from accountant.pld.pair import ball, integer, rounded
 
-MOST_ORDER = 512
-LEAST_BITS = 128
-MOST_BITS = 1024
+MAX_ORDER = 512
+MIN_BITS = 128
+MAX_BITS = 1024
 EVALUATIONS = 200_000
 ACCURACY = 50  # bits of the divergence, relatively
 
@@ -34,11 +34,11 @@ def renyi_upper(square: Fraction, rate: Fraction, order: Fraction) -> Fraction:
     """
     if not rate or not square:
         return Fraction(0)
-    bits = LEAST_BITS
+    bits = MIN_BITS
     while True:
         with precision(bits):
             found = [_log_moment(square, rate, power) / ball(order - 1) for power in (order, 1 - order)]
-            if all(f.rad() < arb(2) ** -ACCURACY * abs(f) for f in found) or bits >= MOST_BITS:
+            if all(f.rad() < arb(2) ** -ACCURACY * abs(f) for f in found) or bits >= MAX_BITS:
                 if not all(f.is_finite() for f in found):
                     raise ArithmeticError(f"order {order}: no enclosure at {bits} bits")
                 return max(Fraction(0), max(rounded(f, bits, Rounding.UP) for f in found))

@@ -35,7 +35,7 @@ from accountant.pld.pair import LossPair, Point, ball, integer, rounded
 from accountant.pld.spread import SLACK, guard, spread_bulk, spread_jumps
 from accountant.pld.tilt import BITS, FLOOR, Tilt
 
-LEAST_STEPS = 1 << 12  # fewer steps fit on one grid
+MIN_STEPS = 1 << 12  # fewer steps fit on one grid
 _FEW = 1 << 15  # points with which one grid will do for all
 _WIDTH = 2.0**-11
 _SPREAD, _COARSENED = 0.42, 0.25  # of h², what a grid adds to the variance of a step, and of a sum that is put on it
@@ -64,24 +64,24 @@ class Border:
     fewer: int
 
 
-def allowed(lean: Tilt, width: float) -> float:
+def allowed(tilt: Tilt, width: float) -> float:
     """What a grid may add to the variance v of the whole loss: ε moves by about v(θ + 1)/2, θ the slope of −log δ."""
-    steep = lean.slope if lean.steep is None else lean.steep
-    return 2 * max(lean.epsilon, float(FLOOR)) * width / (steep + 1)
+    steep = tilt.slope if tilt.steep is None else tilt.steep
+    return 2 * max(tilt.epsilon, float(FLOOR)) * width / (steep + 1)
 
 
 @lru_cache(maxsize=256)
-def border_of(part: Part, way: Way, lean: Tilt, tail: Fraction, delta: Fraction) -> Border | None:
+def border_of(part: Part, way: Way, tilt: Tilt, tail: Fraction, delta: Fraction) -> Border | None:
     """The c that splits a step's losses best; None where one grid will do for all.
 
     An estimate, the same for every number of points: no bound rests on it.
     """
-    if part.rate == 1 or part.steps < LEAST_STEPS or (part.down and not part.mirrored):
+    if part.rate == 1 or part.steps < MIN_STEPS or (part.down and not part.mirrored):
         return None
-    room = allowed(lean, _WIDTH)
+    room = allowed(tilt, _WIDTH)
     with precision(BITS):
         pair = pair_of(part)
-        tried = _candidates(part, pair, way, _reach(part, pair, way, lean, tail))
+        tried = _candidates(part, pair, way, _reach(part, pair, way, tilt, tail))
     if not tried:
         return None
     whole = tried[0].reach / _fine(part.steps, tried[0].mean, room)
@@ -113,15 +113,15 @@ def points_needed(part: Part, border: Border, delta: Fraction, room: float) -> f
     return sides * max(c * _ROOM / fine, border.reach / coarse)
 
 
-def _reach(part: Part, pair: LossPair, way: Way, lean: Tilt, tail: Fraction) -> float:
+def _reach(part: Part, pair: LossPair, way: Way, tilt: Tilt, tail: Fraction) -> float:
     """The largest |loss| on a grid."""
-    bottom = tail if lean.bottom is None else lean.bottom
+    bottom = tail if tilt.bottom is None else tilt.bottom
     found = []
     for one in BOTH if part.mirrored else (way,):
         forward = one is Way.FORWARD
         u = pair.quantile(ball(tail if forward else bottom), mixed=forward, above=True)
         loss = float(pair.ratio(u).log().mid())
-        found.append(min(loss, float(lean.top)) if forward and lean.top is not None else loss)
+        found.append(min(loss, float(tilt.top)) if forward and tilt.top is not None else loss)
     return max(found)
 
 
@@ -165,14 +165,14 @@ def _left_out(mean: float, delta: Fraction) -> int:
 
 
 def split_power(
-    part: Part, way: Way, rounding: Rounding, split: Border, lean: Tilt, tail: Fraction, bits: int, delta: Fraction,
+    part: Part, way: Way, rounding: Rounding, split: Border, tilt: Tilt, tail: Fraction, bits: int, delta: Fraction,
     points: int, unit: Fraction, budget: int, bottom: int, window: int,
 ) -> Masses:  # fmt: skip
     """All of the part's steps, bulk and jumps apart."""
     border, sides = split.loss, (2 if part.mirrored else 1)
     fine = _fineness(sides * float(border), points // split.fewer, unit)
     coarse = _fineness(sides * split.reach, points, unit)
-    end = None if rounding is Rounding.UP else start_of_jumps(part, way, lean, unit, border, coarse)
+    end = None if rounding is Rounding.UP else start_of_jumps(part, way, tilt, unit, border, coarse)
     with precision(guard(part, max(fine, coarse), bits)):
         pair = pair_of(part)
         point = pair.point(ball(border).exp()) if end is None else pair.at(arb(end))
@@ -183,13 +183,13 @@ def split_power(
         # by its exponent alone: the same on every machine
         share = math.frexp(max(float(beyond.mid()), 2.0**-bits))[1]
     given = part, way, bits, tail
-    apart = replace(lean, share=float(share))
+    apart = replace(tilt, share=float(share))
     left = 0
     if end is None:
-        small = spread_bulk(*given, lean, unit, border, fine)
+        small = spread_bulk(*given, tilt, unit, border, fine)
         jumps = spread_jumps(*given, apart, unit, border, coarse, up)
     else:
-        small = merge_bulk(*given, lean, unit, end, fine)
+        small = merge_bulk(*given, tilt, unit, end, fine)
         jumps = merge_jumps(*given, apart, unit, end, coarse, down)
         with precision(2 * BITS + bits):
             left = min(part.steps, _left_out(part.steps * float(beyond.upper()), delta))

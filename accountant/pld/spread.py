@@ -32,25 +32,25 @@ def _log2(value: Fraction) -> int:
 
 
 def spread(
-    part: Part, way: Way, fineness: int, bits: int, tail: Fraction, lean: Tilt = FLAT, unit: Fraction = Fraction(1)
+    part: Part, way: Way, fineness: int, bits: int, tail: Fraction, tilt: Tilt = FLAT, unit: Fraction = Fraction(1)
 ) -> Masses:
     """One step's masses from above, the loss of (mixture, normal) or, REVERSED, of (normal, mixture).
 
     A cell (x, x + h] with masses p, p' under P, Q gives v = (p − p'e^x)/(1 − e^{−h}) to x + h and p − v to x; so do
-    cells of several units, where `lean` says that little mass is. At most
+    cells of several units, where `tilt` says that little mass is. At most
     `tail` of the mass lies below the grid and moves up to its first point, at most as much above and goes to +∞; or as
-    much as `lean` says.
+    much as `tilt` says.
     """
     with precision(guard(part, fineness, bits)):
         pair, most = pair_of(part), ball(tail)
-        values = _Spread(pair, fineness, bits, lean, unit)
+        values = _Spread(pair, fineness, bits, tilt, unit)
         if part.mirrored:
             return _mirrored(pair, values, most)
         anchor = _anchor(part, pair, way, fineness)
-        low, high = loss_range(pair, way, values.h, anchor, most, lean)
+        low, high = loss_range(pair, way, values.h, anchor, most, tilt)
         start, end = values.cells(way, anchor, low, high)
         values.add(low, _beyond(pair, way, start, Rounding.DOWN))
-        if way is Way.FORWARD and lean.top is not None:
+        if way is Way.FORWARD and tilt.top is not None:
             return values.collect(anchor, values.top_cell(anchor, end, high))
         return values.collect(anchor, values.units(_beyond(pair, way, end, Rounding.UP)))
 
@@ -65,13 +65,13 @@ def _beyond(pair: LossPair, way: Way, point: Point, end: Rounding) -> arb:
 def _mirrored(pair: LossPair, values: _Spread, tail: arb) -> Masses:
     """Losses above 0 as of the pair, those below as of the reversed one, the rest at 0. So C_q is defined; where the
     reversed pair is the mirror image, it is the pair itself."""
-    _, high = loss_range(pair, Way.FORWARD, values.h, Fraction(0), tail, values.lean)
+    _, high = loss_range(pair, Way.FORWARD, values.h, Fraction(0), tail, values.tilt)
     middle, end = values.cells(Way.FORWARD, Fraction(0), 0, high := max(high, 1))
-    if values.lean.top is not None:
+    if values.tilt.top is not None:
         infinite = values.top_cell(Fraction(0), end, high)
     else:
         infinite = values.units(pair.masses(end, pair.top)[0])
-    low, _ = loss_range(pair, Way.REVERSED, values.h, Fraction(0), tail, values.lean)
+    low, _ = loss_range(pair, Way.REVERSED, values.h, Fraction(0), tail, values.tilt)
     low = min(low, -1)
     start, _ = values.cells(Way.REVERSED, Fraction(0), low, 0)
     values.add(low, pair.masses(start, pair.top)[1])
@@ -90,11 +90,11 @@ def _anchor(part: Part, pair: LossPair, way: Way, fineness: int) -> Fraction:
 
 
 def loss_range(
-    pair: LossPair, way: Way, h: Fraction, anchor: Fraction, tail: arb, lean: Tilt = FLAT
+    pair: LossPair, way: Way, h: Fraction, anchor: Fraction, tail: arb, tilt: Tilt = FLAT
 ) -> tuple[int, int]:
     """First and last index of the grid anchor + ih that has all but the tails, and but what is above the top."""
     forward = way is Way.FORWARD
-    tails = {False: tail if lean.bottom is None else ball(lean.bottom), True: tail}
+    tails = {False: tail if tilt.bottom is None else ball(tilt.bottom), True: tail}
     ends = [
         pair.ratio(pair.quantile(tails[above == forward], mixed=forward, above=above)).log() for above in (False, True)
     ]
@@ -103,8 +103,8 @@ def loss_range(
     scale = 1 / ball(h)
     low = integer((ends[0] - ball(anchor)) * scale, Rounding.DOWN)
     high = integer((ends[1] - ball(anchor)) * scale, Rounding.UP)
-    if lean.top is not None:
-        high = min(high, math.ceil((lean.top - anchor) / h))
+    if tilt.top is not None:
+        high = min(high, math.ceil((tilt.top - anchor) / h))
     return low, max(low + 1, high)
 
 
@@ -113,7 +113,7 @@ def spread_bulk(
     way: Way,
     bits: int,
     tail: Fraction,
-    lean: Tilt,
+    tilt: Tilt,
     unit: Fraction,
     border: Fraction,
     fineness: int,
@@ -121,7 +121,7 @@ def spread_bulk(
     """One step's losses of at most `border`, up or down, as a probability (see split)."""
     with precision(guard(part, fineness, bits)):
         pair = pair_of(part)
-        values, h = _Spread(pair, fineness, bits, lean, unit), unit * Fraction(2) ** -fineness
+        values, h = _Spread(pair, fineness, bits, tilt, unit), unit * Fraction(2) ** -fineness
         point = pair.point(ball(border).exp())
         if part.mirrored:
             mixed, base = pair.masses(point, pair.top)
@@ -134,7 +134,7 @@ def spread_bulk(
             return values.collect(Fraction(0), 0)
         values.scale /= pair.of_whom(way, pair.bottom, point)
         anchor = _anchor(part, pair, way, fineness)
-        low, high = loss_range(pair, way, h, anchor, ball(tail), lean)
+        low, high = loss_range(pair, way, h, anchor, ball(tail), tilt)
         if way is Way.FORWARD:
             high = math.ceil((border - anchor) / h)
             low = min(low, high - 1)
@@ -152,7 +152,7 @@ def spread_jumps(
     way: Way,
     bits: int,
     tail: Fraction,
-    lean: Tilt,
+    tilt: Tilt,
     unit: Fraction,
     border: Fraction,
     fineness: int,
@@ -161,17 +161,17 @@ def spread_jumps(
     """The larger ones, moved up by `shift`, and what the others have together at 0 (see split)."""
     with precision(guard(part, fineness, bits)):
         pair = pair_of(part)
-        values, h = _Spread(pair, fineness, bits, lean, unit), unit * Fraction(2) ** -fineness
+        values, h = _Spread(pair, fineness, bits, tilt, unit), unit * Fraction(2) ** -fineness
         point, infinite = pair.point(ball(border).exp()), 0
         for one in BOTH if part.mirrored else (way,):
-            low, high = loss_range(pair, one, h, -shift, ball(tail), lean)
+            low, high = loss_range(pair, one, h, -shift, ball(tail), tilt)
             if one is Way.FORWARD:
                 low = math.floor((border + shift) / h)
                 high = max(high, low + 1)
                 _, end = values.cells(one, -shift, low, high, start=border)
                 infinite = (
                     values.top_cell(-shift, end, high)
-                    if lean.top is not None
+                    if tilt.top is not None
                     else values.units(pair.masses(end, pair.top)[0])
                 )
             else:
@@ -186,8 +186,8 @@ def spread_jumps(
 class _Spread:
     """Collects integers by grid index."""
 
-    def __init__(self, pair: LossPair, fineness: int, bits: int, lean: Tilt, unit: Fraction):
-        self.pair, self.fineness, self.bits, self.lean, self.unit = pair, fineness, bits, lean, unit
+    def __init__(self, pair: LossPair, fineness: int, bits: int, tilt: Tilt, unit: Fraction):
+        self.pair, self.fineness, self.bits, self.tilt, self.unit = pair, fineness, bits, tilt, unit
         self.h = unit * Fraction(2) ** -fineness
         self.scale = arb(2) ** bits
         self.widen: dict[int, arb] = {}
@@ -252,7 +252,7 @@ class _Spread:
 
     def _longest(self, anchor: Fraction, index: int, length: int, whole: int) -> int:
         x = float(anchor) + (index + length) * float(self.h)
-        return self.lean.longest(float(whole.bit_length() - self.bits - length.bit_length() + 1), x)
+        return self.tilt.longest(float(whole.bit_length() - self.bits - length.bit_length() + 1), x)
 
     def _widen(self, length: int) -> arb:
         """2^bits/(1 − e^{−length·h})."""

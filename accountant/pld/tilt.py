@@ -65,7 +65,7 @@ FLAT = Tilt(0.0, 0.0)
 
 
 @lru_cache(maxsize=256)
-def tilt(parts: tuple[Part, ...], way: Way, delta: Fraction) -> Tilt:
+def choose_tilt(parts: tuple[Part, ...], way: Way, delta: Fraction) -> Tilt:
     """On a ladder: below the least θ at which Chernoff's bound on the tail is δ or less, where the saddle point's own
     estimate is least."""
     rarest = delta / 2**_RARE / (count := sum(p.steps for p in parts))
@@ -114,8 +114,8 @@ def _with_top(parts: tuple[Part, ...], delta: Fraction, steps: tuple[_Step, ...]
         _, slope = _saddle(steps, target, arb(cap))
         rare, rarest = (_quantile(parts, delta * Fraction(2) ** -bits) for bits in (_FEWER, _RARE))
         top = max(rare, _SPARE * Fraction(cap))
-        lean = Tilt(slope, cap, cap, steep=steep if cap == alone else None)
-        return replace(lean, top=top, bottom=few) if 2 * top < rarest else lean
+        tilt = Tilt(slope, cap, cap, steep=steep if cap == alone else None)
+        return replace(tilt, top=top, bottom=few) if 2 * top < rarest else tilt
 
 
 def _octave(x: float) -> int:

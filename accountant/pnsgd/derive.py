@@ -9,7 +9,7 @@ from typing import Any
 
 from accountant import theorems
 from accountant.core.arithmetic import Ball, Exact, Undecided
-from accountant.core.enclose import LEAST_PRECISION, enclose, precision
+from accountant.core.enclose import MIN_PRECISION, enclose, precision
 from accountant.core.exact import exact
 from accountant.core.kernel import THEOREMS, Derivation, TheoremError, apply, evaluate
 from accountant.losses import DerivedLoss, ScaledLoss
@@ -27,7 +27,7 @@ from accountant.pnsgd.estimates.doubles import in_units
 from accountant.pnsgd.fallback import choose_rates, step_theorems
 from accountant.pnsgd.scaled import derive_scaled
 from accountant.pnsgd.search.excursions import Path, best_path
-from accountant.pnsgd.search.final_epochs import covers, search_range
+from accountant.pnsgd.search.final_epochs import search_range, t24_applies
 from accountant.pnsgd.search.restart import best_restart
 from accountant.pnsgd.search.string import TooLong, corners
 from accountant.pnsgd.search.witness import (
@@ -140,7 +140,7 @@ def pull_taut(timeline: Derivation) -> Derivation:
         bound = _string(timeline)
     except TooLong:
         return together
-    with precision(LEAST_PRECISION):
+    with precision(MIN_PRECISION):
         mus = [evaluate(found, Ball()).mu for found in (bound, together)]
     return together if mus[1] < mus[0] else bound
 
@@ -167,7 +167,7 @@ def _part_and_meet(timeline: Derivation) -> Derivation:
 
 def _string(timeline: Derivation) -> Derivation:
     restart = best_restart(timeline.preview)
-    with precision(LEAST_PRECISION):
+    with precision(MIN_PRECISION):
         A, line = Ball(), evaluate(timeline, Ball())
         if restart is None:
             return apply(theorems.taut_string, timeline, corners=corners(A, line))
@@ -202,8 +202,8 @@ def derive_upper(
 
 
 def derive_range(mechanism: NoisySGD, delta: Fraction, request: int, upper: Derivation) -> Derivation | None:
-    """T24 on as many of the last epochs as is best; None where it does not speak, or gives no less than `upper`."""
-    if not covers(mechanism, request):
+    """T24 on as many of the last epochs as is best; None where it does not apply, or gives no less than `upper`."""
+    if not t24_applies(mechanism, request):
         return None
     late = search_range(mechanism, float(delta), float(enclose(upper).upper), request)
     if late is None:

@@ -16,10 +16,10 @@ from accountant.core.kernel import Derivation, apply
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.pnsgd.derive import PublishedStep, chien2024_step
 from accountant.theorems import baselines
-from accountant.theorems.published import GREATEST_ORDER, learned_distance
+from accountant.theorems.published import MAX_ORDER, learned_distance
 
-LEAST_LANGEVIN_ORDER, GREATEST_LANGEVIN_ORDER = 2, 100_000  # the range that the authors' code searches
-MOST_LANGEVIN_REQUESTS = 200  # ε doubles with each request: beyond these it is of no use, and of no double soon
+MIN_LANGEVIN_ORDER, MAX_LANGEVIN_ORDER = 2, 100_000  # the range that the authors' code searches
+MAX_LANGEVIN_REQUESTS = 200  # ε doubles with each request: beyond these it is of no use, and of no double soon
 
 
 def step_in_order(mechanism: NoisySGD) -> PublishedStep | None:
@@ -28,7 +28,7 @@ def step_in_order(mechanism: NoisySGD) -> PublishedStep | None:
 
 
 def derive_sequential(mechanism: NoisySGD, delta: Fraction | str, form: str = "loose") -> Derivation | None:
-    """P1s: the published bound for several requests, on the worst of them; None where it does not speak.
+    """P1s: the published bound for several requests, on the worst of them; None where it does not apply.
 
     It speaks for two requests or more, each of at most a batch, with K ≥ 1, and c < 1.
     """
@@ -49,7 +49,7 @@ def derive_sequential(mechanism: NoisySGD, delta: Fraction | str, form: str = "l
 
 
 def derive_langevin(mechanism: NoisySGD, delta: Fraction | str) -> Derivation | None:
-    """P2 on the worst request, at the order that a search in doubles finds; None where it does not speak.
+    """P2 on the worst request, at the order that a search in doubles finds; None where it does not apply.
 
     It speaks for full batches, η ≤ 1/L, 0 < m, at most 200 requests; for learning too (one request, K = 0). Silent also
     where doubles overflow.
@@ -82,7 +82,7 @@ def _langevin_step(mechanism: NoisySGD) -> PublishedStep | None:
     constants = mechanism.loss.constants()
     if not constants.convex or mechanism.batches > 1 or mechanism.step_size * constants.smoothness > 1:
         return None
-    return step_in_order(mechanism) if len(mechanism.requests) <= MOST_LANGEVIN_REQUESTS else None
+    return step_in_order(mechanism) if len(mechanism.requests) <= MAX_LANGEVIN_REQUESTS else None
 
 
 Curve = Callable[[np.ndarray], np.ndarray]
@@ -102,8 +102,8 @@ def _langevin_curve(mechanism: NoisySGD, step: PublishedStep, count: int) -> Cur
 def best_order(
     curve: Curve,
     delta: float,
-    least: float = LEAST_LANGEVIN_ORDER,
-    greatest: float = GREATEST_LANGEVIN_ORDER,
+    least: float = MIN_LANGEVIN_ORDER,
+    greatest: float = MAX_LANGEVIN_ORDER,
 ) -> tuple[float, float]:
     """(α, ε): the least curve(α) + log(1/δ)/(α−1) on [least, greatest], in doubles; proves nothing."""
     return _least(lambda orders: curve(orders) - math.log(delta) / (orders - 1), least, greatest)
@@ -124,9 +124,9 @@ def langevin_noise(mechanism: NoisySGD, epsilon: float, delta: float) -> float |
     """The σ at which P2 meets ε on every request: D_α is proportional to 1/σ², so the best α is searched for once."""
     mechanism = replace(mechanism, noise_std=Fraction(1))
     step, budget = _langevin_step(mechanism), -math.log(delta)
-    if step is None or epsilon <= budget / (GREATEST_LANGEVIN_ORDER - 1):
+    if step is None or epsilon <= budget / (MAX_LANGEVIN_ORDER - 1):
         return None
-    least = max(LEAST_LANGEVIN_ORDER, (1 + budget / epsilon) * (1 + 1e-12))
+    least = max(MIN_LANGEVIN_ORDER, (1 + budget / epsilon) * (1 + 1e-12))
     factor = 0.0
     for count in range(1, len(mechanism.requests) + 1):
         curve = _langevin_curve(mechanism, step, count)
@@ -134,12 +134,12 @@ def langevin_noise(mechanism: NoisySGD, epsilon: float, delta: float) -> float |
         def square(orders: np.ndarray, curve: Curve = curve) -> np.ndarray:
             return curve(orders) / (epsilon - budget / (orders - 1))
 
-        factor = max(factor, _least(square, least, GREATEST_LANGEVIN_ORDER)[1])
+        factor = max(factor, _least(square, least, MAX_LANGEVIN_ORDER)[1])
     return math.sqrt(factor) if math.isfinite(factor) else None
 
 
 def derive_descent_to_delete(mechanism: NoisySGD, delta: Fraction | str) -> Derivation | None:
-    """P3 with I = K and the run's σ as output noise; None where it does not speak.
+    """P3 with I = K and the run's σ as output noise; None where it does not apply.
 
     It speaks for full batches, one request of one record, K ≥ 1, 0 < m < L. Its step is 2/(L+m), whatever the run's is.
     """
@@ -194,7 +194,7 @@ def chien2024_epochs(
     In doubles; docs/theory.md P1, T10. Raises ValueError where no K meets ε: the conversion alone exceeds it.
     """
     A = Float()
-    if -math.log(delta) / (GREATEST_ORDER - 1) >= epsilon:
+    if -math.log(delta) / (MAX_ORDER - 1) >= epsilon:
         raise ValueError(f"epsilon: {epsilon} is below log(1/δ)/(10⁴ − 1), what Mironov's conversion costs alone")
     found: list[int] = []
     distance = 0.0

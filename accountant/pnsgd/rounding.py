@@ -21,7 +21,7 @@ ERRORS = 4  # ulp in each coordinate that one step may be off: assumed
 DIGITS = 9  # of a charge, and of the noise that is asked for
 _HUNDRED = 100  # the charge is at most one part in so many of the μ that the target allows
 _FRACTION_BITS = {"float64": 52, "float32": 23}
-_LEAST_EXPONENT = {"float64": -1022, "float32": -126}  # of the numbers that are not subnormal
+_MIN_EXPONENT = {"float64": -1022, "float32": -126}  # of the numbers that are not subnormal
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class FloatingPoint:
 
 def largest(dtype: Dtype) -> Fraction:
     """The largest finite number of a type."""
-    bits, exponent = _FRACTION_BITS[dtype], -_LEAST_EXPONENT[dtype] + 1
+    bits, exponent = _FRACTION_BITS[dtype], -_MIN_EXPONENT[dtype] + 1
     return Fraction(2**exponent * (2 ** (bits + 1) - 1), 2**bits)
 
 
@@ -78,7 +78,7 @@ def ulp(dtype: Dtype, size: Fraction) -> Fraction:
     exponent = size.numerator.bit_length() - size.denominator.bit_length()  # floor(log2 size), or one more
     if size < Fraction(2) ** exponent:
         exponent -= 1
-    return Fraction(2) ** (max(exponent, _LEAST_EXPONENT[dtype]) - _FRACTION_BITS[dtype])
+    return Fraction(2) ** (max(exponent, _MIN_EXPONENT[dtype]) - _FRACTION_BITS[dtype])
 
 
 def contraction_of(mechanism: NoisySGD) -> Derivation | None:

@@ -11,7 +11,7 @@ from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import LinearLoss
 from accountant.core.rounding import exp_above
-from accountant.losses.poisson import MOST_EXPONENT
+from accountant.losses.poisson import MAX_EXPONENT
 from accountant.theorems.conditions import below
 
 _ORACLE = "tests/accountant/losses/test_scaled_losses.py::test_models_are_the_losses_without_a_clip"
@@ -123,7 +123,7 @@ def poisson_model(
     curvature = bound = None
     if radius is not None:
         A.require(A.at_least(radius, A.of(0)), "0 ≤ R", radius)
-        A.require(A.at_least(A.of(MOST_EXPONENT), feature_norm * radius), "X·R ≤ 100", feature_norm * radius)
+        A.require(A.at_least(A.of(MAX_EXPONENT), feature_norm * radius), "X·R ≤ 100", feature_norm * radius)
         growth = exp_above(A, feature_norm * radius)
         curvature = feature_norm**2 * growth
         bound = feature_norm * A.maximum(growth, target_bound - 1 / growth)

@@ -15,7 +15,7 @@ from accountant.mechanisms.timeline import Phase
 from accountant.theorems.conditions import below, derived, inside_unit, per_record
 from accountant.theorems.timelines import Contraction, Drift
 
-MOST_RANGE_STEPS = 20_000  # of T24: each is computed one by one, by the checker too
+MAX_RANGE_STEPS = 20_000  # of T24: each is computed one by one, by the checker too
 
 
 @theorem(
@@ -131,7 +131,7 @@ def range_before_noise(
     A.require(A.at_least(diameter, A.of(0)), "0 ≤ 2R", diameter)
     A.require(phase.epochs >= 1, "epochs ≥ 1", phase.epochs)
     A.require(phase.batches >= 1, "batches ≥ 1", phase.batches)
-    A.require(steps <= MOST_RANGE_STEPS, "at most 20000 steps", steps)
+    A.require(steps <= MAX_RANGE_STEPS, "at most 20000 steps", steps)
     A.require(not phase.records, "no differing record in these steps", phase.records)
     same = A.at_least(rate.step_size, phase.step_size), A.at_least(phase.step_size, rate.step_size)
     A.require(False not in same, "contraction or drift of these steps", rate.step_size)

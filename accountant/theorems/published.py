@@ -8,7 +8,7 @@ from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianDP
 from accountant.theorems.conditions import below, inside_unit
 
-LEAST_ORDER, GREATEST_ORDER = 2, 10_000  # the range that the authors' code searches
+MIN_ORDER, MAX_ORDER = 2, 10_000  # the range that the authors' code searches
 _PAPER = "Chien, Wang, Chen, Li, NeurIPS 2024 (arXiv 2403.17105), authors' code"
 _ASSUMES = ("convexity", "smoothness", "gradient_bound", "gaussian_noise", "batches:fixed", "reference:retrain")
 
@@ -137,4 +137,4 @@ def learned_distance(
 
 
 def clamp_order(A: Arithmetic, order: Number) -> Number:
-    return A.minimum(A.maximum(order, A.of(LEAST_ORDER)), A.of(GREATEST_ORDER))
+    return A.minimum(A.maximum(order, A.of(MIN_ORDER)), A.of(MAX_ORDER))

@@ -11,13 +11,13 @@ from accountant.core.kernel import theorem
 from accountant.core.quantities import ApproximateDP, GaussianDP, RenyiCurve
 from accountant.mechanisms.neighbours import FIXED_SIZE, replaces, shift_of
 from accountant.mechanisms.pairs import Way
-from accountant.mechanisms.release import MAX_GROUP, MOST_STEPS, Release
+from accountant.mechanisms.release import MAX_GROUP, MAX_STEPS, Release
 from accountant.mechanisms.sampling import RELEASED
 from accountant.pld.account import Grid, lower_epsilon, upper_epsilon
-from accountant.pld.renyi import MOST_ORDER, Orders, renyi_upper
+from accountant.pld.renyi import MAX_ORDER, Orders, renyi_upper
 from accountant.theorems.conditions import below, inside_unit
 
-FEWEST_POINTS, MOST_POINTS = 1 << 6, 1 << 22
+MIN_POINTS, MAX_POINTS = 1 << 6, 1 << 22
 _ASSUMES = ("noisy_sums", "sampling", "release:sums")
 
 
@@ -27,7 +27,7 @@ def _check_schedule(A: Arithmetic, releases: tuple[Release, ...], neighbours: st
         z, q = release.noise_multiplier, release.sample_rate
         A.require(z > 0, "0 < z", z)
         A.require(0 <= q <= 1, "0 ≤ q ≤ 1", q)
-        A.require(0 <= release.steps <= MOST_STEPS, "0 ≤ steps ≤ 10^9", release.steps)
+        A.require(0 <= release.steps <= MAX_STEPS, "0 ≤ steps ≤ 10^9", release.steps)
         A.require(release.sampling in RELEASED, "sampling: poisson, without-replacement or full", release.sampling)
         A.require(neighbours in release.scheme.neighbours, "neighbours that the sampling has a bound for", neighbours)
         A.require(q == release.scheme.accounted_rate(q), "q = 1 for full batches", q)
@@ -36,7 +36,7 @@ def _check_schedule(A: Arithmetic, releases: tuple[Release, ...], neighbours: st
 def _check_grid(A: Arithmetic, releases: tuple[Release, ...], grid: Grid) -> None:
     A.require(inside_unit(A, A.of(grid.delta)), "0 < δ < 1", grid.delta)
     A.require(any(0 < r.sample_rate < 1 and r.steps for r in releases), "some release is sampled", len(releases))
-    A.require(FEWEST_POINTS <= grid.points <= MOST_POINTS, "2^6 ≤ points ≤ 2^22", grid.points)
+    A.require(MIN_POINTS <= grid.points <= MAX_POINTS, "2^6 ≤ points ≤ 2^22", grid.points)
 
 
 def _check_curve(A: Arithmetic, releases: tuple[Release, ...], neighbours: str) -> None:
@@ -114,7 +114,7 @@ def subsampled_renyi_quadrature(
     _check_schedule(A, releases, neighbours)
     _check_curve(A, releases, neighbours)
     for order in orders.values:
-        A.require(1 < order <= MOST_ORDER, "1 < α ≤ 512", order)
+        A.require(1 < order <= MAX_ORDER, "1 < α ≤ 512", order)
     shift = shift_of(neighbours)
     divergences = []
     for order in orders.values:
@@ -164,7 +164,7 @@ def loss_distribution(
 def _check_reverse(A: Arithmetic, releases: tuple[Release, ...], neighbours: str, grid: Grid) -> None:
     directed = any(release.scheme.directed(neighbours) and release.sample_rate < 1 for release in releases)
     A.require(
-        not directed or FEWEST_POINTS <= grid.reverse_points <= MOST_POINTS,
+        not directed or MIN_POINTS <= grid.reverse_points <= MAX_POINTS,
         "2^6 ≤ points ≤ 2^22 for the reversed pairs",
         grid.reverse_points,
     )

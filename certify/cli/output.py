@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-MOST_CHARACTERS = 500  # of a line on stderr
+MAX_CHARACTERS = 500  # of a line on stderr
 PATIENCE = 2  # seconds before a progress bar shows
 VERDICTS = (("NOT_CERTIFIED", "bold red"), ("INDETERMINATE", "bold yellow"), ("CERTIFIED", "bold green"))
 
@@ -36,7 +36,7 @@ def tell(message: object) -> None:
     """One line on stderr, without the line breaks and escape sequences of what it quotes, and not at any length."""
     text = one_line(str(message))
     try:
-        print(text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…", file=sys.stderr, flush=True)
+        print(text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…", file=sys.stderr, flush=True)
     except OSError:  # nobody can be told; the exit code still is what it is
         discard(sys.stderr)
 

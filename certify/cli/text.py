@@ -26,7 +26,7 @@ BINDS = {
     "target": "target: less noise would miss ε",
     "floor": "floor: less noise would not be above the rounding of the numbers that it is added to",
 }
-MOST_REQUESTS = 12
+MAX_REQUESTS = 12
 _RATHER_POISSON = (  # docs/theory.md T17r: its pair is one of those that this sampling's pair dominates
     'advice: who needs replace-one should write sampling = "poisson": at the same rate and noise its ε is no larger, '
     "in practice far smaller (`plumbline compare` shows both), and add-or-remove-one has a bound too"
@@ -46,7 +46,7 @@ def result_text(result: Result) -> str:
         lines += ["", *_fallback(result)]
     if len(result.requests) > 1:
         lines += ["", "requests (size, unlearning epochs, ε)"]
-        shown = result.requests[:MOST_REQUESTS]
+        shown = result.requests[:MAX_REQUESTS]
         lines += [f"  {i + 1:>4}  {r['size']:>6}  {r['epochs']:>6}  {r['epsilon']}" for i, r in enumerate(shown)]
         if len(shown) < len(result.requests):
             lines.append(f"   … {len(result.requests) - len(shown)} more; --format json shows all")

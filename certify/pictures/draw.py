@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_STEPS = 20_000
+MAX_STEPS = 20_000
 # Okabe and Ito's colours can be told apart by everybody, in grey as well.
 _INK, _STRING, _NOISE = "#222222", "#D55E00", "#0072B2"
 _CURVES = {
@@ -85,8 +85,8 @@ def is_taut_string(bound: Derivation) -> bool:
 
 def _string_panel(axes: Axes, title: str, mechanism: NoisySGD) -> None:
     steps = mechanism.batches * (mechanism.epochs + sum(mechanism.unlearning_epochs))
-    if steps > MOST_STEPS:
-        raise UsageError(f"a picture of {steps} steps shows nothing; at most {MOST_STEPS} are drawn")
+    if steps > MAX_STEPS:
+        raise UsageError(f"a picture of {steps} steps shows nothing; at most {MAX_STEPS} are drawn")
     timeline = evaluate(derive_timeline(mechanism), Float())
     derivation = derive(mechanism)
     if not is_taut_string(derivation):

@@ -18,7 +18,7 @@ from flint import arb
 from accountant import Derivation, TheoremError, apply, derive_witness, enclose, evaluate, theorems
 from accountant.core.arithmetic import Ball, Float
 from accountant.core.arithmetic.balls import diffused_delta, ends
-from accountant.core.enclose import LEAST_PRECISION, precision
+from accountant.core.enclose import MIN_PRECISION, precision
 from accountant.core.exact import Rounding, round_decimal
 from accountant.core.facts import Profile as Kind
 from accountant.mechanisms.pairs import Way
@@ -33,11 +33,11 @@ from certify.results.result import Result
 
 Bound = Callable[[Fraction], Fraction]  # ε ↦ δ
 
-MOST_CLAIMS = 16  # whose profiles are not Gaussian
-MOST_POINTS = 1 << 13  # of a grid that is drawn from
+MAX_CLAIMS = 16  # whose profiles are not Gaussian
+MAX_POINTS = 1 << 13  # of a grid that is drawn from
 DEPTH = Fraction(1, 1000)  # curves go down to that part of the target's δ
-MOST_GROUPED = 256  # so many batches of a secret order are summed one by one
-_HAIR = Fraction(1, 10**9)  # of δ: what is said below the claim's ε is above the claim's δ
+MAX_GROUPED = 256  # so many batches of a secret order are summed one by one
+_MARGIN = Fraction(1, 10**9)  # of δ: what is said below the claim's ε is above the claim's δ
 _NEGLIGIBLE = 1e-3  # of the largest μ: batches with less count together
 _SHARP, _GREATEST = 40, 1024  # bits: how sharp a δ is made, and the precision at which that is given up
 _BACK = (Fraction(1), 1 - Fraction(1, 10**6), Fraction(999, 1000), Fraction(9, 10), Fraction(1, 2))
@@ -67,7 +67,7 @@ def profile_of(result: Result) -> Profile | None:
     gaussian = [claim for claim in result.claims if _kind(claim.upper) is Kind.GAUSSIAN]
     kept = sorted(gaussian, key=lambda claim: enclose(claim.upper.premises[0]).upper)[-1:]
     kept += [claim for claim in result.claims if _kind(claim.upper) is not Kind.GAUSSIAN]
-    if len(kept) > MOST_CLAIMS:
+    if len(kept) > MAX_CLAIMS:
         return None
     found = [_upper(claim) for claim in kept]
     if None in found:
@@ -80,7 +80,7 @@ def profile_of(result: Result) -> Profile | None:
     lower = _lower(result)
     shown = Fraction(result.epsilon["upper"])
     own = None if result.epsilon["lower"] is None else Fraction(result.epsilon["lower"])
-    more = min(delta * (1 + _HAIR), Fraction(1))
+    more = min(delta * (1 + _MARGIN), Fraction(1))
 
     # δ(ε) does not grow with ε: what the claim says of one ε bounds all the others on one side. On the other side the
     # figure says nothing better than the claim, though a grid of its own may (the checker holds it to that).
@@ -120,7 +120,7 @@ def gaussian_delta(mu: Fraction, epsilon: Fraction, rounding: Rounding) -> Fract
 
 def mixture_delta(pairs: Sequence[tuple[Fraction, Fraction]], epsilon: Fraction, rounding: Rounding) -> Fraction:
     """Σ weight·δ_μ(ε) over pairs of μ and weight, from above or from below."""
-    A, bits, kept = Ball(), LEAST_PRECISION, [(mu, weight) for mu, weight in pairs if mu]
+    A, bits, kept = Ball(), MIN_PRECISION, [(mu, weight) for mu, weight in pairs if mu]
     if not kept:
         return Fraction(0)
     while True:
@@ -147,7 +147,7 @@ def _secret(upper: Derivation) -> tuple[Bound, int]:
     """T9's mean over the batches; where they are many, neighbouring ones count like the largest μ among them."""
     arguments = dict(upper.arguments)
     positions, A = arguments["positions"], Ball()
-    with precision(2 * LEAST_PRECISION):
+    with precision(2 * MIN_PRECISION):
         timeline = evaluate(upper.premises[0], A)
         mus = [ends(mu)[1] for mu in position_mus(A, timeline, positions)]
     batches, worst = timeline.blocks[0].batches, max(mus)
@@ -167,7 +167,7 @@ def _grouped(mus: Sequence[Fraction], weights: Sequence[Fraction], batches: int)
         share = float(mu / worst) if worst else 1.0
         if share < floor:
             groups.append([mu, Fraction(0)])
-            width = 1e-6 if len(mus) <= MOST_GROUPED else 1e-3 + (1 - share) / 50
+            width = 1e-6 if len(mus) <= MAX_GROUPED else 1e-3 + (1 - share) / 50
             floor = 0.0 if share < _NEGLIGIBLE else share * (1 - width)
         groups[-1][0] = max(groups[-1][0], mu)
         groups[-1][1] += weight / batches
@@ -188,7 +188,7 @@ def _ranged(upper: Derivation) -> Bound:
     arguments, (pair, rate) = dict(upper.arguments), upper.premises
     phase, A = arguments["phase"], Ball()
     mu, steps = enclose(pair).upper, phase.epochs * phase.batches
-    with precision(2 * LEAST_PRECISION):
+    with precision(2 * MIN_PRECISION):
         step = evaluate(rate, A)
         spread = step.factor * A.of(arguments["diameter"]) + (step.distance if isinstance(step, Drift) else 0)
         ratio = ends(spread / A.sqrt(A.of(2 * phase.step_size * phase.noise_std**2)))[1]
@@ -196,7 +196,7 @@ def _ranged(upper: Derivation) -> Bound:
     def bound(epsilon: Fraction) -> Fraction:
         if not mu or not ratio:
             return Fraction(0)
-        with precision(LEAST_PRECISION):
+        with precision(MIN_PRECISION):
             top, widest = A.of(mu).upper(), A.of(ratio).upper()
             found = ends(diffused_delta(top, widest, steps, A.of(epsilon), arb(0), arb.upper))
         return Fraction(1) if found is None else min(Fraction(1), found[1])
@@ -208,10 +208,10 @@ def _ranged(upper: Derivation) -> Bound:
 
 
 def _composed(upper: Derivation) -> Bound:
-    """T19's and T27's distributions, on grids no finer than MOST_POINTS."""
+    """T19's and T27's distributions, on grids no finer than MAX_POINTS."""
     arguments = dict(upper.arguments)
     grid: Grid = arguments["grid"]
-    points = min(grid.points, MOST_POINTS)
+    points = min(grid.points, MAX_POINTS)
     reverse = min(points, max(grid.reverse_points, 1 << 8))
     ways = directions(arguments["releases"], arguments["neighbours"], grid.extra, arguments.get("group", 1))
     counts = (points, *[reverse] * (len(ways) - 1))
@@ -238,7 +238,7 @@ def _cut(upper: Derivation) -> Bound:
     untruncated = _composed(whole)
 
     def bound(epsilon: Fraction) -> Fraction:
-        with precision(LEAST_PRECISION):
+        with precision(MIN_PRECISION):
             growth = ends((1 + A.exp(A.of(epsilon))) / (1 + A.exp(A.of(at))))
         return Fraction(1) if growth is None else min(Fraction(1), untruncated(epsilon) + budget * growth[1])
 
@@ -252,7 +252,7 @@ def _merged(lower: Derivation) -> Bound:
     first = parts(arguments["releases"], arguments["neighbours"], group=arguments.get("group", 1))
     made = tuple(part.attained() for part in first)
     way = Way.FORWARD if arguments["direction"] == "remove" else Way.REVERSED
-    masses = composed(made, way, Rounding.DOWN, grid.delta * DEPTH, min(grid.points, MOST_POINTS))
+    masses = composed(made, way, Rounding.DOWN, grid.delta * DEPTH, min(grid.points, MAX_POINTS))
     return lambda epsilon: profile.delta(masses, epsilon)
 
 
@@ -316,10 +316,10 @@ def _mixed(lower: Derivation, mechanism: NoisySGD) -> Bound:
 
 
 def _thinned(positions: tuple[int, ...]) -> tuple[int, ...]:
-    """At most about MOST_GROUPED of them, the last ones all: one that is left out counts like the one before it."""
-    if len(positions) <= MOST_GROUPED:
+    """At most about MAX_GROUPED of them, the last ones all: one that is left out counts like the one before it."""
+    if len(positions) <= MAX_GROUPED:
         return positions
-    half = MOST_GROUPED // 2
+    half = MAX_GROUPED // 2
     early = positions[:-half]
     return (*early[:: -(-len(early) // half)], *positions[-half:])
 

@@ -20,20 +20,20 @@ from accountant.mechanisms.dpsgd import ScaledSGD, Stage
 from accountant.mechanisms.timeline import history
 from accountant.pld import Grid, Release
 from accountant.pnsgd.derive import derive, derive_epsilon, derive_lower, derive_upper, derive_witness
-from accountant.pnsgd.search.final_epochs import covers
+from accountant.pnsgd.search.final_epochs import t24_applies
 from accountant.theorems.timelines import Timeline
 from certify.errors import UsageError
 from certify.results.claims import refusals
 from certify.results.result import Progress, Result
 
 DIGITS = 8
-MOST_REQUESTS = 16  # of a history, one of whose phases is varied
+MAX_REQUESTS = 16  # of a history, one of whose phases is varied
 PUBLISHED = ("chien2024", "koloskova2025")
 _MANY = 1_000  # steps of T24, or batches with differing records, above which few points are computed
 _SHARES = tuple(Fraction(text) for text in ("1/8", "1/4", "1/2", "1", "3/2", "5/2", "4"))
 _COARSER, _FEWEST, _MOST = 4, 1 << 10, 1 << 14  # grids, against the certificate's: the width grows as the square
 _ORDERS = tuple(dict.fromkeys(max(k + 2, round(2 * 1.3**k)) for k in range(20)))  # integers from 2 to about 300
-_MOST_ORDER = 3_000
+_MAX_ORDER = 3_000
 _AROUND = tuple(Fraction(k, 100) for k in range(88, 113, 4))  # of α − 1, about the best
 _BACK = tuple(1 - Fraction(4**k, 10_000) for k in range(7))
 
@@ -68,7 +68,7 @@ def sweep_of(result: Result, progress: Progress | None = None) -> Sweep | None:
         name, values, at = "steps", _steps(mechanism.steps), _training(result)
         published = "renyi"
     else:
-        if len(mechanism.requests) > MOST_REQUESTS:
+        if len(mechanism.requests) > MAX_REQUESTS:
             return None
         request = result.claims.index(result.worst)
         unlearning = any(mechanism.unlearning_epochs)
@@ -122,7 +122,7 @@ def _is_heavy(result: Result) -> bool:
     upper, mechanism, request = result.worst.upper, result.run.mechanism, result.claims.index(result.worst)
     if upper.theorem.facts.profile is Profile.MIXTURE:
         return True
-    if covers(mechanism, request) and mechanism.unlearning_epochs[request] * mechanism.batches > _MANY:
+    if t24_applies(mechanism, request) and mechanism.unlearning_epochs[request] * mechanism.batches > _MANY:
         return True
     timelines = (node.preview for node in result.worst.bound.nodes() if node.theorem.concludes is Timeline)
     return any(any(block.expanding or len(block.shifts) > _MANY for block in line.blocks) for line in timelines)
@@ -272,7 +272,7 @@ def _renyi(releases: tuple[Release, ...], neighbours: str, delta: Fraction) -> D
     if any(0 < release.sample_rate < 1 for release in releases):
         orders = list(_ORDERS)
         coarse = _converted(_sampled_curve(releases, neighbours, _ORDERS), delta)
-        while orders[-1] < _MOST_ORDER and enclose(coarse[-1]).upper <= enclose(coarse[-2]).upper:  # falling still
+        while orders[-1] < _MAX_ORDER and enclose(coarse[-1]).upper <= enclose(coarse[-2]).upper:  # falling still
             orders.append(orders[-1] * 4 // 3)
             coarse += _converted(_sampled_curve(releases, neighbours, (orders[-1],)), delta)
         best = min(range(len(coarse)), key=lambda i: enclose(coarse[i]).upper)

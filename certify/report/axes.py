@@ -17,7 +17,7 @@ FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Noto Sans, s
 LABEL, SMALL = 14, 13  # font sizes, in units of the view box
 INK, QUIET, RULE, PAPER = "currentColor", "var(--quiet)", "var(--rule)", "var(--paper)"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_MOST_TICKS = 9
+_MAX_TICKS = 9
 _PARTS = 24  # of a segment, at the edge of an area
 NOTHING = -math.inf  # log of 0
 
@@ -56,7 +56,7 @@ def logarithm(number: Fraction) -> float:
 # --- ticks ------------------------------------------------------------------------------------------------------------
 
 
-def ticks(scale: Scale, *, whole: bool = False, most: int = _MOST_TICKS) -> list[tuple[float, str]]:
+def ticks(scale: Scale, *, whole: bool = False, most: int = _MAX_TICKS) -> list[tuple[float, str]]:
     """Where an axis has ticks, and what they say. whole: integers alone."""
     return _log_ticks(scale, whole, most) if scale.log else _linear_ticks(scale, whole, most)
 

@@ -20,7 +20,7 @@ DEPTH = 3  # decades below the target's δ that a profile shows
 FAR = 3  # so many times further out than the curve, and the axis of ε is logarithmic
 WIDE = 30  # a ratio beyond which the axis of ε in a sweep is logarithmic
 LEAST = 4  # decades below the run's own ε, or the target, that such an axis shows
-MOST_DOTS = 40  # points of a curve that are dotted
+MAX_DOTS = 40  # points of a curve that are dotted
 _LABELS = {"upper": "upper bound", "lower": "lower bound"}
 _PARAMETERS = {"unlearning_epochs": "unlearning epochs K", "epochs": "epochs of learning T", "steps": "steps"}
 _SHORT = {"unlearning_epochs": "K = {}", "epochs": "T = {}", "steps": "{} steps"}
@@ -133,7 +133,7 @@ def sweep_chart(reading: Reading) -> Figure | None:
     if target:
         chart.level(y.of(target), f"target: ε = {shown['target']}", right=_falls(curves["upper"]))
     for key in ("published", "upper", "lower"):
-        chart.series(key, lines[key], labels[key], dots=len(values) <= MOST_DOTS)
+        chart.series(key, lines[key], labels[key], dots=len(values) <= MAX_DOTS)
     zero = next((v for v, e in zip(values, curves["upper"], strict=True) if e == 0), None)
     if y.log and zero is not None:
         chart.mark("triangle", x.of(Fraction(zero)), y.low, "var(--series-1)", filled=False)

@@ -68,7 +68,7 @@ class Reading(Protocol):
 
 
 @dataclass(frozen=True)
-class Said:
+class AttestedText:
     """Somebody's words. None: they do not say; the words of [attest] itself name their author, if anything does."""
 
     text: str
@@ -81,11 +81,11 @@ def _words(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def said(table: Any) -> Said | None:
+def said(table: Any) -> AttestedText | None:
     """A table of [attest] of the form that run files give it; certificates may carry any other nesting of text."""
     if not isinstance(table, Mapping) or _words(table.get("text")) is None:
         return None
-    return Said(table["text"], *(_words(table.get(key)) for key in ("by", "date", "evidence")))
+    return AttestedText(table["text"], *(_words(table.get(key)) for key in ("by", "date", "evidence")))
 
 
 def begins(text: str, pattern: str) -> bool:
@@ -151,11 +151,11 @@ class Evidence:
     # --- what somebody said ---
 
     @property
-    def general(self) -> Said | None:
+    def general(self) -> AttestedText | None:
         """The words of [attest] itself, which answer for the assumptions."""
         return said(self.run.get("attest"))
 
-    def attested(self, item: str) -> Said | None:
+    def attested(self, item: str) -> AttestedText | None:
         return said(self._answers.get(item)) if BY_ID[item].attestable else None
 
     @property

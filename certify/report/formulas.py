@@ -29,7 +29,7 @@ from certify.report.document import Mathematics
 from certify.report.reading import Reading
 from certify.report.spelling import spell, symbol
 
-MOST_REQUESTS = 20  # of a longer history, the formulas of the worst request alone
+MAX_REQUESTS = 20  # of a longer history, the formulas of the worst request alone
 _COUNTS = ("batch_size", "classes", "epochs", "phases", "points", "reverse_points", "steps", "samples", "window")
 _WHOLE = (*_COUNTS, "max_batch_size", "group", "block", "position", "first", "last", "epoch", "batches")
 
@@ -87,7 +87,7 @@ def mathematics(formula: Formula) -> Mathematics:
 
 def _chosen(reading: Reading, proof: Mapping[str, Any]) -> list[int]:
     """All steps, or of a long history those below the claim on the worst request."""
-    every = len(proof["claims"]) <= MOST_REQUESTS
+    every = len(proof["claims"]) <= MAX_REQUESTS
     return list(range(len(proof["steps"]))) if every else below(reading)
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from certify.report.document import Badge, Inline, Line, Text, Tone, line
-from certify.report.evidence import Evidence, Said
+from certify.report.evidence import AttestedText, Evidence
 
 Status = Literal["computed", "evidenced", "attested", "not assessed"]
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """tone: "bad" where the answer speaks against the claim, "warning" where it asks for attention."""
 
     status: Status
@@ -43,7 +43,7 @@ def counted(count: int, noun: str) -> str:
     return noun if count == 1 else f"{noun}s"
 
 
-def quoted(words: Said) -> Line:
+def quoted(words: AttestedText) -> Line:
     """Somebody's words, who and when, and the evidence that they name."""
     whom = f" by {words.by}" if words.by else ""
     when = f" on {words.date}" if words.date else ""
@@ -64,26 +64,26 @@ def recorded(e: Evidence) -> Line:
 NOBODY = "Nobody has attested it."
 
 
-def answered(e: Evidence, item: str, before: Line = (), tone: Tone = "plain") -> Found:
+def answered(e: Evidence, item: str, before: Line = (), tone: Tone = "plain") -> Finding:
     """Somebody's words on the item itself, or nobody's."""
     words = e.attested(item)
     if words is None:
-        return Found("not assessed", line(*before, NOBODY), "muted")
-    return Found("attested", line(*before, *quoted(words)), tone)
+        return Finding("not assessed", line(*before, NOBODY), "muted")
+    return Finding("attested", line(*before, *quoted(words)), tone)
 
 
-def assumed(e: Evidence, item: str, *ids: str) -> Found:
+def assumed(e: Evidence, item: str, *ids: str) -> Finding:
     """What the proof takes for granted: answered by the words on the item itself, else by those of [attest]."""
     entries = e.assumptions(*ids)
     if entries and all(entry["status"] == "checked" for entry in entries):
-        return Found("evidenced", line("Shown by the run record", *recorded(e), "."))
+        return Finding("evidenced", line("Shown by the run record", *recorded(e), "."))
     texts = " ".join(entry["text"] for entry in entries)
     before = line(f"The proof assumes: {texts} ") if entries else ()
     if e.attested(item) is None and entries and e.general is not None:
-        return Found("attested", line(*before, *quoted(e.general)))
+        return Finding("attested", line(*before, *quoted(e.general)))
     return answered(e, item, before)
 
 
-def denial(e: Evidence, item: str, context: str = "") -> Found:
+def denial(e: Evidence, item: str, context: str = "") -> Finding:
     """An answer whose first word is read: “no” is the harmless one."""
     return answered(e, item, line(f"{context} ") if context else (), "plain" if e.denied(item) else "warning")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from certify.report.document import Inline, Line, Tone, line
 from certify.report.evidence import BOUNDS_OF_DATA, Evidence, Match
 from certify.report.found import (
-    Found,
+    Finding,
     answered,
     assumed,
     bound,
@@ -30,24 +30,26 @@ from certify.results.floor import ROUNDING
 # --- the guarantee ----------------------------------------------------------------------------------------------------
 
 
-def definition(e: Evidence) -> Found:
+def definition(e: Evidence) -> Finding:
     neighbours = " ".join(entry["text"] for entry in e.assumptions("neighbours:"))
     what = "The run, and the run on a neighbouring dataset"
     if e.unlearns:
         what = "The run with its requests honoured, and the reference that never had the records"
-    return Found("computed", line(f"{what}: what is seen of them is (ε, δ)-close with ", *bound(e), f". {neighbours}"))
+    return Finding(
+        "computed", line(f"{what}: what is seen of them is (ε, δ)-close with ", *bound(e), f". {neighbours}")
+    )
 
 
-def epsilon(e: Evidence) -> Found:
+def epsilon(e: Evidence) -> Finding:
     target = line(*bound(e), "; the target is ε = ", number(e.predicate["epsilon"]["target"]))
     if e.epsilon_is_large:
-        return Found(
+        return Finding(
             "computed", line(*marked("Too large"), *target, ". An ε of 10 or more limits hardly anything."), "bad"
         )
-    return Found("computed", line(*target, ". An observer's odds change by the factor e^ε at most, but for δ."))
+    return Finding("computed", line(*target, ". An observer's odds change by the factor e^ε at most, but for δ."))
 
 
-def delta(e: Evidence) -> Found:
+def delta(e: Evidence) -> Finding:
     shown = line("δ = ", number(e.predicate["delta"]))
     if e.samples is None:
         parts = [". The run does not say how many records there are, so nothing is known of 1/n². It is"]
@@ -56,52 +58,56 @@ def delta(e: Evidence) -> Found:
         parts += [number(e.run["mechanism"]["samples"]), ", and"]
     parts += [" above 1e-5." if e.delta_is_large else " not above 1e-5."]
     worrying = bool(e.delta_exceeds_square) or e.delta_is_large
-    return Found("computed", line(*shown, *parts), "warning" if worrying else "plain")
+    return Finding("computed", line(*shown, *parts), "warning" if worrying else "plain")
 
 
-def observer(e: Evidence) -> Found:
+def observer(e: Evidence) -> Finding:
     texts = " ".join(entry["text"] for entry in e.assumptions("release:"))
-    return Found("computed", line(f"{texts} Nothing else may be seen."))
+    return Finding("computed", line(f"{texts} Nothing else may be seen."))
 
 
-def tightness(e: Evidence) -> Found:
+def tightness(e: Evidence) -> Finding:
     lower = e.predicate["epsilon"]["lower"]
     if lower is None:
-        return Found("computed", line("No lower bound is given: the bound may be loose, and it is not known how much."))
+        return Finding(
+            "computed", line("No lower bound is given: the bound may be loose, and it is not known how much.")
+        )
     unsure = any("lower bound" in note for note in e.reading.report.notes)
     doubt = " The verifier did not confirm this lower bound." if unsure else ""
     parts = ["No bound from what the run states can be below ε = ", number(lower), "; the certified one is "]
     wide = " They are more than 0.1 % of it apart: the bound may be loose by as much." * e.bracket_is_wide
-    return Found("computed", line(*parts, number(e.predicate["epsilon"]["upper"]), f".{wide}{doubt}"))
+    return Finding("computed", line(*parts, number(e.predicate["epsilon"]["upper"]), f".{wide}{doubt}"))
 
 
 # --- algorithm and accounting -----------------------------------------------------------------------------------------
 
 
-def derivation(e: Evidence) -> Found:
+def derivation(e: Evidence) -> Finding:
     theorems = several([code(id) for id in e.predicate["theorems"]])
     parts = ["The verifier derived ", *bound(e), " again, from the theorems ", *theorems, ". "]
     target = (" is ε = ", number(e.predicate["epsilon"]["target"]))
     if e.predicate["verdict"] == "CERTIFIED":
-        return Found("computed", line(*parts, "The target, which", *target, ", is met."))
+        return Finding("computed", line(*parts, "The target, which", *target, ", is met."))
     if e.rounding == "violated":
         text = ", is met in exact arithmetic says nothing of the executed run, whose noise is not above rounding."
-        return Found("computed", line(*marked("Undecided"), *parts, "Whether the target, which", *target, text), "bad")
+        return Finding(
+            "computed", line(*marked("Undecided"), *parts, "Whether the target, which", *target, text), "bad"
+        )
     if e.predicate["verdict"] == "INDETERMINATE":
-        return Found("computed", line(*parts, "Whether the target", *target, " or not met, is undecided."), "warning")
+        return Finding("computed", line(*parts, "Whether the target", *target, " or not met, is undecided."), "warning")
     reach = " No bound from what the run states can meet it." if e.predicate["out_of_reach"] else ""
-    return Found("computed", line(*marked("Not met"), *parts, "The target", *target, f", not met.{reach}"), "bad")
+    return Finding("computed", line(*marked("Not met"), *parts, "The target", *target, f", not met.{reach}"), "bad")
 
 
-def properties(e: Evidence) -> Found:
+def properties(e: Evidence) -> Finding:
     if not e.violated:
-        return Found("computed", line("No assumption of the certificate is violated."))
+        return Finding("computed", line("No assumption of the certificate is violated."))
     names = several([code(id) for id in e.violated])
     without = " The run does not have this; no step of the proof rests on it."
-    return Found("computed", line(*marked("Violated", "warning"), *names, f".{without}"), "warning")
+    return Finding("computed", line(*marked("Violated", "warning"), *names, f".{without}"), "warning")
 
 
-def constants(e: Evidence) -> Found:
+def constants(e: Evidence) -> Finding:
     entries = e.assumptions(
         "convexity", "smoothness", "gradient_bound", "weight_decay", "per_record_clipping", "batch_clipping"
     )
@@ -116,43 +122,43 @@ def constants(e: Evidence) -> Found:
         parts += [
             line(*several([code(id) for id in proved]), " derived from the loss ", code(e.run["loss"]["kind"]), ".")
         ]
-    rest = assumed(e, "constants", *open_) if open_ else Found("computed", ())
+    rest = assumed(e, "constants", *open_) if open_ else Finding("computed", ())
     parts += [rest.line] if open_ else []
     spaced = [part for i, one in enumerate(parts) for part in (*(line(" ") if i else ()), *one)]
-    return Found(rest.status, line(*spaced), "warning" if violated else rest.tone)
+    return Finding(rest.status, line(*spaced), "warning" if violated else rest.tone)
 
 
-def data_bounds(e: Evidence) -> Found:
+def data_bounds(e: Evidence) -> Finding:
     return assumed(e, "data_bounds", *BOUNDS_OF_DATA)
 
 
-def sensitivity(e: Evidence) -> Found:
+def sensitivity(e: Evidence) -> Finding:
     scaling = e.run["scaling"]
     parts = ["Every record's own gradient is scaled by the map ", code(scaling["kind"]), " with max_grad_norm = "]
     parts += [number(scaling["max_grad_norm"]), ", which bounds its influence whatever the record is."]
     if scaling["gradient_norm_bound"] is not None:
         parts += [" A bound on every gradient's norm is assumed besides: ", number(scaling["gradient_norm_bound"]), "."]
-    return Found("computed", line(*parts))
+    return Finding("computed", line(*parts))
 
 
-def normaliser(e: Evidence) -> Found:
+def normaliser(e: Evidence) -> Finding:
     public = e.run["mechanism"]["normaliser"]
     if public is None:
         return assumed(e, "normaliser", "noisy_sums")
-    return Found("computed", line("It is divided by ", number(public), ", a constant that the run states."))
+    return Finding("computed", line("It is divided by ", number(public), ", a constant that the run states."))
 
 
-def sampling(e: Evidence) -> Found:
+def sampling(e: Evidence) -> Finding:
     way = line("The bound assumes ", code(e.assumed_way), " batches. ")
     if e.execution is not None and e.executed_way is not None:
         match: Match = "differs" if e.attested_way == "differs" else e.executed_way
         order = line("The order was ", code(e.execution["order"]), *recorded(e), ".")
-        return Found("evidenced", line(*_mark(match), *way, *order), _tone(match))
+        return Finding("evidenced", line(*_mark(match), *way, *order), _tone(match))
     answer = e.attested("sampling")
     if answer is not None and e.attested_way is not None:
-        return Found("attested", line(*_mark(e.attested_way), *way, *quoted(answer)), _tone(e.attested_way))
+        return Finding("attested", line(*_mark(e.attested_way), *way, *quoted(answer)), _tone(e.attested_way))
     found = assumed(e, "sampling", "sampling", "batches:")
-    return Found(found.status, line(*way, *found.line), found.tone)
+    return Finding(found.status, line(*way, *found.line), found.tone)
 
 
 def _mark(match: Match) -> Line:
@@ -166,20 +172,20 @@ def _tone(match: Match) -> Tone:
     return tones[match]
 
 
-def earlier_releases(e: Evidence) -> Found:
+def earlier_releases(e: Evidence) -> Finding:
     if not e.others:
         return denial(e, "earlier_releases", "The budget counts no other release.")
     listed = [f"{other['text'] or 'without a name'}, μ = " for other in e.others]
     shown = [part for text, other in zip(listed, e.others, strict=True) for part in ("; ", text, number(other["mu"]))]
     counts = f"The budget counts {len(e.others)} other {counted(len(e.others), 'release')}: "
-    return Found("computed", line(counts, *shown[1:], ". Whether there are more it cannot tell."))
+    return Finding("computed", line(counts, *shown[1:], ". Whether there are more it cannot tell."))
 
 
-def tuning(e: Evidence) -> Found:
+def tuning(e: Evidence) -> Finding:
     return denial(e, "tuning")
 
 
-def start(e: Evidence) -> Found:
+def start(e: Evidence) -> Finding:
     return assumed(e, "start", "starts")
 
 
@@ -189,7 +195,7 @@ def start(e: Evidence) -> Found:
 UNTOLD = line("The certificate does not tell of an execution. ")
 
 
-def execution(e: Evidence) -> Found:
+def execution(e: Evidence) -> Finding:
     if e.execution is None:
         return answered(e, "execution", UNTOLD)
     phases = [
@@ -202,32 +208,32 @@ def execution(e: Evidence) -> Found:
         ". Software: ",
         ", ".join(versions) or "not named",
     ]
-    return Found("evidenced", line(*parts, *recorded(e), "."))
+    return Finding("evidenced", line(*parts, *recorded(e), "."))
 
 
 def _epochs(phase: dict[str, str]) -> str:
     return counted(int(phase["epochs"]), "epoch")
 
 
-def randomness(e: Evidence) -> Found:
+def randomness(e: Evidence) -> Finding:
     if e.execution is None:
         return assumed(e, "randomness", "gaussian_noise", "noisy_sums")
     if e.execution["noise"] == "reproducible":
         said = "the noise can be drawn again; no privacy claim holds for this model"
-        return Found("evidenced", line(*marked("No"), said, *recorded(e), "."), "bad")
-    return Found("evidenced", line("The noise was drawn in secret", *recorded(e), "."))
+        return Finding("evidenced", line(*marked("No"), said, *recorded(e), "."), "bad")
+    return Finding("evidenced", line("The noise was drawn in secret", *recorded(e), "."))
 
 
-def floating_point(e: Evidence) -> Found:
+def floating_point(e: Evidence) -> Finding:
     if e.rounding == "violated":
         text = "what rounding adds to μ is more than a hundredth of what the target allows"
-        return Found("computed", line(*marked("No"), _numbers(e), text, ", or may be."), "bad")
+        return Finding("computed", line(*marked("No"), _numbers(e), text, ", or may be."), "bad")
     if e.rounding == "proved" and e.attested("floating_point") is None:
         text = (
             "rounding adds at most a hundredth of the μ that the target allows, on top of what is proved. How close "
             "the drawn noise is to an exact Gaussian is not computed."
         )
-        return Found("computed", line(_numbers(e), text))
+        return Finding("computed", line(_numbers(e), text))
     return assumed(e, "floating_point", "gaussian_noise", "noisy_sums", ROUNDING)
 
 
@@ -236,45 +242,45 @@ def _numbers(e: Evidence) -> str:
     return f"In {numbers['dtype']}, {numbers['dimension']} coordinates up to {numbers['largest_coordinate']}: "
 
 
-def audit(e: Evidence) -> Found:
+def audit(e: Evidence) -> Finding:
     if e.execution is None or not e.execution["audits"]:
         return answered(e, "audit", line("The certificate holds no audit. "))
     count = len(e.execution["audits"])
-    return Found("evidenced", line(f"{count} {counted(count, 'audit')} in the certificate", *recorded(e), "."))
+    return Finding("evidenced", line(f"{count} {counted(count, 'audit')} in the certificate", *recorded(e), "."))
 
 
 # --- governance -------------------------------------------------------------------------------------------------------
 
 
-def responsible(e: Evidence) -> Found:
+def responsible(e: Evidence) -> Finding:
     unread = line(" Not shown, as of no known form: attest.", ", attest.".join(e.unread), ".") if e.unread else ()
     if e.general is None:
         nobody = "Nobody is named who answers for the assumptions that are marked attested."
-        return Found("not assessed", line(nobody, *unread), "muted")
-    return Found("attested", line(*quoted(e.general), *unread))
+        return Finding("not assessed", line(nobody, *unread), "muted")
+    return Finding("attested", line(*quoted(e.general), *unread))
 
 
-def signatures(e: Evidence) -> Found:
+def signatures(e: Evidence) -> Finding:
     report = e.reading.report
     if report.signers:
         keys = several([code(keyid) for keyid in report.signers])
         given = f"Signed with {len(report.signers)} of the keys that the reader gave: "
-        return Found("computed", line(given, *keys, f"; {report.threshold} needed."))
+        return Finding("computed", line(given, *keys, f"; {report.threshold} needed."))
     if report.signatures:
         many = f"{report.signatures} {counted(report.signatures, 'signature')}"
-        return Found("computed", line(f"It carries {many}; the reader gave no key, so none was checked."), "warning")
-    return Found("computed", line(*marked("Unsigned", "warning"), "nobody vouches for the run."), "warning")
+        return Finding("computed", line(f"It carries {many}; the reader gave no key, so none was checked."), "warning")
+    return Finding("computed", line(*marked("Unsigned", "warning"), "nobody vouches for the run."), "warning")
 
 
-def freshness(e: Evidence) -> Found:
+def freshness(e: Evidence) -> Finding:
     report = e.reading.report
     created = line("Created ", number(report.created))
     if report.expires is None:
-        return Found("computed", line(*created, "; it names no day on which it expires."))
+        return Finding("computed", line(*created, "; it names no day on which it expires."))
     expires = number(report.expires)
     if e.expiry == "passed":
-        return Found("computed", line(*marked("Expired"), *created, ", expired ", expires, "."), "bad")
-    return Found("computed", line(*created, ", expires ", expires, "."), "warning" if e.expiry == "near" else "plain")
+        return Finding("computed", line(*marked("Expired"), *created, ", expired ", expires, "."), "bad")
+    return Finding("computed", line(*created, ", expires ", expires, "."), "warning" if e.expiry == "near" else "plain")
 
 
 # --- unlearning -------------------------------------------------------------------------------------------------------
@@ -286,30 +292,30 @@ REFERENCES = {
 }
 
 
-def reference(e: Evidence) -> Found:
+def reference(e: Evidence) -> Finding:
     chosen = e.run["threat"]["reference"]
-    return Found(
+    return Finding(
         "computed",
         line(REFERENCES[chosen].capitalize(), ", never on the records of the requests (", code(chosen), ")."),
     )
 
 
-def adaptive_requests(e: Evidence) -> Found:
+def adaptive_requests(e: Evidence) -> Finding:
     return denial(e, "adaptive_requests", "The bound is for requests that were fixed in advance.")
 
 
-def earlier_models(e: Evidence) -> Found:
+def earlier_models(e: Evidence) -> Finding:
     counts = "The bound covers the last model alone."
     if e.run["threat"].get("release") == "all":
         counts = "The bound covers the models after learning and after every request together."
     return denial(e, "earlier_models", counts)
 
 
-def saved_state(e: Evidence) -> Found:
+def saved_state(e: Evidence) -> Finding:
     return denial(e, "saved_state")
 
 
-def capacity(e: Evidence) -> Found:
+def capacity(e: Evidence) -> Finding:
     rows = [(r["size"], r["epochs"], r["epsilon"]) for r in e.predicate["requests"]]
     parts: list[Inline | str] = []
     for i, (size, epochs, upper) in enumerate(rows, 1):
@@ -317,10 +323,10 @@ def capacity(e: Evidence) -> Found:
         parts += [f"{epochs} {counted(int(epochs), 'epoch')}, ε ≤ ", number(upper)]
     done = e.execution["erasures"] if e.execution is not None else ()
     if not done:
-        return Found("computed", line("It covers ", *parts, ". Removing more is outside of it."))
+        return Finding("computed", line("It covers ", *parts, ". Removing more is outside of it."))
     last = done[-1]
     honoured = line(f". Honoured so far: {len(done)} {counted(len(done), 'request')}, ", number(last["cumulative"]))
-    return Found(
+    return Finding(
         "evidenced", line("It covers ", *parts, *honoured, " of ", number(last["cap"]), " records", *recorded(e), ".")
     )
 
@@ -328,7 +334,7 @@ def capacity(e: Evidence) -> Found:
 UNASKED = line("The certificate does not tell of a request that was honoured. ")
 
 
-def forget_set(e: Evidence) -> Found:
+def forget_set(e: Evidence) -> Finding:
     done = e.execution["erasures"] if e.execution is not None else ()
     if not done:
         return answered(e, "forget_set", UNASKED)
@@ -343,13 +349,13 @@ def forget_set(e: Evidence) -> Found:
     ]
     shown = line("Which records were removed is fixed by keyed commitments: ", *rows[1:], ". ")
     if e.attested("forget_set") is None:
-        return Found(
+        return Finding(
             "evidenced", line(*shown, "That these are all that was asked for, nobody has attested."), "warning"
         )
-    return Found("evidenced", shown)
+    return Finding("evidenced", shown)
 
 
-def sign_off(e: Evidence) -> Found:
+def sign_off(e: Evidence) -> Finding:
     done = e.execution["erasures"] if e.execution is not None else ()
     if not any(entry["sign_off"] for entry in done):
         return answered(e, "sign_off", line("No sign-off is in the certificate. "))
@@ -359,7 +365,7 @@ def sign_off(e: Evidence) -> Found:
         by = f"{off['name']}, {off['role']}, on {off['date']}: “{off['text']}”" if off else "nobody"
         parts += ["; " if parts else "", f"request {entry['request']}: {by}"]
     whole = all(entry["sign_off"] for entry in done)
-    return Found("attested", line(*parts, "."), "plain" if whole else "warning")
+    return Finding("attested", line(*parts, "."), "plain" if whole else "warning")
 
 
 _ANSWERS = (
@@ -379,4 +385,4 @@ _ANSWERS = (
     *(execution, randomness, floating_point, audit, responsible, signatures, freshness),
     *(reference, adaptive_requests, earlier_models, saved_state, capacity, forget_set, sign_off),
 )
-FOUND: dict[str, Callable[[Evidence], Found]] = {answer.__name__: answer for answer in _ANSWERS}
+FOUND: dict[str, Callable[[Evidence], Finding]] = {answer.__name__: answer for answer in _ANSWERS}

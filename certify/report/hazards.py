@@ -15,7 +15,7 @@ from datetime import date
 
 from certify.report.document import Inline, Line, Tone, line
 from certify.report.evidence import Evidence, Reading
-from certify.report.found import Found, Status, answered, bound, code, number, quoted, several
+from certify.report.found import Finding, Status, answered, bound, code, number, quoted, several
 from certify.report.hazard_answers import FOUND
 from certify.runfile.questions import QUESTIONS, Question
 
@@ -31,7 +31,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Warning_:
+class Caution:
     """`id` names the kind of warning; no two of a report have the same."""
 
     id: str
@@ -57,84 +57,84 @@ def _answer(question: Question, evidence: Evidence) -> Answer:
     found = find(evidence) if find else answered(evidence, question.id)
     words = evidence.attested(question.id)
     if words is not None and found.status in ("computed", "evidenced"):
-        found = Found(found.status, line(*found.line, " ", *quoted(words)), found.tone)
+        found = Finding(found.status, line(*found.line, " ", *quoted(words)), found.tone)
     return Answer(question, found.status, found.line, found.tone)
 
 
-def warnings(reading: Reading, on: date) -> tuple[Warning_, ...]:
+def warnings(reading: Reading, on: date) -> tuple[Caution, ...]:
     """What a reader must not miss, the worst first. Arguments as for `answers`."""
     evidence = Evidence(reading, on)
     found = [*_of_the_claim(evidence), *_of_the_numbers(evidence), *_of_what_was_said(evidence)]
     return tuple(sorted(found, key=lambda warning: warning.tone != "bad"))
 
 
-def _of_the_claim(e: Evidence) -> Iterator[Warning_]:
+def _of_the_claim(e: Evidence) -> Iterator[Caution]:
     """Verdict, noise, dates, signatures, properties that the run does not have."""
     target = (*bound(e), "; the target is ε = ", number(e.predicate["epsilon"]["target"]), ".")
     if e.predicate["verdict"] == "NOT_CERTIFIED":
         reach = " No bound from what the run states can meet it." if e.predicate["out_of_reach"] else ""
-        yield Warning_("not_certified", "The target is not met", line("Certified is ", *target, reach), "bad")
+        yield Caution("not_certified", "The target is not met", line("Certified is ", *target, reach), "bad")
     if e.rounding == "violated":
         text = (
             "What is executed may be another mechanism than the certified one: its noise is too small for its numbers."
         )
-        yield Warning_("noise_below_rounding", "The noise is not above rounding", line(text), "bad")
+        yield Caution("noise_below_rounding", "The noise is not above rounding", line(text), "bad")
     elif e.predicate["verdict"] == "INDETERMINATE":
-        yield Warning_("indeterminate", "Whether the target is met is undecided", line("Certified is ", *target))
+        yield Caution("indeterminate", "Whether the target is met is undecided", line("Certified is ", *target))
     if e.execution is not None and e.execution["noise"] == "reproducible":
         text = "Whoever knows the seed can draw the noise again: no privacy claim holds for this model."
-        yield Warning_("reproducible_noise", "The noise can be drawn again", line(text), "bad")
+        yield Caution("reproducible_noise", "The noise can be drawn again", line(text), "bad")
     report = e.reading.report
     if e.expiry == "passed":
-        yield Warning_("expired", "The certificate has expired", line("On ", number(str(report.expires)), "."), "bad")
+        yield Caution("expired", "The certificate has expired", line("On ", number(str(report.expires)), "."), "bad")
     if e.expiry == "near":
-        yield Warning_("expiry_near", "The certificate expires soon", line("On ", number(str(report.expires)), "."))
+        yield Caution("expiry_near", "The certificate expires soon", line("On ", number(str(report.expires)), "."))
     if not report.signatures:
         text = "Anybody can have written this certificate; its digest shows only that it is whole."
-        yield Warning_("unsigned", "The certificate is not signed", line(text))
+        yield Caution("unsigned", "The certificate is not signed", line(text))
     elif not report.signers:
         text = "The certificate carries signatures, and no key was given to check them with."
-        yield Warning_("signatures_not_checked", "No signature was checked", line(text))
+        yield Caution("signatures_not_checked", "No signature was checked", line(text))
     if e.violated:
         names = several([code(id) for id in e.violated])
         text = " The run does not have this. No step of the proof rests on it."
-        yield Warning_("violated_assumptions", "An assumption is violated", line(*names, ".", text))
+        yield Caution("violated_assumptions", "An assumption is violated", line(*names, ".", text))
 
 
-def _of_the_numbers(e: Evidence) -> Iterator[Warning_]:
+def _of_the_numbers(e: Evidence) -> Iterator[Caution]:
     shown = line("δ = ", number(e.predicate["delta"]))
     if e.epsilon_is_large:
         text = "An ε of 10 or more limits hardly anything: an observer's odds can change by the factor e^ε."
-        yield Warning_("large_epsilon", "ε is 10 or more", line(*bound(e), ". ", text))
+        yield Caution("large_epsilon", "ε is 10 or more", line(*bound(e), ". ", text))
     if e.delta_exceeds_square:
         text = " is above 1/n² with n = "
         rest = ". A mechanism that publishes each record with probability δ would meet the same claim."
         samples = number(e.run["mechanism"]["samples"])
-        yield Warning_("delta_above_square", "δ is above 1/n²", line(*shown, text, samples, rest))
+        yield Caution("delta_above_square", "δ is above 1/n²", line(*shown, text, samples, rest))
     if e.delta_is_large:
-        yield Warning_("delta_large", "δ is above 1e-5", line(*shown, " is above what is usually accepted."))
+        yield Caution("delta_large", "δ is above 1e-5", line(*shown, " is above what is usually accepted."))
 
 
-def _of_what_was_said(e: Evidence) -> Iterator[Warning_]:
+def _of_what_was_said(e: Evidence) -> Iterator[Caution]:
     if e.unit_is_person is False:
         text = "The guarantee is for one record; for a person with several of them ε and δ are larger. "
-        yield Warning_("unit_not_person", "A record is not said to be a person", line(text, *_words(e, "unit")))
+        yield Caution("unit_not_person", "A record is not said to be a person", line(text, *_words(e, "unit")))
     ways = (e.executed_way, e.attested_way)
     assumed = ("The bound assumes ", code(e.assumed_way), " batches. ")
     implemented = _implemented(e)
     if "differs" in ways:
         title = "Batches are not drawn as the bound assumes"
-        yield Warning_("sampling_differs", title, line(*assumed, "It does not hold for others. ", *implemented), "bad")
+        yield Caution("sampling_differs", title, line(*assumed, "It does not hold for others. ", *implemented), "bad")
     elif "unclear" in ways:
         title = "How batches are drawn cannot be compared with what the bound assumes"
-        yield Warning_("sampling_unclear", title, line(*assumed, *implemented))
+        yield Caution("sampling_unclear", title, line(*assumed, *implemented))
     if e.denied("tuning") is False:
         text = "What was chosen by looking at the data tells about them, and the budget does not count it. "
-        yield Warning_("tuning", "Tuning is not in the budget", line(text, *_words(e, "tuning")))
+        yield Caution("tuning", "Tuning is not in the budget", line(text, *_words(e, "tuning")))
     if e.denied("earlier_releases") is False:
         text = "Every release about the same records adds to what can be learnt, and this budget does not count all. "
         title = "Other releases are not in the budget"
-        yield Warning_("earlier_releases", title, line(text, *_words(e, "earlier_releases")))
+        yield Caution("earlier_releases", title, line(text, *_words(e, "earlier_releases")))
     if not e.unlearns:
         return
     sizes = e.run["requests"]["sizes"]
@@ -144,18 +144,18 @@ def _of_what_was_said(e: Evidence) -> Iterator[Warning_]:
         )
         text += "were released before, after learning or after another request, are not covered."
         title = "Models released between the requests are not covered"
-        yield Warning_("only_the_last_model", title, line("There are ", number(str(len(sizes))), text))
+        yield Caution("only_the_last_model", title, line("There are ", number(str(len(sizes))), text))
     if e.denied("earlier_models") is False and e.run["threat"]["release"] == "final":
         text = "The bound is for an observer who sees the last model alone. "
         title = "A model from before a request was handed out"
-        yield Warning_("earlier_models", title, line(text, *_words(e, "earlier_models")))
+        yield Caution("earlier_models", title, line(text, *_words(e, "earlier_models")))
     if e.denied("adaptive_requests") is False:
         text = "The bound is for requests that were fixed in advance. "
         title = "Requests may depend on a model that was seen"
-        yield Warning_("adaptive_requests", title, line(text, *_words(e, "adaptive_requests")))
+        yield Caution("adaptive_requests", title, line(text, *_words(e, "adaptive_requests")))
     if e.denied("saved_state") is False:
         text = "State that was saved before a request still depends on the records that the request removed. "
-        yield Warning_("saved_state", "State from before a request is kept", line(text, *_words(e, "saved_state")))
+        yield Caution("saved_state", "State from before a request is kept", line(text, *_words(e, "saved_state")))
 
 
 def _implemented(e: Evidence) -> Line:

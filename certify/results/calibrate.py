@@ -35,8 +35,8 @@ from certify.runfile.extremes import within_doubles
 from certify.runfile.read import Run, is_training, load_tables, read_run
 
 DIGITS = 9  # significant digits of a calibrated value
-LEAST_NOISE = Fraction(10) ** -300
-MOST_NOISE = Fraction(10) ** 300
+MIN_NOISE = Fraction(10) ** -300
+MAX_NOISE = Fraction(10) ** 300
 _ATTEMPTS = 40
 _SMALL_STEP = "1e-9"  # where nothing is known of L
 
@@ -176,7 +176,7 @@ def _confirm(run: Run, tune: str, least: Fraction | None = None) -> Result:
     parameter = PARAMETERS[tune]
     with refusals():
         value = _found(parameter, run, least)
-    if isinstance(value, Fraction) and not LEAST_NOISE < value < MOST_NOISE:
+    if isinstance(value, Fraction) and not MIN_NOISE < value < MAX_NOISE:
         raise OutOfReach(f"target.epsilon: the {tune} that it asks for is beyond 1e±300")
     certified: list[bool] = []
     for attempt in range(_ATTEMPTS):
@@ -271,7 +271,7 @@ def check_doubles(run: Run) -> None:
         "mechanism.noise_std": run.mechanism.noise_std,
     }
     for key, value in values.items():
-        if value and not LEAST_NOISE <= value <= MOST_NOISE:
+        if value and not MIN_NOISE <= value <= MAX_NOISE:
             raise UsageError(f"{key}: {decimal(value, 12)} is beyond 1e±300, where no search in doubles works")
     if float(run.target_delta) == 1:
         raise UsageError("target.delta: too close to 1 for a search in doubles; take a smaller one")

@@ -17,8 +17,8 @@ import scipy
 from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.dpsgd.derive import estimate_mechanism, schedule
 from accountant.dpsgd.estimate import estimate_training
-from accountant.mechanisms.release import MOST_STEPS
-from accountant.pld import Ends
+from accountant.mechanisms.release import MAX_STEPS
+from accountant.pld import Tolerances
 from certify.errors import OutOfReach, UsageError
 from certify.results.certify_dpsgd import certify_training
 from certify.results.claims import Verdict
@@ -29,12 +29,12 @@ from certify.runfile.read import Run, read_run
 
 DIGITS = 6  # significant digits of a calibrated value
 LEAST = Fraction(1, 10**290)  # a target that a search in doubles takes
-LEAST_NOISE, MOST_NOISE = Fraction(1, 10**6), Fraction(10**30)  # where it is not tuned
+MIN_NOISE, MAX_NOISE = Fraction(1, 10**6), Fraction(10**30)  # where it is not tuned
 _ATTEMPTS, _REGAINS = 12, 4  # the latter where a certified value is far from the target: the estimate was wrong
 _GENEROUS = 5e-4  # what the search allows a small count above the target: confirming goes down from there
 _MANY = 2000  # smaller counts are tried one by one
 _LOSS = 6e-5  # what the error of the upper bound may cost of a value, relatively
-_LEAST_AIM, _MOST_AIM = 8e-5, 4e-4  # for the upper bound; the lower one is for show
+_MIN_AIM, _MAX_AIM = 8e-5, 4e-4  # for the upper bound; the lower one is for show
 _LOWER = Fraction(1, 1000)
 _ESTIMATED = 3e-5  # what the estimate may be off, besides
 _TELLING = 1e-3  # so far apart two upper bounds tell a slope
@@ -64,9 +64,9 @@ class _Parameter:
 PARAMETERS = {
     "noise_multiplier": _Parameter((), False, False, 0.02, 1e6),
     "sample_rate": _Parameter(("batch_size",), True, False, 1e-9, 1.0, 1e-3),
-    "steps": _Parameter(("epochs",), True, True, 1, MOST_STEPS // 2),
-    "epochs": _Parameter(("steps",), True, True, 1, MOST_STEPS // 2),
-    "batch_size": _Parameter(("sample_rate",), True, True, 1, MOST_STEPS),
+    "steps": _Parameter(("epochs",), True, True, 1, MAX_STEPS // 2),
+    "epochs": _Parameter(("steps",), True, True, 1, MAX_STEPS // 2),
+    "batch_size": _Parameter(("sample_rate",), True, True, 1, MAX_STEPS),
 }
 
 
@@ -158,11 +158,11 @@ def _check_noise(run: Run, tune: str) -> None:
     tuned = run.canonical["mechanism"]["noise_multiplier"] if tune == "noise_multiplier" else None
     for stage in run.mechanism.stages:
         noise = stage.noise_multiplier
-        if not LEAST_NOISE <= noise <= MOST_NOISE and canonical(noise) != tuned:
+        if not MIN_NOISE <= noise <= MAX_NOISE and canonical(noise) != tuned:
             shown = decimal(round_decimal(noise, DIGITS, Rounding.UP))
             raise UsageError(
-                f"mechanism.noise_multiplier: {shown} is beyond a search in doubles, from {float(LEAST_NOISE)} to "
-                f"{float(MOST_NOISE)}; leave it out to tune it, or certify the run as it is"
+                f"mechanism.noise_multiplier: {shown} is beyond a search in doubles, from {float(MIN_NOISE)} to "
+                f"{float(MAX_NOISE)}; leave it out to tune it, or certify the run as it is"
             )
 
 
@@ -263,7 +263,7 @@ def _confirm(
     """
     safer, few = -1 if parameter.growing else 1, parameter.whole and value < _MANY
     exactly = all(release.sample_rate in (0, 1) for release in schedule(run.mechanism))
-    aim, step = min(max(slope * _LOSS, _LEAST_AIM), _MOST_AIM), 0.0
+    aim, step = min(max(slope * _LOSS, _MIN_AIM), _MAX_AIM), 0.0
     if not (few or exactly):
         step = (1.05 * aim + _ESTIMATED) / slope
     best: tuple[Value, Result] | None = None
@@ -273,7 +273,7 @@ def _confirm(
         tried = _rounded(value * math.exp(safer * step), tune, parameter, run)
         if not tried or tried in seen or len(seen) > _REGAINS:
             break
-        width = Ends(Fraction(aim), _LOWER)
+        width = Tolerances(Fraction(aim), _LOWER)
         result = certify_training(run.with_values(**{tune: tried}), width=width, guarantees=False, progress=progress)
         missed = math.log(max(float(Fraction(result.epsilon["upper"]) / run.target_epsilon), 1e-3))
         if before is not None and abs(before[1] - missed) > _TELLING:
@@ -285,7 +285,7 @@ def _confirm(
                 best = tried, result
             if few or exactly or missed > -3 * aim - 2 * _ESTIMATED:
                 return *best, None
-        elif few and missed < 2 * aim and aim > _LEAST_AIM / 8:  # perhaps it is the grid's fault
+        elif few and missed < 2 * aim and aim > _MIN_AIM / 8:  # perhaps it is the grid's fault
             aim /= 4
             continue
         elif best is None:

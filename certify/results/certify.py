@@ -63,7 +63,7 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
         verdict=verdict,
         out_of_reach=any(claim.out_of_reach(target) for claim in claims),
         epsilon={
-            "lower": None if top.witness_epsilon is None else top.witness_epsilon.below(),
+            "lower": None if top.witness_epsilon is None else top.witness_epsilon.lower_decimal(),
             "upper": top.printed(target),
             "target": canonical(target),
         },
@@ -71,7 +71,7 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
         # Of the run, not of the request with the largest ε: another may have the larger μ, W∞ or D_α.
         mu={
             "lower": largest([claim.mu_lower() for claim in claims]),
-            "upper": largest([enclose(claim.bound).above() for claim in claims]),
+            "upper": largest([enclose(claim.bound).upper_decimal() for claim in claims]),
         },
         wasserstein={
             "learned": largest([native.distance_learned for native in natives]),
@@ -85,7 +85,7 @@ def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
         assumptions=(),
         published={"chien2024": {"epsilon": None}}
         | {
-            name: {"epsilon": enclose(bound).above()}
+            name: {"epsilon": enclose(bound).upper_decimal()}
             for name, bound in derive_published(run.mechanism, run.target_delta).items()
         },
         fallback=describe_fallback(run, claims),

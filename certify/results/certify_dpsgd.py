@@ -18,7 +18,7 @@ from accountant.dpsgd.derive import (
     derive_training,
 )
 from accountant.mechanisms.dpsgd import ScaledSGD
-from accountant.pld import Ends
+from accountant.pld import Tolerances
 from certify.results.claims import DIGITS, Claim, refusals
 from certify.results.floor import ROUNDING, status_of
 from certify.results.result import Progress, Result
@@ -30,7 +30,7 @@ _WIDTH_DIGITS = 3
 def certify_training(
     run: Run,
     *,
-    width: Fraction | Ends | None = None,
+    width: Fraction | Tolerances | None = None,
     guarantees: bool = True,
     progress: Progress | None = None,
 ) -> Result:
@@ -61,7 +61,7 @@ def certify_training(
             least=found.least,
         )
         promised = derive_guarantees(run.mechanism, run.target_delta, found.upper, progress=steps) if guarantees else ()
-        asked = None if isinstance(width, Ends) else width or WIDTH
+        asked = None if isinstance(width, Tolerances) else width or WIDTH
         return _summarise(run, claim, found, promised, asked)
 
 
@@ -75,7 +75,7 @@ def _summarise(
         verdict=claim.verdict(target),
         out_of_reach=claim.out_of_reach(target),
         epsilon={
-            "lower": claim.witness_epsilon.below(),
+            "lower": claim.witness_epsilon.lower_decimal(),
             "upper": claim.printed(target),
             "target": canonical(target),
         },
@@ -118,16 +118,16 @@ def _guarantee(kind: Guarantee, claim: Claim, target: Fraction) -> dict[str, Any
     if kind.upper is None:
         epsilon = {"lower": None, "upper": None}
     elif kind.upper is claim.upper:
-        epsilon = {"lower": claim.witness_epsilon.below(), "upper": claim.printed(target)}
+        epsilon = {"lower": claim.witness_epsilon.lower_decimal(), "upper": claim.printed(target)}
     else:
-        epsilon = {"lower": None, "upper": enclose(kind.upper).above()}
+        epsilon = {"lower": None, "upper": enclose(kind.upper).upper_decimal()}
     return {"name": kind.name, "neighbours": kind.neighbours, "epsilon": epsilon}
 
 
 def _renyi(found: Training) -> tuple[dict[str, str], ...]:
     """Every order, ascending; none where there is no curve."""
     curves = [curve for curve in (found.fractional, found.curve) if curve is not None]
-    values = [value.above() for curve in curves for value in enclose_all(curve)]
+    values = [value.upper_decimal() for curve in curves for value in enclose_all(curve)]
     orders = RENYI_ORDERS if values else ()
     return tuple({"order": canonical(order), "upper": value} for order, value in zip(orders, values, strict=True))
 
@@ -136,7 +136,7 @@ def _mu(found: Training) -> dict[str, str | None]:
     if found.mu is None:
         return {"lower": None, "upper": None}
     (witness,) = (node for node in found.lower.nodes() if node.theorem.concludes is GaussianWitness)
-    return {"lower": enclose(witness).below(), "upper": enclose(found.mu).above()}
+    return {"lower": enclose(witness).lower_decimal(), "upper": enclose(found.mu).upper_decimal()}
 
 
 def assumptions(mechanism: ScaledSGD, roots: list[Derivation], more: Iterable[str] = ()) -> list[dict[str, str]]:

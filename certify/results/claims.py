@@ -34,7 +34,7 @@ class Verdict(StrEnum):
 
 
 DIGITS = 12
-MOST_DIGITS = 15  # as sharp as an enclosure is made
+MAX_DIGITS = 15  # as sharp as an enclosure is made
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class Claim:
 
     def printed(self, target: Fraction) -> str:
         """The upper ε as a decimal rounded up; close to the target more digits are shown, if they help to meet it."""
-        for digits in range(DIGITS, MOST_DIGITS + 1):
-            shown = self.epsilon.above(digits)
+        for digits in range(DIGITS, MAX_DIGITS + 1):
+            shown = self.epsilon.upper_decimal(digits)
             if Fraction(shown) <= target:
                 return shown
-        return self.epsilon.above(DIGITS)
+        return self.epsilon.upper_decimal(DIGITS)
 
     def mu_lower(self) -> str | None:
         """A μ that no bound for the class can be below, as a decimal rounded down; None where the witness is no
@@ -78,7 +78,7 @@ class Claim:
             return None
         match self.lower.theorem.facts.profile:
             case Profile.GAUSSIAN:
-                return enclose(self.lower.premises[0]).below()
+                return enclose(self.lower.premises[0]).lower_decimal()
             case Profile.CURVED:
                 return outward(dict(self.lower.arguments)["mu"], Rounding.DOWN)
         return None

@@ -118,7 +118,7 @@ def _compare(run: Run, progress: Progress | None) -> Comparison:
     alone = derive_from_distance(run.mechanism, request)
     published = derive_published(run.mechanism, run.target_delta)
     noise = published_noise(run)
-    epsilon_alone = None if alone is None else enclose(derive_epsilon(alone, run.target_delta)).above()
+    epsilon_alone = None if alone is None else enclose(derive_epsilon(alone, run.target_delta)).upper_decimal()
     top = result.worst
     # Of another witness than a Gaussian pair no σ is known.
     gaussian = top.lower is None or top.lower.theorem.facts.profile is Profile.GAUSSIAN
@@ -132,7 +132,7 @@ def _compare(run: Run, progress: Progress | None) -> Comparison:
         Row("plumbline", label_of(top.upper), result.epsilon["upper"], _own_noise(run)),
         Row("wasserstein_only", LABELS["wasserstein_only"], epsilon_alone, distance_noise(run)),
         *(
-            Row(name, label_of(bound), enclose(bound).above(), noise[name])
+            Row(name, label_of(bound), enclose(bound).upper_decimal(), noise[name])
             for name, bound in published.items()
             # With a radius both are the form for finite T.
             if not (run.mechanism.radius is not None and name == "chien2024_finite_T")
@@ -166,10 +166,10 @@ def _baselines(run: Run) -> Iterator[Row]:
     target = float(run.target_epsilon), float(delta)
     noise = published_noise(run, _sequential)
     for name, bound in _sequential(mechanism, delta).items():
-        yield Row(name, BASELINES[name], enclose(bound).above(), noise[name])
+        yield Row(name, BASELINES[name], enclose(bound).upper_decimal(), noise[name])
     if bound := derive_langevin(mechanism, delta):
-        epsilon, needed = enclose(bound).above(), langevin_noise(mechanism, *target)
+        epsilon, needed = enclose(bound).upper_decimal(), langevin_noise(mechanism, *target)
         yield Row("langevin_unlearning", BASELINES["langevin_unlearning"], epsilon, needed)
     if bound := derive_descent_to_delete(mechanism, delta):
-        epsilon, needed = enclose(bound).above(), descent_to_delete_noise(mechanism, *target)
+        epsilon, needed = enclose(bound).upper_decimal(), descent_to_delete_noise(mechanism, *target)
         yield Row("descent_to_delete", BASELINES["descent_to_delete"], epsilon, needed, same_noise=False)

@@ -28,7 +28,7 @@ from certify.results.certify_dpsgd import certify_training
 from certify.results.result import Progress, Result
 from certify.runfile.read import Run
 
-MOST_ORDER = 1 << 12  # searched among the integer orders
+MAX_ORDER = 1 << 12  # searched among the integer orders
 LABELS = {
     "lower_bound": "lower bound (a record that attains Δ)",
     "plumbline": "Plumbline",
@@ -134,7 +134,7 @@ def compare_training(run: Run, progress: Progress | None = None) -> TrainingComp
             Row(
                 "no_amplification",
                 LABELS["no_amplification"],
-                enclose(bound).above(),
+                enclose(bound).upper_decimal(),
                 _factor(lambda factor: _gaussian(_scaled(together, own, factor), neighbours, float(delta)), run),
             )
         )
@@ -149,7 +149,7 @@ def _rather(run: Run, own: int, sampling: SamplingName) -> Row:
     def epsilon(factor: float) -> float:
         return estimate_training(_scaled(releases, own, factor), drawn.neighbours, float(delta), both=False)
 
-    upper = enclose(derive_training(drawn, delta).upper).above()
+    upper = enclose(derive_training(drawn, delta).upper).upper_decimal()
     return Row(sampling, LABELS[sampling], upper, _factor(epsilon, run))
 
 
@@ -217,7 +217,7 @@ def _renyi(run: Run, releases: tuple[Release, ...], own: int) -> Iterator[Row]:
         if mironov:
             epsilon = _mironov(curve, order, delta)
         else:
-            epsilon = enclose(apply(theorems.renyi_conversion, curve, delta=delta, order=0)).above()
+            epsilon = enclose(apply(theorems.renyi_conversion, curve, delta=delta, order=0)).upper_decimal()
 
         def needed(factor: float, mironov: bool = mironov) -> float:
             return _best(_scaled(releases, own, factor), neighbours, float(delta), mironov)[0]
@@ -259,9 +259,9 @@ def _best(releases: tuple[Release, ...], neighbours: str, delta: float, mironov:
         return epsilon(float(real)), real
     # D_α grows faster than any conversion falls: up in doublings until ε rises, then every order about the best
     order = 2
-    while 2 * order <= MOST_ORDER and epsilon(2 * order) <= epsilon(order):
+    while 2 * order <= MAX_ORDER and epsilon(2 * order) <= epsilon(order):
         order *= 2
-    low, high = max(2, order // 2), min(2 * order, MOST_ORDER)
+    low, high = max(2, order // 2), min(2 * order, MAX_ORDER)
     while high - low > 2:
         third = (high - low) // 3
         left, right = low + third, high - third

@@ -94,10 +94,10 @@ def crosscheck(
         stages=run.stages,
         samples=run.samples,
         max_batch_size=run.max_batch_size,
-        lower=lower[1].below(),
-        upper=upper[1].above(),
+        lower=lower[1].lower_decimal(),
+        upper=upper[1].upper_decimal(),
         judgement=judgement,
-        within_rounding=below and Fraction(lower[1].below()) <= claimed + last_digit(shown) / 2,
+        within_rounding=below and Fraction(lower[1].lower_decimal()) <= claimed + last_digit(shown) / 2,
         reason=_reason(record, bracket, claimed) if below else None,
         assumptions=(
             *_about_batches(drawn, about["sampling_from"], record),

@@ -20,7 +20,7 @@ from accountant.explain.limits import Limit, limits
 from accountant.explain.steps import formula_json
 from accountant.mechanisms.timeline import history
 
-MOST_SEGMENTS = 6
+MAX_SEGMENTS = 6
 INFINITE = "oo"
 
 
@@ -60,7 +60,10 @@ class Analysis:
             names = (("∂ε/∂σ", "by_noise_std"), ("∂ε/∂μ", "by_mu"), ("∂ε/∂δ", "by_delta"))
             known = [(name, getattr(self.derivatives, key)) for name, key in names]
             lines += columns([(name, "=", _nearest(value)) for name, value in known if value is not None])
-        rows = [(v.change, "ε ≤ " + v.epsilon.above() if v.epsilon else f"refused: {v.refused}") for v in self.variants]
+        rows = [
+            (v.change, "ε ≤ " + v.epsilon.upper_decimal() if v.epsilon else f"refused: {v.refused}")
+            for v in self.variants
+        ]
         return lines + columns(rows)
 
     def _dominance(self) -> list[str]:
@@ -79,12 +82,12 @@ class Analysis:
         if self.shares:
             lines += [*columns(rows), "", "  the string's straight pieces, by their share of μ²"]
             for shares, moments in zip(self.shares, self.moments, strict=True):
-                for segment, (start, end) in list(zip(shares.segments, moments, strict=True))[:MOST_SEGMENTS]:
+                for segment, (start, end) in list(zip(shares.segments, moments, strict=True))[:MAX_SEGMENTS]:
                     more = f", and {segment.times - 1} more alike" if segment.times > 1 else ""
                     more += ", every shift paid at once" if segment.composed else ""
                     lines.append(f"    {_percent(segment.share * shares.weight)}  from {start} to {end}{more}")
-                if len(shares.segments) > MOST_SEGMENTS:
-                    lines.append(f"    … {len(shares.segments) - MOST_SEGMENTS} more")
+                if len(shares.segments) > MAX_SEGMENTS:
+                    lines.append(f"    … {len(shares.segments) - MAX_SEGMENTS} more")
             lines.append("")
         lines.append("  what ε depends on most: per cent of ε for one per cent more, all else held (the step size too)")
         rows = [("parameter", "value", "elasticity", "ε if halved", "ε if doubled")]
@@ -109,7 +112,11 @@ class Analysis:
                 if d is None
                 else {"noise_std": _both(d.by_noise_std), "mu": _both(d.by_mu), "delta": _both(d.by_delta)},
                 "changes": [
-                    {"change": v.change, "epsilon": v.epsilon and v.epsilon.above(), "refused": v.refused or None}
+                    {
+                        "change": v.change,
+                        "epsilon": v.epsilon and v.epsilon.upper_decimal(),
+                        "refused": v.refused or None,
+                    }
                     for v in self.variants
                 ],
             },
@@ -134,8 +141,8 @@ class Analysis:
                     "parameter": e.parameter,
                     "value": canonical(e.value),
                     "elasticity": e.elasticity,
-                    "halved": e.halved and e.halved.above(),
-                    "doubled": e.doubled and e.doubled.above(),
+                    "halved": e.halved and e.halved.upper_decimal(),
+                    "doubled": e.doubled and e.doubled.upper_decimal(),
                 }
                 for e in self.elasticities
             ],
@@ -183,9 +190,9 @@ def _goes(limit: Limit) -> str:
     if limit.zero:
         return "μ → 0, ε → 0"
     if limit.far:
-        return f"ε ≤ {limit.epsilon.above()} at {limit.far} epochs"
+        return f"ε ≤ {limit.epsilon.upper_decimal()} at {limit.far} epochs"
     known = [(name, value) for name, value in (("μ", limit.mu), ("ε", limit.epsilon)) if value is not None]
-    said = ", ".join(f"{name} → {value.above()}" for name, value in known) or "no bound"
+    said = ", ".join(f"{name} → {value.upper_decimal()}" for name, value in known) or "no bound"
     return f"{said} ({limit.note})" if limit.note else said
 
 
@@ -210,8 +217,8 @@ def _latex_rows(limit: Limit) -> Iterable[str]:
 def _limit_json(limit: Limit) -> dict[str, Any]:
     return {
         "limit": limit.goes,
-        "mu": INFINITE if limit.infinite else limit.mu and limit.mu.above(),
-        "epsilon": INFINITE if limit.infinite else limit.epsilon and limit.epsilon.above(),
+        "mu": INFINITE if limit.infinite else limit.mu and limit.mu.upper_decimal(),
+        "epsilon": INFINITE if limit.infinite else limit.epsilon and limit.epsilon.upper_decimal(),
         "formula": limit.formula and formula_json(limit.formula),
         "leading": limit.leading and formula_json(limit.leading),
         "at_epochs": limit.far,
@@ -232,7 +239,7 @@ def _percent(share: float) -> str:
 
 
 def _upper(epsilon: Enclosure | None) -> str:
-    return "–" if epsilon is None else epsilon.above()
+    return "–" if epsilon is None else epsilon.upper_decimal()
 
 
 def _both(value: Enclosure | None) -> dict[str, str] | None:

@@ -48,6 +48,6 @@ def _convex_epsilon(run: Run, requests: int) -> str | None:
     try:
         convex: NoisySGD = replace(mechanism, loss=loss)
         found = (enclose(derive_upper(convex, run.target_delta, request)) for request in range(requests))
-        return max(found, key=lambda enclosure: enclosure.upper).above()
+        return max(found, key=lambda enclosure: enclosure.upper).upper_decimal()
     except (InvalidMechanism, TheoremError, TooLong):
         return None

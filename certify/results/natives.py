@@ -49,9 +49,9 @@ def derive_natives(run: Run, request: int, claim: Claim) -> Natives:
         curve=curve,
         learned=learned,
         released=released,
-        renyi=tuple(value.above() for value in enclose_all(curve)),
-        distance_learned=enclose(learned).above(),
-        distance_released=enclose(released).above(),
+        renyi=tuple(value.upper_decimal() for value in enclose_all(curve)),
+        distance_learned=enclose(learned).upper_decimal(),
+        distance_released=enclose(released).upper_decimal(),
     )
 
 

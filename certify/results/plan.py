@@ -12,17 +12,17 @@ from typing import Any
 from accountant import derive, derive_upper, enclose
 from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.mechanisms.timeline import hides_position
-from accountant.pnsgd.search.final_epochs import covers
+from accountant.pnsgd.search.final_epochs import t24_applies
 from certify.errors import OutOfReach, UsageError
 from certify.results import floor, tuning
-from certify.results.calibrate import DIGITS, LEAST_NOISE, MOST_NOISE, check_doubles, least_noise, tables_of
+from certify.results.calibrate import DIGITS, MAX_NOISE, MIN_NOISE, check_doubles, least_noise, tables_of
 from certify.results.claims import Claim, Verdict, refusals
 from certify.runfile.extremes import within_doubles
 from certify.runfile.read import Run, is_training, read_run
 
-MOST_CHOICES = 6  # of batch sizes, and of epochs, unless they are given
-MOST_BATCHES = 1000  # of an epoch, unless the batch sizes are given: with more, no noise worth the name is needed
-MOST_ROWS = 10_000
+MAX_CHOICES = 6  # of batch sizes, and of epochs, unless they are given
+MAX_BATCHES = 1000  # of an epoch, unless the batch sizes are given: with more, no noise worth the name is needed
+MAX_ROWS = 10_000
 ROUNDING = 2**-24  # of single precision
 _ATTEMPTS = 40
 _FREE = {"noise_std": "1", "unlearning_epochs": "1", "batch_size": "1"}  # keys that the run file may leave out
@@ -142,8 +142,8 @@ def _plan(
     mechanism = run.mechanism
     epochs = _chosen("--unlearning-epochs", unlearning_epochs) or some_epochs(mechanism.epochs)
     sizes = _chosen("--batch-sizes", batch_sizes) or sorted({*some_divisors(mechanism.samples), *own})
-    if len(epochs) * len(sizes) > MOST_ROWS:
-        raise UsageError(f"--batch-sizes, --unlearning-epochs: {len(epochs) * len(sizes)} rows, more than {MOST_ROWS}")
+    if len(epochs) * len(sizes) > MAX_ROWS:
+        raise UsageError(f"--batch-sizes, --unlearning-epochs: {len(epochs) * len(sizes)} rows, more than {MAX_ROWS}")
     # All are read before the first is worked on: what is malformed is refused at once.
     candidates = [_candidate(run, k, b) for k in epochs for b in sizes]
     rows = []
@@ -163,7 +163,7 @@ def _chosen(option: str, values: Sequence[int] | None) -> list[int]:
     return sorted(set(values or ()))
 
 
-def some_divisors(samples: int, most: int = MOST_CHOICES) -> list[int]:
+def some_divisors(samples: int, most: int = MAX_CHOICES) -> list[int]:
     """At most `most` divisors of n, up to n, as evenly spread on a logarithmic scale as they come."""
     found: set[int] = {1, samples}
     rest, factors, p = samples, [], 2
@@ -173,7 +173,7 @@ def some_divisors(samples: int, most: int = MOST_CHOICES) -> list[int]:
         p += 1
     for factor in [*factors, *([rest] if rest > 1 else [])]:
         found |= {d * factor for d in found if samples % (d * factor) == 0}
-    divisors = sorted(d for d in found if samples <= MOST_BATCHES * d)
+    divisors = sorted(d for d in found if samples <= MAX_BATCHES * d)
     if len(divisors) <= most:
         return divisors
     low, high = math.log(divisors[0]), math.log(samples)
@@ -181,7 +181,7 @@ def some_divisors(samples: int, most: int = MOST_CHOICES) -> list[int]:
     return sorted({min(divisors, key=lambda d, w=w: abs(math.log(d) - w)) for w in wanted})
 
 
-def some_epochs(epochs: int, most: int = MOST_CHOICES) -> list[int]:
+def some_epochs(epochs: int, most: int = MAX_CHOICES) -> list[int]:
     """1, 2, 3, 5, 8 … below T, from where on retraining costs no more; at most `most` of them."""
     found, following = [1], 2
     while following < epochs and len(found) < most:
@@ -233,7 +233,7 @@ def _found_noise(run: Run, least: Fraction) -> Fraction:
     noise would meet the target, `least` it is, if there is one."""
     with refusals():
         mechanism = run.mechanism
-        if any(hides_position(mechanism, r) or covers(mechanism, r) for r in range(len(mechanism.requests))):
+        if any(hides_position(mechanism, r) or t24_applies(mechanism, r) for r in range(len(mechanism.requests))):
             try:
                 return tuning.least_noise(run)
             except tuning.NothingToTune:
@@ -245,9 +245,9 @@ def _found_noise(run: Run, least: Fraction) -> Fraction:
         return least
     if found is None:
         raise OutOfReach("noise_std: the two runs never differ, any positive value meets the target")
-    if found < LEAST_NOISE:
+    if found < MIN_NOISE:
         raise OutOfReach("noise_std: whatever doubles can hold meets the target, down to 1e-300")
-    if found > MOST_NOISE:
+    if found > MAX_NOISE:
         raise OutOfReach("target.epsilon: the noise_std that it asks for is beyond 1e300")
     return Fraction(found)
 

@@ -21,8 +21,8 @@ from fractions import Fraction
 
 from accountant.dpsgd.derive import estimate_mechanism, lower_bound
 from accountant.mechanisms.dpsgd import ScaledSGD
-from accountant.mechanisms.release import MOST_STEPS
-from accountant.pld import Ends
+from accountant.mechanisms.release import MAX_STEPS
+from accountant.pld import Tolerances
 from certify.errors import OutOfReach, UsageError
 from certify.results.certify_dpsgd import certify_training
 from certify.results.claims import Verdict
@@ -34,10 +34,10 @@ _PER_DECADE = 9 * 10 ** (DIGITS - 1)
 _DECADES = 9
 _EXACT = 20_000  # from here on the answer is exact to this part of itself only
 _BEYOND = 4  # so many of these parts further nothing is certified, if that is proved
-_FINE = Ends(Fraction(4, 10**5), Fraction(1, 1000))  # of a bracket where the answer is not exact
+_FINE = Tolerances(Fraction(4, 10**5), Fraction(1, 1000))  # of a bracket where the answer is not exact
 _DOUBTFUL = 1e-3  # estimates are that good
-_MOST_PROOFS = 64
-_MOST_LOOKS = 1000  # at estimates
+_MAX_PROOFS = 64
+_MAX_LOOKS = 1000  # at estimates
 
 FOUND = "the largest found; not proved to be the largest"
 
@@ -120,7 +120,7 @@ class Search:
     def _least(self) -> int:
         """With a smaller one there would be too many steps."""
         steps = self._mechanism(self.values.count).steps
-        return self.values.first(min(Fraction(1), Fraction(2 * steps, MOST_STEPS)))
+        return self.values.first(min(Fraction(1), Fraction(2 * steps, MAX_STEPS)))
 
     def _mechanism(self, index: int) -> ScaledSGD:
         return self.run.with_values(**{self.values.tune: self.values.value(index)}).mechanism
@@ -134,7 +134,7 @@ class Search:
     def _seems_met(self, low: int, high: int) -> bool:
         """Whether some run of the range may meet the target, in doubles."""
         self.looks += 1
-        if self.looks > _MOST_LOOKS:
+        if self.looks > _MAX_LOOKS:
             raise OutOfReach(f"target.epsilon: found no {self.values.tune} that meets it among the largest ones")
         if self.progress and self.looks % 8 == 1:
             self.progress(f"{self.values.tune} from {float(self.values.value(low)):.6g}", 0, 0)
@@ -210,7 +210,7 @@ class Search:
 
     def _prove(self) -> bool:
         """Whether everything that was skipped exceeds the target, in integers."""
-        return len(self.skipped) <= _MOST_PROOFS and all(
+        return len(self.skipped) <= _MAX_PROOFS and all(
             self._exceeds(self._easiest(*range_)) for range_ in self.skipped
         )
 

@@ -15,14 +15,14 @@ from accountant import InvalidMechanism, NoisySGD
 from accountant.core.arithmetic.floats import gaussian_mu
 from accountant.mechanisms.timeline import hides_position
 from accountant.pnsgd.estimates.estimate import estimate, estimate_mu, noise_times_mu
-from accountant.pnsgd.search.final_epochs import covers
+from accountant.pnsgd.search.final_epochs import t24_applies
 from certify.errors import OutOfReach, UsageError
 from certify.runfile.read import Run
 
-MOST_EPOCHS = 10**12
+MAX_EPOCHS = 10**12
 _GRID = 1.25  # of numbers of epochs, where more of them may do good
-_MOST_BATCHES = 10_000  # that are looked at one by one
-_MOST_STEP = Fraction(10**6)  # of a loss without curvature or weight decay to bound it
+_MAX_BATCHES = 10_000  # that are looked at one by one
+_MAX_STEP = Fraction(10**6)  # of a loss without curvature or weight decay to bound it
 _SLACK = 1e-9  # doubles that miss the target by less may still be certified
 
 
@@ -37,7 +37,7 @@ def meets(mechanism: NoisySGD, run: Run, request: int) -> bool:
         return estimate(mechanism, delta, request) <= target * (1 + _SLACK)
     if estimate_mu(mechanism, request) <= _target_mu(target, delta) * (1 + _SLACK):
         return True
-    return covers(mechanism, request) and estimate(mechanism, delta, request) <= target * (1 + _SLACK)
+    return t24_applies(mechanism, request) and estimate(mechanism, delta, request) <= target * (1 + _SLACK)
 
 
 _mus: dict[tuple[float, float], float] = {}
@@ -68,7 +68,7 @@ def least_noise(run: Run) -> Fraction:
         )
     worst = max(products) / Fraction(_target_mu(target, delta))
     # In a secret order, or where the last steps count by their range (T24), less noise may do.
-    others = [r for r in requests if hides_position(mechanism, r) or covers(mechanism, r)]
+    others = [r for r in requests if hides_position(mechanism, r) or t24_applies(mechanism, r)]
     if not others:
         return worst
     noise = float(worst)
@@ -120,8 +120,8 @@ def _least_whole(enough: Callable[[int], bool], guess: int, name: str, first: in
     low, high, step = first - 1, max(guess, first), 1
     while not enough(high):
         low, high, step = high, high + step, 2 * step
-        if high > MOST_EPOCHS:
-            raise OutOfReach(f"{name}: no value up to {MOST_EPOCHS} meets the target")
+        if high > MAX_EPOCHS:
+            raise OutOfReach(f"{name}: no value up to {MAX_EPOCHS} meets the target")
     step = 1
     while high - step > low and enough(high - step):
         high, step = high - step, 2 * step
@@ -149,7 +149,7 @@ def is_monotone(run: Run, tune: str) -> bool:
             follows = run.canonical["mechanism"]["step_size"] in ("1/L", "2/(L+m)")
             return not (follows and _in_a_ball(run))
         case "batch_size":
-            return mechanism.remainder == "error" or mechanism.samples <= _MOST_BATCHES
+            return mechanism.remainder == "error" or mechanism.samples <= _MAX_BATCHES
         case _:
             return tune != "step_size"
 
@@ -177,13 +177,13 @@ def most_epochs(run: Run) -> int:
 
 def _most_of_a_grid(too_many: Callable[[int], bool]) -> int:
     points = [1]
-    while points[-1] < MOST_EPOCHS:
-        points.append(min(MOST_EPOCHS, max(points[-1] + 1, int(points[-1] * _GRID))))
+    while points[-1] < MAX_EPOCHS:
+        points.append(min(MAX_EPOCHS, max(points[-1] + 1, int(points[-1] * _GRID))))
     at = next((i for i in reversed(range(len(points))) if not too_many(points[i])), None)
     if at is None:
         raise OutOfReach("epochs: found no number of epochs that meets the target")
     if at == len(points) - 1:
-        raise OutOfReach(f"epochs: even {MOST_EPOCHS} of them meet the target: nothing to tune")
+        raise OutOfReach(f"epochs: even {MAX_EPOCHS} of them meet the target: nothing to tune")
     low, high = points[at], points[at + 1]
     while high - low > 1:
         middle = (low + high) // 2
@@ -195,7 +195,7 @@ def least_batch(run: Run, above: int = 0) -> int:
     """The least batch size above a number. ε need not be monotone in it: every divisor of the number of samples is
     looked at; where a remainder may be dropped every size, if there are not too many."""
     samples = run.mechanism.samples
-    if run.mechanism.remainder == "drop" and samples <= _MOST_BATCHES:
+    if run.mechanism.remainder == "drop" and samples <= _MAX_BATCHES:
         for b in range(above + 1, samples + 1):
             if _batch_meets(run, b):
                 return b
@@ -225,7 +225,7 @@ def largest_step(run: Run) -> Fraction:
     if constants.convex:
         most = 2 / (constants.smoothness + constants.strong_convexity)
     else:
-        most = 1 / constants.strong_convexity if constants.strong_convexity else _MOST_STEP
+        most = 1 / constants.strong_convexity if constants.strong_convexity else _MAX_STEP
     if all_meet(replace(run.mechanism, step_size=most), run):
         return most
     return _largest(run, "step_size", float(most) * np.geomspace(1e-9, 1, 145)[:-1], float(most))

@@ -150,13 +150,13 @@ def load_tables(path: Path, what: str = "run file") -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise UsageError(f"{path}: a {what} of more than {MAX_BYTES} bytes is not read")
     if data.startswith(codecs.BOM_UTF8):
-        raise UsageError(f"{path}: is no TOML: begins with a byte-order mark; save it as UTF-8 without one")
+        raise UsageError(f"{path}: is not valid TOML: begins with a byte-order mark; save it as UTF-8 without one")
     try:
         tables = tomllib.loads(data.decode("utf-8"), parse_float=Decimal)
     except UnicodeDecodeError:
         raise UsageError(f"{path}: is no UTF-8 text") from None
     except (RecursionError, ValueError) as problem:
-        raise UsageError(f"{path}: is no TOML: {reason(problem)}") from None
+        raise UsageError(f"{path}: is not valid TOML: {reason(problem)}") from None
     refuse_long_numbers(tables)
     return tables
 

@@ -98,7 +98,7 @@ def _constants(node: Derivation) -> dict[str, Any]:
 def _decimal(node: Derivation) -> str:
     """The conclusion's one number, rounded to its safe side."""
     enclosure = enclose(node)
-    return enclosure.below() if node.direction is Direction.BELOW else enclosure.above()
+    return enclosure.lower_decimal() if node.direction is Direction.BELOW else enclosure.upper_decimal()
 
 
 STATED: Mapping[States, Callable[[Derivation], dict[str, Any]]] = {
@@ -118,7 +118,7 @@ STATED: Mapping[States, Callable[[Derivation], dict[str, Any]]] = {
         "attained": node.preview.attained,
     },
     States.MU: lambda node: {"mu": _decimal(node)},
-    States.RENYI: lambda node: {"renyi": [value.above() for value in enclose_all(node)]},
+    States.RENYI: lambda node: {"renyi": [value.upper_decimal() for value in enclose_all(node)]},
     States.EPSILON: lambda node: {"epsilon": _decimal(node)},
     States.EPSILON_AND_MU: lambda node: {
         "epsilon": _decimal(node),

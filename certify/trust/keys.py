@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 PASSPHRASE = "PLUMBLINE_PASSPHRASE"  # environment variable
-MOST_BYTES = 1 << 16  # of a key file
+MAX_BYTES = 1 << 16  # of a key file
 LONGEST_PASSPHRASE = 1023  # bytes; what cryptography takes
 
 
@@ -209,9 +209,9 @@ def read_public_keys(paths: Iterable[str | Path]) -> tuple[bytes, ...]:
 def _read(path: str | Path) -> bytes:
     try:
         with open(path, "rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as problem:
         raise UsageError(f"{path}: {getattr(problem, 'strerror', None) or problem}") from None
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"{path}: is no key: more than {MOST_BYTES} bytes")
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"{path}: is no key: more than {MAX_BYTES} bytes")
     return data

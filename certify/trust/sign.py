@@ -21,7 +21,7 @@ from certify.trust.verify import read_certificate
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-MOST_SIGNATURES = 32
+MAX_SIGNATURES = 32
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,8 @@ def _signature(envelope: dict[str, Any], private: Ed25519PrivateKey, name: str |
                 raise checker.Mismatch(f"signatures[{index}] has this key's id, but is not its signature") from None
         else:
             raise UsageError(f"{name}: is signed by this key already ({keyid})")
-    if len(envelope["signatures"]) >= MOST_SIGNATURES:
-        raise UsageError(f"{name}: has {MOST_SIGNATURES} signatures already, as many as there can be")
+    if len(envelope["signatures"]) >= MAX_SIGNATURES:
+        raise UsageError(f"{name}: has {MAX_SIGNATURES} signatures already, as many as there can be")
     known = SSlibKey.from_crypto(public, keyid=keyid)
     dsse.sign(CryptoSigner(private, known))
     dsse.verify([known], 1)  # never write what does not verify

@@ -115,5 +115,5 @@ def plain_gaussians(quick: bool) -> Iterator[Row]:
         verdict = "BELOW THE TRUTH" if printed < truth.lower else "above"
         yield Row(
             f"{steps} full batches, z = {z}, δ = {delta}; dp_accounting PLD, self_compose, grid 1e-3, prints",
-            f"[{truth.below(8)}, {truth.above(8)}]", f"{printed:.8g}", verdict, "–", None,
+            f"[{truth.lower_decimal(8)}, {truth.upper_decimal(8)}]", f"{printed:.8g}", verdict, "–", None,
         )  # fmt: skip

@@ -343,7 +343,7 @@ def test_run_time_checks(make_data, make_mechanism, monkeypatch):
     loose = stepping.Batch(batch.features, batch.labels, batch.norms * 9, batch.limits)
     with pytest.raises(RunCheckFailed, match=r"gradient_bound: a data gradient of norm \S+ > M = 1.0"):
         stepping.run(x, (loose,), stepping.Logistic(), noise, rule, 1)
-    monkeypatch.setattr(stepping, "HAIR", 1.5)
+    monkeypatch.setattr(stepping, "SHRINK", 1.5)
     wide = stepping.Batch(batch.features, batch.labels, batch.norms, batch.limits / 9)
     with pytest.raises(RunCheckFailed, match=r"radius: parameters of norm \S+ outside the ball of radius 1.0"):
         stepping.run(x + 9, (wide,), stepping.Logistic(), noise, rule, 1)

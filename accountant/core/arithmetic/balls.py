@@ -26,7 +26,7 @@ def precision(bits: int) -> Iterator[None]:
         ctx.prec = before
 
 
-_LEAST_DELTA = arb(10) ** -300  # below which δ is no double
+_MIN_DELTA = arb(10) ** -300  # below which δ is no double
 _NEWTON_STEPS = 40
 _DOUBLES_KNOW = 2.0**20  # μ up to which an ε in doubles is a start for Newton's method
 _Mixture = Sequence[tuple[Number, Number]]  # (μ, weight)
@@ -115,7 +115,7 @@ class Ball(Arithmetic):
     def _root(self, mixture: _Mixture, delta: Number) -> Number:
         """About the ε with δ(ε) = delta, to the working precision; nothing is proved of it."""
         mus = tuple(float(mu) for mu, _ in mixture)
-        if len(mixture) > 1 and delta >= _LEAST_DELTA and max(mus) < _DOUBLES_KNOW:
+        if len(mixture) > 1 and delta >= _MIN_DELTA and max(mus) < _DOUBLES_KNOW:
             root = arb(_guess(mus, tuple(float(weight) for _, weight in mixture), float(delta.mid())))
             for _ in range(max(1, ctx.prec.bit_length() - 5)):  # each Newton step doubles the digits
                 root = self._newton(mixture, delta, root)

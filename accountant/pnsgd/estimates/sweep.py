@@ -23,8 +23,8 @@ Array = np.ndarray
 _CHUNK = 1 << 15  # values that stay in the cache from one operation to the next
 _SPACING = 0.05  # of the nodes, in log μ: leaves about 1e-12 of ε
 _FEW = 1000  # μ at one δ: each is searched for by itself
-_MOST_MU = 1e100  # ε beyond 1e199 is shown as inf
-_LEAST_EXPONENT = -1e300  # stands for log 0: times a count it is 0 or far below
+_MAX_MU = 1e100  # ε beyond 1e199 is shown as inf
+_MIN_EXPONENT = -1e300  # stands for log 0: times a count it is 0 or far below
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def sweep_mu(
     gap = np.clip(gap, 0.0, 1.0)
     change = shift_of(neighbours)
     with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
-        rate = np.maximum(np.log1p(-gap), _LEAST_EXPONENT)  # log c
+        rate = np.maximum(np.log1p(-gap), _MIN_EXPONENT)  # log c
         batches = np.floor(n / b)
         # In units of s/τ, which alone depends on σ and M.
         unit = change * bound / b * np.sqrt(eta / 2) / sigma
@@ -181,8 +181,8 @@ def epsilon_of(mu: Any, delta: Any) -> Array:
         flat, mus, deltas = found.ravel(), mu.ravel(), delta.ravel()
         for begin in range(0, mu.size, _CHUNK):
             part = slice(begin, begin + _CHUNK)
-            searched = _searched(np.minimum(mus[part], _MOST_MU), deltas[part])
-            flat[part] = np.where(mus[part] > _MOST_MU, np.inf, searched)
+            searched = _searched(np.minimum(mus[part], _MAX_MU), deltas[part])
+            flat[part] = np.where(mus[part] > _MAX_MU, np.inf, searched)
         return found
     for i, value in enumerate(values):
         found[which == i] = _epsilon_at(mu[which == i], float(value))
@@ -196,17 +196,17 @@ def _epsilon_at(mu: Array, delta: float) -> Array:
     """
     first = 2 * math.sqrt(2) * float(scipy.special.erfinv(delta))  # δ(0) = erf(μ/√8)
     flat = mu.ravel()
-    top = min(float(flat.max(initial=0.0)), _MOST_MU)
+    top = min(float(flat.max(initial=0.0)), _MAX_MU)
     if top <= first:
-        return np.where(mu > _MOST_MU, np.inf, 0.0)
+        return np.where(mu > _MAX_MU, np.inf, 0.0)
     nodes = math.ceil(math.log(top / first) / _SPACING) + 2
     if flat.size < 2 * nodes:
-        return np.asarray(np.where(mu > _MOST_MU, np.inf, _searched(np.minimum(mu, _MOST_MU), delta)))
+        return np.asarray(np.where(mu > _MAX_MU, np.inf, _searched(np.minimum(mu, _MAX_MU), delta)))
     table = _quintics(math.log(first), nodes, delta)
     found = np.empty(flat.shape)
     for begin in range(0, flat.size, _CHUNK):
         part = flat[begin : begin + _CHUNK]
-        place = np.log(np.clip(part, first, _MOST_MU) / first) / _SPACING
+        place = np.log(np.clip(part, first, _MAX_MU) / first) / _SPACING
         cell = place.astype(np.intp)
         place -= cell
         value = np.take(table[5], cell)
@@ -214,7 +214,7 @@ def _epsilon_at(mu: Array, delta: float) -> Array:
             value *= place
             value += np.take(coefficients, cell)
         value *= part
-        found[begin : begin + _CHUNK] = np.where(part > _MOST_MU, np.inf, np.where(part > first, value, 0.0))
+        found[begin : begin + _CHUNK] = np.where(part > _MAX_MU, np.inf, np.where(part > first, value, 0.0))
     return found.reshape(mu.shape)
 
 

@@ -21,10 +21,10 @@ from accountant.theorems.flow import Flow, Flows, Mark, after
 from accountant.theorems.gauges import Excursion, composed
 from accountant.theorems.timelines import Timeline
 
-MOST_MOMENTS = 300  # of a run that is so short, all are looked at
+MAX_MOMENTS = 300  # of a run that is so short, all are looked at
 _ROUNDS = 12  # of ever closer looks around the best path
 _NEIGHBOURS = 6  # new moments on each side of a moment of the path, in each round
-_MOST_POSITIONS = 3  # in an epoch of one phase, from either end
+_MAX_POSITIONS = 3  # in an epoch of one phase, from either end
 _GAIN = 1e-13  # by which a longer path has to be better
 
 _A = Float()
@@ -77,26 +77,26 @@ class _Search:
         return Mark(i, *divmod(step - self.begins[i], self.timeline.blocks[i].batches))
 
     def first_moments(self) -> list[int]:
-        if self.steps <= MOST_MOMENTS:
+        if self.steps <= MAX_MOMENTS:
             every = range(self.steps + 1)
             return [step for step in every if self._allowed(step)]
         blocks = self.timeline.blocks
-        depth = max(1, MOST_MOMENTS // (4 * _MOST_POSITIONS * len(blocks)))
+        depth = max(1, MAX_MOMENTS // (4 * _MAX_POSITIONS * len(blocks)))
         found = {0, self.steps, *self.begins}
         for begin, block in zip(self.begins, blocks, strict=False):
             positions = [p for p, _ in block.shifts]
-            positions = {*positions[:_MOST_POSITIONS], *positions[-_MOST_POSITIONS:], 0}
+            positions = {*positions[:_MAX_POSITIONS], *positions[-_MAX_POSITIONS:], 0}
             for epoch in _doubling(block.epochs, depth):
                 for position in positions:
                     found |= {begin + epoch * block.batches + position, begin + epoch * block.batches + position + 1}
             if self.apart or self.timeline.diameter is not None:
                 length = block.epochs * block.batches
-                found |= {begin + step for step in _doubling(length, depth * _MOST_POSITIONS)}
+                found |= {begin + step for step in _doubling(length, depth * _MAX_POSITIONS)}
         return self._thinned(sorted(step for step in found if 0 <= step <= self.steps and self._allowed(step)))
 
     def _thinned(self, moments: list[int]) -> list[int]:
         """Of very many phases, not every moment."""
-        most = 2 * MOST_MOMENTS
+        most = 2 * MAX_MOMENTS
         if len(moments) <= most:
             return moments
         return sorted({0, self.steps, *(moments[i * len(moments) // most] for i in range(most))})

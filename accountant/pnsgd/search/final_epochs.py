@@ -15,7 +15,7 @@ from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import History, Phase, hides_position, history, unlearning_epochs
 from accountant.pnsgd.fallback import best_scaled_mu, late_range, step_theorems
 
-MOST_STEPS = 10_000  # that a search looks at; T24 itself takes twice as many
+MAX_STEPS = 10_000  # that a search looks at; T24 itself takes twice as many
 _GAIN = 1e-9  # of ε, below which T11 is kept
 
 
@@ -30,7 +30,7 @@ class Late:
     epsilon: float
 
 
-def covers(mechanism: NoisySGD, request: int) -> bool:
+def t24_applies(mechanism: NoisySGD, request: int) -> bool:
     """Whether T24 speaks about the claim: a ball, one release, and last an unlearning phase on equal data."""
     return (
         mechanism.radius is not None
@@ -43,8 +43,8 @@ def covers(mechanism: NoisySGD, request: int) -> bool:
 
 
 def search_range(mechanism: NoisySGD, delta: float, epsilon: float, request: int = 0) -> Late | None:
-    """The best number of last epochs for T24; None where it does not speak, or gives no less than `epsilon` (T11)."""
-    nearest = late_range(mechanism) if covers(mechanism, request) else None
+    """The best number of last epochs for T24; None where it does not apply, or gives no less than `epsilon` (T11)."""
+    nearest = late_range(mechanism) if t24_applies(mechanism, request) else None
     if nearest is None or not epsilon > 0:
         return None
     rate, spread = nearest
@@ -53,7 +53,7 @@ def search_range(mechanism: NoisySGD, delta: float, epsilon: float, request: int
         return None
     runs, target = history(mechanism, request), math.log(delta)
     last = runs.phases[-1]
-    most = min(last.epochs * last.batches, MOST_STEPS)
+    most = min(last.epochs * last.batches, MAX_STEPS)
     contracting = step_theorems(mechanism) == ("C1",)  # else μ may be less already without the last steps
     if contracting and math.isfinite(epsilon) and -log_theta(ratio, _log_growth(epsilon) - target) * most < _GAIN:
         return None  # not even all the steps together, at the largest ε̃, take anything off δ
@@ -96,7 +96,7 @@ def _double(value: Fraction) -> float:
 def _choices(runs: History, last: Phase) -> Iterator[int]:
     """Powers of two, and as many epochs as there are: all of the phase's where another comes before it."""
     most = last.epochs if len(runs.phases) > 1 else last.epochs - 1
-    most = min(most, MOST_STEPS // last.batches)
+    most = min(most, MAX_STEPS // last.batches)
     epochs = 1
     while epochs < most:
         yield epochs

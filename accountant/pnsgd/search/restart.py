@@ -19,7 +19,7 @@ from accountant.theorems.shifts import energy
 from accountant.theorems.timelines import Timeline
 
 _FULL = 1 - 1e-12  # of 2R
-_MOST_POSITIONS = 32  # of a batch request over many batches; the last ones contract least
+_MAX_POSITIONS = 32  # of a batch request over many batches; the last ones contract least
 
 
 def best_restart(timeline: Timeline) -> Mark | None:
@@ -56,7 +56,7 @@ def best_restart(timeline: Timeline) -> Mark | None:
 def _families(timeline: Timeline) -> Iterator[Callable[[int], Mark | None]]:
     """For each block and shift position: from t to the moment after its t-th last shift."""
     for i, block in enumerate(timeline.blocks):
-        for position, _ in block.shifts[-_MOST_POSITIONS:]:
+        for position, _ in block.shifts[-_MAX_POSITIONS:]:
 
             def after(t: int, i=i, block=block, position=position) -> Mark | None:
                 epoch = block.epochs - 1 - t

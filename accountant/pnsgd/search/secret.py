@@ -7,14 +7,14 @@ from fractions import Fraction
 from accountant import theorems
 from accountant.core.kernel import Derivation, apply
 
-MOST_CURVE_POSITIONS = 200
+MAX_CURVE_POSITIONS = 200
 
 
 def curve_positions(batches: int) -> tuple[int, ...]:
     """All of few batches. Of many half are evenly spaced, which is sharp where μ_j hardly grows, and half are closer
     and closer together towards the last, where μ_j grows fast."""
-    last, half = batches - 1, (MOST_CURVE_POSITIONS - 2) // 2
-    if batches <= MOST_CURVE_POSITIONS:
+    last, half = batches - 1, (MAX_CURVE_POSITIONS - 2) // 2
+    if batches <= MAX_CURVE_POSITIONS:
         return tuple(range(batches))
     chosen = {0, last} | {last * i // (half + 1) for i in range(1, half + 1)}
     back, left = 0, half

@@ -14,7 +14,7 @@ from accountant.theorems.flow import Flow, Flows, Mark, shift_marks, still, then
 from accountant.theorems.shifts import Corner
 from accountant.theorems.timelines import Timeline
 
-MOST_MARKS = 50_000  # c > 1 needs every shift step; beyond this it is refused
+MAX_MARKS = 50_000  # c > 1 needs every shift step; beyond this it is refused
 _TIE = 2.0**-40
 _START = Mark(0)
 
@@ -50,9 +50,9 @@ def _refuse_long(timeline: Timeline, start: Mark) -> None:
         (block, start.epoch if i == start.block else 0) for i, block in enumerate(timeline.blocks) if i >= start.block
     ]
     expanding = sum((block.epochs - first) * len(block.shifts) for block, first in late if block.expanding)
-    if expanding > MOST_MARKS:
+    if expanding > MAX_MARKS:
         raise TooLong(
-            f"{expanding} shift steps with c > 1, at most {MOST_MARKS} are supported; "
+            f"{expanding} shift steps with c > 1, at most {MAX_MARKS} are supported; "
             "take a smaller step, or fewer epochs"
         )
 

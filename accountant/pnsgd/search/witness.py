@@ -24,8 +24,8 @@ from accountant.theorems.timelines import Timeline
 from accountant.theorems.transport import gradient_shift
 from accountant.theorems.witnesses import two_slopes
 
-MOST_EXACT = 2_048  # so many batches are all looked at
-MOST_POSITIONS = 4_096
+MAX_EXACT = 2_048  # so many batches are all looked at
+MAX_POSITIONS = 4_096
 _SPACING = 1 / 2_000  # of log μ between two batches that are looked at
 _NEGLIGIBLE = -60.0  # of log δ_μ(ε) − log δ
 _STEPS_BACK = (1e-12, 1e-10, 1e-8, 1e-6, 1e-4)  # of ε, until the theorem agrees
@@ -36,7 +36,7 @@ def choose_positions(timeline: Timeline, delta: float) -> tuple[tuple[int, ...],
     grows fast."""
     learning = timeline.blocks[0]
     batches = learning.batches
-    if batches <= MOST_EXACT:
+    if batches <= MAX_EXACT:
         return tuple(range(batches)), "chord"
     erased = timeline.blocks[1].epochs if len(timeline.blocks) == 2 else 0
     A = Float()
@@ -49,13 +49,13 @@ def choose_positions(timeline: Timeline, delta: float) -> tuple[tuple[int, ...],
         looked_at, at, spacing = [batches - 1], batches - 1, _SPACING
         worst = mu(at)
         epsilon = float(gaussian_epsilon(worst, delta))
-        while at > 0 and len(looked_at) < MOST_POSITIONS:
+        while at > 0 and len(looked_at) < MAX_POSITIONS:
             here = mu(at)
             if here == 0 or log_gaussian_delta(here, max(epsilon, 1e-300)) - math.log(delta) < _NEGLIGIBLE:
                 break
             at = min(at - 1, _where_mu_falls_to(mu, here * math.exp(-spacing), at))
             looked_at.append(max(at, 0))
-            if len(looked_at) > MOST_POSITIONS // 2:
+            if len(looked_at) > MAX_POSITIONS // 2:
                 spacing *= 1.01
         looked_at.append(0)
         positions = tuple(sorted(set(looked_at)))
@@ -114,7 +114,7 @@ def search_secret_witness(mechanism: NoisySGD, loss: tuple[Derivation, ...], del
     if mechanism.radius is not None or slope < 0 or mechanism.samples % mechanism.batch_size:
         return None  # of a remainder that is dropped, the differing record may be a part
     batches = mechanism.batches
-    positions = np.arange(batches) if batches <= MOST_EXACT else _left_positions(batches, float(slope))
+    positions = np.arange(batches) if batches <= MAX_EXACT else _left_positions(batches, float(slope))
     weights = np.diff(np.append(positions, batches)) / batches
     straight = apply(theorems.straight_witness, *loss, **witness_arguments(mechanism, runs))
     # d_j/√V for every batch, in units of the deviation: μ of the straight witness, earlier batches contracted more.
@@ -163,7 +163,7 @@ def _left_positions(batches: int, slope: float) -> np.ndarray:
     if slope >= 1:
         return np.array([0, batches - 1])
     spread = min(batches - 1, int(40 / -math.log(slope)) + 1) if slope > 0 else 1
-    near = np.unique(np.linspace(batches - 1 - spread, batches - 1, MOST_EXACT).astype(int))
+    near = np.unique(np.linspace(batches - 1 - spread, batches - 1, MAX_EXACT).astype(int))
     return np.unique(np.append(near, 0))
 
 

@@ -28,7 +28,7 @@ from certify.report.reading import Reading
 from certify.report.sections.words import DASH, STATUS_TONE, code, flattened, marked, number, several, told
 from certify.results.floor import ROUNDING
 
-MOST_STEPS = 80  # of a longer proof, the steps below the claim on the worst request are shown
+MAX_STEPS = 80  # of a longer proof, the steps below the claim on the worst request are shown
 
 
 def proof(reading: Reading) -> Section:
@@ -59,7 +59,7 @@ def proof(reading: Reading) -> Section:
 
 
 def _shown(reading: Reading, count: int) -> list[int]:
-    return list(range(count)) if count <= MOST_STEPS else below(reading)
+    return list(range(count)) if count <= MAX_STEPS else below(reading)
 
 
 def _steps(steps: list[Mapping[str, Any]], shown: list[int]) -> Table:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from accountant import Enclosure, Indeterminate, TheoremError, apply, derive, derive_epsilon, enclose, enclose_all
 from accountant.core.arithmetic import Ball, Exact
-from accountant.core.enclose import GREATEST_PRECISION, LEAST_PRECISION, precision
+from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION, precision
 from accountant.core.kernel import THEOREMS, evaluate, theorem
 from accountant.core.quantities import GaussianDP, Wasserstein
 from accountant.pnsgd.derive import derive_renyi, derive_timeline
@@ -65,13 +65,13 @@ def test_enclosures_of_several_numbers_and_of_none() -> None:
 @given(st.fractions(F(1, 10**9), 10**6), st.fractions(0, F(1, 10**6)), st.integers(3, 15))
 def test_printed_decimals_are_outside(lower, width, digits) -> None:
     found = Enclosure(lower, lower + width)
-    assert F(found.below(digits)) < found.lower and F(found.above(digits)) > found.upper
+    assert F(found.lower_decimal(digits)) < found.lower and F(found.upper_decimal(digits)) > found.upper
 
 
 def test_zero_is_printed_as_zero() -> None:
     zero = Enclosure(F(0), F(0))
-    assert zero.above() == zero.below() == "0" and zero.sharp
-    assert Enclosure(F(-1, 3), F(1)).below() == "0"
+    assert zero.upper_decimal() == zero.lower_decimal() == "0" and zero.sharp
+    assert Enclosure(F(-1, 3), F(1)).lower_decimal() == "0"
     assert not Enclosure(F(1), F(1) + F(1, 2**49)).sharp and Enclosure(F(1), F(1) + F(1, 2**51)).sharp
 
 
@@ -160,8 +160,8 @@ def test_a_condition_that_fails_only_at_high_precision_is_an_error(scratch) -> N
 def test_enclosures_are_nested_or_overlap_as_precision_grows() -> None:
     d = derive_epsilon(derive(run(4, 3, epochs=50, unlearning_epochs=2)), "1e-7")
     known = []
-    bits = LEAST_PRECISION
-    while bits <= GREATEST_PRECISION // 4:
+    bits = MIN_PRECISION
+    while bits <= MAX_PRECISION // 4:
         with precision(bits):
             ball = evaluate(d, Ball()).epsilon
             known.append((ball.lower(), ball.upper()))
@@ -183,5 +183,5 @@ def test_a_cached_premise_changes_nothing() -> None:
 def test_a_billion_epochs_are_enclosed_without_loops() -> None:
     long = closed(F(9, 10), F(1), F(1), 7, 3, 10**9, 10**9)
     assert 0 < enclose(long).upper < F(1, 10**400)
-    assert (enclose(long).above(), enclose(long).below(), enclose(long).sharp) == ("1e-400", "0", True)
+    assert (enclose(long).upper_decimal(), enclose(long).lower_decimal(), enclose(long).sharp) == ("1e-400", "0", True)
     assert enclose(closed(F(9, 10), F(1), F(1), 7, 3, 10**9, 1)).sharp

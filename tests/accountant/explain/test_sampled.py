@@ -12,7 +12,7 @@ from mpmath import mp, mpf
 from accountant import apply, enclose, enclose_all
 from accountant.core.kernel import Derivation
 from accountant.explain.evaluate import ball_of, enclosed
-from accountant.explain.formula import MOST_BLOCKS, MU, MU_LOW, Formula
+from accountant.explain.formula import MAX_BLOCKS, MU, MU_LOW, Formula
 from accountant.explain.formulas import formulas
 from accountant.explain.names import Names
 from accountant.explain.sampled import charge
@@ -53,7 +53,7 @@ def test_square_of_full_batches(made, neighbours: str) -> None:
     change = 2 if neighbours == "replace-one" else 1
     assert exactly(formula) == change**2 * (sympy.Rational(20, 25) + sympy.Rational(3 * 4, 49))
     assert formula.left == (MU if made is full_batches else MU_LOW) ** 2
-    many = tuple(Release("full", F(5 + i), F(1), 1) for i in range(MOST_BLOCKS + 1))
+    many = tuple(Release("full", F(5 + i), F(1), 1) for i in range(MAX_BLOCKS + 1))
     assert of(apply(made, releases=many, neighbours=neighbours)) == ()
 
 

@@ -16,7 +16,7 @@ from accountant.core.enclose import precision
 from accountant.core.exact import Rounding
 from accountant.mechanisms.pairs import Coins, DominatingPair, Symmetrised, Way
 from accountant.mechanisms.release import Part, parts
-from accountant.pld import Ends, InvalidRelease, Release, bracket, delta_bracket, profile
+from accountant.pld import InvalidRelease, Release, Tolerances, bracket, delta_bracket, profile
 from accountant.pld.compose import composed, epsilon_at, fineness_of, scale_of, unit_of
 from accountant.pld.masses import (
     Masses,
@@ -34,7 +34,7 @@ from accountant.pld.masses import (
 from accountant.pld.merge import merge
 from accountant.pld.normal import upper_tail
 from accountant.pld.spread import spread
-from accountant.pld.tilt import FLAT, Tilt, tilt
+from accountant.pld.tilt import FLAT, Tilt, choose_tilt
 from tests.multiprecision import big
 from tests.oracles import conversions
 from tests.oracles import subsampled as oracle
@@ -349,9 +349,9 @@ def hold_the_mass(z: str, q: str, direction: str, points: int) -> None:
     part = Part((shift / F(z)) ** 2, F(q), 1, pair_of_kind(direction))
     way, tail = way_of(direction), F(1, 10**9)
     fineness, unit = fineness_of(part, way, tail, points), unit_of(points)
-    lower = merge(part, way, fineness, BITS, tail, tilt((part,), way, F(1, 10**5)), unit)
+    lower = merge(part, way, fineness, BITS, tail, choose_tilt((part,), way, F(1, 10**5)), unit)
     assert 1 - F(1, 10**6) <= F(lower.total, 2**BITS) <= 1
-    upper = spread(part, way, fineness, BITS, tail, tilt((part,), way, F(1, 10**5)), unit)
+    upper = spread(part, way, fineness, BITS, tail, choose_tilt((part,), way, F(1, 10**5)), unit)
     assert 1 <= F(upper.total + upper.infinite, 2**BITS) <= 1 + F(1, 10**20)
     for epsilon in (F(0), F(1, 3), F(2)):
         with mp.workdps(60):
@@ -405,7 +405,7 @@ def test_tiny_losses_are_bracketed_and_near_their_normal_limit(z: str, q: str, s
 @pytest.mark.parametrize("sampling", ["poisson", "without-replacement"])
 def test_ends_that_need_not_be_equally_good(sampling: str) -> None:
     release, kind = (Release(sampling, 1, "0.01", 500),), "replace-one" if sampling[0] == "w" else "add-or-remove-one"
-    apart = bracket(release, kind, "1e-5", width=Ends(F(1, 2000), F(1, 100)))
+    apart = bracket(release, kind, "1e-5", width=Tolerances(F(1, 2000), F(1, 100)))
     fine = bracket(release, kind, "1e-5", width="2e-4")
     assert apart.lower_points < apart.points and fine.lower_points == fine.points
     assert fine.pair_lower <= apart.upper <= fine.upper * (1 + F(1, 2000))
@@ -417,7 +417,7 @@ def test_ends_that_need_not_be_equally_good(sampling: str) -> None:
 def test_where_the_tail_lies(z: int, steps: int, delta: str) -> None:
     """A Gaussian's estimate against T11; it chooses the grid, so that a few percent do."""
     for way in Way:
-        found = tilt((Part(F(1, z * z), F(1), steps),), way, F(delta))
+        found = choose_tilt((Part(F(1, z * z), F(1), steps),), way, F(delta))
         truth = conversions.epsilon_gdp(delta, mp.sqrt(steps) / z)
         assert found.epsilon == pytest.approx(float(truth), rel=0.03)
     assert found.longest(-60.0, 0.0) > found.longest(-20.0, 0.0) > found.longest(-3.0, 0.0) == 1
@@ -427,7 +427,7 @@ def test_where_the_tail_lies(z: int, steps: int, delta: str) -> None:
 def test_losses_too_rare_to_count_do_not_tilt() -> None:
     """At θ = 45 the moments of (q = 1e-9, z = 1) are all in losses that no run will see; ε is about 2e-5 or 2e-4."""
     for delta, truth in (("1e-5", 1.5e-5), ("1e-12", 2.1e-4)):
-        found = tilt((Part(F(1), F("1e-9"), 10**9),), Way.FORWARD, F(delta))
+        found = choose_tilt((Part(F(1), F("1e-9"), 10**9),), Way.FORWARD, F(delta))
         assert truth / 2 < found.epsilon < truth * 2 and found.slope > 1e4
 
 

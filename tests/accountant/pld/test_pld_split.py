@@ -17,7 +17,7 @@ from accountant.pld import profile, split
 from accountant.pld.compose import CUT, WINDOW, scale_of, tail_of, unit_of
 from accountant.pld.masses import Masses, compose
 from accountant.pld.mixture import pair_of
-from accountant.pld.tilt import tilt
+from accountant.pld.tilt import choose_tilt
 from tests.oracles import groups
 from tests.oracles import subsampled as oracle
 
@@ -31,10 +31,10 @@ def forced(
     with pytest.MonkeyPatch.context() as patch:
         if left is not None:
             patch.setattr(split, "_left_out", lambda mean, delta: left)
-        lean, tail, bits = tilt((part,), way, delta), tail_of((part,), delta), scale_of((part,), delta, points)
+        tilt, tail, bits = choose_tilt((part,), way, delta), tail_of((part,), delta), scale_of((part,), delta, points)
         with precision(64):
             pair = pair_of(part)
-            reach, size = split._reach(part, pair, way, lean, tail), pair.bulk()
+            reach, size = split._reach(part, pair, way, tilt, tail), pair.bulk()
         assert float(border) < reach
         given = split.Border(border, 0.0, 0.0, 0.0, size, 0.0, reach, 4)
         budget, bottom = int(delta * 2**bits) >> CUT, 2**bits >> CUT
@@ -43,7 +43,7 @@ def forced(
             way,
             rounding,
             given,
-            lean,
+            tilt,
             tail,
             bits,
             delta,
@@ -83,7 +83,7 @@ def truth_of(kind: str, z: F, q: F, epsilon: F, steps: int) -> tuple[float, floa
 
 def reach_of(part: Part, way: Way) -> float:
     with precision(64):
-        return split._reach(part, pair_of(part), way, tilt((part,), way, DELTA), tail_of((part,), DELTA))
+        return split._reach(part, pair_of(part), way, choose_tilt((part,), way, DELTA), tail_of((part,), DELTA))
 
 
 def check(kind: str, z: F, q: F, steps: int, share: F, left: int | None, epsilons: list[F]) -> list[F]:

@@ -41,7 +41,7 @@ from accountant.pnsgd.derive import _timeline, pull_taut
 from accountant.pnsgd.estimates.doubles import in_units, scaled_mu
 from accountant.pnsgd.estimates.estimate import estimate
 from accountant.pnsgd.fallback import choose_rates
-from accountant.pnsgd.search.excursions import MOST_MOMENTS, best_path
+from accountant.pnsgd.search.excursions import MAX_MOMENTS, best_path
 from accountant.theorems.flow import Flows, Mark
 from accountant.theorems.gauges import Excursion, gauge_energy
 from accountant.theorems.timelines import Block, Timeline
@@ -398,7 +398,7 @@ def test_unlearning_steps_cost_nothing_and_more_of_them_never_more() -> None:
 
 def test_a_run_that_expands_for_too_long_is_composed(monkeypatch) -> None:
     """c > 1 with more shifts than a string looks at: composition, and not a refusal."""
-    monkeypatch.setattr("accountant.pnsgd.search.string.MOST_MARKS", 200)
+    monkeypatch.setattr("accountant.pnsgd.search.string.MAX_MARKS", 200)
     mechanism = run(1, epochs=600, unlearning_epochs=0, step_size=F(201, 100), radius=10**9, batch_size=10**4,
                     loss=ConstantLoss(1, 1, 1))  # fmt: skip
     bound = derive(mechanism)
@@ -453,10 +453,10 @@ def test_sparse_moments_lose_nothing(monkeypatch, radius, batch_size) -> None:
     for epochs in (6, 40):
         mechanism = clipped(4, epochs=epochs, batch_size=batch_size, radius=radius, unlearning_epochs=3)
         timeline = in_units(derive_timeline(mechanism).preview)
-        assert sum(b.epochs * b.batches for b in timeline.blocks) <= MOST_MOMENTS
+        assert sum(b.epochs * b.batches for b in timeline.blocks) <= MAX_MOMENTS
         every = best_path(timeline).energy
         with monkeypatch.context() as patch:
-            patch.setattr("accountant.pnsgd.search.excursions.MOST_MOMENTS", 20)
+            patch.setattr("accountant.pnsgd.search.excursions.MAX_MOMENTS", 20)
             sparse = best_path(timeline).energy
         assert sparse == pytest.approx(every, rel=1e-9)
 

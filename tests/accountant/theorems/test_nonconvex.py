@@ -41,7 +41,7 @@ from accountant.pnsgd.derive import _timeline, derive_distance, pull_taut
 from accountant.pnsgd.estimates.doubles import scaled_mu
 from accountant.pnsgd.estimates.estimate import estimate, estimate_mu
 from accountant.pnsgd.fallback import _allowed, choose_rates, late_range
-from accountant.pnsgd.search.final_epochs import covers, search_range
+from accountant.pnsgd.search.final_epochs import search_range, t24_applies
 from tests.accountant.cases import Surds, mu_squared, run
 from tests.oracles import density, gauges
 from tests.oracles import timeline as oracle
@@ -333,7 +333,7 @@ def test_derived_epsilon_is_the_least_of_what_is_proved(noise, epochs, delta, ra
 def test_where_t24_does_not_speak(changes) -> None:
     made = rough(**({"loss": CLIPPED, "unlearning_epochs": 30, "noise_std": 1} | changes))
     request = len(made.requests) - 1
-    assert not covers(made, request) and search_range(made, 1e-3, 9.0, request) is None
+    assert not t24_applies(made, request) and search_range(made, 1e-3, 9.0, request) is None
     assert derive_upper(made, "1e-3", request).theorem.id == "T11"
 
 

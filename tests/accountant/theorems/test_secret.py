@@ -29,8 +29,8 @@ from accountant import (
 from accountant.core.arithmetic import Float
 from accountant.core.arithmetic.floats import log_gaussian_delta
 from accountant.pnsgd.derive import RENYI_ORDERS, derive_renyi, derive_secret
-from accountant.pnsgd.search.secret import MOST_CURVE_POSITIONS, curve_positions, derive_secret_renyi
-from accountant.pnsgd.search.witness import MOST_EXACT, MOST_POSITIONS, choose_positions
+from accountant.pnsgd.search.secret import MAX_CURVE_POSITIONS, curve_positions, derive_secret_renyi
+from accountant.pnsgd.search.witness import MAX_EXACT, MAX_POSITIONS, choose_positions
 from accountant.theorems.secret import weights_of
 from tests.accountant.cases import Stage, history, mnist, run, stage, unroll
 from tests.multiprecision import big
@@ -267,20 +267,20 @@ def test_many_batches_are_nearly_the_whole_mean(batches: int, noise: str) -> Non
     mus = float_mus(made)
     assert mus.max() == pytest.approx(float(enclose(derive(made)).upper), rel=1e-6)
     upper = derive_upper(made, "1e-5")
-    assert len(dict(upper.arguments)["positions"]) <= MOST_POSITIONS + 1
+    assert len(dict(upper.arguments)["positions"]) <= MAX_POSITIONS + 1
     assert "batches:secret" in upper.assumptions
     found = float(enclose(upper).upper)
     assert mean_delta(mus, found) <= 1e-5 * (1 + 1e-9) and mean_delta(mus, found * (1 - 1e-3)) > 1e-5
 
 
 def test_positions_are_chosen_as_the_theorem_wants_them() -> None:
-    for batches, erased in ((3, 1), (MOST_EXACT, 1), (MOST_EXACT + 1, 1), (50_000, 0), (50_000, 2)):
+    for batches, erased in ((3, 1), (MAX_EXACT, 1), (MAX_EXACT + 1, 1), (50_000, 0), (50_000, 2)):
         made = run(batches, 1, epochs=2, unlearning_epochs=erased, noise_std=3, loss=ConstantLoss(1, F(1, 100), 1))
         positions, rule = choose_positions(derive_timeline(made).preview, 1e-6)
         assert positions == tuple(sorted(set(positions))) and (positions[0], positions[-1]) == (0, batches - 1)
-        assert len(positions) <= MOST_POSITIONS + 1
-        assert batches > MOST_EXACT or (len(positions), rule) == (batches, "chord")
-        assert erased or rule == "right" or batches <= MOST_EXACT
+        assert len(positions) <= MAX_POSITIONS + 1
+        assert batches > MAX_EXACT or (len(positions), rule) == (batches, "chord")
+        assert erased or rule == "right" or batches <= MAX_EXACT
 
 
 # --- attacked by exact mixtures ---------------------------------------------------------------------------------------
@@ -429,8 +429,8 @@ def test_the_batches_of_the_curve() -> None:
     for batches in (1, 2, 3, 199, 200, 201, 202, 300, 5_000, 10**6, 10**15):
         positions = curve_positions(batches)
         assert positions == tuple(sorted(set(positions))) and (positions[0], positions[-1]) == (0, batches - 1)
-        assert len(positions) == min(batches, len(positions)) <= MOST_CURVE_POSITIONS
-        assert len(positions) == batches or batches > MOST_CURVE_POSITIONS
+        assert len(positions) == min(batches, len(positions)) <= MAX_CURVE_POSITIONS
+        assert len(positions) == batches or batches > MAX_CURVE_POSITIONS
         assert max(b - a for a, b in pairwise((-1, *positions))) <= max(1, batches // 90)
 
 

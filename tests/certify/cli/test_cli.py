@@ -113,7 +113,7 @@ def test_installed_command() -> None:
 def test_exit_codes(tmp_path: Path) -> None:
     upper = Fraction(certify(tables()).epsilon["upper"])
     sharp = certify(tables()).claims[0].epsilon
-    between = (sharp.upper + Fraction(sharp.above(15))) / 2
+    between = (sharp.upper + Fraction(sharp.upper_decimal(15))) / 2
     cases = {upper: 0, upper / 2: 1, between.limit_denominator(10**40): 3}
     for target, code in cases.items():
         path = write(tmp_path / "run.toml", tables(target={"epsilon": target}))
@@ -243,7 +243,7 @@ def test_junit(failures: int, tmp_path: Path) -> None:
 
 def test_junit_of_an_open_verdict() -> None:
     sharp = certify(tables()).claims[0].epsilon
-    target = (sharp.upper + Fraction(sharp.above(15))) / 2
+    target = (sharp.upper + Fraction(sharp.upper_decimal(15))) / 2
     suite = ElementTree.fromstring(junit(certify(tables(target={"epsilon": target.limit_denominator(10**40)}))))
     assert suite.get("errors") == "1" and suite.get("failures") == "0"
     assert "INDETERMINATE" in (suite.find("testcase/error").get("message") or "")

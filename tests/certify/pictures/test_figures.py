@@ -156,7 +156,7 @@ def test_the_profile_of_several_requests_is_above_each(epochs: list[int], noise:
             for epsilon, up, _ in rows(made["profile"])[::5]:
                 mu, whole = big(enclose(pair).lower), big(enclose(claim.bound).lower)
                 least = min(diffused(mu, ratio, steps, epsilon), gaussian(whole, epsilon))
-                if epsilon >= F(claim.epsilon.above()):
+                if epsilon >= F(claim.epsilon.upper_decimal()):
                     least = min(least, big(result.run.target_delta))
                 assert big(up) >= least
 
@@ -282,7 +282,7 @@ def test_stages_are_a_prefix_and_the_last_one_goes_on() -> None:
 
 
 def test_a_long_history_has_no_sweep_and_nothing_to_hide_no_profile() -> None:
-    many = swept.MOST_REQUESTS + 1
+    many = swept.MAX_REQUESTS + 1
     run = mnist(mechanism={"unlearning_epochs": [1] * many}, requests={"sizes": [1] * many})
     _, made = figures(run)
     assert made["sweep"] is None and made["profile"] is not None

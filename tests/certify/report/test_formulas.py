@@ -14,7 +14,7 @@ from mpmath import mp, mpf, ncdf
 
 from accountant.explain.formula import Formula, J
 from certify.report.document import Mathematics
-from certify.report.formulas import MOST_REQUESTS, Formulary, formulary, mathematics
+from certify.report.formulas import MAX_REQUESTS, Formulary, formulary, mathematics
 from certify.report.reading import Reading
 from certify.report.spelling import spell
 from tests.certify.report import samples
@@ -249,7 +249,7 @@ def test_the_taut_string_in_full() -> None:
 
 
 def test_long_histories_have_the_formulas_of_the_worst_request_alone() -> None:
-    many = MOST_REQUESTS + 1
+    many = MAX_REQUESTS + 1
     samples.RUNS["many requests"] = tables(
         mechanism={"samples": 100, "batch_size": 25, "unlearning_epochs": [1] * many, "noise_std": 4},
         requests={"sizes": [1] * many},

@@ -134,7 +134,7 @@ def answer(certificate: Certificate, item: str, on: date = TODAY) -> hazards.Ans
     return found
 
 
-def warned(certificate: Certificate, on: date = TODAY) -> dict[str, hazards.Warning_]:
+def warned(certificate: Certificate, on: date = TODAY) -> dict[str, hazards.Caution]:
     found = hazards.warnings(certificate, on)
     assert len({warning.id for warning in found}) == len(found)
     return {warning.id: warning for warning in found}

@@ -586,4 +586,4 @@ def test_ticks_and_words_not_colours_alone() -> None:
     for tone, mark in zip(tones, marks, strict=True):
         assert f"{mark}Title" in text(one(Callout("Title", (), tone)))
     for tone, mark in zip(tones[1:4], marks[1:4], strict=True):
-        assert f"{mark}Said" in text(one(Paragraph(line("Said"), tone)))
+        assert f"{mark}AttestedText" in text(one(Paragraph(line("AttestedText"), tone)))

@@ -70,13 +70,13 @@ def test_mu_and_distance_belong_to_the_run_as_well() -> None:
     assert result.claims.index(result.worst) == 0
     one, two = result.natives
     assert result.wasserstein["learned"] == two.distance_learned and F(two.distance_learned) > F(one.distance_learned)
-    assert result.mu["upper"] == max((enclose(claim.bound).above() for claim in result.claims), key=F)
+    assert result.mu["upper"] == max((enclose(claim.bound).upper_decimal() for claim in result.claims), key=F)
     assert result.mu["lower"] is None
 
 
 def columns(result: Result) -> tuple[list[F], list[F], list[F], list[list[F]]]:
     """Computed again for each request by itself."""
-    mus = [F(enclose(claim.bound).above()) for claim in result.claims]
+    mus = [F(enclose(claim.bound).upper_decimal()) for claim in result.claims]
     curves = [[F(value) for value in native.renyi] for native in result.natives]
     learned = [F(native.distance_learned) for native in result.natives]
     released = [F(native.distance_released) for native in result.natives]

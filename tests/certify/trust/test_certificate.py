@@ -229,7 +229,7 @@ def test_close_targets_of_several_requests_agree() -> None:
     made = tables(mechanism={"unlearning_epochs": [1, 2]}, requests={"sizes": [1, 1]})
     for claim in certify(made).claims:
         for digits in (11, 12, 13, 14, 15):
-            for target in (claim.epsilon.above(digits), claim.epsilon.below(digits)):
+            for target in (claim.epsilon.upper_decimal(digits), claim.epsilon.lower_decimal(digits)):
                 agree(made | {"target": {"epsilon": target, "delta": "0.001"}})
 
 
@@ -465,7 +465,7 @@ def test_verify_not_certified(tmp_path: Path) -> None:
 
 def test_verify_indeterminate(tmp_path: Path) -> None:
     epsilon = certify(tables()).claims[0].epsilon
-    target = (epsilon.upper * 3 + Fraction(epsilon.above(15))) / 4
+    target = (epsilon.upper * 3 + Fraction(epsilon.upper_decimal(15))) / 4
     path = write_certificate(certify(tables(target={"epsilon": target.limit_denominator(10**40)})), tmp_path)
     assert plumbline("verify", path).code == 3
 

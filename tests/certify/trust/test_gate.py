@@ -458,7 +458,7 @@ def test_hostile_names_of_files(rules: Any, store: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[limits", "is no TOML"),
+        ("[limits", "is not valid TOML"),
         ("[limit]", "limit: unknown key; did you mean 'limits'?"),
         ("[limits]\nmax_eps = 1", "limits.max_eps: unknown key; did you mean 'max_epsilon'?"),
         ("[limits]\nmax_epsilon = nan", "limits.max_epsilon: "),

@@ -12,11 +12,11 @@ from accountant.mechanisms.release import Part
 from accountant.pld.compose import epsilon_at, fineness_of, tail_of
 from accountant.pld.mixture import pair_of
 from accountant.pld.split import allowed, border_of, points_needed
-from accountant.pld.tilt import BITS, FLOOR, tilt
+from accountant.pld.tilt import BITS, FLOOR, choose_tilt
 
 LEAST, FEWEST, DOUBTED = 1 << 9, 1 << 11, 1 << 15
 MIXED = 1.5  # times the estimate for two grids, where several coins are tossed: one attempt costs less than two
-LEAST_TAIL = 0.5  # −log of what δ(ε) is of δ(0), about: ε so small is not estimated
+MIN_TAIL = 0.5  # −log of what δ(ε) is of δ(0), about: ε so small is not estimated
 # What the upper bound, the lower bound, and both together add to the variance of a step's loss, in h².
 UPPER, LOWER, BOTH = 0.235, 0.185, 0.42
 
@@ -28,18 +28,18 @@ def points_for(made: tuple[Part, ...], delta: Fraction, width: Fraction, added: 
     A grid that adds v to the variance of the whole loss, and keeps the mean of e^{−x}, moves ε by about v(θ + 1)/2, θ
     the slope of −log δ(ε).
     """
-    lean = tilt(made, Way.FORWARD, delta)
-    if lean.epsilon * lean.slope < LEAST_TAIL:
+    tilt = choose_tilt(made, Way.FORWARD, delta)
+    if tilt.epsilon * tilt.slope < MIN_TAIL:
         return FEWEST
     tail = tail_of(made, delta)
-    room = allowed(lean, float(width))
-    splits = [border_of(part, Way.FORWARD, lean, tail, delta) for part in made]
+    room = allowed(tilt, float(width))
+    splits = [border_of(part, Way.FORWARD, tilt, tail, delta) for part in made]
     if any(splits):
         pairs = [(part, border) for part, border in zip(made, splits, strict=True) if border is not None]
         return max(LEAST, *(_rounded(_more(part) * points_needed(part, border, delta, room)) for part, border in pairs))
-    spacings = [2.0 ** -fineness_of(part, Way.FORWARD, tail, FEWEST, lean) for part in made]
+    spacings = [2.0 ** -fineness_of(part, Way.FORWARD, tail, FEWEST, tilt) for part in made]
     excess = added * sum(part.steps * h * h for part, h in zip(made, spacings, strict=True)) / room
-    if lean.top is not None:  # where nearly all losses are far below h, they add no more than their own size, times h
+    if tilt.top is not None:  # where nearly all losses are far below h, they add no more than their own size, times h
         with precision(BITS):
             sizes = [pair_of(part).bulk() for part in made]
         given = zip(made, spacings, sizes, strict=True)
@@ -48,7 +48,7 @@ def points_for(made: tuple[Part, ...], delta: Fraction, width: Fraction, added: 
     if points <= DOUBTED:
         return max(points, LEAST)
     found = epsilon_at(made, Way.FORWARD, Rounding.UP, delta, FEWEST)
-    far = found is None or float(found) > lean.epsilon * (1 + excess * float(width) / 16)
+    far = found is None or float(found) > tilt.epsilon * (1 + excess * float(width) / 16)
     return points if far else FEWEST
 
 
