@@ -2753,28 +2753,32 @@ class Mixture:
         context, count = self.context, self.release.first + self.release.second
         size = math.ceil(self.release.shift**2 * (count + 1) ** 2) + 16 * count + 64
         error = decimal.Decimal(size).scaleb(1 - self.digits, context)
-        enough, before, at = decimal.Decimal(1).scaleb(8 - self.digits, context), None, None
+        enough, before = decimal.Decimal(1).scaleb(8 - self.digits, context), []
         for t in ts:
-            u = (
-                self.rough(t)
-                if at is None
-                else at
-                if before is None
-                else context.divide(context.multiply(at, at), before)
-            )
+            u = self.following(before) if before else self.rough(t)
             for _ in range(80):
                 spend(4 + (4 + count) * (2 + self.digits // 100))
                 found, slope = self.ratio(u)
                 gap = context.subtract(found, t)
                 if gap.copy_abs() <= context.multiply(t, enough) or not slope:
                     break
-                following = context.subtract(u, context.divide(gap, slope))
-                least = context.multiply(u, decimal.Decimal("0.01"))
-                u = max(following, least)
-            before, at = at, u
-            found = self.ratio(u)[0]
+                u = max(context.subtract(u, context.divide(gap, slope)), context.multiply(u, decimal.Decimal("0.01")))
+            else:
+                found = self.ratio(u)[0]
+            before = [u, *before[:2]]
             slack = context.multiply(context.add(found, t), error)
             yield u, context.add(context.subtract(found, t).copy_abs(), slack)
+
+    def following(self, before: list[decimal.Decimal]) -> decimal.Decimal:
+        """A guess of the next crossing by the latest ones, of which there are up to three: log u is smooth in log t."""
+        context = self.context
+        if len(before) == 1:
+            return before[0]
+        growth = context.divide(before[0], before[1])
+        if len(before) == 2:
+            return context.multiply(before[0], growth)
+        cube = context.multiply(growth, context.multiply(growth, growth))
+        return context.multiply(before[2], cube)
 
     def rough(self, t: decimal.Decimal) -> decimal.Decimal:
         """u to a few digits."""
@@ -2786,13 +2790,10 @@ class Mixture:
 
     def place(self, u: decimal.Decimal, bits: int) -> int:
         """x at u, in units of 2^-bits: off by less than 3."""
-        context, s = self.context, self.release.shift
-        spend(40 + self.digits * self.digits // 100)  # the logarithm
-        x = context.divide(
-            context.multiply(u.ln(context), decimal.Decimal(s.denominator)), decimal.Decimal(s.numerator)
-        )
-        scaled = context.multiply(x, decimal.Decimal(1 << bits))
-        return int(scaled.to_integral_value(context=context)) + fixed_ratio(s / 2, bits)
+        s, guard = self.release.shift, 64 + max(0, -4 * u.adjusted())  # u·2^(bits + guard) > 2^(bits + 64)
+        scaled = int(self.context.multiply(u, decimal.Decimal(1 << bits + guard)))
+        log_u = fixed_log(scaled, bits + guard)  # off by less than 2^-(bits + 62)
+        return (log_u * s.denominator // s.numerator >> guard) + fixed_ratio(s / 2, bits)
 
     def beyond(self, a: int, bits: int) -> tuple[int, int]:
         """P(x > a) and Q(x > a), all in units of 2^-bits: off by less than 5 + first, resp. 5 + second."""
@@ -2964,14 +2965,17 @@ def divergence_curve(release: Release, nodes: range, step: Fraction, bits: int) 
     each, times q and q·u ≤ e^ε; a and the rounding of s/2 at most 2 + 1/s, times 0.41, and 0.8; others 3. In all below
     4τ + 9 + 1/s; symmetrised, at most 4 more.
     """
-    start = 0 if release.symmetrised else nodes.start
-    last = max(-nodes.start, nodes.stop - 1) if release.symmetrised else nodes.stop - 1
+    mirrored = release.symmetrised or release.first == release.second
+    start = 0 if mirrored else nodes.start
+    last = max(-nodes.start, nodes.stop - 1) if mirrored else nodes.stop - 1
     exponents = exponentials(range(start, last + 1), step, bits)
-    if not release.alone:
-        return mixture_curve(release, exponents, bits)
-    error = 4 * max(1, -(-exponents[-1] >> bits)) + math.ceil(1 / release.shift) + 16
-    values = [hockey_stick(release, t, bits) for t in exponents]
-    if not release.symmetrised:
+    if release.alone:
+        error = 4 * max(1, -(-exponents[-1] >> bits)) + math.ceil(1 / release.shift) + 16
+        values = [hockey_stick(release, t, bits) for t in exponents]
+    else:
+        values, error = mixture_curve(release, exponents, bits)
+        error += 4 * mirrored
+    if not mirrored:
         return values, error
     small = exponentials(range(-last, 1), step, bits)
     one = 1 << bits
@@ -3355,7 +3359,8 @@ def excess(x: Losses, epsilon: Fraction, grid: Grid, bits: int = 192) -> tuple[I
 # thresholds, digits and orders give true bounds; poor ones give bounds that are too weak for the claim.
 # ---------------------------------------------------------------------------------------------------------------------
 
-BIAS = Fraction(5, 1000)  # that is tried first, relative to ε; a guess
+BIAS = Fraction(5, 1000)  # of a coarse grid, relative to ε
+FIRST_BIAS = BIAS / 10  # that is tried first: claims are seldom looser, and a coarser grid is not much cheaper
 MIN_BIAS = Fraction(1, 10**8)
 
 
@@ -3451,7 +3456,7 @@ def next_bias(tried: list[tuple[Fraction, Fraction]], delta: Fraction, sign: int
     if bias < MIN_BIAS:
         return None
     if len(tried) == 1 or bias > Fraction(1, 20):  # too coarse to tell
-        return bias / 16
+        return bias / (4 if bias <= FIRST_BIAS else 16)
     earlier, before = tried[-2]
     slope = (before - value) / (earlier - bias)
     limit = value - slope * bias
@@ -3470,7 +3475,7 @@ def settles(
     """The bound of δ(ε) that is on the right side of δ, on the first grid that is fine enough; None if none is."""
     size, tried, finest = max(epsilon, delta), [], None
     few = all(release.steps <= ROUGH_STEPS for release in releases)
-    bias = BIAS * max(1, Fraction(1, 20) / size) ** 2
+    bias = FIRST_BIAS * max(1, Fraction(1, 20) / size) ** 2
     for _ in range(MAX_TRIES):
         losses, grid = attempted(releases, epsilon, delta, bias, upward, way)
         now = worst(excess(losses, epsilon, grid)) + (charge if upward else -charge)

@@ -105,14 +105,17 @@ def divergence_curve(release: Release, nodes: range, step: Fraction, bits: int) 
     each, times q and q·u ≤ e^ε; a and the rounding of s/2 at most 2 + 1/s, times 0.41, and 0.8; others 3. In all below
     4τ + 9 + 1/s; symmetrised, at most 4 more.
     """
-    start = 0 if release.symmetrised else nodes.start
-    last = max(-nodes.start, nodes.stop - 1) if release.symmetrised else nodes.stop - 1
+    mirrored = release.symmetrised or release.first == release.second
+    start = 0 if mirrored else nodes.start
+    last = max(-nodes.start, nodes.stop - 1) if mirrored else nodes.stop - 1
     exponents = exponentials(range(start, last + 1), step, bits)
-    if not release.alone:
-        return mixture_curve(release, exponents, bits)
-    error = 4 * max(1, -(-exponents[-1] >> bits)) + math.ceil(1 / release.shift) + 16
-    values = [hockey_stick(release, t, bits) for t in exponents]
-    if not release.symmetrised:
+    if release.alone:
+        error = 4 * max(1, -(-exponents[-1] >> bits)) + math.ceil(1 / release.shift) + 16
+        values = [hockey_stick(release, t, bits) for t in exponents]
+    else:
+        values, error = mixture_curve(release, exponents, bits)
+        error += 4 * mirrored
+    if not mirrored:
         return values, error
     small = exponentials(range(-last, 1), step, bits)
     one = 1 << bits

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from certify.checking.numbers.fixed import fixed_normal, fixed_ratio
+from certify.checking.numbers.fixed import fixed_log, fixed_normal, fixed_ratio
 from certify.checking.sampled.schedule import Release
 from certify.checking.work import spend
 
@@ -74,28 +74,32 @@ class Mixture:
         context, count = self.context, self.release.first + self.release.second
         size = math.ceil(self.release.shift**2 * (count + 1) ** 2) + 16 * count + 64
         error = decimal.Decimal(size).scaleb(1 - self.digits, context)
-        enough, before, at = decimal.Decimal(1).scaleb(8 - self.digits, context), None, None
+        enough, before = decimal.Decimal(1).scaleb(8 - self.digits, context), []
         for t in ts:
-            u = (
-                self.rough(t)
-                if at is None
-                else at
-                if before is None
-                else context.divide(context.multiply(at, at), before)
-            )
+            u = self.following(before) if before else self.rough(t)
             for _ in range(80):
                 spend(4 + (4 + count) * (2 + self.digits // 100))
                 found, slope = self.ratio(u)
                 gap = context.subtract(found, t)
                 if gap.copy_abs() <= context.multiply(t, enough) or not slope:
                     break
-                following = context.subtract(u, context.divide(gap, slope))
-                least = context.multiply(u, decimal.Decimal("0.01"))
-                u = max(following, least)
-            before, at = at, u
-            found = self.ratio(u)[0]
+                u = max(context.subtract(u, context.divide(gap, slope)), context.multiply(u, decimal.Decimal("0.01")))
+            else:
+                found = self.ratio(u)[0]
+            before = [u, *before[:2]]
             slack = context.multiply(context.add(found, t), error)
             yield u, context.add(context.subtract(found, t).copy_abs(), slack)
+
+    def following(self, before: list[decimal.Decimal]) -> decimal.Decimal:
+        """A guess of the next crossing by the latest ones, of which there are up to three: log u is smooth in log t."""
+        context = self.context
+        if len(before) == 1:
+            return before[0]
+        growth = context.divide(before[0], before[1])
+        if len(before) == 2:
+            return context.multiply(before[0], growth)
+        cube = context.multiply(growth, context.multiply(growth, growth))
+        return context.multiply(before[2], cube)
 
     def rough(self, t: decimal.Decimal) -> decimal.Decimal:
         """u to a few digits."""
@@ -107,13 +111,10 @@ class Mixture:
 
     def place(self, u: decimal.Decimal, bits: int) -> int:
         """x at u, in units of 2^-bits: off by less than 3."""
-        context, s = self.context, self.release.shift
-        spend(40 + self.digits * self.digits // 100)  # the logarithm
-        x = context.divide(
-            context.multiply(u.ln(context), decimal.Decimal(s.denominator)), decimal.Decimal(s.numerator)
-        )
-        scaled = context.multiply(x, decimal.Decimal(1 << bits))
-        return int(scaled.to_integral_value(context=context)) + fixed_ratio(s / 2, bits)
+        s, guard = self.release.shift, 64 + max(0, -4 * u.adjusted())  # u·2^(bits + guard) > 2^(bits + 64)
+        scaled = int(self.context.multiply(u, decimal.Decimal(1 << bits + guard)))
+        log_u = fixed_log(scaled, bits + guard)  # off by less than 2^-(bits + 62)
+        return (log_u * s.denominator // s.numerator >> guard) + fixed_ratio(s / 2, bits)
 
     def beyond(self, a: int, bits: int) -> tuple[int, int]:
         """P(x > a) and Q(x > a), all in units of 2^-bits: off by less than 5 + first, resp. 5 + second."""
