@@ -255,3 +255,24 @@ def test_a_group_that_is_cut_is_charged() -> None:
     run = checker.read_schedule([poisson("1", "0.01", 10)], "add-or-remove-one", (2001, 70), 2)
     assert run.truncations == ((2002, F("0.01"), 70, 10),)
     assert end(checker.truncation_charge(run, F(1), 128).high) > 0
+
+
+@pytest.mark.parametrize(("rate", "shift", "count"), [("0.01", "1.25", 1), ("0.5", "0.1", 3), ("0.001", "4", 2)])
+def test_a_pair_that_mirrors_itself_is_the_same_on_both_sides(rate: str, shift: str, count: int) -> None:
+    """Below ε = 0 the curve is that of the other side; directly computed it is the same, up to the errors stated."""
+    release = checker.Release(F(rate), F(shift), 1, False, count, count)
+    nodes, step, bits = range(-40, 41), F(1, 20), 160
+    mirrored, error = checker.divergence_curve(release, nodes, step, bits)
+    direct, other = checker.mixture_curve(release, checker.exponentials(nodes, step, bits), bits)
+    assert len(mirrored) == len(direct) == len(nodes)
+    assert all(abs(x - y) <= error + other for x, y in zip(mirrored, direct, strict=True))
+    assert error + other < 1 << 12
+
+
+@pytest.mark.parametrize("u", ["1e-300", "1e-40", "0.3", "1", "2.5", "1e50"])
+def test_a_crossing_has_its_place(u: str) -> None:
+    """x = log(u)/s + s/2, in units of 2^-bits."""
+    release = checker.Release(F(1, 10), F(1, 10**4), 1, False, 1, 1)
+    found = checker.Mixture.of(release, 120).place(Decimal(u), 200)
+    with mp.workprec(2000):
+        assert abs(found - (mp.log(mp.mpf(u)) * 10**4 + mp.mpf(1) / 20000) * 2**200) < 3
