@@ -215,13 +215,13 @@ def test_examples_agree(name: str) -> None:
 
 
 @pytest.mark.parametrize("digits", range(9, 20))
-@pytest.mark.parametrize("side", ["above", "below"])
+@pytest.mark.parametrize("side", ["upper", "lower"])
 def test_targets_close_to_the_bound_agree(digits: int, side: str) -> None:
     """A target that more than twelve digits meet is met in the certificate too."""
     epsilon = certify(tables()).claims[0].epsilon
-    target = getattr(epsilon, side)(digits)
+    target = getattr(epsilon, f"{side}_decimal")(digits)
     result = certify(tables(target={"epsilon": target}))
-    assert (result.verdict is Verdict.CERTIFIED) == (side == "above" and digits <= 15)
+    assert (result.verdict is Verdict.CERTIFIED) == (side == "upper" and digits <= 15)
     agree(tables(target={"epsilon": target}))
 
 
