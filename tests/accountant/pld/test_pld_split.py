@@ -145,7 +145,8 @@ def test_any_split_holds_the_truth(
 def test_what_is_left_out_adds_up_where_two_lower_bounds_meet() -> None:
     """One step each, its jumps left out: their composition is below δ of both steps, and not by more than those."""
     first, second = ("1", "0.05"), ("0.8", "0.02")
-    one, other = (forced(part_of("remove", F(z), F(q), 1)[0], 1, False, F("0.05"), left=0) for z, q in (first, second))
+    parts = (part_of("remove", F(z), F(q), 1) for z, q in (first, second))
+    one, other = (forced(part, way, Rounding.DOWN, F("0.05"), left=0) for part, way in parts)
     assert one.infinite < 0 and other.infinite < 0
     both = compose(one, other, 0, 1 << 20, 0)
     assert both.infinite <= one.infinite + other.infinite
