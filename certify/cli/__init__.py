@@ -1,5 +1,5 @@
 """The command line, thin: read arguments, call the library, print, answer with the exit code. stdout is data, stderr
-is for people. The options are in cli_options.py, the commands in commands/."""
+is for people. The options are in options.py, the commands in computing.py and trusting.py."""
 
 from __future__ import annotations
 
