@@ -19,7 +19,7 @@ help:
 	@echo "make docs       write THEOREMS.md, pages of docs/ and certify/checker.py from the code"
 	@echo "make notebooks  execute notebooks/ in place"
 	@echo "make findings   run what findings/ says about public packages, each in an environment of its own"
-	@echo "make lint       ruff"
+	@echo "make lint       ruff, and mypy with the errors that are known"
 	@echo "make browser    Chromium from the system's packages, for the tests of the HTML report (needs root)"
 
 $(READY): pyproject.toml constraints.txt
@@ -42,9 +42,15 @@ test-slow: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
 
+# The number of type errors may only shrink: .mypy-errors says how many there are.
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m pip install --quiet mypy
+	@found=$$($(BIN)/mypy accountant certify learners plumbline.py | grep -c ': error:'); known=$$(cat .mypy-errors); \
+	echo "mypy: $$found errors, $$known known"; \
+	[ $$found -le $$known ] || { echo "new type errors; $(BIN)/mypy accountant certify learners plumbline.py shows them"; exit 1; }; \
+	[ $$found -eq $$known ] || { echo "fewer than before: write $$found into .mypy-errors"; exit 1; }
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

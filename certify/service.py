@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accountant import NoisySGD
 from certify.errors import UsageError
@@ -128,7 +128,7 @@ def execute(
     def told(what: str) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, of: progress(what, done, of)
 
-    above = {"allowed_mu": allowed_mu(run), "execution": run.execution}
+    above: dict[str, Any] = {"allowed_mu": allowed_mu(run), "execution": run.execution}
     try:
         learned = learners.learn(
             run.mechanism,

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from fractions import Fraction
 from importlib import metadata
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,7 +67,7 @@ def mechanism_to_json(mechanism: NoisySGD) -> dict[str, object]:
     return {"kind": "pnsgd", **content, "loss": {"kind": "logistic", **loss}}
 
 
-def mechanism_from_json(content: dict[str, object]) -> NoisySGD:
+def mechanism_from_json(content: dict[str, Any]) -> NoisySGD:
     """The mechanism that `mechanism_to_json` wrote down, validated anew."""
     rest = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items() if key not in ("kind", "loss")}
     loss = {key: v for key, v in content["loss"].items() if key != "kind"}
@@ -136,11 +137,11 @@ class RunRecord:
         """Whether some phase's noise can be drawn again: then no privacy claim holds for this model."""
         return any(phase.seed is not None for phase in self.phases)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "phases": [asdict(phase) for phase in self.phases], "reproducible": self.reproducible}
 
     @classmethod
-    def from_json(cls, content: dict[str, object]) -> RunRecord:
+    def from_json(cls, content: dict[str, Any]) -> RunRecord:
         rest = {key: v for key, v in content.items() if key not in ("phases", "reproducible")}
         return cls(**rest, phases=tuple(Phase(**phase) for phase in content["phases"]))
 

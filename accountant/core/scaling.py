@@ -117,8 +117,8 @@ class _Map:
 
     def numbers(self, A: Arithmetic) -> tuple[Number, Number | None, Number | None]:
         """C, r, s as numbers of A."""
-        _, *values = self.arguments().values()
-        return tuple(None if value is None else A.of(value) for value in values)
+        C, r, s = self.max_grad_norm, getattr(self, "r", None), getattr(self, "s", None)
+        return A.of(C), None if r is None else A.of(r), None if s is None else A.of(s)
 
     def weight(self, A: Arithmetic, x: Number) -> Number:
         """w(x)."""
@@ -132,7 +132,7 @@ class _Map:
     def monotone(self) -> bool:
         """Whether w never increases: a smaller gradient never weighs less. It fails where rs < 1; no theorem needs
         it."""
-        _, _, r, s = self.arguments().values()
+        r, s = getattr(self, "r", None), getattr(self, "s", None)
         return self.kind in ("clip", "auto-s") or r * (1 if s is None else s) >= 1
 
 

@@ -135,7 +135,7 @@ def variants(mechanism: NoisySGD, delta: Fraction, request: int = 0) -> tuple[Va
     half and twice the batch at the same step size: each derived anew."""
     lengths = list(mechanism.unlearning_epochs)
     lengths[request] += 1
-    made = []
+    made: list[tuple[str, dict[str, Any] | None]] = []
     if mechanism.unlearning_epochs[request]:
         made.append(("one more unlearning epoch", {"unlearning_epochs": tuple(lengths)}))
     if mechanism.epochs:
@@ -205,9 +205,10 @@ def _parameters(mechanism: NoisySGD) -> list[str]:
 
 
 def _value(name: str, mechanism: NoisySGD) -> Fraction:
+    loss: Any = mechanism.loss
     if name.startswith("scaling."):
-        return getattr(mechanism.loss.scaling, name[8:])
-    return getattr(mechanism.loss, name[5:]) if name.startswith("loss.") else getattr(mechanism, name)
+        return getattr(loss.scaling, name[8:])
+    return getattr(loss, name[5:]) if name.startswith("loss.") else getattr(mechanism, name)
 
 
 def scaled(name: str, mechanism: NoisySGD, factor: Fraction) -> NoisySGD:
@@ -217,14 +218,15 @@ def scaled(name: str, mechanism: NoisySGD, factor: Fraction) -> NoisySGD:
         InvalidMechanism, InvalidLoss: there is no such run.
     """
     value = factor * _value(name, mechanism)
+    loss: Any = mechanism.loss
+    changes: dict[str, Any] = {name: value}
     if name.startswith("loss."):
-        return replace(mechanism, loss=replace(mechanism.loss, **{name[5:]: value}))
-    if name.startswith("scaling."):
-        scaling = replace(mechanism.loss.scaling, **{name[8:]: value})
-        return replace(mechanism, loss=replace(mechanism.loss, scaling=scaling))
-    if name == "radius" and getattr(mechanism.loss, "radius", None) is not None:
-        return replace(mechanism, radius=value, loss=replace(mechanism.loss, radius=value))
-    return replace(mechanism, **{name: value})
+        changes = {"loss": replace(loss, **{name[5:]: value})}
+    elif name.startswith("scaling."):
+        changes = {"loss": replace(loss, scaling=replace(loss.scaling, **{name[8:]: value}))}
+    elif name == "radius" and getattr(loss, "radius", None) is not None:
+        changes["loss"] = replace(loss, radius=value)
+    return replace(mechanism, **changes)
 
 
 def _takes_long(mechanism: NoisySGD, request: int) -> bool:
