@@ -26,7 +26,7 @@ ACCOUNTANT_MAY_USE = {
     "accountant/explain/scaling_facts.py": {"sympy"},  # prints
     "accountant/explain/derivatives.py": {"flint"},  # derivatives in balls, to be shown
     "accountant/pnsgd/estimates/sweep.py": {"numpy", "scipy"},  # sweeps in doubles; nothing certified
-    "accountant/dpsgd/truncation.py": {"scipy"},  # searches in doubles; T20 checks what it finds
+    "accountant/dpsgd/truncation.py": {"numpy", "scipy"},  # searches in doubles; T20 checks what it finds
     "accountant/pnsgd/search/witness.py": {
         "numpy",
         "scipy",

@@ -8,8 +8,10 @@ is none. The least one gives the least ε.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import scipy
 
 from accountant.mechanisms.release import Release
@@ -23,8 +25,7 @@ _NARROW = 1e-6
 def log_tails(releases: Iterable[Release], larger: int, cap: int) -> float:
     """log C, C = Σ_steps P[Bin(n⁺, q) > cap] by T20's Chernoff bound, n⁺ = `larger`; ∞ where a cut is no rare event."""
     logs = [_log_tail(larger, float(r.sample_rate), cap + 1) + math.log(r.steps) for r in releases if r.steps]
-    top = max(logs, default=-math.inf)
-    return top if math.isinf(top) else top + math.log(sum(math.exp(value - top) for value in logs))
+    return float(scipy.special.logsumexp(logs)) if logs else -math.inf
 
 
 def _log_tail(n: int, rate: float, k: int) -> float:
@@ -95,12 +96,9 @@ def most_cost(epsilon: Callable[[float], float], delta: float) -> float:
 
 def least_cap(releases: tuple[Release, ...], larger: int, log_cost: float) -> int:
     """The least cap with which C is at most e^log_cost; it falls as the cap rises."""
-    low, high = 0, larger
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if log_tails(releases, larger, middle) <= log_cost else (middle + 1, high)
-    return low
+    return bisect_left(range(larger), True, key=lambda cap: log_tails(releases, larger, cap) <= log_cost)
 
 
 def log1p_exp(x: float) -> float:
-    return x + math.log1p(math.exp(-x)) if x > 0 else math.log1p(math.exp(x))
+    """log(1 + e^x), also where e^x is no double."""
+    return float(np.logaddexp(0, x))

@@ -125,7 +125,7 @@ def _is_heavy(result: Result) -> bool:
     if t24_applies(mechanism, request) and mechanism.unlearning_epochs[request] * mechanism.batches > _MANY:
         return True
     timelines = (node.preview for node in result.worst.bound.nodes() if node.theorem.concludes is Timeline)
-    return any(any(block.expanding or len(block.shifts) > _MANY for block in line.blocks) for line in timelines)
+    return any(block.expanding or len(block.shifts) > _MANY for line in timelines for block in line.blocks)
 
 
 def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Point]:
