@@ -25,16 +25,16 @@ pytestmark = pytest.mark.learn
 import torch  # noqa: E402
 
 import learners  # noqa: E402
-from certify import UsageError, checker, gate, read_run, service, verify, write_certificate  # noqa: E402
+from certify import UsageError, checker, gate, read_run, verify, write_certificate  # noqa: E402
 from certify.runfile.read import canonical_json  # noqa: E402
-from certify.service import Execution, NotCertified, execute  # noqa: E402
+from certify.service import Execution, NotCertified, execute, whole_run  # noqa: E402
 from certify.trust import together  # noqa: E402
 from certify.trust.erasure import check_commitment, model_digest  # noqa: E402
 from certify.trust.execution import make_execution  # noqa: E402
 from learners import Dataset, accuracy, embedded, normalise  # noqa: E402
 from learners.record import NOT_NOISED, parameters_hash  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DIGITS = ROOT / "examples" / "digits.toml"
 
 
@@ -374,7 +374,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
             return known[key]
 
         monkeypatch.setattr(learners, name, once)
-    monkeypatch.setattr(service, "make_figures", lambda *_, **__: None)
+    monkeypatch.setattr(whole_run, "make_figures", lambda *_, **__: None)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -532,14 +532,14 @@ def test_a_second_run_replaces_nothing(tmp_path: Path, quickly: None) -> None:
 
 def test_of_two_runs_at_once_one_is_refused(tmp_path: Path, quickly: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one finishes while the first is about to write."""
-    really, other = service.make_erasures, [tmp_path / "out"]
+    really, other = whole_run.make_erasures, [tmp_path / "out"]
 
     def overtaken(*given: Any) -> Any:
         if other:
             run_small(other.pop())
         return really(*given)
 
-    monkeypatch.setattr(service, "make_erasures", overtaken)
+    monkeypatch.setattr(whole_run, "make_erasures", overtaken)
     with pytest.raises(UsageError):
         run_small(tmp_path / "out")
     assert sorted(os.listdir(tmp_path / "out")) == FILES and os.listdir(tmp_path) == ["out"]
