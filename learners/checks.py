@@ -24,7 +24,7 @@ def vouch(mechanism: NoisySGD, dataset: Dataset) -> None:
     """Make sure that the loss's constants hold for what will be executed: the loss is known, the data fit it.
 
     Raises:
-        LearnerRefused: another mechanism or loss, or a data set of another size.
+        LearnerRefused: another mechanism or loss, a data set of another size, or a label that the loss does not have.
         FeatureNormExceeded: a record beyond the loss's feature_norm.
     """
     if not isinstance(mechanism, NoisySGD):
@@ -51,6 +51,21 @@ def vouch(mechanism: NoisySGD, dataset: Dataset) -> None:
         )
     if dataset.feature_norm > mechanism.loss.feature_norm:
         check_norms(dataset.features, mechanism.loss.feature_norm)
+    check_labels(dataset)
+
+
+def check_labels(dataset: Dataset) -> None:
+    """Whether every label is one of the loss: ±1 for logistic regression.
+
+    Raises:
+        LearnerRefused: names the first record whose label is not.
+    """
+    wrong = dataset.labels.abs() != 1
+    if wrong.any():
+        record = int(wrong.nonzero()[0])
+        raise LearnerRefused(
+            f"record {record}: labels {dataset.labels[record].item():g}; write +1 for one class and -1 for the other"
+        )
 
 
 def draw_order(mechanism: NoisySGD, order_seed: int | None, seed: int | None) -> tuple[Tensor, str]:
@@ -108,6 +123,7 @@ def without(dataset: Dataset, mechanism: NoisySGD, chosen: tuple[int, ...], repl
                 f"replacements: features {tuple(replacements.features.shape)}; need {shape}, one for each erased record"
             )
         check_norms(replacements.features, min(mechanism.loss.feature_norm, dataset.feature_norm))
+        check_labels(replacements)
     return dataset.replaced(chosen, replacements)
 
 

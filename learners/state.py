@@ -77,6 +77,7 @@ def save(state: State, directory: str | Path) -> Path:
         "erased": list(state.erased),
         "order_hash": _order_hash(arrays["order"]),
         "feature_norm": canonical(state.dataset.feature_norm),
+        "absent": list(state.dataset.absent),
     }
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))  # readable by its owner only
     try:
@@ -128,6 +129,7 @@ def load(directory: str | Path) -> State:
             torch.from_numpy(arrays["features"]),
             torch.from_numpy(arrays["labels"]),
             private["feature_norm"],
+            absent=tuple(private["absent"]),
         )
         if parameters.shape != dataset.features.shape[1:]:
             name = "parameters.npy"

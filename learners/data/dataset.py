@@ -1,4 +1,4 @@
-"""Data sets as the learners need them: bounded features, labels ±1, a split and a scaling that nobody's data decides.
+"""Data sets as the learners need them: bounded features, finite labels, a split and scaling that no data decide.
 
 A certificate assumes |x| ≤ feature_norm for *every* record anybody might have contributed. So each record is scaled
 by constants that are fixed beforehand and by its own norm, never by a statistic of the set: a mean that moves when a
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import torch
@@ -52,10 +52,14 @@ def check_norms(features: Tensor, bound: Fraction) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """n records in order: features (n, d) with |x_i| ≤ feature_norm, labels (n,) in {−1, +1}; float64, on the CPU.
+    """n records in order: features (n, d) with |x_i| ≤ feature_norm, labels (n,); float64, on the CPU.
+
+    Any finite label is taken here; whether they are those of a loss is for `learners.vouch` to say. absent: the places
+    of erased records, whose data gradient is zero whatever the model is; their features are 0 and their labels 1.
 
     Raises:
-        InvalidDataset: shapes that do not match, a number that is not finite, a label that is not ±1.
+        InvalidDataset: shapes that do not match, a number that is not finite, an absent record that is not there or has
+            features left.
         FeatureNormExceeded: a record beyond feature_norm.
     """
 
@@ -63,6 +67,7 @@ class Dataset:
     features: Tensor
     labels: Tensor
     feature_norm: Fraction = Fraction(1)
+    absent: tuple[int, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         for key in ("features", "labels"):  # a copy: nobody changes a frozen value from outside
@@ -73,14 +78,13 @@ class Dataset:
             raise InvalidDataset(
                 f"features {tuple(self.features.shape)}, labels {tuple(self.labels.shape)}: need (n, d), (n,)"
             )
-        for key, bad in (("features", ~self.features.isfinite().all(dim=1)), ("labels", self.labels.abs() != 1)):
+        for key, bad in (("features", ~self.features.isfinite().all(dim=1)), ("labels", ~self.labels.isfinite())):
             if bad.any():
-                record = int(bad.nonzero()[0])
-                value = "not finite" if key == "features" else f"{self.labels[record].item():g}"
-                fix = (
-                    "drop or repair the record" if key == "features" else "write +1 for one class and -1 for the other"
-                )
-                raise InvalidDataset(f"record {record}: {key} {value}; {fix}")
+                raise InvalidDataset(f"record {int(bad.nonzero()[0])}: {key} not finite; drop or repair the record")
+        settle(self, absent=tuple(sorted(set(self.absent))))
+        for record in self.absent:
+            if not 0 <= record < len(self.labels) or self.features[record].any():
+                raise InvalidDataset(f"absent: {record} is no record, or has features; write the places of zero rows")
         check_norms(self.features, self.feature_norm)
 
     def __len__(self) -> int:
@@ -95,7 +99,7 @@ class Dataset:
         return digest.hexdigest()
 
     def replaced(self, records: tuple[int, ...], by: Dataset | None = None) -> Dataset:
-        """The same set with `records` replaced, in order, by those of `by`, or by zero records (no data gradient).
+        """The same set with `records` replaced, in order, by those of `by`, or absent (without a data gradient).
 
         The erased features are overwritten without being read.
         """
@@ -103,7 +107,8 @@ class Dataset:
         at = torch.tensor(records, dtype=torch.long)
         features[at] = 0.0 if by is None else by.features
         labels[at] = 1.0 if by is None else by.labels
-        return Dataset(self.name, features, labels, self.feature_norm)
+        absent = set(self.absent) - set(records) if by is not None else {*self.absent, *records}
+        return replace(self, features=features, labels=labels, absent=tuple(absent))
 
 
 def normalise(features: Tensor, feature_norm: Fraction | int | str = 1) -> Tensor:

@@ -1,4 +1,4 @@
-"""Data: norms decided exactly, labels ±1, a split and a scaling that depend on no data."""
+"""Data: norms decided exactly, labels finite, a split and a scaling that depend on no data."""
 
 import hashlib
 from fractions import Fraction
@@ -62,8 +62,7 @@ def test_tiny_bounds_do_not_underflow():
 @pytest.mark.parametrize(
     "features, labels, message",
     [
-        ([[0.1], [0.2]], [1.0, 0.0], r"record 1: labels 0; write \+1 for one class and -1 for the other"),
-        ([[0.1], [0.2]], [1.0, float("nan")], r"record 1: labels nan"),
+        ([[0.1], [0.2]], [1.0, float("nan")], r"record 1: labels not finite; drop or repair"),
         ([[0.1], [float("inf")]], [1.0, 1.0], r"record 1: features not finite; drop or repair"),
         ([[0.1]], [1.0, 1.0], r"features \(1, 1\), labels \(2,\)"),
         ([0.1], [1.0], r"features \(1,\)"),
@@ -73,6 +72,13 @@ def test_tiny_bounds_do_not_underflow():
 def test_what_no_learner_can_use_is_refused(features, labels, message):
     with pytest.raises(InvalidDataset, match=message):
         Dataset("bad", torch.tensor(features), torch.tensor(labels))
+
+
+def test_labels_are_any_finite_numbers_and_absent_records_are_zero_rows():
+    assert Dataset("counts", torch.zeros(3, 1), torch.tensor([0.0, 7.0, -2.5]), absent=(2,)).absent == (2,)
+    for absent in ((1,), (3,), (-1,)):
+        with pytest.raises(InvalidDataset, match=rf"absent: {absent[0]} is no record, or has features"):
+            Dataset("bad", torch.tensor([[0.0], [0.1], [0.0]]), torch.ones(3), absent=absent)
 
 
 def test_a_dataset_is_a_copy():
@@ -90,6 +96,8 @@ def test_replaced_overwrites_and_leaves_the_rest(make_data):
         assert torch.equal(changed.features[kept], data.features[kept])
         assert torch.equal(changed.features[[4, 1]], torch.zeros(2, 3) if by is None else other.features)
         assert changed.fingerprint != data.fingerprint
+        assert changed.absent == ((1, 4) if by is None else ())
+        assert changed.replaced((1,), make_data(1, 3, 2)).absent == ((4,) if by is None else ())
 
 
 def test_fingerprint_is_of_the_bytes(make_data):

@@ -254,6 +254,17 @@ REFUSED_AT_LEARNING = [
 ]
 
 
+def test_a_label_that_the_loss_does_not_have_is_refused(make_data, make_mechanism):
+    good = make_data()
+    labels = good.labels.clone()
+    labels[3] = 0.0
+    with pytest.raises(LearnerRefused, match=r"record 3: labels 0; write \+1 for one class and -1 for the other"):
+        learn(make_mechanism(), Dataset("bad", good.features, labels))
+    with pytest.raises(LearnerRefused, match="record 0: labels 2"):
+        spare = Dataset("spare", good.features[:1], torch.tensor([2.0]))
+        unlearn(learn(make_mechanism(), good), [0], replacements=spare)
+
+
 @pytest.mark.parametrize("changes, arguments, error, message", REFUSED_AT_LEARNING)
 def test_learning_refuses(changes, arguments, error, message, make_data, make_mechanism):
     with pytest.raises(error, match=message):

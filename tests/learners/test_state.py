@@ -138,9 +138,14 @@ def test_a_failed_save_leaves_the_former_state(state, tmp_path, monkeypatch):
 
 
 def flip(path):
-    """Change the last number of an array."""
+    """Change one number of an array; the last row of the features is of an erased record."""
     array = np.load(path)
-    array.flat[-1] = array.flat[0] if path.stem == "order" else -array.flat[-1] - (0 if path.stem == "labels" else 1e-9)
+    if path.stem == "order":
+        array[-1] = array[0]
+    elif path.stem == "features":
+        array[0, 0] += 1e-9
+    else:
+        array[-1] = -array[-1] - (0 if path.stem == "labels" else 1e-9)
     np.save(path, array)
 
 
