@@ -9,15 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from accountant.core.exact import canonical, exact, settle
+from learners.data.mapped import RowFile
 
 SHRINK = 1 - 2.0**-40  # bounds are met with this much room, so that float64 rounding never exceeds them
+NUMBERS_AT_ONCE = 1 << 20  # of features that may be larger than memory
+
+
+class UnknownId(LookupError):
+    """An id that no record has; the message names it."""
 
 
 class InvalidDataset(ValueError):
@@ -34,20 +42,28 @@ def check_norms(features: Tensor, bound: Fraction) -> None:
     Raises:
         FeatureNormExceeded: names the first record beyond it.
     """
-    squares = features.square().sum(dim=1)
     limit = bound * bound
     # n additions of rounded squares err by less than a relative (d+2)·2⁻⁵²; below 1e-280 squares may underflow.
     margin = 1 - (features.shape[1] + 4) * 2.0**-52
-    undecided = (
-        ~(squares <= float(limit) * margin) if float(limit) > 1e-280 else torch.ones_like(squares, dtype=torch.bool)
-    )
-    for record in undecided.nonzero().flatten().tolist():
-        row = features[record].tolist()
-        if sum(Fraction(value) ** 2 for value in row) > limit:
-            raise FeatureNormExceeded(
-                f"record {record}: norm {math.hypot(*row):.17g} > feature_norm = {canonical(bound)}; "
-                "scale its features with learners.normalise, or certify with a larger feature_norm"
-            )
+    for first, part in _parts(features):
+        squares = part.square().sum(dim=1)
+        undecided = (
+            ~(squares <= float(limit) * margin) if float(limit) > 1e-280 else torch.ones_like(squares, dtype=torch.bool)
+        )
+        for record in undecided.nonzero().flatten().tolist():
+            row = part[record].tolist()
+            if sum(Fraction(value) ** 2 for value in row) > limit:
+                raise FeatureNormExceeded(
+                    f"record {first + record}: norm {math.hypot(*row):.17g} > feature_norm = {canonical(bound)}; "
+                    "scale its features with learners.normalise, or certify with a larger feature_norm"
+                )
+
+
+def _parts(features: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """The rows in parts of a bounded size, each with the place of its first row."""
+    rows = max(1, NUMBERS_AT_ONCE // max(1, features.shape[1]))
+    for first in range(0, len(features), rows):
+        yield first, features[first : first + rows]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +72,12 @@ class Dataset:
 
     Any finite label is taken here; whether they are those of a loss is for `learners.vouch` to say. absent: the places
     of erased records, whose data gradient is zero whatever the model is; their features are 0 and their labels 1.
+    ids: one for each record, different and not empty; by default "0", "1", … in their order. Features given as a
+    `RowFile` stay in their file (`file`), and are read where they are looked at; everything else is copied.
 
     Raises:
         InvalidDataset: shapes that do not match, a number that is not finite, an absent record that is not there or has
-            features left.
+            features left, ids that are not one for each record, or empty, or not unique.
         FeatureNormExceeded: a record beyond feature_norm.
     """
 
@@ -67,20 +85,26 @@ class Dataset:
     features: Tensor
     labels: Tensor
     feature_norm: Fraction = Fraction(1)
+    ids: tuple[str, ...] = ()
     absent: tuple[int, ...] = field(default=(), kw_only=True)
+    file: RowFile | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        for key in ("features", "labels"):  # a copy: nobody changes a frozen value from outside
-            value = torch.as_tensor(getattr(self, key)).detach().to("cpu", torch.float64, copy=True).contiguous()
-            settle(self, **{key: value})
-        settle(self, feature_norm=exact(self.feature_norm, "feature_norm"))
+        if isinstance(self.features, RowFile):
+            settle(self, file=self.features, features=self.features.tensor())
+        else:  # a copy: nobody changes a frozen value from outside
+            settle(self, file=None, features=_copied(self.features))
+        settle(self, labels=_copied(self.labels), feature_norm=exact(self.feature_norm, "feature_norm"))
         if self.features.ndim != 2 or self.labels.shape != self.features.shape[:1] or not self.features.numel():
             raise InvalidDataset(
                 f"features {tuple(self.features.shape)}, labels {tuple(self.labels.shape)}: need (n, d), (n,)"
             )
-        for key, bad in (("features", ~self.features.isfinite().all(dim=1)), ("labels", ~self.labels.isfinite())):
-            if bad.any():
-                raise InvalidDataset(f"record {int(bad.nonzero()[0])}: {key} not finite; drop or repair the record")
+        for key, values in (("features", self.features), ("labels", self.labels[:, None])):
+            for first, part in _parts(values):
+                if (bad := ~part.isfinite().all(dim=1)).any():
+                    record = first + int(bad.nonzero()[0])
+                    raise InvalidDataset(f"record {record}: {key} not finite; drop or repair the record")
+        settle(self, ids=_checked_ids(self.ids, len(self.labels)))
         settle(self, absent=tuple(sorted(set(self.absent))))
         for record in self.absent:
             if not 0 <= record < len(self.labels) or self.features[record].any():
@@ -94,21 +118,59 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 of shape, features and labels as little-endian float64. Nothing noises it: for the auditor only."""
         digest = hashlib.sha256(f"{self.features.shape[0]}x{self.features.shape[1]};".encode())
-        for part in (self.features, self.labels):
-            digest.update(part.numpy().astype("<f8").tobytes())
+        for values in (self.features, self.labels[:, None]):
+            for _, part in _parts(values):
+                digest.update(part.numpy().astype("<f8").tobytes())
         return digest.hexdigest()
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {id: place for place, id in enumerate(self.ids)}
+
+    def index_of(self, ids: Iterable[str]) -> tuple[int, ...]:
+        """The places of the records with these ids, in their order.
+
+        Raises:
+            UnknownId: names the first id that no record has.
+        """
+        places = []
+        for id in ids:
+            if id not in self._places:
+                raise UnknownId(f"id {id!r:.80} is that of no record of {self.name}; write ids as the data have them")
+            places.append(self._places[id])
+        return tuple(places)
 
     def replaced(self, records: tuple[int, ...], by: Dataset | None = None) -> Dataset:
         """The same set with `records` replaced, in order, by those of `by`, or absent (without a data gradient).
 
         The erased features are overwritten without being read.
         """
-        features, labels = self.features.clone(), self.labels.clone()
-        at = torch.tensor(records, dtype=torch.long)
-        features[at] = 0.0 if by is None else by.features
-        labels[at] = 1.0 if by is None else by.labels
+        rows = torch.zeros(len(records), self.features.shape[1], dtype=torch.float64) if by is None else by.features
+        labels, places = self.labels.clone(), torch.tensor(records, dtype=torch.long)
+        labels[places] = 1.0 if by is None else by.labels
         absent = set(self.absent) - set(records) if by is not None else {*self.absent, *records}
+        if self.file is not None:
+            return replace(self, features=self.file.with_rows(records, rows), labels=labels, absent=tuple(absent))
+        features = self.features.clone()
+        features[places] = rows
         return replace(self, features=features, labels=labels, absent=tuple(absent))
+
+
+def _copied(value: Tensor) -> Tensor:
+    return torch.as_tensor(value).detach().to("cpu", torch.float64, copy=True).contiguous()
+
+
+def _checked_ids(ids: tuple[str, ...], records: int) -> tuple[str, ...]:
+    if not ids:
+        return tuple(map(str, range(records)))
+    if len(ids) != records:
+        raise InvalidDataset(f"ids: {len(ids)} of them for {records} records; give one for each")
+    if len(places := {id: place for place, id in enumerate(ids)}) < records:
+        later = next(place for place, id in enumerate(ids) if places[id] != place)
+        raise InvalidDataset(f"ids: record {places[ids[later]]} has the id of record {later}; make ids unique")
+    if "" in places:
+        raise InvalidDataset(f"ids: that of record {places['']} is empty; give it one")
+    return tuple(ids)
 
 
 def normalise(features: Tensor, feature_norm: Fraction | int | str = 1) -> Tensor:

@@ -1,13 +1,15 @@
 """Data: norms decided exactly, labels finite, a split and a scaling that depend on no data."""
 
 import hashlib
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch")
 from learners import Dataset, FeatureNormExceeded, InvalidDataset, embedded, normalise  # noqa: E402
-from learners.data import permutation  # noqa: E402
+from learners.data import RowFile, UnknownId, permutation  # noqa: E402
 
 pytestmark = pytest.mark.learn
 
@@ -98,6 +100,70 @@ def test_replaced_overwrites_and_leaves_the_rest(make_data):
         assert changed.fingerprint != data.fingerprint
         assert changed.absent == ((1, 4) if by is None else ())
         assert changed.replaced((1,), make_data(1, 3, 2)).absent == ((4,) if by is None else ())
+
+
+def test_ids_are_found_again_and_number_the_records_by_default():
+    rows, labels = torch.zeros(3, 1), torch.ones(3)
+    assert Dataset("n", rows, labels).ids == ("0", "1", "2")
+    dataset = Dataset("n", rows, labels, 1, ("007", "7", "x,y"))
+    assert dataset.index_of(["x,y", "007"]) == (2, 0)
+    assert dataset.replaced((1,)).ids == dataset.ids
+    with pytest.raises(UnknownId, match=r"id '07' is that of no record of n"):
+        dataset.index_of(["7", "07"])
+
+
+@pytest.mark.parametrize(
+    "ids, message",
+    [
+        (("a", "b"), "ids: 2 of them for 3 records"),
+        (("a", "b", "a"), "ids: record 2 has the id of record 0"),
+        (("a", "", "b"), "ids: that of record 1 is empty"),
+    ],
+)
+def test_ids_that_name_no_one_record_are_refused(ids, message):
+    with pytest.raises(InvalidDataset, match=message):
+        Dataset("n", torch.zeros(3, 1), torch.ones(3), 1, ids)
+
+
+def written(path: Path, features) -> RowFile:
+    path.write_bytes(features.to(torch.float64).numpy().astype("<f8").tobytes())
+    return RowFile(path, *features.shape)
+
+
+def test_features_may_stay_in_their_file(tmp_path, make_data):
+    data, other = make_data(), make_data(2, 3, 1)
+    mapped = Dataset(data.name, written(tmp_path / "rows.f64", data.features), data.labels, data.feature_norm)
+    assert torch.equal(mapped.features, data.features) and mapped.fingerprint == data.fingerprint
+    once, same = mapped.replaced((4, 1)), data.replaced((4, 1))
+    twice, again = once.replaced((4, 7), other), same.replaced((4, 7), other)
+    for here, there in ((mapped, data), (once, same), (twice, again)):
+        assert torch.equal(here.features, there.features) and torch.equal(here.labels, there.labels)
+        assert here.absent == there.absent
+    assert (tmp_path / "rows.f64").read_bytes() == data.features.numpy().tobytes()
+
+
+def test_a_file_of_another_size_and_a_row_beyond_the_norm_are_refused(tmp_path):
+    features = torch.zeros(5, 2)
+    file = written(tmp_path / "rows.f64", features)
+    with pytest.raises(ValueError, match=r"80 bytes; 6 rows of 2 numbers are 96 bytes"):
+        Dataset("n", RowFile(file.path, 6, 2), torch.ones(6))
+    features[3] = 1
+    with pytest.raises(FeatureNormExceeded, match=r"record 3: norm 1\.414"):
+        Dataset("n", written(tmp_path / "rows.f64", features), torch.ones(5))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists() or sys.byteorder != "little", reason="reads /proc")
+def test_what_stays_in_a_file_is_not_in_memory(tmp_path):
+    rows, dimension = 20_000, 1_000  # 160 MB of holes
+    with (tmp_path / "rows.f64").open("wb") as file:
+        file.truncate(rows * dimension * 8)
+
+    def anonymous() -> int:
+        return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) * 1024
+
+    labels, before = torch.ones(rows), anonymous()
+    dataset = Dataset("holes", RowFile(tmp_path / "rows.f64", rows, dimension), labels).replaced((7, 19_999))
+    assert dataset.features[7].sum() == 0 and anonymous() - before < rows * dimension * 8 / 2
 
 
 def test_fingerprint_is_of_the_bytes(make_data):

@@ -1,0 +1,57 @@
+"""Features larger than memory: rows of float64 in a file, of which the pages in use alone are in memory."""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+FLOAT64 = 8  # bytes
+# A private mapping reserves memory for every page that might be written, unless told not to; few ever are.
+NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
+
+
+@dataclass(frozen=True, eq=False)
+class RowFile:
+    """(rows, dimension) numbers in `path`, little-endian float64 in row order, and the rows that differ from the file.
+
+    The file is never written to: `changed` rows (place, then (dimension,) numbers) are in memory alone. It must stay as
+    it is while it is in use.
+    """
+
+    path: Path
+    rows: int
+    dimension: int
+    changed: Mapping[int, Tensor] = field(default_factory=dict)
+
+    def tensor(self) -> Tensor:
+        """(rows, dimension) float64 on the CPU, read from the file where it is looked at.
+
+        Raises:
+            ValueError: the file does not hold so many numbers, or this machine is not little-endian.
+            OSError: it cannot be read, or not be mapped.
+        """
+        size, there = self.rows * self.dimension * FLOAT64, self.path.stat().st_size
+        if sys.byteorder != "little":
+            raise ValueError(f"{self.path}: holds little-endian numbers, which this machine cannot map")
+        if size != there:
+            raise ValueError(
+                f"{self.path}: {there} bytes; {self.rows} rows of {self.dimension} numbers are {size} bytes"
+            )
+        with self.path.open("rb") as file:
+            pages = mmap.mmap(
+                file.fileno(), size, flags=mmap.MAP_PRIVATE | NORESERVE, prot=mmap.PROT_READ | mmap.PROT_WRITE
+            )
+        features = torch.frombuffer(pages, dtype=torch.float64).view(self.rows, self.dimension)
+        for place, row in self.changed.items():
+            features[place] = row
+        return features
+
+    def with_rows(self, places: tuple[int, ...], rows: Tensor) -> RowFile:
+        """The same with `rows` (len(places), dimension) at `places`; the file stays."""
+        return replace(self, changed={**self.changed, **dict(zip(places, rows.clone(), strict=True))})
