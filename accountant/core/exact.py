@@ -87,6 +87,21 @@ def as_double(value: Fraction | int) -> float:
         return math.inf if value > 0 else -math.inf
 
 
+def outward_double(text: str | None, rounding: Rounding) -> float | None:
+    """The double nearest to a printed decimal on its safe side: not below it (UP), not above it (DOWN)."""
+    if text is None:
+        return None
+    value = Fraction(text)
+    nearest = as_double(value)
+    if math.isinf(nearest):  # beyond every double: the largest one is on the safe side of a lower bound
+        return nearest if (nearest > 0) is (rounding is Rounding.UP) else math.nextafter(nearest, 0)
+    if rounding is Rounding.UP and Fraction(nearest) < value:
+        return math.nextafter(nearest, math.inf)
+    if rounding is Rounding.DOWN and Fraction(nearest) > value:
+        return math.nextafter(nearest, -math.inf)
+    return nearest
+
+
 def canonical(value: Fraction | int) -> str:
     """The one way to write a rational: an integer, a finite decimal without exponent, else "p/q" in lowest terms."""
     value = Fraction(value)

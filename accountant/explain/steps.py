@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy
 
+from accountant.core.display import page, table
 from accountant.core.enclose import enclose, enclose_all
 from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.core.facts import Direction
@@ -110,6 +111,25 @@ class Explanation:
     def latex(self) -> str:
         """The formulas as a LaTeX align environment, one line for each."""
         return align([(formula, f"\\text{{{step.theorem}}}") for step in self.steps for formula in step.formulas])
+
+    def _repr_latex_(self) -> str:
+        """The formulas; a derivation without any has nothing to show."""
+        return self.latex() if any(step.formulas for step in self.steps) else ""
+
+    def _repr_html_(self) -> str:
+        """The steps, premises first, and what the symbols stand for; formulas are in `_repr_latex_`."""
+        steps = [
+            {
+                "step": step.number + 1,
+                "theorem": f"{step.theorem} {step.name}",
+                "from": [premise + 1 for premise in step.premises],
+                "concludes": step.conclusion,
+                "source": step.source,
+            }
+            for step in self.steps
+        ]
+        values = [{"symbol": str(v.symbol), "value": v.text, "meaning": v.meaning} for v in self.values]
+        return page(self.steps[-1].conclusion, table("Steps", steps), table("Values", values))
 
     def as_json(self) -> dict[str, Any]:
         """The same for machines."""

@@ -22,6 +22,7 @@ from accountant import (
 )
 from accountant.core.arithmetic import Float
 from accountant.core.arithmetic.floats import gaussian_mu
+from accountant.core.display import facts, page
 from accountant.core.exact import Rounding, canonical, decimal, exact, round_decimal
 from accountant.core.kernel import TheoremError, evaluate
 from accountant.pnsgd.published import chien2024_epochs, step_in_order
@@ -57,6 +58,16 @@ class Calibration:
     published: Mapping[str, str | list[int] | None]
     note: str | None = None
     binds: Literal["target", "floor"] | None = None
+
+    @property
+    def epsilon_upper(self) -> float | None:
+        """The certified ε at this value, as a double that is not below the printed one."""
+        return self.result.epsilon_upper
+
+    def _repr_html_(self) -> str:
+        about = {"ε ≤": self.result.epsilon["upper"], "target ε": self.result.epsilon["target"], "note": self.note}
+        others = {f"{name} needs": value for name, value in self.published.items()}
+        return page(f"{self.parameter} = {self.value}", facts(about | others))
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -18,6 +18,7 @@ from accountant import (
     enclose,
     theorems,
 )
+from accountant.core.display import page, table
 from accountant.core.exact import canonical
 from accountant.core.facts import Profile
 from accountant.pnsgd.published import (
@@ -94,6 +95,10 @@ class Comparison:
             },
             "digest": self.result.digest,
         }
+
+    def _repr_html_(self) -> str:
+        bounds = self.as_json()["bounds"].values()
+        return page(f"Bounds at δ = {self.result.delta}", table("ε on this run, σ that meets the target", bounds))
 
 
 def compare(

@@ -14,6 +14,7 @@ import scipy
 from accountant import apply, derive_epsilon, enclose, theorems
 from accountant.core.arithmetic import Ball, Float
 from accountant.core.arithmetic.balls import ends
+from accountant.core.display import page, table
 from accountant.core.enclose import precision
 from accountant.core.exact import Rounding, canonical, exact, outward, round_decimal
 from accountant.core.facts import Profile
@@ -86,6 +87,10 @@ class TrainingComparison:
             },
             "digest": self.result.digest,
         }
+
+    def _repr_html_(self) -> str:
+        bounds = self.as_json()["bounds"].values()
+        return page(f"Bounds at δ = {self.result.delta}", table("ε on this run, noise that meets the target", bounds))
 
     def table(self) -> list[tuple[str, str, str, str]]:
         """Label, ε, noise multiplier and ratio, as text."""

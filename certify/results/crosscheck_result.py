@@ -9,6 +9,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
+from accountant.core.display import facts, page, table
 from accountant.core.exact import Rounding, canonical, decimal, exact, outward, round_decimal
 from accountant.mechanisms.dpsgd import Stage
 from certify.errors import Exit
@@ -88,6 +89,10 @@ class CrossCheck:
         if self.judgement is not Judgement.BELOW_THE_TRUTH or self.lower is None:
             return None
         return outward(Fraction(self.lower) - exact(self.printed), Rounding.DOWN)
+
+    def _repr_html_(self) -> str:
+        about = {"truth": f"[{self.lower}, {self.upper}]", "printed": self.printed, "δ": self.delta, "why": self.reason}
+        return page(str(self.judgement), facts(about), table("Assumptions", self.assumptions))
 
     def as_json(self) -> dict[str, Any]:
         return {

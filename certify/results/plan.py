@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from accountant import derive, derive_upper, enclose
+from accountant.core.display import page, table
 from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.mechanisms.timeline import hides_position
 from accountant.pnsgd.search.final_epochs import t24_applies
@@ -90,6 +91,21 @@ class Plan:
             "noise_floor": f"{noise_floor(self.run):.3g}",
             "rows": [row.as_json() for row in self.rows],
         }
+
+    def _repr_html_(self) -> str:
+        columns = (
+            "batch_size",
+            "unlearning_epochs",
+            "noise_std",
+            "epsilon",
+            "gradient_evaluations",
+            "pareto",
+            "problem",
+        )
+        return page(
+            f"The least noise that is certified for ε = {canonical(self.run.target_epsilon)}",
+            table("Epochs of unlearning and batch sizes", self.as_json()["rows"], columns),
+        )
 
 
 def plan(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accountant import Derivation
+from accountant.core.display import facts, page, table
+from accountant.core.exact import Rounding, outward_double
 from certify.errors import Exit
 from certify.results.claims import Claim, Verdict
 from certify.results.natives import Natives
@@ -64,6 +66,26 @@ class Result:
         return EXIT_OF[self.verdict]
 
     @property
+    def epsilon_upper(self) -> float | None:
+        """The proven upper end of ε as a double, not below the printed one."""
+        return outward_double(self.epsilon["upper"], Rounding.UP)
+
+    @property
+    def epsilon_lower(self) -> float | None:
+        """What no bound from these constants can be below, as a double that is not above the printed one."""
+        return outward_double(self.epsilon["lower"], Rounding.DOWN)
+
+    @property
+    def mu_upper(self) -> float | None:
+        """The upper end of the Gaussian parameter μ; None where the guarantee is no Gaussian one."""
+        return outward_double(self.mu["upper"], Rounding.UP)
+
+    @property
+    def mu_lower(self) -> float | None:
+        """The lower end of μ; None where there is none."""
+        return outward_double(self.mu["lower"], Rounding.DOWN)
+
+    @property
     def roots(self) -> tuple[Derivation, ...]:
         """Every derivation that the result rests on."""
         ends = [d for claim in self.claims for d in (claim.upper, claim.lower)]
@@ -91,3 +113,22 @@ class Result:
             **({} if self.rounding is None else {"rounding": dict(self.rounding)}),
             **({} if self.bracket is None else {"bracket": dict(self.bracket)}),
         }
+
+    def _repr_html_(self) -> str:
+        """Verdict and bracket, the requests and the assumptions, for a notebook."""
+        lower, upper, target = (self.epsilon[name] for name in ("lower", "upper", "target"))
+        about = {"ε ≤": upper, "ε ≥": lower, "target ε": target, "δ": self.delta, "μ ≤": self.mu["upper"]}
+        return page(
+            str(self.verdict),
+            facts(about | {"theorems": ", ".join(self.theorems), "digest": self.digest}),
+            table("Erasure requests", self.requests),
+            table("Guarantees", self.guarantees),
+            table("Assumptions", self.assumptions),
+        )
+
+    def _repr_latex_(self) -> str:
+        """The bracket of ε as a formula."""
+        lower, upper = self.epsilon["lower"], self.epsilon["upper"]
+        below = "" if lower is None else f"{lower} \\le "
+        above = "\\infty" if upper is None else upper
+        return f"${below}\\varepsilon \\le {above}, \\quad \\delta = {self.delta}$"

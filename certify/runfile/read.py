@@ -18,13 +18,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from accountant import InvalidLoss, InvalidMechanism, NoisySGD, ScaledSGD
-from accountant.core.exact import canonical, exact
+from accountant.core.exact import canonical
 from accountant.core.scaling import InvalidScaling
 from accountant.losses import SCALED_MODELS, Loss, ScaledLoss
 from accountant.pnsgd.rounding import FloatingPoint
 from certify.errors import UsageError
 from certify.runfile.dpsgd import make_training
 from certify.runfile.dpsgd_tables import KINDS, TRAINING_TABLES, TrainingTable
+from certify.runfile.given import as_written
 from certify.runfile.pnsgd_tables import (
     IN_A_BALL,
     LOSSES,
@@ -82,16 +83,14 @@ def canonical_json(value: Any) -> bytes:
 
 
 def read_run(source: str | Path | Mapping[str, Any]) -> Run:
-    """Read a run file (a path to TOML, or a mapping of its tables).
+    """Read a run file (a path to TOML, or a mapping of its tables, whose floats are read as `as_written` says).
 
     Raises:
         UsageError: unreadable, malformed, an unknown key, or a value out of range; one line with key, value and fix.
-        TypeError: a Python float in a mapping.
     """
-    tables = source if isinstance(source, Mapping) else load_tables(Path(source))
+    tables = as_written(source) if isinstance(source, Mapping) else load_tables(Path(source))
     if isinstance(source, Mapping):
         refuse_long_numbers(tables)
-    _refuse_floats(tables, "")
     _check_kind(tables)
     about_training = is_training(tables)
     if not about_training and tables.get("momentum") is not None:
@@ -127,17 +126,6 @@ def is_training(tables: Mapping[str, Any]) -> bool:
     mechanism = tables.get("mechanism")
     kind = mechanism.get("kind") if isinstance(mechanism, Mapping) else None
     return isinstance(kind, str) and kind in KINDS
-
-
-def _refuse_floats(value: Any, key: str) -> None:
-    if isinstance(value, float):
-        exact(value, key)
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            _refuse_floats(item, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _refuse_floats(item, key)
 
 
 def load_tables(path: Path, what: str = "run file") -> dict[str, Any]:

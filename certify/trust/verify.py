@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from accountant.core.display import page, table
 from certify import checker
 from certify.errors import Exit, UsageError
 
@@ -29,6 +30,11 @@ class Verification:
 
     def text(self) -> str:
         return "\n".join(self.steps) if self.report is None else str(self.report)
+
+    def _repr_html_(self) -> str:
+        title = "Verified" if self.verified else f"Not verified (exit {int(self.exit_code)})"
+        lines = [{"step": line} for line in ([self.problem] if self.problem else []) + list(self.steps)]
+        return page(title, table("What was checked", lines))
 
     def as_json(self) -> dict[str, Any]:
         found = self.report
