@@ -25,7 +25,7 @@ help:
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Plumbline needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[learn,report,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[learn,postgres,report,dev]'
 	@touch $@
 
 certify: $(READY)

@@ -156,6 +156,7 @@ LAYERS = {
         "runfile",
         "results",
         "pictures",
+        "ledger",
         "trust",
         "report",
         "service",
