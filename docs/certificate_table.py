@@ -62,8 +62,8 @@ def conclusion(rule: Rule) -> str:
 
 
 def row(rule: Rule) -> tuple[str, ...]:
-    told = ", ".join(argument(key, shape) for key, shape in rule.arguments.items()) or "–"
-    return rule.id, rule.name, told, rule.premises, conclusion(rule), rule.remarks
+    arguments = ", ".join(argument(key, shape) for key, shape in rule.arguments.items()) or "–"
+    return rule.id, rule.name, arguments, rule.premises, conclusion(rule), rule.remarks
 
 
 def theorem_table() -> list[str]:

@@ -94,12 +94,12 @@ def number(id: str) -> tuple[int, str]:
 
 def vectors() -> dict[str, dict[str, list[str]]]:
     """Theorem id -> condition, or kind of a parameter -> the names of the files that violate it."""
-    found: dict[str, dict[str, list[str]]] = {}
+    conditions: dict[str, dict[str, list[str]]] = {}
     for path in sorted((ROOT / VECTORS).glob("*.json")):
         vector = json.loads(path.read_text(encoding="utf-8"))
         violated = vector.get("condition") or f"kind of {vector['kind']}"
-        found.setdefault(vector["theorem"], {}).setdefault(violated, []).append(path.name)
-    return found
+        conditions.setdefault(vector["theorem"], {}).setdefault(violated, []).append(path.name)
+    return conditions
 
 
 def anchor(title: str) -> str:

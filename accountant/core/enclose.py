@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from accountant.core.arithmetic import Ball, Indeterminate, Number, Undecided
 from accountant.core.arithmetic.balls import ends, precision
-from accountant.core.exact import LEAST, Rounding, outward
+from accountant.core.exact import MIN_PRINTED, Rounding, outward
 from accountant.core.kernel import Derivation, evaluate
 from accountant.core.quantities import ApproximateDP, GaussianDP, GaussianWitness, RenyiCurve, Wasserstein
 
@@ -42,7 +42,7 @@ class Enclosure:
     def sharp(self) -> bool:
         """Whether both ends agree to the digits that are printed."""
         return (
-            -LEAST < self.lower <= self.upper < LEAST
+            -MIN_PRINTED < self.lower <= self.upper < MIN_PRINTED
             or self.upper - self.lower <= abs(self.upper) / 2**SIGNIFICANT_BITS
         )
 
@@ -68,7 +68,7 @@ def enclose_all(derivation: Derivation[Any]) -> tuple[Enclosure, ...]:
         Indeterminate: a side condition is open at the greatest precision.
         TheoremError: a side condition fails.
     """
-    bits, found, open_condition = MIN_PRECISION, None, ""
+    bits, enclosures, open_condition = MIN_PRECISION, None, ""
     while bits <= MAX_PRECISION:
         with precision(bits):
             try:
@@ -76,15 +76,15 @@ def enclose_all(derivation: Derivation[Any]) -> tuple[Enclosure, ...]:
             except Undecided as undecided:
                 pairs, open_condition = [None], str(undecided)
         if all(pair is not None for pair in pairs):
-            found = tuple(Enclosure(*pair) for pair in pairs)
-            if all(enclosure.sharp for enclosure in found):
-                return found
+            enclosures = tuple(Enclosure(*pair) for pair in pairs)
+            if all(enclosure.sharp for enclosure in enclosures):
+                return enclosures
         bits *= 2
-    if found is None:
+    if enclosures is None:
         raise Indeterminate(
             f"{derivation.theorem.name} ({derivation.theorem.id}): {open_condition or 'no finite value'}"
         )
-    return found  # wide (an ε that cannot be told from 0), and valid
+    return enclosures  # wide (an ε that cannot be told from 0), and valid
 
 
 def enclose(derivation: Derivation[Any]) -> Enclosure:

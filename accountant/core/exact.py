@@ -13,7 +13,7 @@ from fractions import Fraction
 
 MAX_CHARACTERS = 400
 MAX_EXPONENT = 400
-LEAST = Fraction(1, 10**MAX_EXPONENT)  # the smallest positive number that is printed
+MIN_PRINTED = Fraction(1, 10**MAX_EXPONENT)  # the smallest positive number that is printed
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 _RATIO = re.compile(r"([+-]?\d+)\s*/\s*(\d+)")
@@ -159,9 +159,9 @@ def outward(value: Fraction, rounding: Rounding, *, digits: int = 12) -> str:
     """
     if value == 0:
         return "0"
-    if abs(value) < LEAST:
+    if abs(value) < MIN_PRINTED:
         up = rounding is Rounding.UP
-        return decimal(LEAST if up else -LEAST) if up == (value > 0) else "0"
+        return decimal(MIN_PRINTED if up else -MIN_PRINTED) if up == (value > 0) else "0"
     rounded = round_decimal(value, digits, rounding)
     if abs(rounded - value) < abs(value) / 10 ** (digits + 3):
         rounded += (1 if rounding is Rounding.UP else -1) * Fraction(10) ** (magnitude(value) - digits + 1)

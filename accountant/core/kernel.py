@@ -133,9 +133,9 @@ class Theorem(Generic[Q]):
         return tuple(dict.fromkeys(_required(self.body, set())))
 
 
-def _required(function: Callable[..., Any], seen: set[Callable[..., Any]]) -> Iterator[str]:
+def _required(function: Callable[..., Any], visited: set[Callable[..., Any]]) -> Iterator[str]:
     """The conditions in source order; a value in braces is filled in where the helper is called."""
-    seen.add(function)
+    visited.add(function)
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
@@ -145,8 +145,8 @@ def _required(function: Callable[..., Any], seen: set[Callable[..., Any]]) -> It
                 yield text.value if isinstance(text, ast.Constant) else ast.unparse(text)[2:-1]
             case ast.Name(id=name):
                 helper = function.__globals__.get(name)
-                if inspect.isfunction(helper) and helper.__module__.startswith("accountant.") and helper not in seen:
-                    yield from _required(helper, seen)
+                if inspect.isfunction(helper) and helper.__module__.startswith("accountant.") and helper not in visited:
+                    yield from _required(helper, visited)
 
 
 def theorem(
@@ -173,9 +173,11 @@ def theorem(
         unknown = set(assumes) - set(ASSUMPTIONS)
         if unknown:
             raise ValueError(f"theorem {id} assumes {sorted(unknown)}, which are not in ASSUMPTIONS")
-        made = Theorem(id, body.__name__, body, concludes, premises, facts, variadic, rational, source, assumes, oracle)
-        THEOREMS[id] = made
-        return made
+        declared = Theorem(
+            id, body.__name__, body, concludes, premises, facts, variadic, rational, source, assumes, oracle
+        )
+        THEOREMS[id] = declared
+        return declared
 
     return register
 
@@ -207,8 +209,8 @@ class Derivation(Generic[Q]):
         if len(kinds) != len(self.premises) or not all(
             _fits(kind, p.theorem.concludes) for kind, p in zip(kinds, self.premises, strict=False)
         ):
-            got = ", ".join(p.theorem.concludes.__name__ for p in self.premises) or "nothing"
-            raise TheoremError(f"{t.name} ({t.id}): takes {kinds}, got {got}")
+            premise_types = ", ".join(p.theorem.concludes.__name__ for p in self.premises) or "nothing"
+            raise TheoremError(f"{t.name} ({t.id}): takes {kinds}, got {premise_types}")
         given = dict(self.arguments)
         for name in given.keys() ^ t.kinds.keys():
             raise TypeError(f"{t.name} ({t.id}): {name} is {'no argument' if name in given else 'missing'}")
@@ -252,11 +254,11 @@ class Derivation(Generic[Q]):
 
     def nodes(self) -> Iterator[Derivation[Any]]:
         """Every derivation below this one, and this one last; each once, premises first."""
-        seen: set[int] = set()
+        visited: set[int] = set()
 
         def walk(d: Derivation[Any]) -> Iterator[Derivation[Any]]:
-            if id(d) not in seen:
-                seen.add(id(d))
+            if id(d) not in visited:
+                visited.add(id(d))
                 for p in d.premises:
                     yield from walk(p)
                 yield d
@@ -286,9 +288,9 @@ def conclude(theorem: Theorem[Q], A: Arithmetic, *premises: object, **arguments:
         ConditionViolated, Undecided: a side condition fails, or is open.
         TypeError: the body made a float of exact numbers, or concludes something else than it says.
     """
-    seen = [Record(type(premise)).convert(A, premise, Whole) for premise in premises]
+    converted = [Record(type(premise)).convert(A, premise, Whole) for premise in premises]
     named = {name: kind.convert(A, arguments[name], Whole) for name, kind in theorem.kinds.items()}
-    conclusion = theorem.body(A, *seen, **named)
+    conclusion = theorem.body(A, *converted, **named)
     if type(conclusion) is not theorem.concludes:
         raise TypeError(f"{theorem.name} ({theorem.id}): concludes {conclusion!r}, no {theorem.concludes.__name__}")
     return numbers(A, conclusion)

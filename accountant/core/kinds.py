@@ -173,11 +173,11 @@ class Record(Kind):
             kind.check(getattr(value, name), f"{where}.{name}")
 
     def convert(self, A: Arithmetic, value: Any, count: type[int] = int) -> Any:
-        made = {
+        converted = {
             name: kind.convert(Exact() if exact else A, getattr(value, name), count)
             for name, kind, exact in _fields(self.type)
         }
-        return replace(value, **made)
+        return replace(value, **converted)
 
 
 @cache

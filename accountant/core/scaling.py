@@ -107,7 +107,7 @@ class _Map:
             settle(self, **{field.name: value})
 
     def arguments(self) -> dict[str, str | Fraction | None]:
-        """What the theorems are told."""
+        """The map as arguments of a theorem (T14, T16)."""
         return {
             "kind": self.kind,
             "max_grad_norm": self.max_grad_norm,

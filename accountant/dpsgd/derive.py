@@ -18,7 +18,7 @@ from accountant.mechanisms.dpsgd import ScaledSGD
 from accountant.mechanisms.invalid import InvalidMechanism
 from accountant.mechanisms.neighbours import NeighboursName, replaces, shift_of
 from accountant.pld import Bracket, Grid, Orders, Release, Tolerances, bracket
-from accountant.pld.account import MOST
+from accountant.pld.account import MAX_GRID_POINTS
 
 WIDTH = Fraction(1, 1000)  # of the bracket, relative
 WHOLE_ORDERS = (2, 3, 4, 8, 16, 32, 64, 128, 256)  # of T18, which certificates show
@@ -122,7 +122,7 @@ def derive_training(
     *,
     target: Fraction | None = None,
     width: Fraction | Tolerances = WIDTH,
-    most_points: int = MOST,
+    most_points: int = MAX_GRID_POINTS,
     progress: Progress | None = None,
 ) -> Training:
     """ε at δ from above and from below, within a relative `width` where memory allows; finer where a target lies
@@ -138,17 +138,17 @@ def derive_training(
         return _plain(mechanism, tuple(r for r in releases if r.sample_rate == 1), delta, sensitivity)
     neighbours = _pair(mechanism)
     search = _Search(target, width, most_points, progress, mechanism.coins)
-    upper, found, least = _upper(mechanism, releases, neighbours, delta, search)
+    upper, grids, least = _upper(mechanism, releases, neighbours, delta, search)
     # Of the others only an upper bound is known. Which records a cut drops is not said: here not the one that differs.
     own = releases[: len(mechanism.stages)]
-    lower = derive_distribution(mechanism, True, own, neighbours, Grid(delta, found.lower_points), direction="remove")
+    lower = derive_distribution(mechanism, True, own, neighbours, Grid(delta, grids.lower_points), direction="remove")
     # Where a batch is cut a record more can push another one out: no sum's, and no divergence's bound is T18's then.
     # Of a replaced record, or of several coins, T18 says nothing.
     known = (
         mechanism.max_batch_size is None and neighbours in mechanism.scheme.renyi_neighbours and mechanism.coins == 1
     )
     curve, fractional = _curves(releases, neighbours) if known else (None, None)
-    return Training(sensitivity, upper, lower, None, curve, fractional, found.points, least, found.width)
+    return Training(sensitivity, upper, lower, None, curve, fractional, grids.points, least, grids.width)
 
 
 def _plain(mechanism: ScaledSGD, releases: tuple[Release, ...], delta: Fraction, sensitivity: Derivation) -> Training:
@@ -242,7 +242,7 @@ def _other_upper(mechanism: ScaledSGD, delta: Fraction, progress: Progress | Non
     if all(release.sample_rate in (0, 1) for release in releases):
         kept = tuple(release for release in releases if release.sample_rate == 1)
         return _plain(mechanism, kept, delta, derive_step(mechanism)).upper
-    search = _Search(None, WIDTH, MOST, progress, mechanism.coins, False)
+    search = _Search(None, WIDTH, MAX_GRID_POINTS, progress, mechanism.coins, False)
     return _upper(mechanism, releases, _pair(mechanism), delta, search)[0]
 
 
@@ -266,7 +266,7 @@ class _Search:
         """The bracket, made finer until the target does not lie in it, or memory ends."""
         width = self.width
         while True:
-            found = bracket(
+            result = bracket(
                 releases,
                 neighbours,
                 delta,
@@ -275,11 +275,11 @@ class _Search:
                 most_points=self.most_points,
                 progress=self.progress,
             )
-            if found.upper is None:
-                raise InvalidMechanism("steps", f"no finite bound on a grid of {found.points} points")
-            decided = self.target is None or found.upper <= self.target or found.pair_lower > self.target
-            if decided or not found.sharp or isinstance(width, Tolerances):  # which no target goes with
-                return found
+            if result.upper is None:
+                raise InvalidMechanism("steps", f"no finite bound on a grid of {result.points} points")
+            decided = self.target is None or result.upper <= self.target or result.pair_lower > self.target
+            if decided or not result.sharp or isinstance(width, Tolerances):  # which no target goes with
+                return result
             width /= 4
 
 
@@ -310,8 +310,8 @@ def _upper(
     """T19, and T20 on it where large batches are cut; the grid; and what no such bound is below."""
     _refuse_extremes(releases, delta)
     if mechanism.max_batch_size is None:
-        upper, found = _uncut(mechanism, releases, neighbours, delta, search)
-        return upper, found, found.pair_lower
+        upper, grids = _uncut(mechanism, releases, neighbours, delta, search)
+        return upper, grids, grids.pair_lower
     cut = Truncated(mechanism, releases, neighbours, delta, search)
     shared = cut.upper()
     if shared is None:
@@ -322,9 +322,9 @@ def _upper(
 def _uncut(
     mechanism: ScaledSGD, releases: tuple[Release, ...], neighbours: str, delta: Fraction, search: _Search
 ) -> tuple[Derivation, Bracket]:
-    found = search.bracket(releases, neighbours, delta)
-    grid = Grid(delta, found.points, found.reverse_points)
-    return derive_distribution(mechanism, False, releases, neighbours, grid), found
+    grids = search.bracket(releases, neighbours, delta)
+    grid = Grid(delta, grids.points, grids.reverse_points)
+    return derive_distribution(mechanism, False, releases, neighbours, grid), grids
 
 
 @dataclass(frozen=True)
@@ -360,19 +360,19 @@ class Truncated:
         A thousandth of δ where that is enough, else the least share; and the least one too where it may decide.
         """
         for part in self._parts():
-            found = self._shared(part)
-            if found is not None:
+            best = self._shared(part)
+            if best is not None:
                 break
         else:
             return None
         target = self.search.target
-        if target is None or found[1].bound <= target:
-            return *found, Fraction(0)
+        if target is None or best[1].bound <= target:
+            return *best, Fraction(0)
         least = self._least(target)
         if least <= target:
-            tighter = self._shared(self._needed(found[1].bound))
-            found = found if tighter is None or tighter[1].bound >= found[1].bound else tighter
-        return *found, least
+            tighter = self._shared(self._needed(best[1].bound))
+            best = best if tighter is None or tighter[1].bound >= best[1].bound else tighter
+        return *best, least
 
     def _parts(self) -> tuple[Fraction, ...]:
         if self.delta < _MIN_DOUBLE:
@@ -391,11 +391,11 @@ class Truncated:
             if budget >= self.delta:
                 return None
             rest = self.delta - budget
-            upper, found = _uncut(self.mechanism, self.releases, self.neighbours, rest, self.search)
+            upper, grids = _uncut(self.mechanism, self.releases, self.neighbours, rest, self.search)
             try:
-                return self._apply(upper, budget), found
+                return self._apply(upper, budget), grids
             except TheoremError:
-                part = max(part, self._needed(found.bound, 1 + margin))
+                part = max(part, self._needed(grids.bound, 1 + margin))
         return None
 
     def _apply(self, upper: Derivation, budget: Fraction) -> Derivation:
@@ -423,25 +423,25 @@ class Truncated:
             if needed > 1:
                 return max(least, target + 1)  # no share at all
             needed = needed if needed > Fraction(1e-9) else Fraction(0)
-            found = self.search.bracket(self.releases, self.neighbours, self.delta * (1 - needed)).pair_lower
-            if found > target or found <= least * Fraction(10001, 10000):
-                return max(found, least)
-            least = found
+            lower = self.search.bracket(self.releases, self.neighbours, self.delta * (1 - needed)).pair_lower
+            if lower > target or lower <= least * Fraction(10001, 10000):
+                return max(lower, least)
+            least = lower
         return least
 
     def refusal(self) -> str:
         """Names the least cap that is found to leave a share that is enough."""
-        says = f"{self.mechanism.max_batch_size} cuts batches so often that no share of δ covers it; "
+        reason = f"{self.mechanism.max_batch_size} cuts batches so often that no share of δ covers it; "
         if self.delta < _MIN_DOUBLE or not self.search.names_cap:
-            return says + "take a larger one"
+            return reason + "take a larger one"
         most = truncation.most_cost(self._epsilon, float(self.delta))
         cap = truncation.least_cap(self._drawn, self.mechanism.larger, most)
         search = replace(self.search, target=None, width=WIDTH)
         for more in range(_CAPS):
             larger = replace(self.mechanism, max_batch_size=cap + more)
             if replace(self, mechanism=larger, search=search).upper() is not None:
-                return says + f"take a larger one: {cap + more} is the least that works"
-        return says + "take a larger one"
+                return reason + f"take a larger one: {cap + more} is the least that works"
+        return reason + "take a larger one"
 
 
 def _log(value: Fraction) -> float:
@@ -469,5 +469,6 @@ def lower_bound(
     mechanism: ScaledSGD, delta: Fraction, *, width: Fraction, progress: Progress | None = None
 ) -> Fraction:
     """An ε that no bound of `derive_training` at δ is below, whatever its grid; batches that are cut, or not."""
-    found = bracket(schedule(mechanism), _pair(mechanism), delta, group=mechanism.coins, width=width, progress=progress)
-    return found.pair_lower
+    group = mechanism.coins
+    grids = bracket(schedule(mechanism), _pair(mechanism), delta, group=group, width=width, progress=progress)
+    return grids.pair_lower

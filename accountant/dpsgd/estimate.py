@@ -105,10 +105,10 @@ def _mixed_pair(z: float, q: float, up: int, down: int, count: int, reach: float
     losses = log_density(first, 1) - log_density(second, -1)
 
     def cells(x: Array) -> tuple[Array, Array]:
-        at = np.interp(x, losses, y, left=-np.inf, right=np.inf)
+        places = np.interp(x, losses, y, left=-np.inf, right=np.inf)
 
         def mass(weights: Array, sign: int) -> Array:
-            moved = ((w, (at - sign * j) / z) for j, w in enumerate(weights))
+            moved = ((w, (places - sign * j) / z) for j, w in enumerate(weights))
             return sum(w * _between(u[:-1], u[1:]) for w, u in moved)
 
         return mass(first, 1), mass(second, -1)
@@ -159,10 +159,10 @@ class _Sum:
             x = (first + np.arange(len(mass))) * self.h
             weight, top = self._weights(first, mass, theta)
             total = weight.sum()
-            at = (weight * x).sum() / total
+            centre = (weight * x).sum() / total
             cumulant += pair.count * (top + math.log(total))
-            mean += pair.count * at
-            variance += pair.count * float((weight * (x - at) ** 2).sum() / total)
+            mean += pair.count * centre
+            variance += pair.count * float((weight * (x - centre) ** 2).sum() / total)
         return _Tilted(theta, cumulant, mean, variance)
 
     def _weights(self, first: int, mass: Array, theta: float) -> tuple[Array, float]:
@@ -202,18 +202,18 @@ class _Sum:
 def _epsilon(pairs: Sequence[_Pair], mu_squared: float, delta: float) -> float:
     """The limit of ever finer grids: the error is quadratic in the grid's step h."""
     last, h_last, capped = _epsilon_at(pairs, mu_squared, delta, _RESOLUTION)
-    found = last
+    estimate = last
     for halving in range(1, _HALVINGS + 1):
         if capped:
             break
         finer, h, capped = _epsilon_at(pairs, mu_squared, delta, _RESOLUTION / 2**halving)
         if h >= h_last:
             return finer
-        found = finer + (finer - last) * h**2 / (h_last**2 - h**2)
+        estimate = finer + (finer - last) * h**2 / (h_last**2 - h**2)
         if abs(finer - last) <= _AGREE * finer:
             break
         last, h_last = finer, h
-    return max(found, 0.0)
+    return max(estimate, 0.0)
 
 
 def _epsilon_at(
@@ -240,8 +240,8 @@ def _epsilon_at(
     scale = t.cumulant - t.theta * t.mean
 
     def log_tail(i: int) -> float:
-        found = float((weight[i:] * share[: len(x) - i]).sum())  # no BLAS, whose threads wait for each other
-        return math.log(found) + scale if found > 0 else -math.inf
+        tail = float((weight[i:] * share[: len(x) - i]).sum())  # no BLAS, whose threads wait for each other
+        return math.log(tail) + scale if tail > 0 else -math.inf
 
     before, i = -1, len(x) - 1
     while i - before > 1:
@@ -298,10 +298,10 @@ def estimate_training(
     def pairs(direction: str) -> list[_Pair]:
         return [one(r, direction) for r in sampled]
 
-    def epsilon(made: list[_Pair]) -> float:
+    def epsilon(pairs: list[_Pair]) -> float:
         if rough:
-            return _epsilon_at(made, mu_squared, delta, _ROUGH, MAX_POINTS >> 3)[0]
-        return _epsilon(made, mu_squared, delta)
+            return _epsilon_at(pairs, mu_squared, delta, _ROUGH, MAX_POINTS >> 3)[0]
+        return _epsilon(pairs, mu_squared, delta)
 
     return max(epsilon(pairs(direction)) for direction in (("remove", "add") if both and directed else ("remove",)))
 

@@ -18,7 +18,7 @@ from accountant.mechanisms.release import Release
 
 USUAL = 1e-3  # a share of δ that costs next to nothing
 _ITERATIONS = 4
-_LEAST, _MOST = -14.0, 14.0  # of log(share / rest), where a share is looked for
+_MIN_LOG_ODDS, _MAX_LOG_ODDS = -14.0, 14.0  # of log(share / rest), where a share is looked for
 _NARROW = 1e-6
 
 
@@ -49,8 +49,8 @@ def share(log_cost: float, epsilon: Callable[[float], float], delta: float) -> f
 
     if needed(USUAL) <= math.log(USUAL):
         return USUAL
-    found = _rising(needed)
-    return _crossing(needed) if found is None else found
+    rising = _rising(needed)
+    return _crossing(needed) if rising is None else rising
 
 
 def _rising(needed: Callable[[float], float]) -> float | None:
@@ -70,7 +70,7 @@ def _crossing(needed: Callable[[float], float]) -> float | None:
     lacks, best = _lacking(needed)
     if lacks(best) > 0:
         return None
-    return _part(best if lacks(_LEAST) <= 0 else scipy.optimize.brentq(lacks, _LEAST, best, xtol=1e-9))
+    return _part(best if lacks(_MIN_LOG_ODDS) <= 0 else scipy.optimize.brentq(lacks, _MIN_LOG_ODDS, best, xtol=1e-9))
 
 
 def _lacking(needed: Callable[[float], float]) -> tuple[Callable[[float], float], float]:
@@ -80,7 +80,7 @@ def _lacking(needed: Callable[[float], float]) -> tuple[Callable[[float], float]
         return needed(_part(odds)) - math.log(_part(odds))
 
     return lacks, scipy.optimize.minimize_scalar(
-        lacks, bounds=(_LEAST, _MOST), method="bounded", options={"xatol": 1e-4}
+        lacks, bounds=(_MIN_LOG_ODDS, _MAX_LOG_ODDS), method="bounded", options={"xatol": 1e-4}
     ).x
 
 

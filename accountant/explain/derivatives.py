@@ -135,21 +135,21 @@ def variants(mechanism: NoisySGD, delta: Fraction, request: int = 0) -> tuple[Va
     half and twice the batch at the same step size: each derived anew."""
     lengths = list(mechanism.unlearning_epochs)
     lengths[request] += 1
-    made: list[tuple[str, dict[str, Any] | None]] = []
+    alternatives: list[tuple[str, dict[str, Any] | None]] = []
     if mechanism.unlearning_epochs[request]:
-        made.append(("one more unlearning epoch", {"unlearning_epochs": tuple(lengths)}))
+        alternatives.append(("one more unlearning epoch", {"unlearning_epochs": tuple(lengths)}))
     if mechanism.epochs:
-        made.append(("one more learning epoch", {"epochs": mechanism.epochs + 1}))
-    made.append(("twice the noise", {"noise_std": 2 * mechanism.noise_std}))
-    made.append(("half the noise", {"noise_std": mechanism.noise_std / 2}))
+        alternatives.append(("one more learning epoch", {"epochs": mechanism.epochs + 1}))
+    alternatives.append(("twice the noise", {"noise_std": 2 * mechanism.noise_std}))
+    alternatives.append(("half the noise", {"noise_std": mechanism.noise_std / 2}))
     half = {"batch_size": mechanism.batch_size // 2}
-    made.append(("half the batch", half if mechanism.batch_size % 2 == 0 else None))
-    made.append(("twice the batch", {"batch_size": 2 * mechanism.batch_size}))
+    alternatives.append(("half the batch", half if mechanism.batch_size % 2 == 0 else None))
+    alternatives.append(("twice the batch", {"batch_size": 2 * mechanism.batch_size}))
     return tuple(
         Variant(change, None, f"batch_size: {mechanism.batch_size} is odd")
         if changes is None
         else _variant(change, mechanism, changes, delta, request)
-        for change, changes in made
+        for change, changes in alternatives
     )
 
 
@@ -190,8 +190,8 @@ def elasticities(mechanism: NoisySGD, delta: Fraction, request: int = 0) -> tupl
 
     A loss that is held to the radius gets the changed one too.
     """
-    found = [_elasticity(name, mechanism, delta, request) for name in _parameters(mechanism)]
-    return tuple(sorted(found, key=lambda e: -1.0 if e.elasticity is None else abs(e.elasticity), reverse=True))
+    effects = [_elasticity(name, mechanism, delta, request) for name in _parameters(mechanism)]
+    return tuple(sorted(effects, key=lambda e: -1.0 if e.elasticity is None else abs(e.elasticity), reverse=True))
 
 
 def _parameters(mechanism: NoisySGD) -> list[str]:
@@ -247,12 +247,12 @@ def _elasticity(name: str, mechanism: NoisySGD, delta: Fraction, request: int) -
         """ε where it is positive; in doubles where each takes long, for a slope needs no more."""
         if _takes_long(mechanism, request):
             try:
-                found = estimate(scaled(name, mechanism, factor), float(delta), request)
+                rough = estimate(scaled(name, mechanism, factor), float(delta), request)
             except REFUSALS:
                 return None
-            return Fraction(found) if 0 < found < math.inf else None
-        found = epsilon(factor)
-        return found.upper if found is not None and found.upper else None
+            return Fraction(rough) if 0 < rough < math.inf else None
+        enclosure = epsilon(factor)
+        return enclosure.upper if enclosure is not None and enclosure.upper else None
 
     here = number(Fraction(1))
     sides = [(factor, number(factor)) for factor in (1 - _STEP, 1 + _STEP)]

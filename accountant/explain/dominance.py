@@ -85,9 +85,9 @@ def _of_string(bound: Derivation) -> tuple[Dominance, ...]:
     distance = distance_at(A, flows, start) if restart else flows.timeline.start
     blocks = flows.timeline.blocks
     energies, segments = [A.of(0) for _ in blocks], []
-    for at, end, times in _segments(start, arguments["corners"], flows.end):
-        pieces = list(_pieces(flows, at, end))
-        whole = flows.between(at, end)
+    for begin, end, times in _segments(start, arguments["corners"], flows.end):
+        pieces = list(_pieces(flows, begin, end))
+        whole = flows.between(begin, end)
         w, total = whole.rate * distance + whole.shift, A.of(0)
         distance = A.of(0)
         if not (w > 0 and whole.variance > 0):
@@ -96,7 +96,7 @@ def _of_string(bound: Derivation) -> tuple[Dominance, ...]:
             # a_k = (w/v)·C_k·τ_k², so that Σ a_k²/τ_k² over a piece is (w/v)² times the variance that it leaves.
             part = times * (w / whole.variance) ** 2 * later * later * flow.variance
             energies[block], total = energies[block] + part, total + part
-        segments.append((at, end, times, total))
+        segments.append((begin, end, times, total))
     reached = [(block, later * flow.shift) for block, flow, later in _pieces(flows, start, flows.end)]
     before = flows.between(start, flows.end).rate * (distance_at(A, flows, start) if restart else flows.timeline.start)
     return _shares(flows, restart, energies, segments, reached, before)
@@ -107,19 +107,19 @@ def _of_gauges(bound: Derivation) -> tuple[Dominance, ...]:
     A, arguments = Ball(), dict(bound.arguments)
     flows = Flows(A, evaluate(bound.premises[0], A))
     timeline, restart = flows.timeline, arguments.get("restart")
-    at, distance = restart or Mark(0), timeline.diameter if restart else timeline.start
-    apart, begin = restart is not None or not timeline.equal_starts, at
+    moment, distance = restart or Mark(0), timeline.diameter if restart else timeline.start
+    apart, begin = restart is not None or not timeline.equal_starts, moment
     energies, segments = [A.of(0) for _ in timeline.blocks], []
     for excursion in (*arguments["excursions"], None):
         end = flows.end if excursion is None else excursion.start
         paid = [
-            (i, composed(A, timeline, max(at, Mark(i)), min(end, Mark(i + 1)))) for i in range(len(timeline.blocks))
+            (i, composed(A, timeline, max(moment, Mark(i)), min(end, Mark(i + 1)))) for i in range(len(timeline.blocks))
         ]
-        paid = [(i, part) for i, part in paid if part > 0] if at < end else []
+        paid = [(i, part) for i, part in paid if part > 0] if moment < end else []
         for block, part in paid:
             energies[block] = energies[block] + part
         if paid:
-            segments.append((at, end, 1, sum((part for _, part in paid), A.of(0)), True))
+            segments.append((moment, end, 1, sum((part for _, part in paid), A.of(0)), True))
         if excursion is None:
             break
         together = not (apart and end == begin) and not timeline.open
@@ -128,7 +128,7 @@ def _of_gauges(bound: Derivation) -> tuple[Dominance, ...]:
         for block, flow, later in _pieces(flows, end, excursion.end):
             energies[block] = energies[block] + cost * later * later * flow.variance / variance
         segments.append((end, excursion.end, 1, cost, False))
-        at = excursion.end
+        moment = excursion.end
     first = None if apart else first_shift(timeline, begin)
     if first is not None:  # together until then, and apart from the next step on
         begin, distance = after(timeline, first), dict(timeline.blocks[first.block].shifts)[first.position]
@@ -156,7 +156,9 @@ def _shares(
                 PhaseShare(b.epochs, b.epochs * b.batches, float(e / whole), float(s / far))
                 for b, e, s in zip(blocks, energies, shifts, strict=True)
             ),
-            tuple(Segment(at, end, times, float(part / whole), *rest) for at, end, times, part, *rest in segments),
+            tuple(
+                Segment(start, end, times, float(part / whole), *rest) for start, end, times, part, *rest in segments
+            ),
             float(before / far),
             restart,
         ),
@@ -165,26 +167,26 @@ def _shares(
 
 def _segments(start: Mark, corners: tuple, end: Mark) -> Iterator[tuple[Mark, Mark, int]]:
     """(from, to, how many alike in a row) of the string with these corners."""
-    at = start
+    begin = start
     for corner in corners:
         here = Mark(corner.block, corner.first, corner.position)
-        yield at, here, 1
+        yield begin, here, 1
         if corner.last > corner.first:
             yield here, Mark(corner.block, corner.first + 1, corner.position), corner.last - corner.first
-        at = Mark(corner.block, corner.last, corner.position)
-    yield at, end, 1
+        begin = Mark(corner.block, corner.last, corner.position)
+    yield begin, end, 1
 
 
 def _pieces(flows: Flows, start: Mark, end: Mark) -> Iterator[tuple[int, object, Number]]:
     """(block, flow of the steps between the two moments in it, contraction of all that follow until `end`)."""
     cuts = [start, *(Mark(i) for i in range(start.block + 1, end.block + 1) if start < Mark(i) < end), end]
-    made = [(at.block, flows.between(at, to)) for at, to in pairwise(cuts) if at < to]
+    parts = [(begin.block, flows.between(begin, to)) for begin, to in pairwise(cuts) if begin < to]
     later = flows.A.of(1)
-    found = []
-    for block, flow in reversed(made):
-        found.append((block, flow, later))
+    backwards = []
+    for block, flow in reversed(parts):
+        backwards.append((block, flow, later))
         later = later * flow.rate
-    yield from reversed(found)
+    yield from reversed(backwards)
 
 
 def describe(mark: Mark, timeline: Timeline) -> str:

@@ -45,7 +45,7 @@ def enclosed(compute: Callable[[], Number]) -> Enclosure:
     Raises:
         Indeterminate: no finite value at the greatest precision.
     """
-    bits, found, reason = MIN_PRECISION, None, "no finite value"
+    bits, enclosure, reason = MIN_PRECISION, None, "no finite value"
     while bits <= MAX_PRECISION:
         with precision(bits):
             try:
@@ -53,10 +53,10 @@ def enclosed(compute: Callable[[], Number]) -> Enclosure:
             except Undecided as undecided:
                 pair, reason = None, str(undecided)
         if pair is not None:
-            found = Enclosure(*pair)
-            if found.sharp:
-                return found
+            enclosure = Enclosure(*pair)
+            if enclosure.sharp:
+                return enclosure
         bits *= 2
-    if found is None:
+    if enclosure is None:
         raise Indeterminate(reason)
-    return found
+    return enclosure

@@ -34,9 +34,9 @@ def formulas(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 
 def _mu_square(node: Derivation, names: Names) -> tuple[Formula, ...]:
-    found = square(node, names)
-    if found is not None:
-        return (tidied(node.theorem.id, MU**2, found, names),)
+    squared = square(node, names)
+    if squared is not None:
+        return (tidied(node.theorem.id, MU**2, squared, names),)
     return general()[node.theorem.id] if node.theorem.facts.family is Family.COMPOSITION else ()
 
 
@@ -80,14 +80,14 @@ def _tracked(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 def _noise(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T10: τ² = 2ησ² of each kind of phase."""
-    made = []
+    formulas = []
     for phase in dict.fromkeys((p.step_size, p.noise_std) for p in dict(node.arguments)["phases"]):
         if not phase[1] or not phase[0]:
             continue
         step, noise = names.name("eta", phase[0]), names.name("sigma", phase[1])
         tau = names.name("tau", 2 * phase[0] * phase[1] ** 2)
-        made.append(formula(node.theorem.id, tau**2, 2 * step * noise**2, names))
-    return tuple(made)
+        formulas.append(formula(node.theorem.id, tau**2, 2 * step * noise**2, names))
+    return tuple(formulas)
 
 
 def _profile(node: Derivation, names: Names) -> tuple[Formula, ...]:
@@ -103,11 +103,11 @@ def _curve(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 def _mixture(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T9 and T9r: the mean over the batches, and μ_j² by T4."""
-    made = list(general()[node.theorem.id])
-    found = by_batch(node, names)
-    if found is not None and not found.has(sympy.Piecewise):
-        made.append(tidied(node.theorem.id, MU_J**2, found, names))
-    return tuple(made)
+    formulas = list(general()[node.theorem.id])
+    mu_squared = by_batch(node, names)
+    if mu_squared is not None and not mu_squared.has(sympy.Piecewise):
+        formulas.append(tidied(node.theorem.id, MU_J**2, mu_squared, names))
+    return tuple(formulas)
 
 
 # By the name that a theorem's facts give it.

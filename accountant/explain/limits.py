@@ -32,13 +32,13 @@ _AGREE = Fraction(1, 1000)  # relative, of the limit (or its leading term) with 
 class Limit:
     """Where the bound goes as one parameter goes to its limit.
 
-    goes: "T → ∞" and the like. formula: the limit of μ² (of μ_j² for a secret order), 0 and infinite (oo) included;
+    towards: "T → ∞" and the like. formula: the limit of μ² (of μ_j² for a secret order), 0 and infinite (oo) included;
     None where it has no readable form. leading: how it gets to 0, or to infinity. mu, epsilon: enclosures at the
     limit; None where infinite or not known. far: epsilon is not the limit's but that certified at so many epochs.
     note: why something is missing, or what is held.
     """
 
-    goes: str
+    towards: str
     formula: Formula | None = None
     leading: Formula | None = None
     mu: Enclosure | None = None
@@ -61,14 +61,14 @@ def limits(mechanism: NoisySGD, delta: Fraction, request: int = 0) -> tuple[Limi
     c = _contraction(mechanism)
     if c is None or c > 1:
         return ()
-    found = []
+    existing = []
     if mechanism.epochs:
-        found.append(_far_out("T", mechanism, delta, request))
+        existing.append(_far_out("T", mechanism, delta, request))
     if mechanism.unlearning_epochs[request]:
-        found.append(_far_out("K", mechanism, delta, request))
+        existing.append(_far_out("K", mechanism, delta, request))
     if c < 1:
-        found.append(_without_convexity(mechanism, delta, request))
-    return tuple(found)
+        existing.append(_without_convexity(mechanism, delta, request))
+    return tuple(existing)
 
 
 def _contraction(mechanism: NoisySGD) -> Fraction | None:
@@ -80,9 +80,9 @@ def _contraction(mechanism: NoisySGD) -> Fraction | None:
 
 
 def _far_out(name: str, mechanism: NoisySGD, delta: Fraction, request: int) -> Limit:
-    goes, epochs = f"{name} → ∞", _out_of_sight(mechanism, request)
+    towards, epochs = f"{name} → ∞", _out_of_sight(mechanism, request)
     if epochs is None:
-        return Limit(goes, note=f"c is so close to 1 that {MAX_EPOCHS} epochs do not show it")
+        return Limit(towards, note=f"c is so close to 1 that {MAX_EPOCHS} epochs do not show it")
     if name == "T":
         there = replace(mechanism, epochs=epochs)
     else:
@@ -91,12 +91,12 @@ def _far_out(name: str, mechanism: NoisySGD, delta: Fraction, request: int) -> L
         there = replace(mechanism, unlearning_epochs=tuple(lengths))
     try:
         upper = derive_upper(there, delta, request)
-        found = _symbolic(goes, upper, {epochs, epochs - unlearning_epochs(mechanism, request)})
-        if found is None:
-            return Limit(goes, epsilon=enclose(upper), far=epochs)
-        return _with_numbers(*found, upper, epochs, delta)
+        limit = _symbolic(towards, upper, {epochs, epochs - unlearning_epochs(mechanism, request)})
+        if limit is None:
+            return Limit(towards, epsilon=enclose(upper), far=epochs)
+        return _with_numbers(*limit, upper, epochs, delta)
     except REFUSALS as refused:
-        return Limit(goes, note=short(refused))
+        return Limit(towards, note=short(refused))
 
 
 def _out_of_sight(mechanism: NoisySGD, request: int) -> int | None:
@@ -126,7 +126,7 @@ def _squared(upper: Derivation, names: Names) -> tuple[str, sympy.Expr, sympy.Ex
     return None if right is None or right.has(sympy.Piecewise) else (whose.theorem.id, left, right)
 
 
-def _symbolic(goes: str, upper: Derivation, far: set[int]) -> tuple[Limit, Names] | None:
+def _symbolic(towards: str, upper: Derivation, far: set[int]) -> tuple[Limit, Names] | None:
     """The limit's formula and leading term."""
     names = Names()
     pair = _squared(upper, names)
@@ -135,22 +135,22 @@ def _symbolic(goes: str, upper: Derivation, far: set[int]) -> tuple[Limit, Names
     id, left, squared = pair
     length = next((n for n in names.lengths if names.values[n] in far), None)
     if length is None or length not in squared.free_symbols:  # the bound does not depend on it
-        return Limit(goes, formula(id, left, tidy(squared), names)), names
+        return Limit(towards, formula(id, left, tidy(squared), names)), names
     taken = at_infinity(squared, length, names)
     if taken is None:
         return None
     value, leading = taken
-    made = Limit(
-        goes,
+    limit = Limit(
+        towards,
         formula(id, left, value, names),
         None if leading is None else _but(length, formula(id, left, leading, names)),
     )
-    return made, names
+    return limit, names
 
 
-def _but(length: sympy.Symbol, made: Formula) -> Formula:
+def _but(length: sympy.Symbol, formula: Formula) -> Formula:
     """Without the value of what goes to infinity."""
-    return replace(made, values=tuple(pair for pair in made.values if pair[0] != length))
+    return replace(formula, values=tuple(pair for pair in formula.values if pair[0] != length))
 
 
 def at_infinity(squared: sympy.Expr, length: sympy.Symbol, names: Names) -> tuple[sympy.Expr, sympy.Expr | None] | None:
@@ -171,7 +171,7 @@ def at_infinity(squared: sympy.Expr, length: sympy.Symbol, names: Names) -> tupl
         return None
     # The orders at which the terms grow, counted so that the largest wins.
     order = max(order for order, _ in terms)
-    first = sympy.Add(*(ratio for at, ratio in terms if at == order)).xreplace(meaning)
+    first = sympy.Add(*(ratio for exponent, ratio in terms if exponent == order)).xreplace(meaning)
     first = sympy.Add(*(without_sign(sympy.powsimp(term, deep=True)) for term in sympy.Add.make_args(first)))
     if order == 0:
         return first, None
@@ -182,7 +182,7 @@ def at_infinity(squared: sympy.Expr, length: sympy.Symbol, names: Names) -> tupl
 def _generators(expression: sympy.Expr) -> tuple[sympy.Expr, dict[sympy.Symbol, sympy.Expr]] | None:
     """The expression with c^l, c^(lT) and the like as symbols of their own, in which it is rational; what they stand
     for. None where a power has another form."""
-    made: dict[sympy.Expr, sympy.Symbol] = {}
+    symbols: dict[sympy.Expr, sympy.Symbol] = {}
     swaps = {}
     for power in expression.atoms(sympy.Pow):
         if not power.exp.free_symbols:
@@ -197,9 +197,9 @@ def _generators(expression: sympy.Expr) -> tuple[sympy.Expr, dict[sympy.Symbol, 
             if monomial == 1:
                 product *= power.base**times
             else:
-                product *= made.setdefault(power.base**monomial, sympy.Dummy(positive=True)) ** times
+                product *= symbols.setdefault(power.base**monomial, sympy.Dummy(positive=True)) ** times
         swaps[power] = product
-    return expression.xreplace(swaps), {symbol: power for power, symbol in made.items()}
+    return expression.xreplace(swaps), {symbol: power for power, symbol in symbols.items()}
 
 
 def _leading(term: sympy.Expr, variable: sympy.Symbol, *, towards_zero: bool) -> tuple[int, sympy.Expr] | None:
@@ -226,7 +226,7 @@ def _with_numbers(limit: Limit, names: Names, upper: Derivation, epochs: int, de
     squared, there = (limit.leading or limit.formula).right, enclose(upper.premises[0])
     claimed = enclosed(lambda: ball_of(squared, names.values).sqrt())
     if abs(claimed.upper - there.upper) > _AGREE * there.upper:
-        return Limit(limit.goes, epsilon=out, far=epochs)
+        return Limit(limit.towards, epsilon=out, far=epochs)
     if limit.infinite:
         return limit
     if limit.zero:
@@ -238,17 +238,17 @@ def _with_numbers(limit: Limit, names: Names, upper: Derivation, epochs: int, de
 
 def _without_convexity(mechanism: NoisySGD, delta: Fraction, request: int) -> Limit:
     """c → 1 is m → 0 at the same step size: the bound is continuous there, and c = 1 is a run like any other."""
-    goes, held, names = "c → 1", "m → 0 at the same step size", Names()
+    towards, held, names = "c → 1", "m → 0 at the same step size", Names()
     keys = [f.name for f in fields(mechanism.loss) if f.name in ("strong_convexity", "regularization")]
     try:
         flat = replace(mechanism, loss=replace(mechanism.loss, **dict.fromkeys(keys, Fraction(0))))
         upper = derive_upper(flat, delta, request)
-        made = Limit(goes, epsilon=enclose(upper), note=held)
+        limit = Limit(towards, epsilon=enclose(upper), note=held)
         if upper.theorem.facts.profile is Profile.GAUSSIAN:
-            made = replace(made, mu=enclose(upper.premises[0]))
+            limit = replace(limit, mu=enclose(upper.premises[0]))
     except REFUSALS as refused:
-        return Limit(goes, note=f"{held}: {short(refused)}")
+        return Limit(towards, note=f"{held}: {short(refused)}")
     pair = _squared(upper, names)
     if pair is None:
-        return made
-    return replace(made, formula=formula(pair[0], pair[1], tidy(pair[2]), names))
+        return limit
+    return replace(limit, formula=formula(pair[0], pair[1], tidy(pair[2]), names))

@@ -54,8 +54,8 @@ def square_of(node: Derivation, names: Names) -> sympy.Expr | None:
 
 def square_of_sums(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T20f, T20l, T20d: μ² of noisy sums in which every record is, or that a record meets once an epoch."""
-    found, lower = square_of(node, names), node.theorem.concludes is GaussianWitness
-    return () if found is None else (tidied(node.theorem.id, (MU_LOW if lower else MU) ** 2, found, names),)
+    mu_squared, lower = square_of(node, names), node.theorem.concludes is GaussianWitness
+    return () if mu_squared is None else (tidied(node.theorem.id, (MU_LOW if lower else MU) ** 2, mu_squared, names),)
 
 
 def renyi_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
@@ -135,8 +135,8 @@ def charge(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 def drift(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T23, T23b: contraction and drift of a clipped step with weight decay."""
-    found = node.theorem.body(Symbol(), **names.arguments(dict(node.arguments)))
-    pairs = (("c", found.factor), ("d", found.distance))
+    conclusion = node.theorem.body(Symbol(), **names.arguments(dict(node.arguments)))
+    pairs = (("c", conclusion.factor), ("d", conclusion.distance))
     return tuple(tidied(node.theorem.id, sympy.Symbol(left), right, names) for left, right in pairs)
 
 
@@ -146,8 +146,8 @@ def sensitivity(node: Derivation, names: Names) -> tuple[Formula, ...]:
     roles = {"max_grad_norm": "C", "r": "r", "s": "s_map", "gradient_norm_bound": "G"}
     for key, value in dict(node.arguments).items():
         called[key] = names.name(roles[key], value) if key in roles and value is not None else value
-    found = node.theorem.body(Symbol(), **called)
-    return (tidied(node.theorem.id, sympy.Symbol("Delta"), found.norm, names),)
+    conclusion = node.theorem.body(Symbol(), **called)
+    return (tidied(node.theorem.id, sympy.Symbol("Delta"), conclusion.norm, names),)
 
 
 def diffusion(node: Derivation, names: Names) -> tuple[Formula, ...]:

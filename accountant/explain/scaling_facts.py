@@ -95,10 +95,10 @@ def formulas(kind: str) -> tuple[sympy.Expr, sympy.Expr]:
     assert kind in KINDS
     r = None if kind == "clip" else R
     s = S if kind == "psasc" else None
-    made = weight(Symbol(), kind, X, C, r, s), scaled_norm(Symbol(), kind, X, C, r, s)
+    expressions = weight(Symbol(), kind, X, C, r, s), scaled_norm(Symbol(), kind, X, C, r, s)
     if kind == "clip":  # one piece on each side of C
-        return tuple(sympy.piecewise_fold(f.rewrite(sympy.Piecewise)) for f in made)
-    return made
+        return tuple(sympy.piecewise_fold(f.rewrite(sympy.Piecewise)) for f in expressions)
+    return expressions
 
 
 @cache
@@ -106,7 +106,7 @@ def _facts(kind: str, monotone: bool) -> tuple[tuple[str, str, sympy.Expr, sympy
     w, norm = formulas(kind)
     slope, weight_slope = (sympy.simplify(sympy.diff(f, X)) for f in (norm, w))
     phi, w_name = sympy.Function("phi"), sympy.Function("w")
-    found = [
+    facts = [
         ("weight", "weight of a gradient of norm x", w_name(X), w if kind == "clip" else sympy.factor(w)),
         ("norm", "norm of the scaled gradient", phi(X), norm if kind == "clip" else sympy.factor(norm)),
         ("slope", "its derivative: never negative", sympy.Derivative(phi(X), X), _factored(slope)),
@@ -119,12 +119,12 @@ def _facts(kind: str, monotone: bool) -> tuple[tuple[str, str, sympy.Expr, sympy
     if not monotone:
         bend, peak = _critical(slope), _critical(w)
         steepest = _tidy(slope.subs(X, bend))
-        found += [
+        facts += [
             ("inflection", "where phi climbs fastest", sympy.Symbol("x_0"), bend),
             ("peak", "where the weight peaks", sympy.Symbol("x_*"), peak),
             ("peak_weight", "the weight there", w_name(sympy.Symbol("x_*")), _tidy(w.subs(X, peak))),
         ]
-    return (*found, ("steepest_slope", "supremum of phi': what it does to smoothness", name, steepest))
+    return (*facts, ("steepest_slope", "supremum of phi': what it does to smoothness", name, steepest))
 
 
 def _limit(expression: sympy.Expr, point: sympy.Expr | int) -> sympy.Expr:

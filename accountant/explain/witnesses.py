@@ -46,17 +46,17 @@ def _with_slopes(expression: sympy.Expr, names: Names) -> sympy.Expr:
 
 def secret_witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T6m: the test's formula, and how far apart the runs are with the record in batch j."""
-    arguments, made = dict(node.arguments), list(general()[node.theorem.id])
+    arguments, formulas = dict(node.arguments), list(general()[node.theorem.id])
     if _straight(arguments):
         called = _named({k: arguments[k] for k in ("strong_convexity", "gradient_bound", "phases")}, names)
         A, (m, M, phases) = Symbol(), (called[k] for k in ("strong_convexity", "gradient_bound", "phases"))
         flow = _straight_flow(A, (), m, M, arguments["neighbours"], phases)
         distance = flow.shift * (1 - phases[0].step_size * m) ** (phases[0].batches.symbol - 1 - J)
-        made.append(tidied(node.theorem.id, sympy.IndexedBase("d")[J], _with_slopes(distance, names), names))
-        made.append(
+        formulas.append(tidied(node.theorem.id, sympy.IndexedBase("d")[J], _with_slopes(distance, names), names))
+        formulas.append(
             tidied(node.theorem.id, sympy.Symbol("V", positive=True), _with_slopes(flow.variance, names), names)
         )
-    return tuple(made)
+    return tuple(formulas)
 
 
 def curved_witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
@@ -78,12 +78,12 @@ def curved_witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
     shift = count * names.name("s", one)
     variance = names.name("tau", 2 * phase.step_size * phase.noise_std**2) ** 2
     called = names.phase(0, 1, phase)
-    at = position_from_end(position, called.batches)
-    flow = two_slopes(A, called.batches, at, called.epochs, of_own, of_others, shift, variance)
-    made = [*general()[node.theorem.id], tidied(node.theorem.id, MU_LOW**2, flow.shift**2 / flow.variance, names)]
+    from_end = position_from_end(position, called.batches)
+    flow = two_slopes(A, called.batches, from_end, called.epochs, of_own, of_others, shift, variance)
+    formulas = [*general()[node.theorem.id], tidied(node.theorem.id, MU_LOW**2, flow.shift**2 / flow.variance, names)]
     curvatures = [names.name("h", h) if h else sympy.Integer(0) for h in (own, others)]
     if any(curvatures):
         bound = names.name("M", arguments["gradient_bound"])
         exits = _exit_probability(A, called, *curvatures, of_own, of_others, shift, variance, bound, ())
-        made.append(formula(node.theorem.id, EXITS, exits, names))
-    return tuple(made)
+        formulas.append(formula(node.theorem.id, EXITS, exits, names))
+    return tuple(formulas)

@@ -55,7 +55,7 @@ class DerivedLoss(ABC):
     theorem: ClassVar[Theorem]
 
     def arguments(self) -> dict[str, Any]:
-        """What the theorem is told."""
+        """The arguments of the theorem of this loss."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def constants(self) -> LossBounds:

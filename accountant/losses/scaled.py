@@ -86,7 +86,7 @@ class ScaledLoss(DerivedLoss):
         return THEOREMS[_MODELS[self.model][0]]
 
     def arguments(self) -> dict[str, Any]:
-        """What `theorem` is told."""
+        """The arguments of `theorem`."""
         return {name: getattr(self, name) for name in ("regularization", "feature_norm", *self._parameters)}
 
     def constants(self) -> LossBounds:

@@ -19,7 +19,7 @@ from accountant.pld.tilt import FLOOR
 
 MIN_REVERSED = 1 << 6
 MAX_WIDTH_RATIO = 3  # brackets are made finer where they are so many times wider than an estimate said
-MOST = 1 << 18
+MAX_GRID_POINTS = 1 << 18
 MIN_DELTA = Fraction(1, 2**1200)  # a smaller δ(ε) is printed as a bound, and no longer refined
 Progress = Callable[[str], None]
 
@@ -102,7 +102,7 @@ def bracket(
     group: int = 1,
     extra: Fraction | str = Fraction(0),
     width: Fraction | str | Tolerances = Fraction(1, 1000),
-    most_points: int = MOST,
+    most_points: int = MAX_GRID_POINTS,
     progress: Progress | None = None,
 ) -> Bracket:
     """ε at δ within a `width` relative to its upper end, or to FLOOR where that is larger.
@@ -128,17 +128,17 @@ def bracket(
         lower = gaussian_epsilon(attained, delta)[0]
         return Bracket(lower, gaussian_epsilon(above, delta)[1], lower, 0, 0, True, 0)
 
-    def tell(what: str, points: int) -> None:
+    def tell(bound: str, points: int) -> None:
         if progress:
-            progress(f"{what}: {points} points")
+            progress(f"{bound}: {points} points")
 
-    def above_at(what: str, made: tuple[Part, ...], way: Way, points: int) -> Fraction | None:
-        tell(what, points)
-        return epsilon_at(made, way, Rounding.UP, delta, points)
+    def above_at(bound: str, parts: tuple[Part, ...], way: Way, points: int) -> Fraction | None:
+        tell(bound, points)
+        return epsilon_at(parts, way, Rounding.UP, delta, points)
 
-    def below_at(what: str, made: tuple[Part, ...], way: Way, points: int) -> Fraction:
-        tell(what, points)
-        return _below(made, way, delta, points)
+    def below_at(bound: str, parts: tuple[Part, ...], way: Way, points: int) -> Fraction:
+        tell(bound, points)
+        return _below(parts, way, delta, points)
 
     apart = width if isinstance(width, Tolerances) else None
     width = width.upper + width.lower if isinstance(width, Tolerances) else exact(width, "width")
@@ -147,12 +147,12 @@ def bracket(
         lower_points = min(most_points, points_for(above, delta, apart.lower, LOWER))
 
     def refined(
-        what: str, made: tuple[Part, ...], way: Way, points: int, lower_points: int
+        prefix: str, parts: tuple[Part, ...], way: Way, points: int, lower_points: int
     ) -> tuple[Fraction | None, Fraction, int, int]:
         """Both bounds of one direction, and the grids that they took."""
         while True:
-            upper = above_at(f"{what}upper bound", made, way, points)
-            lower = below_at(f"{what}lower bound", made, way, lower_points)
+            upper = above_at(f"{prefix}upper bound", parts, way, points)
+            lower = below_at(f"{prefix}lower bound", parts, way, lower_points)
             enough = upper is not None and _near(upper, lower, MAX_WIDTH_RATIO * width if apart else width)
             if enough or max(points, lower_points) >= most_points:
                 return upper, lower, points, lower_points
@@ -164,17 +164,19 @@ def bracket(
     if attained != above:
         lower = below_at("attained", attained, Way.FORWARD, lower_points) if attained else Fraction(0)
     reverse_points = 0
-    for made, way in others:
+    for other_parts, way in others:
         reverse_points = max(reverse_points, MIN_REVERSED, points >> 4)
         # On one grid where the first direction has two, it may need more points to be shown the easier one.
-        enough = points_for(made, delta, width) if way is Way.FORWARD else points
+        enough = points_for(other_parts, delta, width) if way is Way.FORWARD else points
         while reverse_points <= max(points, min(most_points, enough)):
-            other = above_at("other directions", made, way, reverse_points)
+            other = above_at("other directions", other_parts, way, reverse_points)
             if upper is not None and other is not None and other <= upper:
                 break
             reverse_points <<= 1
         else:  # this direction is the harder to hide
-            other, other_lower, reverse_points, finer = refined("other directions: ", made, way, points, lower_points)
+            other, other_lower, reverse_points, finer = refined(
+                "other directions: ", other_parts, way, points, lower_points
+            )
             upper = None if upper is None or other is None else max(upper, other)
             pair_lower = max(pair_lower, other_lower)
             if way is Way.REVERSED and attained:
@@ -197,29 +199,29 @@ def upper_epsilon(
     group: int = 1,
 ) -> Fraction | None:
     """The upper bound alone, on these grids; None where the mass at +∞ exceeds δ."""
-    (made, _), *others = directions(releases, neighbours, extra, group)
-    if all(part.rate == 1 for part in made):
-        return gaussian_epsilon(made, delta)[1]
-    found = [epsilon_at(made, Way.FORWARD, Rounding.UP, delta, points)]
-    found += [epsilon_at(other, way, Rounding.UP, delta, reverse_points) for other, way in others]
-    known = [epsilon for epsilon in found if epsilon is not None]
-    return max(known) if len(known) == len(found) else None
+    (first, _), *others = directions(releases, neighbours, extra, group)
+    if all(part.rate == 1 for part in first):
+        return gaussian_epsilon(first, delta)[1]
+    epsilons = [epsilon_at(first, Way.FORWARD, Rounding.UP, delta, points)]
+    epsilons += [epsilon_at(other, way, Rounding.UP, delta, reverse_points) for other, way in others]
+    known = [epsilon for epsilon in epsilons if epsilon is not None]
+    return max(known) if len(known) == len(epsilons) else None
 
 
 def lower_epsilon(
     releases: Iterable[Release], neighbours: str, delta: Fraction, points: int, way: Way = Way.FORWARD, group: int = 1
 ) -> Fraction:
     """A lower bound for the class: some mechanism and neighbours that the description allows have this ε."""
-    made = _attained(tuple(releases), neighbours, group)
-    if all(part.rate == 1 for part in made):
-        return gaussian_epsilon(made, delta)[0]
-    return _below(made, way, delta, points)
+    attained = _attained(tuple(releases), neighbours, group)
+    if all(part.rate == 1 for part in attained):
+        return gaussian_epsilon(attained, delta)[0]
+    return _below(attained, way, delta, points)
 
 
-def _below(made: tuple[Part, ...], way: Way, delta: Fraction, points: int) -> Fraction:
-    found = epsilon_at(made, way, Rounding.DOWN, delta, points)
-    assert found is not None  # a lower bound has no mass at +∞
-    return found
+def _below(parts: tuple[Part, ...], way: Way, delta: Fraction, points: int) -> Fraction:
+    epsilon = epsilon_at(parts, way, Rounding.DOWN, delta, points)
+    assert epsilon is not None  # a lower bound has no mass at +∞
+    return epsilon
 
 
 def _attained(releases: tuple[Release, ...], neighbours: str, group: int) -> tuple[Part, ...]:
@@ -227,17 +229,17 @@ def _attained(releases: tuple[Release, ...], neighbours: str, group: int) -> tup
     return tuple(part.attained() for part in parts(releases, neighbours, group=group))
 
 
-def gaussian_epsilon(made: tuple[Part, ...], delta: Fraction, bits: int = 128) -> tuple[Fraction, Fraction]:
+def gaussian_epsilon(parts: tuple[Part, ...], delta: Fraction, bits: int = 128) -> tuple[Fraction, Fraction]:
     """T11 with μ² the sum of the parts', to about `bits` bits."""
-    square = sum((part.square * part.steps for part in made), Fraction(0))
+    square = sum((part.square * part.steps for part in parts), Fraction(0))
     if not square:
         return Fraction(0), Fraction(0)
     A = Ball()
     while True:
         with precision(bits):
-            found = ends(A.gaussian_epsilon(A.sqrt(A.of(square)), A.of(delta)))
-        if found is not None:
-            return max(found[0], Fraction(0)), found[1]
+            epsilon = ends(A.gaussian_epsilon(A.sqrt(A.of(square)), A.of(delta)))
+        if epsilon is not None:
+            return max(epsilon[0], Fraction(0)), epsilon[1]
         bits *= 2
 
 
@@ -260,9 +262,9 @@ def delta_bracket(
         return Fraction(0), Fraction(0)
     aim = Fraction(1, 2**20)
     while True:
-        upper = max(profile.delta(composed(made, way, Rounding.UP, aim, points), epsilon) for made, way in ways)
+        upper = max(profile.delta(composed(parts, way, Rounding.UP, aim, points), epsilon) for parts, way in ways)
         if upper >= aim or aim < MIN_DELTA:
             break
         aim = min(aim**2, Fraction(1, 2 << math.ceil(1 / upper).bit_length())) if upper else aim**2
-    lower = max(profile.delta(composed(made, way, Rounding.DOWN, aim, points), epsilon) for made, way in ways)
+    lower = max(profile.delta(composed(parts, way, Rounding.DOWN, aim, points), epsilon) for parts, way in ways)
     return lower, upper

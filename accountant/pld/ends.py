@@ -14,7 +14,7 @@ from accountant.pld.pair import LossPair, Point, ball, rounded
 from accountant.pld.spread import SLACK
 from accountant.pld.tilt import Tilt
 
-FARTHEST = 1 << 10  # points without a cell after which the search ends
+MAX_EMPTY_POINTS = 1 << 10  # points without a cell after which the search ends
 _FILL = 4  # times the central two standard deviations
 _NARROW = 0.25  # cells for which the series below is good to 1e-10
 _LIFTS = 9  # sixteenths of a cell, less two, by which a start is lifted at most
@@ -99,12 +99,12 @@ class CellEndSearch:
 
     def until(self, way: Way, start: float, loss: Fraction, last: float) -> list[tuple[int, float]]:
         """(index, end) of the cells from u = start to `last`, for some of the points loss, loss + h …, index 1, 2 …"""
-        found = []
+        ends = []
         for index, high in self._ends(way, start, loss, longest=self._filled()):
             if high >= last:
                 break
-            found.append((index, high))
-        return found
+            ends.append((index, high))
+        return ends
 
     def find_stable_start(
         self, way: Way, guess: arb, first: Callable[[float], Fraction], reach: Fraction | None = None
@@ -159,22 +159,22 @@ class CellEndSearch:
         x, h = float(loss), float(self.h)
         while True:
             while True:
-                at = index + (length + following) // 2
-                ratio = (base + step * (at - 1)).exp()
+                middle = index + (length + following) // 2
+                ratio = (base + step * (middle - 1)).exp()
                 target = float(self.pair.reached(ratio, low).mid())
-                allowed = min(longest, self._longest(way, low, target, following, x + (at - 1) * h))
+                allowed = min(longest, self._longest(way, low, target, following, x + (middle - 1) * h))
                 if following <= allowed or following == 1:
                     break
                 following //= 3
-            if at - yielded > FARTHEST:  # the doubles do not tell the points apart
+            if middle - yielded > MAX_EMPTY_POINTS:  # the doubles do not tell the points apart
                 return
             if target > low:
                 high = self._end(way, low, target, ratio)
                 if high is None or not high > low:
                     return
-                yield at, high
-                low, yielded = high, at
-            index, length = at, following
+                yield middle, high
+                low, yielded = high, middle
+            index, length = middle, following
             following = 3 * length if 3 * length <= allowed else min(length, allowed)
 
     def _filled(self) -> int:

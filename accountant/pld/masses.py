@@ -205,7 +205,7 @@ def _halves(m: Masses) -> tuple[bytearray, bytearray]:
     return even, odd
 
 
-def _spread_odd(m: Masses, made: int, odd: int) -> Masses:
+def _spread_odd(m: Masses, even: int, odd: int) -> Masses:
     """Each odd point's mass to both neighbours, 1/(1 + e^{−h}) of it up: the mean of e^{−x} is kept.
 
     All at once: a slot has room for a mass times the share.
@@ -216,7 +216,7 @@ def _spread_odd(m: Masses, made: int, odd: int) -> Masses:
     pairs = m.count // 2
     up = odd * share + _repeated((1 << m.bits) - 1, pairs, m.bits)
     up = (up >> m.bits) & _repeated((1 << (size - m.bits)) - 1, pairs, m.bits)
-    return replace(m, fineness=m.fineness - 1, count=pairs + 1, packed=made + (odd - up) + (up << size))
+    return replace(m, fineness=m.fineness - 1, count=pairs + 1, packed=even + (odd - up) + (up << size))
 
 
 def _merge_odd(m: Masses, even: int, odd: int) -> Masses:
@@ -228,16 +228,16 @@ def _merge_odd(m: Masses, even: int, odd: int) -> Masses:
     shift = m.bits + 8
     with precision(shift + 32):
         share = max(0, _integer(arb(2) ** shift * (-_ball(m.spacing)).exp(), Rounding.DOWN))
-    made, merged = _values(even, m.count - m.count // 2, m.bits), _values(odd, m.count // 2, m.bits)
+    kept, merged = _values(even, m.count - m.count // 2, m.bits), _values(odd, m.count // 2, m.bits)
     down = 0
     for i in range(len(merged) - 1, -1, -1):
         mass = merged[i]
-        up = min(mass, down * share >> shift) if i + 1 < len(made) else 0
+        up = min(mass, down * share >> shift) if i + 1 < len(kept) else 0
         down = mass - up
-        made[i] += down
+        kept[i] += down
         if up:
-            made[i + 1] += up
-    return replace(m, fineness=m.fineness - 1, count=len(made), packed=pack(made, m.bits))
+            kept[i + 1] += up
+    return replace(m, fineness=m.fineness - 1, count=len(kept), packed=pack(kept, m.bits))
 
 
 _COARSEN = {Rounding.UP: _spread_odd, Rounding.DOWN: _merge_odd}

@@ -15,7 +15,7 @@ from accountant.core.enclose import precision
 from accountant.core.exact import Rounding
 from accountant.mechanisms.pairs import BOTH, Way
 from accountant.mechanisms.release import Part
-from accountant.pld.ends import FARTHEST, CellEndSearch, choose_start, start_below
+from accountant.pld.ends import MAX_EMPTY_POINTS, CellEndSearch, choose_start, start_below
 from accountant.pld.masses import Masses, from_sparse
 from accountant.pld.mixture import pair_of
 from accountant.pld.pair import LossPair, Point, ball, integer, rounded
@@ -46,8 +46,8 @@ def merge(
         ends = [search.until(one, start, loss, last) for one, last in zip(ways, lasts, strict=True)]
     with precision(guard(part, fineness, bits)):
         cells = _Cells(pair_of(part), fineness, bits, unit)
-        for one, found in zip(ways, ends, strict=True):
-            cells.fill(one, start, loss, found, topmost=one is Way.FORWARD and tilt.top is not None)
+        for one, cell_ends in zip(ways, ends, strict=True):
+            cells.fill(one, start, loss, cell_ends, topmost=one is Way.FORWARD and tilt.top is not None)
         begin = cells.pair.at(arb(start))
         if part.mirrored:  # the cell in the middle is alike under P and Q
             if not cells.pair.ratio(arb(start)) >= 1:
@@ -85,8 +85,8 @@ def merge_bulk(
         pair = cells.pair
         begin, point = pair.at(arb(start)), pair.at(arb(end))
         cells.scale /= pair.neither(point) if part.mirrored else pair.of_whom(way, pair.bottom, point)
-        for one, found in zip(ways, ends, strict=True):
-            cells.fill(one, start, loss, found, end=point)
+        for one, cell_ends in zip(ways, ends, strict=True):
+            cells.fill(one, start, loss, cell_ends, end=point)
         if part.mirrored:
             if not pair.ratio(arb(start)) >= 1:
                 raise ArithmeticError("the cell in the middle does not hold the loss 0")
@@ -122,9 +122,9 @@ def merge_jumps(
     with precision(guard(part, fineness, bits)):
         cells = _Cells(pair_of(part), fineness, bits, unit)
         pair, point = cells.pair, cells.pair.at(arb(start))
-        for one, index, loss, found in chains:
+        for one, index, loss, cell_ends in chains:
             topmost = one is Way.FORWARD and tilt.top is not None
-            cells.fill(one, start, loss, found, topmost=topmost, before=one * (index - 1))
+            cells.fill(one, start, loss, cell_ends, topmost=topmost, before=one * (index - 1))
         cells.add(0, pair.neither(point) if part.mirrored else pair.of_whom(way, pair.bottom, point))
         return cells.collect(Fraction(0))
 
@@ -207,7 +207,7 @@ class _Cells:
         if p > 0 and q > 0:
             steps = ((p / q).log() - sign * loss) / self.step
             down = integer(steps, Rounding.DOWN)
-            if -down < FARTHEST + 4 * abs(index + before):  # or else it is dropped: the grid would become too long
+            if -down < MAX_EMPTY_POINTS + 4 * abs(index + before):  # else the mass is dropped: the grid is full
                 self.add(before + sign * index + down, p)
 
     def collect(self, offset: Fraction) -> Masses:

@@ -87,9 +87,9 @@ class MixedPair(LossPair):
             around = arb(u.mid(), reach)
             slope = self._excess(around, ratio, gap)[1]
             if slope > 0:
-                found = u - off / slope
-                if abs(found - u).upper() <= reach:
-                    return found
+                following = u - off / slope
+                if abs(following - u).upper() <= reach:
+                    return following
             reach *= 2
         raise ArithmeticError("the precision does not enclose where a privacy loss lies")
 

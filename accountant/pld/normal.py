@@ -9,7 +9,7 @@ from flint import arb, arb_poly, ctx
 _STEPS = 16  # anchors in a unit
 _REACH = arb(9) / 256  # a little more than half a step, by which a point can miss its anchor
 _CRAMER = arb(44) / 100  # |φ^{(n)}(x)| ≤ 1.0865 √(n!/(2π)) e^{−x²/4}: Cramér's inequality for Hermite functions
-_FARTHEST = 40
+_MAX_X = 40
 
 
 def upper_tail(x: arb) -> arb:
@@ -19,7 +19,7 @@ def upper_tail(x: arb) -> arb:
     is at most |v|^{n+1}/(n+1)! · sup |φ^{(n)}|. Everything is kept divided by e^{−a²/2}.
     """
     middle = float(x.mid())
-    if -0.125 < middle < _FARTHEST:
+    if -0.125 < middle < _MAX_X:
         anchor = round(middle * _STEPS)
         shift = x - arb(anchor) / _STEPS
         if abs(shift) < _REACH:

@@ -33,8 +33,8 @@ def delta(m: Masses, epsilon: Fraction) -> Fraction:
         mass += value
     with precision(m.bits + 2 * GUARD):
         factor = ball(Fraction(epsilon) - m.offset - first * m.spacing).exp()
-        found = m.infinite + mass - factor * arb(weighted) / arb(2) ** GUARD
-        units = rounded(found, GUARD, m.rounding)
+        bound = m.infinite + mass - factor * arb(weighted) / arb(2) ** GUARD
+        units = rounded(bound, GUARD, m.rounding)
     return max(Fraction(0), min(Fraction(1), units / Fraction(2) ** m.bits))
 
 
@@ -61,8 +61,8 @@ def epsilon(m: Masses, delta: Fraction) -> Fraction | None:
     upper_end = m.offset + index * m.spacing
     fineness = max(DIGITS, m.fineness + GUARD)
     with precision(m.bits + fineness + 2 * GUARD):
-        found = (ball(mass - wanted) * arb(2) ** GUARD / arb(weighted)).log() + ball(upper_end)
-        value = rounded(found, fineness, m.rounding)
+        root = (ball(mass - wanted) * arb(2) ** GUARD / arb(weighted)).log() + ball(upper_end)
+        value = rounded(root, fineness, m.rounding)
     if m.rounding is Rounding.UP:
         # beyond the cell's ends the formula is not δ: its upper end is one at which δ ≤ delta is known
         value = min(max(value, upper_end - m.spacing if index else value), upper_end)

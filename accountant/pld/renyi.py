@@ -37,11 +37,11 @@ def renyi_upper(square: Fraction, rate: Fraction, order: Fraction) -> Fraction:
     bits = MIN_BITS
     while True:
         with precision(bits):
-            found = [_log_moment(square, rate, power) / ball(order - 1) for power in (order, 1 - order)]
-            if all(f.rad() < arb(2) ** -ACCURACY * abs(f) for f in found) or bits >= MAX_BITS:
-                if not all(f.is_finite() for f in found):
+            moments = [_log_moment(square, rate, power) / ball(order - 1) for power in (order, 1 - order)]
+            if all(f.rad() < arb(2) ** -ACCURACY * abs(f) for f in moments) or bits >= MAX_BITS:
+                if not all(f.is_finite() for f in moments):
                     raise ArithmeticError(f"order {order}: no enclosure at {bits} bits")
-                return max(Fraction(0), max(rounded(f, bits, Rounding.UP) for f in found))
+                return max(Fraction(0), max(rounded(f, bits, Rounding.UP) for f in moments))
         bits *= 2
 
 

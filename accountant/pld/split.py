@@ -87,10 +87,10 @@ def border_of(part: Part, way: Way, tilt: Tilt, tail: Fraction, delta: Fraction)
     whole = tried[0].reach / _fine(part.steps, tried[0].mean, room)
     if whole <= _FEW:
         return None
-    least, found = min(
+    least, best = min(
         (points_needed(part, border, delta, room), border.loss, border.fewer, border) for border in tried
     )[::3]
-    return found if least < whole / 2 else None
+    return best if least < whole / 2 else None
 
 
 def _fine(steps: int, mean: float, room: float) -> float:
@@ -116,13 +116,13 @@ def points_needed(part: Part, border: Border, delta: Fraction, room: float) -> f
 def _reach(part: Part, pair: LossPair, way: Way, tilt: Tilt, tail: Fraction) -> float:
     """The largest |loss| on a grid."""
     bottom = tail if tilt.bottom is None else tilt.bottom
-    found = []
+    reaches = []
     for one in BOTH if part.mirrored else (way,):
         forward = one is Way.FORWARD
         u = pair.quantile(ball(tail if forward else bottom), mixed=forward, above=True)
         loss = float(pair.ratio(u).log().mid())
-        found.append(min(loss, float(tilt.top)) if forward and tilt.top is not None else loss)
-    return max(found)
+        reaches.append(min(loss, float(tilt.top)) if forward and tilt.top is not None else loss)
+    return max(reaches)
 
 
 def _candidates(part: Part, pair: LossPair, way: Way, reach: float) -> list[Border]:
@@ -140,15 +140,15 @@ def _candidates(part: Part, pair: LossPair, way: Way, reach: float) -> list[Bord
         for masses, end in ((inside, pair.at(u + arb(1) / 2)), (beyond, pair.top)):
             masses.append(sum((float(pair.of_whom(one, pair.at(u), end).mid()) for one in ways), 0.0))
     size, square = pair.bulk(), 0.0
-    found: list[Border] = []
+    borders: list[Border] = []
     mean = sum(mass * abs(loss) for mass, loss in zip(inside, losses, strict=True))
     for k in range(len(losses) - 1):
         if 0 < losses[k] < reach / 2 and k > 24 and beyond[k + 1] > 0:
             fall = math.log(beyond[k] / beyond[k + 1]) / math.log(losses[k + 1] / losses[k])
             given = Fraction(losses[k]), beyond[k], fall, square, size, mean, reach
-            found += [Border(*given, fewer) for fewer in (_ROOM, _MORE_ROOM)]
+            borders += [Border(*given, fewer) for fewer in (_ROOM, _MORE_ROOM)]
         square += inside[k] * losses[k] ** 2
-    return found
+    return borders
 
 
 def _left_out(mean: float, delta: Fraction) -> int:
@@ -247,5 +247,5 @@ def _gathered(m: Masses, coarse: Masses) -> Masses:
         weighted = arb(0)
         for value in reversed(values):
             weighted = weighted * step + value
-        at = m.offset + rounded(-(weighted / total).log(), coarse.fineness + SLACK, Rounding.DOWN)
-    return replace(m, offset=at, fineness=coarse.fineness, count=1, packed=total)
+        place = m.offset + rounded(-(weighted / total).log(), coarse.fineness + SLACK, Rounding.DOWN)
+    return replace(m, offset=place, fineness=coarse.fineness, count=1, packed=total)

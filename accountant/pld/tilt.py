@@ -129,13 +129,13 @@ def _octave(x: float) -> int:
 def _quantile(parts: tuple[Part, ...], tail: Fraction, *, mixed: bool = True) -> Fraction:
     """A loss so large that larger ones have at most about that probability in one step or another; under the second of
     the pair unless `mixed`."""
-    found = Fraction(0)
+    quantile = Fraction(0)
     for part in parts:
         if part.rate < 1:
             pair = pair_of(part)
             u = pair.quantile(ball(tail / part.steps), mixed=mixed, above=True)
-            found = max(found, rounded(pair.ratio(u).log(), BITS, Rounding.UP))
-    return found
+            quantile = max(quantile, rounded(pair.ratio(u).log(), BITS, Rounding.UP))
+    return quantile
 
 
 def _alone(parts: tuple[Part, ...], delta: Fraction) -> tuple[float, float]:

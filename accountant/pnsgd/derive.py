@@ -141,7 +141,7 @@ def pull_taut(timeline: Derivation) -> Derivation:
     except TooLong:
         return together
     with precision(MIN_PRECISION):
-        mus = [evaluate(found, Ball()).mu for found in (bound, together)]
+        mus = [evaluate(candidate, Ball()).mu for candidate in (bound, together)]
     return together if mus[1] < mus[0] else bound
 
 
@@ -155,12 +155,12 @@ def _part_and_meet(timeline: Derivation) -> Derivation:
         known = {} if path.restart is None else {"restart": path.restart}
         theorem = theorems.gauges if path.restart is None else theorems.gauges_in_a_ball
         try:
-            found = apply(theorem, timeline, **known, excursions=path.excursions)
+            bound = apply(theorem, timeline, **known, excursions=path.excursions)
         except TheoremError as refused:
             problem = refused
             continue
-        if found.decided:
-            return found
+        if bound.decided:
+            return bound
         problem = Undecided("the schedule stays above zero: z_k ≥ 0")
     raise problem
 
@@ -208,7 +208,7 @@ def derive_range(mechanism: NoisySGD, delta: Fraction, request: int, upper: Deri
     late = search_range(mechanism, float(delta), float(enclose(upper).upper), request)
     if late is None:
         return None
-    found = apply(
+    bound = apply(
         theorems.range_before_noise,
         pull_taut(_timeline(mechanism, late.before)),
         _Steps(mechanism).bound(late.phase, late.rate),
@@ -216,7 +216,7 @@ def derive_range(mechanism: NoisySGD, delta: Fraction, request: int, upper: Deri
         diameter=mechanism.diameter,
         delta=delta,
     )
-    return found if enclose(found).upper < enclose(upper).lower else None
+    return bound if enclose(bound).upper < enclose(upper).lower else None
 
 
 def derive_lower(mechanism: NoisySGD, delta: Fraction | str, request: int = 0) -> Derivation | None:

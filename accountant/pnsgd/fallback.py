@@ -75,8 +75,8 @@ def _choose(mechanism: NoisySGD, runs: History) -> Choice:
         allowed = [("C1",) * len(runs.phases)]  # T10 says what is wrong with them
     best = allowed[0]
     if len(allowed) > 1:
-        found = [_mu(mechanism, runs, rates) for rates in allowed]
-        best = allowed[min(((mu, i) for i, mu in enumerate(found) if mu is not None), default=(None, 0))[1]]
+        mus = [_mu(mechanism, runs, rates) for rates in allowed]
+        best = allowed[min(((mu, i) for i, mu in enumerate(mus) if mu is not None), default=(None, 0))[1]]
     return Choice(best, _because(mechanism, best))
 
 
@@ -97,8 +97,8 @@ def _allowed(mechanism: NoisySGD, runs: History) -> list[tuple[str, ...]]:
         pairs = [(kind, kind) for kind in kinds]
     else:
         pairs = list(product(kinds, repeat=2))
-    made = [(first,) * learning + (second,) * unlearning for first, second in pairs]
-    return [rates for rates in made if _fits(mechanism, runs, rates)]
+    choices = [(first,) * learning + (second,) * unlearning for first, second in pairs]
+    return [rates for rates in choices if _fits(mechanism, runs, rates)]
 
 
 def _fits(mechanism: NoisySGD, runs: History, rates: tuple[str, ...]) -> bool:
@@ -120,8 +120,8 @@ def _refuse(mechanism: NoisySGD, runs: History) -> None:
         failed, fixes = "the loss is not convex", [*fixes, "a radius (T22)"]
     else:
         records = sum(count for phase in runs.phases[:1] for _, count in phase.records)
-        what = f"{records} differing records" if records > 1 else "unequal starts"
-        failed = f"the loss is not convex, and T22 does not cover {what}"
+        cause = f"{records} differing records" if records > 1 else "unequal starts"
+        failed = f"the loss is not convex, and T22 does not cover {cause}"
     raise InvalidMechanism(
         "step_size", f"{canonical(step)}: {failed}; certifiable with {', or '.join([*fixes, 'a convex loss (C1)'])}"
     )
@@ -151,5 +151,5 @@ def late_range(mechanism: NoisySGD) -> tuple[str, Fraction] | None:
         kinds = (*kinds, "T23")  # of a convex loss
     apart = 2 * mechanism.step_size * mechanism.loss.constants().gradient_bound
     drifts = {kind: apart if kind in DRIFTS else Fraction(0) for kind in kinds}
-    found = [(step_factor(mechanism, kind) * mechanism.diameter + drifts[kind], kind) for kind in kinds]
-    return min(found)[::-1] if found else None
+    ranges = [(step_factor(mechanism, kind) * mechanism.diameter + drifts[kind], kind) for kind in kinds]
+    return min(ranges)[::-1] if ranges else None

@@ -58,14 +58,14 @@ def derive_langevin(mechanism: NoisySGD, delta: Fraction | str) -> Derivation | 
     if step is None:
         return None
     delta = exact(delta, "delta")
-    found = []
+    bounds = []
     try:
         for count in range(1, len(mechanism.requests) + 1):
             order, epsilon = best_order(_langevin_curve(mechanism, step, count), float(delta))
-            found.append((epsilon, count, order))
+            bounds.append((epsilon, count, order))
     except ArithmeticError:  # beyond doubles
         return None
-    epsilon, count, order = max(found)
+    epsilon, count, order = max(bounds)
     if not math.isfinite(epsilon):
         return None
     return apply(
@@ -196,20 +196,20 @@ def chien2024_epochs(
     A = Float()
     if -math.log(delta) / (MAX_ORDER - 1) >= epsilon:
         raise ValueError(f"epsilon: {epsilon} is below log(1/δ)/(10⁴ − 1), what Mironov's conversion costs alone")
-    found: list[int] = []
+    epochs: list[int] = []
     distance = 0.0
     for size in sizes:
         distance += float(learned_distance(A, contraction, size * shift, variance, batches, diameter))
         distance = distance if diameter is None else min(distance, diameter)
-        sharper = form == "authors-code" and bool(found)
+        sharper = form == "authors-code" and bool(epochs)
 
         def meets(k: int, distance: float = distance, sharper: bool = sharper) -> bool:
             rate = baselines.request_rate(A, distance, contraction, variance, batches * k, sharper=sharper)
             return rate == 0 or bool(baselines.rate_epsilon(A, rate, delta) <= epsilon)
 
-        found.append(_least_count(meets))
-        distance *= contraction ** (batches * found[-1])
-    return found
+        epochs.append(_least_count(meets))
+        distance *= contraction ** (batches * epochs[-1])
+    return epochs
 
 
 def descent_to_delete_iterations(

@@ -117,13 +117,13 @@ class Flows:
         if block.drift is not None:
             return repeat(A, Flow(block.contraction, block.drift, block.variance, diameter), end - start)
         clean = Flow(block.contraction, A.of(0), block.variance, diameter)
-        flow, at = still(A), start
+        flow, moment = still(A), start
         inside = slice(bisect_left(block.shifts, start, key=_position), bisect_left(block.shifts, end, key=_position))
         for position, shift in block.shifts[inside]:
             step = Flow(block.contraction, shift, block.variance, diameter)
-            flow = then(A, then(A, flow, repeat(A, clean, position - at)), step)
-            at = position + 1
-        return then(A, flow, repeat(A, clean, end - at)) if at < end else flow
+            flow = then(A, then(A, flow, repeat(A, clean, position - moment)), step)
+            moment = position + 1
+        return then(A, flow, repeat(A, clean, end - moment)) if moment < end else flow
 
 
 def first_shift(timeline: Timeline, start: Mark) -> Mark | None:

@@ -111,17 +111,17 @@ def gauge_energy(
         A.require(whole, "whole epochs for several records", inside)
         drift = all(block.drift is not None for block in timeline.blocks)
         A.require(drift or not excursions, "every phase drifts, or no excursions, for several records", inside)
-    total, at = A.of(0), begin
+    total, moment = A.of(0), begin
     for excursion in excursions:
         ends = _on(timeline, excursion.start) and (_on(timeline, excursion.end) or excursion.end == flows.end)
         A.require(ends, "excursions lie on the timeline", excursion)
-        A.require(at <= excursion.start < excursion.end, "excursions ascend", excursion)
-        total += composed(A, timeline, at, excursion.start)
+        A.require(moment <= excursion.start < excursion.end, "excursions ascend", excursion)
+        total += composed(A, timeline, moment, excursion.start)
         together = not (apart and excursion is excursions[0]) and not timeline.open
         exactly = None if flows.exact is None else _exactly(flows.exact.timeline, begin, excursion is excursions[0])
         total += segment(A, flows, excursion.start, excursion.end, distance, exactly, together)
-        distance, at = A.of(0), excursion.end
-    return total + composed(A, timeline, at, flows.end)
+        distance, moment = A.of(0), excursion.end
+    return total + composed(A, timeline, moment, flows.end)
 
 
 def _exactly(timeline: Timeline, begin: Mark, first: bool) -> Fraction:

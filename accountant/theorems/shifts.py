@@ -61,7 +61,7 @@ def energy(A: Arithmetic, flows: Flows, corners: tuple[Corner, ...], start: Mark
     """Σ w²/v of the string with these corners that begins at `start`, the runs `distance` apart; admissibility is
     checked."""
     blocks = flows.timeline.blocks
-    total, at = A.of(0), start
+    total, begin = A.of(0), start
     exactly = None if flows.exact is None else distance_at(flows.exact.A, flows.exact, start)
     for corner in corners:
         A.require(
@@ -72,14 +72,14 @@ def energy(A: Arithmetic, flows: Flows, corners: tuple[Corner, ...], start: Mark
             corner,
         )
         here = Mark(corner.block, corner.first, corner.position)
-        A.require(at < here, "corners ascend", corner)
-        total += segment(A, flows, at, here, distance, exactly)
+        A.require(begin < here, "corners ascend", corner)
+        total += segment(A, flows, begin, here, distance, exactly)
         distance, exactly = A.of(0), None if exactly is None else Fraction(0)
         if corner.last > corner.first:
             following = Mark(corner.block, corner.first + 1, corner.position)
             total += (corner.last - corner.first) * segment(A, flows, here, following, distance, exactly)
-        at = Mark(corner.block, corner.last, corner.position)
-    return total + segment(A, flows, at, flows.end, distance, exactly)
+        begin = Mark(corner.block, corner.last, corner.position)
+    return total + segment(A, flows, begin, flows.end, distance, exactly)
 
 
 def segment(
@@ -113,16 +113,16 @@ def segment(
 
 def _pieces(A: Arithmetic, flows: Flows, start: Mark, end: Mark, together: bool) -> list[Flow]:
     """The flows between the moments at which z_k can be least inside the segment."""
-    timeline, pieces, at = flows.timeline, [], start
+    timeline, pieces, moment = flows.timeline, [], start
     block = timeline.blocks[start.block] if together else None
     if block is not None and block.drift is not None:
         shift = dict(block.shifts).get(start.position, A.of(0))
         pieces.append(Flow(block.contraction, shift, block.variance, timeline.diameter))
-        at = after(timeline, start)
-    stops = [stop for stop in shift_marks(timeline, start, end) if stop > at]
-    for stop in [*stops, end] if at < end else []:
-        pieces.append(flows.between(at, stop))
-        at = stop
+        moment = after(timeline, start)
+    stops = [stop for stop in shift_marks(timeline, start, end) if stop > moment]
+    for stop in [*stops, end] if moment < end else []:
+        pieces.append(flows.between(moment, stop))
+        moment = stop
     return pieces
 
 

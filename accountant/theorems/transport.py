@@ -76,7 +76,7 @@ def blocks(
     A: Arithmetic, factors: tuple[Number, ...], shifts: tuple[Number, ...], phases: tuple[Phase, ...]
 ) -> tuple[Block, ...]:
     """The blocks of these phases: τ² = 2ησ², and the shift of one record times the number that differ in the batch."""
-    made = []
+    described = []
     for factor, shift, phase in zip(factors, shifts, phases, strict=True):
         A.require(phase.epochs >= 1, "epochs ≥ 1", phase.epochs)
         A.require(phase.batches >= 1, "batches ≥ 1", phase.batches)
@@ -90,7 +90,7 @@ def blocks(
         )
         for _, count in phase.records:
             A.require(1 <= count <= phase.batch_size, "1 ≤ differing records of a batch ≤ b", count)
-        made.append(
+        described.append(
             Block(
                 phase.epochs,
                 phase.batches,
@@ -100,7 +100,7 @@ def blocks(
                 expanding=A.at_least(A.of(1), factor) is not True,
             )
         )
-    return tuple(made)
+    return tuple(described)
 
 
 def drifting(block: Block, drift: Drift) -> Block:
@@ -154,24 +154,24 @@ def requests(
         if not isinstance(second, Drift):
             same = first.step_size == phase.step_size == second.step_size and phase.batch_size == second.batch_size
             A.require(same, "contraction and shift of the phase's own steps", phase)
-    made = blocks(A, tuple(rate.factor for rate in firsts), tuple(rate.distance for rate in seconds), phases)
-    for block in made:
+    parts = blocks(A, tuple(rate.factor for rate in firsts), tuple(rate.distance for rate in seconds), phases)
+    for block in parts:
         if block.expanding:
             A.require(diameter is not None, "c ≤ 1, or a radius", block.contraction)
             A.require(single and start == 0, "c ≤ 1, or one differing record and equal starts", block.contraction)
-    made = tuple(drifting(b, rate) if isinstance(rate, Drift) else b for b, rate in zip(made, firsts, strict=True))
+    parts = tuple(drifting(b, rate) if isinstance(rate, Drift) else b for b, rate in zip(parts, firsts, strict=True))
     timeline = Timeline(
         start,
         diameter,
-        made,
+        parts,
         equal_starts=start == 0,
-        uniform=len({(block.contraction, block.variance) for block in made}) <= 1,
+        uniform=len({(block.contraction, block.variance) for block in parts}) <= 1,
         single=single,
         open=not single and any(phase.batches > 1 for phase in phases),
         alike=len({(phase.batches, phase.step_size, phase.noise_std) for phase in phases}) <= 1
         or all(phase.batches == 1 for phase in phases),
     )
-    return replace(timeline, exact=timeline) if all(map(_stays_short, made)) else timeline
+    return replace(timeline, exact=timeline) if all(map(_stays_short, parts)) else timeline
 
 
 def _stays_short(block: Block) -> bool:

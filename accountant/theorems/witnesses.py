@@ -246,10 +246,10 @@ def secret_witness(
     A.require(below(A, A.of(0), flow.variance), "noise in some step", flow.variance)
     deviation = A.sqrt(flow.variance)
     hit, missed = A.of(0), A.of(0)
-    for at, following in zip(positions, (*positions[1:], batches), strict=True):
-        half = flow.shift * A.power(slope, batches - 1 - at) / 2
-        hit = hit + (following - at) * A.normal_cdf((half - threshold) / deviation)
-        missed = missed + (following - at) * A.normal_cdf((-half - threshold) / deviation)
+    for position, following in zip(positions, (*positions[1:], batches), strict=True):
+        half = flow.shift * A.power(slope, batches - 1 - position) / 2
+        hit = hit + (following - position) * A.normal_cdf((half - threshold) / deviation)
+        missed = missed + (following - position) * A.normal_cdf((-half - threshold) / deviation)
     lower = (hit - A.exp(epsilon) * missed) / batches
     A.require(A.at_least(lower, delta), "P(x > t) − e^ε·P′(x > t) ≥ δ", lower)
     return ApproximateDP(epsilon, delta)

@@ -69,7 +69,7 @@ def run_crosscheck(arguments: argparse.Namespace) -> int:
         raise UsageError("--format: junit does not go with --from; write text or json")
     output, written = output_directory(arguments.output), None
     with progress_bar("certify") as progress:
-        found = crosscheck(
+        checked = crosscheck(
             arguments.file,
             written_by=arguments.written_by,
             delta=arguments.delta,
@@ -79,15 +79,15 @@ def run_crosscheck(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
         if output:
-            result = certify(described_run(found), progress=progress)
+            result = certify(described_run(checked), progress=progress)
             written = _write(result, output, progress)
     if arguments.format == "json":
-        print_json(found.as_json())
+        print_json(checked.as_json())
     else:
-        print_text(found.text())
+        print_text(checked.text())
     if written:
         print(f"wrote {written} (UNSIGNED): {result.verdict}", file=sys.stderr)
-    return found.exit_code
+    return checked.exit_code
 
 
 def run_calibrate(arguments: argparse.Namespace) -> int:
@@ -95,12 +95,12 @@ def run_calibrate(arguments: argparse.Namespace) -> int:
     from certify.results.calibrate import calibrate
 
     with progress_bar("calibrate") as progress:
-        found = calibrate(arguments.file, tune=arguments.tune, progress=progress)
+        calibration = calibrate(arguments.file, tune=arguments.tune, progress=progress)
     if arguments.format == "json":
-        print_json(found.as_json())
+        print_json(calibration.as_json())
     else:
-        print_text(calibration_text(found))
-    return found.result.exit_code
+        print_text(calibration_text(calibration))
+    return calibration.result.exit_code
 
 
 def run_compare(arguments: argparse.Namespace) -> int:
@@ -108,11 +108,11 @@ def run_compare(arguments: argparse.Namespace) -> int:
     from certify.results.compare import compare
 
     with progress_bar("compare") as progress:
-        found = compare(arguments.file, progress=progress)
+        comparison = compare(arguments.file, progress=progress)
     if arguments.format == "json":
-        print_json(found.as_json())
+        print_json(comparison.as_json())
     else:
-        print_text(comparison_text(found))
+        print_text(comparison_text(comparison))
     return Exit.OK
 
 
@@ -123,17 +123,17 @@ def run_plan(arguments: argparse.Namespace) -> int:
 
     output = output_directory(arguments.output)
     with progress_bar("plan") as progress:
-        found = plan(
+        result = plan(
             arguments.file,
             batch_sizes=arguments.batch_sizes,
             unlearning_epochs=arguments.unlearning_epochs,
             progress=progress and (lambda done, of: progress("plan", done, of)),
         )
-    written = write_plan(found, output) if output else ()
+    written = write_plan(result, output) if output else ()
     if arguments.format == "json":
-        print_json(found.as_json())
+        print_json(result.as_json())
     else:
-        print_text(plan_text(found))
+        print_text(plan_text(result))
     for path in written:
         print(f"wrote {path}", file=sys.stderr)
     return Exit.OK

@@ -77,8 +77,8 @@ def progress_bar(label: str) -> Iterator[Callable[[str, int, int], None] | None]
         timer.daemon = True
         timer.start()
 
-        def advance(what: str, done: int, of: int) -> None:
-            bar.update(task, description=what, completed=done, total=of or None)
+        def advance(description: str, done: int, total: int) -> None:
+            bar.update(task, description=description, completed=done, total=total or None)
 
         try:
             yield advance

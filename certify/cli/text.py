@@ -121,10 +121,10 @@ def _subject(result: Result) -> str:
     mechanism = result.run.mechanism
     if isinstance(mechanism, ScaledSGD):
         steps = f"{mechanism.steps} noisy sum{'s' * (mechanism.steps > 1)}"
-        what = f"{steps} and every iterate, {mechanism.sampling} batches, {mechanism.neighbours}"
+        subject = f"{steps} and every iterate, {mechanism.sampling} batches, {mechanism.neighbours}"
         if mechanism.group_size == 1:
-            return what
-        return f"{what}, groups of {mechanism.group_size} drawn {_DRAWN[mechanism.group_sampling]}"
+            return subject
+        return f"{subject}, groups of {mechanism.group_size} drawn {_DRAWN[mechanism.group_sampling]}"
     if any(mechanism.unlearning_epochs):
         return "unlearning against retraining, " + mechanism.neighbours
     return "learning, " + mechanism.neighbours
@@ -147,15 +147,17 @@ def _brief(number: str) -> str:
 
 def _published(result: Result) -> list[tuple[str, str]]:
     names = {"chien2024": "Chien et al. 2024", "koloskova2025": "Koloskova et al. 2025"}
-    found = {name: result.published.get(name, {}).get("epsilon") for name in names}
-    return [("published bound", f"ε ≤ {value} ({names[name]})") for name, value in found.items() if value is not None]
+    epsilons = {name: result.published.get(name, {}).get("epsilon") for name in names}
+    return [
+        ("published bound", f"ε ≤ {value} ({names[name]})") for name, value in epsilons.items() if value is not None
+    ]
 
 
 def _fallback(result: Result) -> list[str]:
     """Which theorems stood in, why, and what it cost."""
-    told = result.fallback
-    lines = [f"fall-back  {', '.join(told['theorems'])}: {told['because']}"]
-    convex, ours = told["convex_epsilon"], result.epsilon["upper"]
+    fallback = result.fallback
+    lines = [f"fall-back  {', '.join(fallback['theorems'])}: {fallback['because']}"]
+    convex, ours = fallback["convex_epsilon"], result.epsilon["upper"]
     if convex is not None:
         factor = f": a factor of {float(ours) / float(convex):.4g}" if float(convex) else ""
         lines.append(f"           were the loss convex, these constants would give ε ≤ {convex}{factor}")

@@ -24,7 +24,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
     from certify.trust.verify import verify
 
     with progress_bar("verify"):
-        found = verify(
+        verification = verify(
             arguments.file,
             run=arguments.run_file,
             keys=arguments.keys,
@@ -35,22 +35,24 @@ def run_verify(arguments: argparse.Namespace) -> int:
             work=arguments.work,
         )
     if arguments.format == "json":
-        print_json(found.as_json())
+        print_json(verification.as_json())
     else:
-        print(found.text())
-        if found.problem:
-            fail(found.problem, found.exit_code)
-    return found.exit_code
+        print(verification.text())
+        if verification.problem:
+            fail(verification.problem, verification.exit_code)
+    return verification.exit_code
 
 
 def run_keygen(arguments: argparse.Namespace) -> int:
     from certify.trust.keys import ask_passphrase, key_files, keygen
 
     private, _ = key_files(arguments.name)  # refused before anything is asked
-    made = keygen(arguments.name, passphrase=ask_passphrase(str(private), new=True) if arguments.passphrase else None)
-    print(made.keyid)
-    tell(f"wrote {made.private} ({'encrypted' if made.encrypted else 'not encrypted'}; keep it secret)")
-    tell(f"wrote {made.public}")
+    written_key = keygen(
+        arguments.name, passphrase=ask_passphrase(str(private), new=True) if arguments.passphrase else None
+    )
+    print(written_key.keyid)
+    tell(f"wrote {written_key.private} ({'encrypted' if written_key.encrypted else 'not encrypted'}; keep it secret)")
+    tell(f"wrote {written_key.public}")
     return Exit.OK
 
 
@@ -92,11 +94,11 @@ def run_gate(arguments: argparse.Namespace) -> int:
     from certify.trust.gate import gate
 
     with progress_bar("gate") as progress:
-        found = gate(arguments.policy, arguments.files, on=arguments.date, progress=progress)
+        judgement = gate(arguments.policy, arguments.files, on=arguments.date, progress=progress)
     if arguments.format == "json":
-        print_json(found.as_json())
+        print_json(judgement.as_json())
     elif arguments.format == "junit":
-        print(gate_junit(found))
+        print(gate_junit(judgement))
     else:
-        print("\n".join(map(one_line, found.lines())))
-    return found.exit_code
+        print("\n".join(map(one_line, judgement.lines())))
+    return judgement.exit_code

@@ -126,9 +126,9 @@ def noise_curves(run: Run, epsilons: np.ndarray) -> dict[str, np.ndarray]:
 
     published: dict[str, list[float]] = {"chien2024_finite_T": [], "chien2024": []}
     for epsilon in epsilons:
-        found = published_noise(run.with_target(Fraction(float(epsilon))))
+        sigmas = published_noise(run.with_target(Fraction(float(epsilon))))
         for name, values in published.items():
-            noise = found.get(name)
+            noise = sigmas.get(name)
             values.append(np.nan if noise is None else noise)
     values = (
         np.array(published["chien2024_finite_T"]),

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Any
 
 from accountant import Indeterminate
-from accountant.core.exact import LEAST, MAX_CHARACTERS, Rounding, canonical, decimal, round_decimal
+from accountant.core.exact import MAX_CHARACTERS, MIN_PRINTED, Rounding, canonical, decimal, round_decimal
 from certify.pictures.profiles import DEPTH, Profile, profile_of
 from certify.pictures.sweeps import Sweep, sweep_of
 from certify.results.result import Progress, Result
@@ -44,18 +44,18 @@ def make_figures(result: Result, *, progress: Progress | None = None) -> dict[st
 
 def _profile(result: Result) -> dict[str, Any] | None:
     try:
-        found = profile_of(result)
-        if found is None:
+        profile = profile_of(result)
+        if profile is None:
             return None
-        epsilons = _epsilons(found, result)
+        epsilons = _epsilons(profile, result)
         if epsilons is None:
             return None
         # δ(ε) does not grow: what holds at a smaller ε from above holds here, at a larger one from below
-        above = accumulate(map(found.upper, epsilons), min)
+        above = accumulate(map(profile.upper, epsilons), min)
         upper = [_rounded(delta, Rounding.UP) for delta in above]
         lower: list[str | None] = [None] * len(epsilons)
-        if found.lower is not None:
-            below = accumulate(map(found.lower, reversed(epsilons)), max)
+        if profile.lower is not None:
+            below = accumulate(map(profile.lower, reversed(epsilons)), max)
             lower = [_rounded(delta, Rounding.DOWN) for delta in below][::-1]
     except (Indeterminate, ArithmeticError):
         return None
@@ -75,13 +75,15 @@ def _epsilons(profile: Profile, result: Result) -> list[Fraction] | None:
     points = POINTS if profile.cost * POINTS <= AFFORDABLE else FEW_POINTS
     shares = (Fraction(i, points) for i in range(points + 1))
     # δ falls ever faster: the points lie a little closer together further out
-    found = {_short(end * share * (4 - share) / 3) for share in shares} | {own, target}
+    epsilons = {_short(end * share * (4 - share) / 3) for share in shares} | {own, target}
     if result.epsilon["lower"] is not None:
-        found.add(Fraction(result.epsilon["lower"]))
+        epsilons.add(Fraction(result.epsilon["lower"]))
     if target > end:
         ratio = float(target / end) ** (1 / _BEYOND)
-        found |= {_short(end * Fraction(ratio**i)) for i in range(1, _BEYOND + 1)} | {_short(target * Fraction(21, 20))}
-    return sorted(found)
+        epsilons |= {_short(end * Fraction(ratio**i)) for i in range(1, _BEYOND + 1)} | {
+            _short(target * Fraction(21, 20))
+        }
+    return sorted(epsilons)
 
 
 def _far(profile: Profile, own: Fraction, depth: Fraction) -> Fraction | None:
@@ -89,21 +91,21 @@ def _far(profile: Profile, own: Fraction, depth: Fraction) -> Fraction | None:
     start = own or 2 * profile.upper(Fraction(0))
     if not start:
         return None
-    step, at, before = start / 12, start, Fraction(2)
+    step, epsilon, before = start / 12, start, Fraction(2)
     for _ in range(_MAX_GROWTHS):
-        if (delta := profile.upper(at)) <= depth or delta >= before:
+        if (delta := profile.upper(epsilon)) <= depth or delta >= before:
             break
-        at, step, before = at + step, step * Fraction(9, 8), delta
-    return at
+        epsilon, step, before = epsilon + step, step * Fraction(9, 8), delta
+    return epsilon
 
 
 def _short(value: Fraction) -> Fraction:
-    return round_decimal(value, 4, Rounding.UP) if value > LEAST else Fraction(0)
+    return round_decimal(value, 4, Rounding.UP) if value > MIN_PRINTED else Fraction(0)
 
 
 def _rounded(delta: Fraction, rounding: Rounding) -> str:
-    if 0 < delta < LEAST:
-        return decimal(LEAST) if rounding is Rounding.UP else "0"
+    if 0 < delta < MIN_PRINTED:
+        return decimal(MIN_PRINTED) if rounding is Rounding.UP else "0"
     return decimal(round_decimal(delta, DIGITS, rounding))
 
 

@@ -39,7 +39,7 @@ DEPTH = Fraction(1, 1000)  # curves go down to that part of the target's δ
 MAX_GROUPED = 256  # so many batches of a secret order are summed one by one
 _MARGIN = Fraction(1, 10**9)  # of δ: what is said below the claim's ε is above the claim's δ
 _NEGLIGIBLE = 1e-3  # of the largest μ: batches with less count together
-_SHARP, _GREATEST = 40, 1024  # bits: how sharp a δ is made, and the precision at which that is given up
+_SHARP, _MAX_PRECISION = 40, 1024  # bits: how sharp a δ is made, and the precision at which that is given up
 _BACK = (Fraction(1), 1 - Fraction(1, 10**6), Fraction(999, 1000), Fraction(9, 10), Fraction(1, 2))
 
 
@@ -69,13 +69,13 @@ def profile_of(result: Result) -> Profile | None:
     kept += [claim for claim in result.claims if _kind(claim.upper) is not Kind.GAUSSIAN]
     if len(kept) > MAX_CLAIMS:
         return None
-    found = [_upper(claim) for claim in kept]
-    if None in found:
+    bounds = [_upper(claim) for claim in kept]
+    if None in bounds:
         return None
-    cost = sum(cost for _, cost in found)
+    cost = sum(cost for _, cost in bounds)
 
     def upper(epsilon: Fraction) -> Fraction:
-        return max(bound(epsilon) for bound, _ in found)
+        return max(bound(epsilon) for bound, _ in bounds)
 
     lower = _lower(result)
     shown = Fraction(result.epsilon["upper"])
@@ -125,12 +125,12 @@ def mixture_delta(pairs: Sequence[tuple[Fraction, Fraction]], epsilon: Fraction,
         return Fraction(0)
     while True:
         with precision(bits):
-            at = A.of(epsilon)
-            found = ends(sum((A.of(weight) * A.gaussian_delta(A.of(mu), at) for mu, weight in kept), arb(0)))
-        if bits >= _GREATEST or (found is not None and found[1] - found[0] <= found[1] / 2**_SHARP):
+            ball = A.of(epsilon)
+            delta = ends(sum((A.of(weight) * A.gaussian_delta(A.of(mu), ball) for mu, weight in kept), arb(0)))
+        if bits >= _MAX_PRECISION or (delta is not None and delta[1] - delta[0] <= delta[1] / 2**_SHARP):
             break
         bits *= 2
-    low, high = found or (Fraction(0), Fraction(1))
+    low, high = delta or (Fraction(0), Fraction(1))
     return min(Fraction(1), high) if rounding is Rounding.UP else max(Fraction(0), low)
 
 
@@ -198,8 +198,8 @@ def _ranged(upper: Derivation) -> Bound:
             return Fraction(0)
         with precision(MIN_PRECISION):
             top, widest = A.of(mu).upper(), A.of(ratio).upper()
-            found = ends(diffused_delta(top, widest, steps, A.of(epsilon), arb(0), arb.upper))
-        return Fraction(1) if found is None else min(Fraction(1), found[1])
+            delta = ends(diffused_delta(top, widest, steps, A.of(epsilon), arb(0), arb.upper))
+        return Fraction(1) if delta is None else min(Fraction(1), delta[1])
 
     return bound
 
@@ -216,8 +216,8 @@ def _composed(upper: Derivation) -> Bound:
     ways = directions(arguments["releases"], arguments["neighbours"], grid.extra, arguments.get("group", 1))
     counts = (points, *[reverse] * (len(ways) - 1))
     masses = [
-        composed(made, way, Rounding.UP, grid.delta * DEPTH, count)
-        for (made, way), count in zip(ways, counts, strict=True)
+        composed(parts, way, Rounding.UP, grid.delta * DEPTH, count)
+        for (parts, way), count in zip(ways, counts, strict=True)
     ]
     return lambda epsilon: max(profile.delta(m, epsilon) for m in masses)
 
@@ -226,7 +226,7 @@ def _cut(upper: Derivation) -> Bound:
     """T20: what the cut adds to δ grows as 1 + e^ε does; at the claim's ε it is at most the least budget, among
     powers of ten times the claim's, that the theorem takes."""
     (whole,), arguments = upper.premises, dict(upper.arguments)
-    budget, at, A = arguments["budget"], enclose(whole).lower, Ball()
+    budget, claimed, A = arguments["budget"], enclose(whole).lower, Ball()
     for _ in range(40):
         try:
             less = apply(theorems.truncated_poisson, whole, **(arguments | {"budget": budget / 10}))
@@ -239,7 +239,7 @@ def _cut(upper: Derivation) -> Bound:
 
     def bound(epsilon: Fraction) -> Fraction:
         with precision(MIN_PRECISION):
-            growth = ends((1 + A.exp(A.of(epsilon))) / (1 + A.exp(A.of(at))))
+            growth = ends((1 + A.exp(A.of(epsilon))) / (1 + A.exp(A.of(claimed))))
         return Fraction(1) if growth is None else min(Fraction(1), untruncated(epsilon) + budget * growth[1])
 
     return bound
@@ -250,9 +250,9 @@ def _merged(lower: Derivation) -> Bound:
     arguments = dict(lower.arguments)
     grid: Grid = arguments["grid"]
     first = parts(arguments["releases"], arguments["neighbours"], group=arguments.get("group", 1))
-    made = tuple(part.attained() for part in first)
+    attained = tuple(part.attained() for part in first)
     way = Way.FORWARD if arguments["direction"] == "remove" else Way.REVERSED
-    masses = composed(made, way, Rounding.DOWN, grid.delta * DEPTH, min(grid.points, MAX_POINTS))
+    masses = composed(attained, way, Rounding.DOWN, grid.delta * DEPTH, min(grid.points, MAX_POINTS))
     return lambda epsilon: profile.delta(masses, epsilon)
 
 
@@ -301,14 +301,14 @@ def _mixed(lower: Derivation, mechanism: NoisySGD) -> Bound:
     ratios = float(straight.preview.mu) * np.float_power(slope, batches - 1 - positions)
 
     def bound(epsilon: Fraction) -> Fraction:
-        at = np.linspace(0, 3 * float(epsilon) / ratios.max() + 10, 1500)[:, None]
-        hit = scipy.special.ndtr(ratios / 2 - at)
-        missed = np.exp(np.minimum(float(epsilon) + scipy.special.log_ndtr(-ratios / 2 - at), 700))
+        points = np.linspace(0, 3 * float(epsilon) / ratios.max() + 10, 1500)[:, None]
+        hit = scipy.special.ndtr(ratios / 2 - points)
+        missed = np.exp(np.minimum(float(epsilon) + scipy.special.log_ndtr(-ratios / 2 - points), 700))
         excess = (weights * (hit - missed)).sum(axis=1)
         best = int(excess.argmax())
         if not excess[best] > 0:
             return Fraction(0)
-        threshold = round_decimal(Fraction(float(at[best, 0]) * deviation), 15, Rounding.DOWN)
+        threshold = round_decimal(Fraction(float(points[best, 0]) * deviation), 15, Rounding.DOWN)
         chosen = {"threshold": threshold, "positions": tuple(int(p) for p in positions)}
         return _accepted(lower, epsilon, Fraction(float(excess[best])) * (1 - Fraction(1, 10**9)), **chosen)
 

@@ -31,7 +31,11 @@ MAX_REQUESTS = 16  # of a history, one of whose phases is varied
 PUBLISHED = ("chien2024", "koloskova2025")
 _MANY = 1_000  # steps of T24, or batches with differing records, above which few points are computed
 _SHARES = tuple(Fraction(text) for text in ("1/8", "1/4", "1/2", "1", "3/2", "5/2", "4"))
-_COARSER, _FEWEST, _MOST = 4, 1 << 10, 1 << 14  # grids, against the certificate's: the width grows as the square
+_COARSER, _MIN_POINTS, _MAX_POINTS = (
+    4,
+    1 << 10,
+    1 << 14,
+)  # grids, against the certificate's: the width grows as the square
 _ORDERS = tuple(dict.fromkeys(max(k + 2, round(2 * 1.3**k)) for k in range(20)))  # integers from 2 to about 300
 _MAX_ORDER = 3_000
 _AROUND = tuple(Fraction(k, 100) for k in range(88, 113, 4))  # of α − 1, about the best
@@ -65,7 +69,7 @@ def sweep_of(result: Result, progress: Progress | None = None) -> Sweep | None:
     """
     mechanism = result.run.mechanism
     if isinstance(mechanism, ScaledSGD):
-        name, values, at = "steps", _steps(mechanism.steps), _training(result)
+        name, values, point_at = "steps", _steps(mechanism.steps), _training(result)
         published = "renyi"
     else:
         if len(mechanism.requests) > MAX_REQUESTS:
@@ -74,11 +78,11 @@ def sweep_of(result: Result, progress: Progress | None = None) -> Sweep | None:
         unlearning = any(mechanism.unlearning_epochs)
         name = "unlearning_epochs" if unlearning else "epochs"
         own = mechanism.unlearning_epochs[request] if unlearning else mechanism.epochs
-        values, at = _epochs(own, few=_is_heavy(result)), _noisy(result, request, unlearning)
+        values, point_at = _epochs(own, few=_is_heavy(result)), _noisy(result, request, unlearning)
         published = next((name for name in PUBLISHED if (result.published.get(name) or {}).get("epsilon")), None)
     points = []
     for done, value in enumerate(values):
-        points.append(at(value))
+        points.append(point_at(value))
         if progress:
             progress("figures", done + 1, len(values))
     if not any(point.published for point in points):
@@ -90,10 +94,10 @@ def _attempt(bound: Callable[[], Derivation | None], rounding: Rounding) -> str 
     """The ε of a derivation, rounded; None where there is none, or it is refused, or undecided."""
     try:
         with refusals():
-            found = bound()
-            if found is None:
+            derivation = bound()
+            if derivation is None:
                 return None
-            enclosure = enclose(found)
+            enclosure = enclose(derivation)
     except (UsageError, ArithmeticError):
         return None
     return outward(
@@ -148,7 +152,7 @@ def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Po
             return _curved(changed, claim.lower, request, delta)
         return derive_lower(changed, delta, request)
 
-    def at(value: int) -> Point:
+    def point_at(value: int) -> Point:
         changed = replace(mechanism, **_with(mechanism, request, value, unlearning))
         shown = _attempt(lambda: published(changed), Rounding.UP)
         if value == own:
@@ -157,7 +161,7 @@ def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Po
             _attempt(lambda: upper(changed), Rounding.UP), _attempt(lambda: lower(changed), Rounding.DOWN), shown
         )
 
-    return at
+    return point_at
 
 
 def _with(mechanism: NoisySGD, request: int, value: int, unlearning: bool) -> dict[str, Any]:
@@ -174,11 +178,11 @@ def _curved(mechanism: NoisySGD, witness: Derivation, request: int, delta: Fract
     for share in _BACK:
         epsilon = round_decimal(most * share, 12, Rounding.DOWN)
         try:
-            found = apply(theorems.curved_witness, *witness.premises, **(known | {"epsilon": epsilon}))
+            curved = apply(theorems.curved_witness, *witness.premises, **(known | {"epsilon": epsilon}))
         except TheoremError:
             continue
-        if found.decided:
-            return found
+        if curved.decided:
+            return curved
     straight = derive_witness(mechanism, request)
     return None if straight is None else derive_epsilon(straight, delta)
 
@@ -205,7 +209,7 @@ def _stopped(mechanism: ScaledSGD, steps: int) -> ScaledSGD:
 def _training(result: Result) -> Callable[[int], Point]:
     mechanism, delta = result.run.mechanism, result.run.target_delta
 
-    def at(value: int) -> Point:
+    def point_at(value: int) -> Point:
         try:
             with refusals():
                 changed = _stopped(mechanism, value)
@@ -223,7 +227,7 @@ def _training(result: Result) -> Callable[[int], Point]:
             upper, lower = _sampled(result, releases, len(changed.stages), value / mechanism.steps)
         return Point(_attempt(upper, Rounding.UP), _attempt(lower, Rounding.DOWN), renyi)
 
-    return at
+    return point_at
 
 
 def _side(mechanism: ScaledSGD, delta: Fraction, side: str) -> Derivation:
@@ -242,18 +246,18 @@ def _sampled(
     (whole,) = (node for node in claim.upper.nodes() if node.theorem.facts.profile is Profile.LOSSES)
     arguments = dict(whole.arguments)
     grid: Grid = arguments["grid"]
-    points = max(_FEWEST, min(_MOST, int(grid.points * longer**0.5 / _COARSER)))
+    points = max(_MIN_POINTS, min(_MAX_POINTS, int(grid.points * longer**0.5 / _COARSER)))
     reverse = min(points, max(int(grid.reverse_points * longer**0.5), points >> 3))
     coarse = replace(grid, points=points, reverse_points=reverse)
     neighbours = arguments["neighbours"]
 
     def upper() -> Derivation:
-        found = derive_distribution(mechanism, False, releases, neighbours, coarse)
+        bound = derive_distribution(mechanism, False, releases, neighbours, coarse)
         if claim.upper is whole:  # no batch is cut
-            return found
+            return bound
         return apply(
             theorems.truncated_poisson,
-            found,
+            bound,
             budget=dict(claim.upper.arguments)["budget"],
             releases=tuple(release for release in releases if release.scheme.can_be_cut),
             samples=mechanism.larger - 1,
@@ -277,21 +281,21 @@ def _renyi(releases: tuple[Release, ...], neighbours: str, delta: Fraction) -> D
             coarse += _converted(_sampled_curve(releases, neighbours, (orders[-1],)), delta)
         best = min(range(len(coarse)), key=lambda i: enclose(coarse[i]).upper)
         low, high = orders[max(0, best - 1)], orders[min(best + 1, len(orders) - 1)]
-        found = coarse
+        converted = coarse
         while high - low > 1:  # it falls, then rises
             step = max(1, (high - low) // 6)
             near = tuple(range(low, high + 1, step))
-            found = _converted(_sampled_curve(releases, neighbours, near), delta)
-            at = near[min(range(len(near)), key=lambda i: enclose(found[i]).upper)]
-            low, high = (max(2, at - step), at + step) if step > 1 else (at, at)
+            converted = _converted(_sampled_curve(releases, neighbours, near), delta)
+            lowest = near[min(range(len(near)), key=lambda i: enclose(converted[i]).upper)]
+            low, high = (max(2, lowest - step), lowest + step) if step > 1 else (lowest, lowest)
     else:
         full = tuple(release for release in releases if release.sample_rate)
         mu = apply(theorems.full_batches, releases=full, neighbours=neighbours)
         size = math.log(delta.denominator) - math.log(delta.numerator)  # δ may be no double
         best = math.sqrt(2 * size) / float(enclose(mu).upper)  # α − 1, but for lower orders
         orders = tuple(1 + round_decimal(Fraction(best), 6, Rounding.UP) * share for share in _AROUND)
-        found = _converted(apply(theorems.renyi_curve, mu, orders=orders), delta)
-    return min(found, key=lambda derivation: enclose(derivation).upper)
+        converted = _converted(apply(theorems.renyi_curve, mu, orders=orders), delta)
+    return min(converted, key=lambda derivation: enclose(derivation).upper)
 
 
 def _sampled_curve(releases: tuple[Release, ...], neighbours: str, orders: tuple[int, ...]) -> Derivation:

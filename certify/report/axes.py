@@ -73,15 +73,15 @@ def _linear_ticks(scale: Scale, whole: bool, most: int) -> list[tuple[float, str
 def _log_ticks(scale: Scale, whole: bool, most: int) -> list[tuple[float, str]]:
     low, high = math.ceil(scale.low - 1e-9), math.floor(scale.high + 1e-9)
     for digits in ((1, 2, 5), (1, 3), (1,)):
-        found = [
+        ticks = [
             (exponent + math.log10(digit), power(digit, exponent))
             for exponent in range(low - 1, high + 1)
             for digit in digits
             if scale.low - 1e-9 <= exponent + math.log10(digit) <= scale.high + 1e-9 and not (whole and exponent < 0)
         ]
-        if len(found) <= most:
-            return found
-    return found[:: -(-len(found) // most)]
+        if len(ticks) <= most:
+            return ticks
+    return ticks[:: -(-len(ticks) // most)]
 
 
 def plain(value: Fraction) -> str:
@@ -154,12 +154,12 @@ def band(upper: Sequence[Point], lower: Sequence[Point], x: Scale, y: Scale) -> 
 
 def _closer(points: Sequence[Point], low: float) -> list[Point]:
     """The same line with more points where it leaves the frame, so that little is lost by holding it there."""
-    found = [points[0]]
+    denser = [points[0]]
     for one, other in pairwise((px, max(py, -1e6)) for px, py in points):
         parts = _PARTS if (one[1] < low) != (other[1] < low) else 1
         shares = (i / parts for i in range(1, parts + 1))
-        found += [(one[0] + t * (other[0] - one[0]), one[1] + t * (other[1] - one[1])) for t in shares]
-    return found
+        denser += [(one[0] + t * (other[0] - one[0]), one[1] + t * (other[1] - one[1])) for t in shares]
+    return denser
 
 
 def _at(point: Point) -> str:

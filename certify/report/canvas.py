@@ -53,13 +53,13 @@ class Chart:
     def axes(self, below: str, above: str, *, whole: bool = False) -> None:
         """Grid, ticks and titles."""
         for value, text in ticks(self.y):
-            at = self.y(value)
-            self._parts.append(element("path", d=f"M{LEFT} {at:.2f}H{RIGHT}", stroke=RULE, stroke_width="1"))
-            self._parts.append(words(text, LEFT - 8, at + 4, text_anchor="end"))
+            pixel = self.y(value)
+            self._parts.append(element("path", d=f"M{LEFT} {pixel:.2f}H{RIGHT}", stroke=RULE, stroke_width="1"))
+            self._parts.append(words(text, LEFT - 8, pixel + 4, text_anchor="end"))
         for value, text in ticks(self.x, whole=whole):
-            at = self.x(value)
-            self._parts.append(element("path", d=f"M{at:.2f} {BOTTOM}v5", stroke=QUIET, stroke_width="1"))
-            self._parts.append(words(text, at, BOTTOM + 21, text_anchor="middle"))
+            pixel = self.x(value)
+            self._parts.append(element("path", d=f"M{pixel:.2f} {BOTTOM}v5", stroke=QUIET, stroke_width="1"))
+            self._parts.append(words(text, pixel, BOTTOM + 21, text_anchor="middle"))
         self._parts.append(element("path", d=f"M{LEFT} {BOTTOM}H{RIGHT}", stroke=QUIET, stroke_width="1"))
         self._parts.append(words(below, (LEFT + RIGHT) / 2, BOTTOM + 46, size=LABEL, text_anchor="middle", fill=INK))
         self._parts.append(words(above, EDGE, TOP - 20, size=LABEL, fill=INK))
@@ -81,11 +81,11 @@ class Chart:
         for point in points if dots else ():
             if point is None or not (self.x.holds(point[0]) and self.y.holds(point[1])):
                 continue
-            at, height = self.x(point[0]), self.y(point[1])
+            x, height = self.x(point[0]), self.y(point[1])
             if kind == "published":
-                self._parts.append(element("path", d=f"M{at - 3:.2f} {height - 3:.2f}h6v6h-6Z", fill=colour))
+                self._parts.append(element("path", d=f"M{x - 3:.2f} {height - 3:.2f}h6v6h-6Z", fill=colour))
             elif kind == "upper":
-                self._parts.append(element("circle", cx=at, cy=height, r="3.5", fill=colour))
+                self._parts.append(element("circle", cx=x, cy=height, r="3.5", fill=colour))
 
     def band(self, upper: Sequence[Point | None], lower: Sequence[Point | None]) -> None:
         """What lies between the bounds, tinted."""
@@ -97,13 +97,13 @@ class Chart:
 
     def level(self, value: float, label: str, *, right: bool) -> None:
         """A horizontal line across the frame, named at one end."""
-        at = self.y(value)
-        if not TOP <= at <= BOTTOM:
+        height = self.y(value)
+        if not TOP <= height <= BOTTOM:
             return
-        self._parts.append(element("path", d=f"M{LEFT} {at:.2f}H{RIGHT}", **LINES["target"]))
+        self._parts.append(element("path", d=f"M{LEFT} {height:.2f}H{RIGHT}", **LINES["target"]))
         place, anchor = (RIGHT - 4, "end") if right else (LEFT + 6, "start")
-        self._boxes.append(_box(label, place, at - 7, right=not right))
-        self._marks.append(words(label, place, at - 7, text_anchor=anchor, fill=INK, halo=True))
+        self._boxes.append(_box(label, place, height - 7, right=not right))
+        self._marks.append(words(label, place, height - 7, text_anchor=anchor, fill=INK, halo=True))
 
     def drop(self, x: float, y: float) -> None:
         """A thin line from a point down to its axis."""
@@ -111,20 +111,20 @@ class Chart:
         self._parts.append(element("path", d=path, stroke=QUIET, stroke_width="1", stroke_dasharray="1 3"))
 
     def mark(self, shape: str, x: float, y: float, colour: str, *, filled: bool = True, label: str = "") -> None:
-        at, height = self.x(x), self.y(y)
-        self._boxes.append((at - 7, height - 7, at + 7, height + 7))
-        self._marks.append(marker(shape, at, height, colour, filled=filled))
+        left, height = self.x(x), self.y(y)
+        self._boxes.append((left - 7, height - 7, left + 7, height + 7))
+        self._marks.append(marker(shape, left, height, colour, filled=filled))
         if label:
             self._legend.append((shape, label, colour))
 
     def note(self, text: str, x: float, y: float) -> None:
         """A text beside a point, or beside the line down from it, where it covers the least."""
-        at, height = self.x(x), self.y(y)
+        left, height = self.x(x), self.y(y)
         beside = [
             (height + offset, aside) for offset, aside in ((-13, 9), (25, 9), (-30, 4), (42, 4), (-48, 0), (60, 0))
         ]
         beside += [(BOTTOM - up, 9) for up in (10, 28, 46) if BOTTOM - up > height + 60]
-        places = [(at + sign * aside, down, sign > 0) for down, aside in beside for sign in (1, -1)]
+        places = [(left + sign * aside, down, sign > 0) for down, aside in beside for sign in (1, -1)]
         best = min(places, key=lambda place: self._covered(_box(text, place[0], place[1], right=place[2])))
         self._boxes.append(_box(text, best[0], best[1], right=best[2]))
         anchor = "start" if best[2] else "end"
@@ -145,16 +145,16 @@ class Chart:
 
     def _legends(self) -> str:
         """One row above the chart."""
-        parts, at = [], float(EDGE)
+        parts, left = [], float(EDGE)
         for kind, label, colour in sorted(self._legend, key=lambda entry: _ORDER.index(entry[0])):
             if kind in LINES:
-                parts.append(element("path", d=f"M{at:.2f} 16h30", fill="none", **LINES[kind]))
-                at += 37
+                parts.append(element("path", d=f"M{left:.2f} 16h30", fill="none", **LINES[kind]))
+                left += 37
             else:
-                parts.append(marker(kind, at + 6, 16, colour, filled=kind == "circle"))
-                at += 18
-            parts.append(words(label, at, 20.5, fill=INK))
-            at += len(label) * _ROOM * SMALL + 20
+                parts.append(marker(kind, left + 6, 16, colour, filled=kind == "circle"))
+                left += 18
+            parts.append(words(label, left, 20.5, fill=INK))
+            left += len(label) * _ROOM * SMALL + 20
         return "".join(parts)
 
     def figure(self, caption: Line, alternative: str) -> Figure:
@@ -178,11 +178,11 @@ def _box(text: str, x: float, y: float, *, right: bool) -> Box:
 
 def _along(places: Iterable[Point | None]) -> list[Point]:
     """Places on a line, close together, as far as they lie in the frame."""
-    found, before = [], None
+    along, before = [], None
     for place in places:
         if before is not None and place is not None and abs(place[1]) < 1e5 and abs(before[1]) < 1e5:
             count = int(max(abs(place[0] - before[0]), abs(place[1] - before[1])) / _NEAR) + 1
             steps = (i / count for i in range(count + 1))
-            found += [(before[0] + t * (place[0] - before[0]), before[1] + t * (place[1] - before[1])) for t in steps]
+            along += [(before[0] + t * (place[0] - before[0]), before[1] + t * (place[1] - before[1])) for t in steps]
         before = place
-    return [place for place in found if TOP - 9 <= place[1] <= BOTTOM + 9]
+    return [place for place in along if TOP - 9 <= place[1] <= BOTTOM + 9]

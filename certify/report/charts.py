@@ -19,7 +19,7 @@ from certify.report.reading import Reading
 DEPTH = 3  # decades below the target's δ that a profile shows
 FAR = 3  # so many times further out than the curve, and the axis of ε is logarithmic
 WIDE = 30  # a ratio beyond which the axis of ε in a sweep is logarithmic
-LEAST = 4  # decades below the run's own ε, or the target, that such an axis shows
+MAX_DECADES = 4  # decades below the run's own ε, or the target, that such an axis shows
 MAX_DOTS = 40  # points of a curve that are dotted
 _LABELS = {"upper": "upper bound", "lower": "lower bound"}
 _PARAMETERS = {"unlearning_epochs": "unlearning epochs K", "epochs": "epochs of learning T", "steps": "steps"}
@@ -44,7 +44,7 @@ PRINTED_FONT = "Libertinus Serif"
 
 def print_colours(svg: str) -> str:
     """The same picture in the colours of paper, for where there is no page around it."""
-    coloured = re.sub(r"var\((--[a-z0-9-]+)\)", lambda found: PRINTED[found[1]], svg)
+    coloured = re.sub(r"var\((--[a-z0-9-]+)\)", lambda match: PRINTED[match[1]], svg)
     return coloured.replace("currentColor", PRINTED["--ink"]).replace(FONT, PRINTED_FONT)
 
 
@@ -79,23 +79,23 @@ def profile_chart(reading: Reading) -> Figure | None:
     chart.level(level, f"δ = {delta}", right=False)
     chart.series("upper", rising, "upper bound")
     chart.series("lower", falling, "lower bound")
-    at, aim = (x.of(value) if value or not x.log else x.low for value in (own, target))
+    own_place, aim = (x.of(value) if value or not x.log else x.low for value in (own, target))
     chart.mark("diamond", aim, level, INK, filled=False, label="target")
-    chart.mark("circle", at, level, "var(--series-1)", label="this run")
+    chart.mark("circle", own_place, level, "var(--series-1)", label="this run")
     chart.note(f"target: ε = {shown['target']}", aim, level)
-    chart.note(f"this run: ε ≤ {shown['upper']}", at, level)
-    told = [
+    chart.note(f"this run: ε ≤ {shown['upper']}", own_place, level)
+    description = [
         f"Chart of δ against ε. The bound from above is {profile['upper'][0]} at ε = {profile['epsilon'][0]} and "
         f"{profile['upper'][-1]} at ε = {profile['epsilon'][-1]}.",
         f"At δ = {delta} the run's ε is at most {shown['upper']}; the target is {shown['target']}.",
     ]
     if shown["lower"] is not None:
-        told.append(f"No bound for every such run can be below {shown['lower']}.")
+        description.append(f"No bound for every such run can be below {shown['lower']}.")
     parts = [Text("δ at each ε.", "strong"), " The solid line is the bound from above"]
     if any(value is not None for value in lower):
         parts.append("; no bound for every such run can be below the dashed one")
     parts.append(". The circle is this run at the target's δ, the diamond the target.")
-    return chart.figure(line(*parts), " ".join(told))
+    return chart.figure(line(*parts), " ".join(description))
 
 
 def _abscissa(epsilons: Sequence[Fraction], end: Fraction, own: Fraction, target: Fraction) -> Scale:
@@ -118,7 +118,7 @@ def sweep_chart(reading: Reading) -> Figure | None:
     shown, delta = reading.predicate["epsilon"], reading.predicate["delta"]
     name, values = sweep["parameter"], [int(text) for text in sweep["values"]]
     curves = {key: _numbers(sweep[key]) for key in ("published", "lower", "upper")}
-    own, target, at = Fraction(shown["upper"]), Fraction(shown["target"]), _own_value(reading, sweep)
+    own, target, own_place = Fraction(shown["upper"]), Fraction(shown["target"]), _own_value(reading, sweep)
     known = [value for curve in curves.values() for value in curve if value is not None] + [own, target]
     if values != sorted(set(values)) or not any(known) or max(known) > 10**300:
         return None
@@ -138,38 +138,38 @@ def sweep_chart(reading: Reading) -> Figure | None:
     if y.log and zero is not None:
         chart.mark("triangle", x.of(Fraction(zero)), y.low, "var(--series-1)", filled=False)
         chart.note(f"ε{of_request} = 0 from {_SHORT[name].format(zero)} on", x.of(Fraction(zero)), y.low)
-    if at is not None and (own or not y.log):
-        place = x.of(Fraction(at)), y.of(own)
+    if own_place is not None and (own or not y.log):
+        place = x.of(Fraction(own_place)), y.of(own)
         chart.drop(*place)
         chart.mark("circle", *place, "var(--series-1)", label="this run")
-        chart.note(f"this run: {_SHORT[name].format(at)}, ε ≤ {shown['upper']}", *place)
-    told = [f"Chart of ε{of_request} at δ = {delta} against {title}, from {values[0]} to {values[-1]}."]
-    told += [
+        chart.note(f"this run: {_SHORT[name].format(own_place)}, ε ≤ {shown['upper']}", *place)
+    description = [f"Chart of ε{of_request} at δ = {delta} against {title}, from {values[0]} to {values[-1]}."]
+    description += [
         f"{labels[key][0].upper()}{labels[key][1:]}: {_ends(sweep, key)}."
         for key in ("upper", "lower", "published")
         if any(lines[key])
     ]
-    told.append(f"This run's ε is at most {shown['upper']}; the target is {shown['target']}.")
+    description.append(f"This run's ε is at most {shown['upper']}; the target is {shown['target']}.")
     parts = [Text(f"ε{of_request} at the target's δ as {title} varies", "strong"), ", all else as in this run."]
     if name == "steps":
         parts.append(" The run is stopped earlier, or goes on as in its last stage.")
-    return chart.figure(line(*parts), " ".join(told))
+    return chart.figure(line(*parts), " ".join(description))
 
 
 def _points(values: Sequence[int], curve: Sequence[Fraction | None], x: Scale, y: Scale) -> list[Point | None]:
     """The places of a curve; on a logarithmic axis it ends on the frame where it is 0."""
-    found: list[Point | None] = []
+    points: list[Point | None] = []
     for value, epsilon in zip(values, curve, strict=True):
         ended = y.log and epsilon == 0
-        again = ended and found and (found[-1] is None or found[-1][1] == y.low)
-        found.append(
+        again = ended and points and (points[-1] is None or points[-1][1] == y.low)
+        points.append(
             None
             if again
             else _point(x.of(Fraction(value)), epsilon, y)
             if not ended
             else (x.of(Fraction(value)), y.low)
         )
-    return found
+    return points
 
 
 def _own_value(reading: Reading, sweep: Mapping[str, Any]) -> int | None:
@@ -198,7 +198,7 @@ def _counts(values: Sequence[int]) -> Scale:
 def _ordinate(positive: Sequence[Fraction], reference: Fraction) -> Scale:
     low, high = min(positive), max(positive)
     if high > WIDE * low:
-        bottom = max(logarithm(low) - 0.15, logarithm(reference) - LEAST)
+        bottom = max(logarithm(low) - 0.15, logarithm(reference) - MAX_DECADES)
         return Scale(bottom, logarithm(high) + 0.15, BOTTOM, TOP, log=True)
     return Scale(0.0, float(high) * 1.08, BOTTOM, TOP)
 

@@ -17,7 +17,7 @@ TITLE = "Privacy certificate report"
 
 def compose(reading: Reading, on: date) -> Document:
     """The report as of a day. Its numbers are the certificate's own strings."""
-    made = (
+    body = (
         guarantee(reading, on),
         parameters(reading),
         pictures(reading),
@@ -29,7 +29,7 @@ def compose(reading: Reading, on: date) -> Document:
         erasures(reading),
         verification(reading),
     )
-    sections = tuple(section for section in made if section is not None)
+    sections = tuple(section for section in body if section is not None)
     appendix = data(reading)
     sections = (*sections, glossary(sections), *((appendix,) if appendix else ()))
     return Document(
@@ -45,6 +45,6 @@ def compose(reading: Reading, on: date) -> Document:
 def subtitle(reading: Reading) -> str:
     """Which run it is about, in a line."""
     mechanism = reading.run["mechanism"]
-    what = "training" if reading.training else ("unlearning" if reading.unlearns else "learning")
+    subject = "training" if reading.training else ("unlearning" if reading.unlearns else "learning")
     samples = f", {mechanism['samples']} records" if mechanism["samples"] else ""
-    return f"{what} by {mechanism['kind']}{samples}"
+    return f"{subject} by {mechanism['kind']}{samples}"

@@ -81,7 +81,7 @@ def _words(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def said(table: Any) -> AttestedText | None:
+def attested_text(table: Any) -> AttestedText | None:
     """A table of [attest] of the form that run files give it; certificates may carry any other nesting of text."""
     if not isinstance(table, Mapping) or _words(table.get("text")) is None:
         return None
@@ -96,10 +96,10 @@ def ways_named(text: str) -> set[str] | None:
     """The ways of drawing batches that a text names; None where it hedges, so that they cannot be told."""
     if re.search(HEDGED, text, re.IGNORECASE):
         return None
-    found = {way for way, words in WAYS.items() if re.search(words, text, re.IGNORECASE)}
-    if "shuffled" in found and re.search(r"\bonce\b(?!.*\b(?:each|every|per)\b)", text, re.IGNORECASE):
-        found = found - {"shuffled"} | {"fixed"}  # shuffled once is fixed from then on
-    return found
+    ways = {way for way, words in WAYS.items() if re.search(words, text, re.IGNORECASE)}
+    if "shuffled" in ways and re.search(r"\bonce\b(?!.*\b(?:each|every|per)\b)", text, re.IGNORECASE):
+        ways = ways - {"shuffled"} | {"fixed"}  # shuffled once is fixed from then on
+    return ways
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,10 @@ class Evidence:
     @property
     def general(self) -> AttestedText | None:
         """The words of [attest] itself, which answer for the assumptions."""
-        return said(self.run.get("attest"))
+        return attested_text(self.run.get("attest"))
 
     def attested(self, item: str) -> AttestedText | None:
-        return said(self._answers.get(item)) if BY_ID[item].attestable else None
+        return attested_text(self._answers.get(item)) if BY_ID[item].attestable else None
 
     @property
     def unread(self) -> tuple[str, ...]:

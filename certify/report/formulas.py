@@ -68,16 +68,16 @@ def formulary(reading: Reading) -> Formulary:
     """The formulas of every step that has one."""
     proof = reading.predicate["proof"]
     chosen = _chosen(reading, proof)
-    nodes, names, found = rebuild(proof["steps"], chosen, _batch_size(reading)), Names(), {}
-    seen: set[tuple[sympy.Expr, sympy.Expr]] = set()
+    nodes, names, of_steps = rebuild(proof["steps"], chosen, _batch_size(reading)), Names(), {}
+    shown: set[tuple[sympy.Expr, sympy.Expr]] = set()
     for index in chosen:
         if nodes[index] is None:
             continue
-        fresh = [f for f in formulas(nodes[index], names) if (f.left, f.right) not in seen]
-        seen |= {(f.left, f.right) for f in fresh}
+        fresh = [f for f in formulas(nodes[index], names) if (f.left, f.right) not in shown]
+        shown |= {(f.left, f.right) for f in fresh}
         if fresh:
-            found[index] = tuple(fresh)
-    return Formulary(found, _values(found, names, _strings(reading.predicate)), len(chosen) < len(proof["steps"]))
+            of_steps[index] = tuple(fresh)
+    return Formulary(of_steps, _values(of_steps, names, _strings(reading.predicate)), len(chosen) < len(proof["steps"]))
 
 
 def mathematics(formula: Formula) -> Mathematics:
@@ -119,23 +119,23 @@ def rebuild(
     None: a step that the checker accepts and a theorem of this version refuses, or one that rests on such a step. It
     has no formula, and is listed all the same.
     """
-    made: dict[int, Derivation | Stated | None] = {}
+    rebuilt: dict[int, Derivation | Stated | None] = {}
     for index in chosen:
         step = steps[index]
-        premises = tuple(made[int(premise)] for premise in step["premises"])
+        premises = tuple(rebuilt[int(premise)] for premise in step["premises"])
         if None in premises:
-            made[index] = None
+            rebuilt[index] = None
             continue
         theorem, arguments = THEOREMS[step["theorem"]], _arguments(step, premises, batch_size)
         # Their conclusions give names their values, and cost nothing.
         if theorem.rational or theorem.concludes is Timeline:
             try:
-                made[index] = apply(theorem, *premises, **arguments)
+                rebuilt[index] = apply(theorem, *premises, **arguments)
             except TheoremError:
-                made[index] = None
+                rebuilt[index] = None
         else:
-            made[index] = Stated(theorem, premises, tuple(arguments.items()))
-    return made
+            rebuilt[index] = Stated(theorem, premises, tuple(arguments.items()))
+    return rebuilt
 
 
 def _arguments(step: Mapping[str, Any], premises: tuple[Any, ...], batch_size: int) -> dict[str, Any]:
@@ -204,9 +204,9 @@ def _strings(value: Any) -> set[str]:
     return {value} if isinstance(value, str) else set()
 
 
-def _values(found: Mapping[int, tuple[Formula, ...]], names: Names, known: set[str]) -> tuple[Value, ...]:
-    used = {s for made in found.values() for formula in made for s, _ in formula.values}
-    used |= {formula.left for made in found.values() for formula in made} & set(names.values)
+def _values(formulas: Mapping[int, tuple[Formula, ...]], names: Names, known: set[str]) -> tuple[Value, ...]:
+    used = {s for group in formulas.values() for formula in group for s, _ in formula.values}
+    used |= {formula.left for group in formulas.values() for formula in group} & set(names.values)
     values = []
     for name, value in names.values.items():
         if name in used:

@@ -32,11 +32,11 @@ from certify.results.floor import ROUNDING
 
 def definition(e: Evidence) -> Finding:
     neighbours = " ".join(entry["text"] for entry in e.assumptions("neighbours:"))
-    what = "The run, and the run on a neighbouring dataset"
+    compared = "The run, and the run on a neighbouring dataset"
     if e.unlearns:
-        what = "The run with its requests honoured, and the reference that never had the records"
+        compared = "The run with its requests honoured, and the reference that never had the records"
     return Finding(
-        "computed", line(f"{what}: what is seen of them is (ε, δ)-close with ", *bound(e), f". {neighbours}")
+        "computed", line(f"{compared}: what is seen of them is (ε, δ)-close with ", *bound(e), f". {neighbours}")
     )
 
 
@@ -157,8 +157,8 @@ def sampling(e: Evidence) -> Finding:
     answer = e.attested("sampling")
     if answer is not None and e.attested_way is not None:
         return Finding("attested", line(*_mark(e.attested_way), *way, *quoted(answer)), _tone(e.attested_way))
-    found = assumed(e, "sampling", "sampling", "batches:")
-    return Finding(found.status, line(*way, *found.line), found.tone)
+    assumption = assumed(e, "sampling", "sampling", "batches:")
+    return Finding(assumption.status, line(*way, *assumption.line), assumption.tone)
 
 
 def _mark(match: Match) -> Line:
@@ -219,8 +219,8 @@ def randomness(e: Evidence) -> Finding:
     if e.execution is None:
         return assumed(e, "randomness", "gaussian_noise", "noisy_sums")
     if e.execution["noise"] == "reproducible":
-        said = "the noise can be drawn again; no privacy claim holds for this model"
-        return Finding("evidenced", line(*marked("No"), said, *recorded(e), "."), "bad")
+        consequence = "the noise can be drawn again; no privacy claim holds for this model"
+        return Finding("evidenced", line(*marked("No"), consequence, *recorded(e), "."), "bad")
     return Finding("evidenced", line("The noise was drawn in secret", *recorded(e), "."))
 
 

@@ -48,24 +48,24 @@ def answers(reading: Reading, on: date) -> tuple[Answer, ...]:
         on: the day that the report is as of.
     """
     evidence = Evidence(reading, on)
-    asked = [question for question in QUESTIONS if evidence.asks(question)]
-    return tuple(_answer(question, evidence) for question in asked)
+    questions = [question for question in QUESTIONS if evidence.asks(question)]
+    return tuple(_answer(question, evidence) for question in questions)
 
 
 def _answer(question: Question, evidence: Evidence) -> Answer:
     find = FOUND.get(question.id) if evidence.applies(question) else None
-    found = find(evidence) if find else answered(evidence, question.id)
+    finding = find(evidence) if find else answered(evidence, question.id)
     words = evidence.attested(question.id)
-    if words is not None and found.status in ("computed", "evidenced"):
-        found = Finding(found.status, line(*found.line, " ", *quoted(words)), found.tone)
-    return Answer(question, found.status, found.line, found.tone)
+    if words is not None and finding.status in ("computed", "evidenced"):
+        finding = Finding(finding.status, line(*finding.line, " ", *quoted(words)), finding.tone)
+    return Answer(question, finding.status, finding.line, finding.tone)
 
 
 def warnings(reading: Reading, on: date) -> tuple[Caution, ...]:
     """What a reader must not miss, the worst first. Arguments as for `answers`."""
     evidence = Evidence(reading, on)
-    found = [*_of_the_claim(evidence), *_of_the_numbers(evidence), *_of_what_was_said(evidence)]
-    return tuple(sorted(found, key=lambda warning: warning.tone != "bad"))
+    cautions = [*_of_the_claim(evidence), *_of_the_numbers(evidence), *_of_what_was_said(evidence)]
+    return tuple(sorted(cautions, key=lambda warning: warning.tone != "bad"))
 
 
 def _of_the_claim(e: Evidence) -> Iterator[Caution]:

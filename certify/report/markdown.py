@@ -49,13 +49,13 @@ def escape(text: str) -> str:
     from certify.report.html import isolated
 
     line = " ".join(text.split())
-    made = _ANYWHERE.sub(r"\\\g<0>", line)
-    made = _BY_ITSELF.sub(r"\\\g<0>", made)
-    if start := _BEGINNING.match(made):
+    escaped = _ANYWHERE.sub(r"\\\g<0>", line)
+    escaped = _BY_ITSELF.sub(r"\\\g<0>", escaped)
+    if start := _BEGINNING.match(escaped):
         digits = start[0] if start[0][0].isdigit() else ""
-        made = f"{digits}\\{made[len(digits) :]}"
-    made = "".join(_ENTITIES.get(character, character) for character in made)
-    return f"{_ISOLATE}{made}{_END}" if isolated(line) else made
+        escaped = f"{digits}\\{escaped[len(digits) :]}"
+    escaped = "".join(_ENTITIES.get(character, character) for character in escaped)
+    return f"{_ISOLATE}{escaped}{_END}" if isolated(line) else escaped
 
 
 def code(text: str) -> str:

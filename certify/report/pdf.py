@@ -180,15 +180,15 @@ class _Writer:
 
     def text(self, text: Text) -> dict:
         """Runs: a list of pieces that a line may break between, or the number of a character that has no glyph."""
-        found: list[list[str] | str] = []
+        pieces_and_numbers: list[list[str] | str] = []
         for run, drawn in runs(text.text):
             if not drawn:
-                found.append(run)
+                pieces_and_numbers.append(run)
                 continue
             for part in filter(None, _TURNED.split(run)):
                 cut = pieces(part, LONGEST_WORD[text.style])
-                found.append([_ISOLATE, *cut, _END] if part[0] in RIGHT_TO_LEFT else cut)
-        return {"kind": "text", "style": text.style, "runs": found}
+                pieces_and_numbers.append([_ISOLATE, *cut, _END] if part[0] in RIGHT_TO_LEFT else cut)
+        return {"kind": "text", "style": text.style, "runs": pieces_and_numbers}
 
     def _target(self, target: str) -> dict:
         if target.startswith("#"):

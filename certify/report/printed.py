@@ -62,15 +62,15 @@ def runs(text: str) -> Iterator[tuple[str, bool]]:
 def pieces(text: str, longest: int) -> list[str]:
     """The text cut where a line may break although there is no space: in words of more than `longest` characters,
     at their joints, and every eight characters in what has no joint for long."""
-    found = [""]
+    result = [""]
     for word in re.split(r"(?<= )", text):
         if len(word) <= longest:
-            found[-1] += word
+            result[-1] += word
             continue
         for part in _JOINT.split(word):
-            found += [part] if len(part) <= longest else [part[i : i + _CUT] for i in range(0, len(part), _CUT)]
-        found.append("")
-    return [piece for piece in found if piece]
+            result += [part] if len(part) <= longest else [part[i : i + _CUT] for i in range(0, len(part), _CUT)]
+        result.append("")
+    return [piece for piece in result if piece]
 
 
 def equation(body: str) -> str:
@@ -108,11 +108,11 @@ def widths(columns: Sequence[tuple[int, int]], room: int, numeric: Container[int
     if sum(like for like, _ in columns) <= room:
         last = len(columns) - 1
         return [1.0 if i == last > 1 and i not in numeric else None for i in range(len(columns))]
-    found: dict[int, float] = {}
-    while len(found) < len(columns):
-        open_ = [i for i in range(len(columns)) if i not in found]
-        share = max(room - sum(found.values()), 0) / len(open_)
+    shares: dict[int, float] = {}
+    while len(shares) < len(columns):
+        open_ = [i for i in range(len(columns)) if i not in shares]
+        share = max(room - sum(shares.values()), 0) / len(open_)
         settled = {i: columns[i][0] for i in open_ if columns[i][0] <= share}
         settled = settled or {i: columns[i][1] for i in open_ if columns[i][1] > share}
-        found |= settled or {i: share for i in open_}
-    return [round(found[i], 2) for i in range(len(columns))]
+        shares |= settled or {i: share for i in open_}
+    return [round(shares[i], 2) for i in range(len(columns))]

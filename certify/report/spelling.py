@@ -105,8 +105,8 @@ class _Latex(_Ordered, LatexPrinter):
     """Subscripts of several letters are set upright."""
 
     def _print_Symbol(self, expr: sympy.Symbol, style: str = "plain") -> str:
-        made = re.sub(r"(?<=_\{)([A-Za-z]{2,})(?=\})", r"\\mathrm{\1}", super()._print_Symbol(expr, style))
-        return made.replace(r"\mathrm{infinity}", r"\infty")
+        latex = re.sub(r"(?<=_\{)([A-Za-z]{2,})(?=\})", r"\\mathrm{\1}", super()._print_Symbol(expr, style))
+        return latex.replace(r"\mathrm{infinity}", r"\infty")
 
 
 class _MathML(_Ordered, MathMLPresentationPrinter):
@@ -124,10 +124,10 @@ class _MathML(_Ordered, MathMLPresentationPrinter):
         return row
 
     def _print_Pow(self, expr: sympy.Pow) -> Any:
-        made = super()._print_Pow(expr)
-        if made.tagName != "msup" or made.firstChild.tagName != "msub":
-            return made
-        (indexed, power), both = made.childNodes, self.dom.createElement("msubsup")
+        element = super()._print_Pow(expr)
+        if element.tagName != "msup" or element.firstChild.tagName != "msub":
+            return element
+        (indexed, power), both = element.childNodes, self.dom.createElement("msubsup")
         for child in (*indexed.childNodes, power):
             both.appendChild(child)
         return both
@@ -163,13 +163,13 @@ class _Typst(_Ordered, Printer):
         return "infinity"
 
     def _print_Add(self, expr: sympy.Add) -> str:
-        made = ""
+        text = ""
         for term in self._as_ordered_terms(expr):
             negative = term.could_extract_minus_sign()
             sign = "- " if negative else "+ "
-            made += (sign if made or negative else "") + self._bracketed(-term if negative else term, PRECEDENCE["Add"])
-            made += " "
-        return made.strip()
+            text += (sign if text or negative else "") + self._bracketed(-term if negative else term, PRECEDENCE["Add"])
+            text += " "
+        return text.strip()
 
     def _print_Mul(self, expr: sympy.Mul) -> str:
         if expr.could_extract_minus_sign():
@@ -228,8 +228,8 @@ class _Typst(_Ordered, Printer):
     def _print_Piecewise(self, expr: sympy.Piecewise) -> str:
         cases = []
         for value, condition in expr.args:
-            said = '"otherwise"' if condition == True else f'"where" {self._print(condition)}'  # noqa: E712
-            cases.append(f"{self._print(value)} & {said}")
+            case = '"otherwise"' if condition == True else f'"where" {self._print(condition)}'  # noqa: E712
+            cases.append(f"{self._print(value)} & {case}")
         return f"cases({', '.join(cases)})"
 
     def _print_Relational(self, expr: Any) -> str:

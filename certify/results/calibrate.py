@@ -38,7 +38,7 @@ from certify.runfile.read import Run, is_training, load_tables, read_run
 DIGITS = 9  # significant digits of a calibrated value
 MIN_NOISE = Fraction(10) ** -300
 MAX_NOISE = Fraction(10) ** 300
-_ATTEMPTS = 40
+_MAX_ATTEMPTS = 40
 _SMALL_STEP = "1e-9"  # where nothing is known of L
 
 
@@ -190,7 +190,7 @@ def _confirm(run: Run, tune: str, least: Fraction | None = None) -> Result:
     if isinstance(value, Fraction) and not MIN_NOISE < value < MAX_NOISE:
         raise OutOfReach(f"target.epsilon: the {tune} that it asks for is beyond 1e±300")
     certified: list[bool] = []
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(_MAX_ATTEMPTS):
         value = parameter.safer(value, attempt, certified)
         if attempt and tune == "batch_size":
             value = tuning.least_batch(run, above=value)
@@ -326,17 +326,17 @@ def published_noise(run: Run, bounds: Bounds = derive_published) -> dict[str, fl
         except TheoremError:  # in doubles c may be 1, or 2R be 0
             return math.nan
 
-    found: dict[str, float | None] = {}
+    sigmas: dict[str, float | None] = {}
     for name in bounds(run.mechanism, run.target_delta):
         low, high = 1e-12, 1e12
         if not epsilon(name, high) <= target <= epsilon(name, low):
-            found[name] = None
+            sigmas[name] = None
             continue
         log_root = scipy.optimize.brentq(
             lambda t, name=name: epsilon(name, 10.0**t) - target, -12, 12, xtol=1e-14, rtol=1e-15, maxiter=300
         )
-        found[name] = 10.0**log_root
-    return found
+        sigmas[name] = 10.0**log_root
+    return sigmas
 
 
 def witness_noise(run: Run) -> float | None:

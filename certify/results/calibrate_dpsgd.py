@@ -28,10 +28,10 @@ from certify.runfile.extremes import within_doubles
 from certify.runfile.read import Run, read_run
 
 DIGITS = 6  # significant digits of a calibrated value
-LEAST = Fraction(1, 10**290)  # a target that a search in doubles takes
+MIN_TARGET = Fraction(1, 10**290)  # a target that a search in doubles takes
 MIN_NOISE, MAX_NOISE = Fraction(1, 10**6), Fraction(10**30)  # where it is not tuned
-_ATTEMPTS, _REGAINS = 12, 4  # the latter where a certified value is far from the target: the estimate was wrong
-_GENEROUS = 5e-4  # what the search allows a small count above the target: confirming goes down from there
+_MAX_ATTEMPTS, _MAX_REGAINS = 12, 4  # the latter where a certified value is far from the target: the estimate was wrong
+_MAX_EXCESS = 5e-4  # what the search allows a small count above the target: confirming goes down from there
 _MANY = 2000  # smaller counts are tried one by one
 _LOSS = 6e-5  # what the error of the upper bound may cost of a value, relatively
 _MIN_AIM, _MAX_AIM = 8e-5, 4e-4  # for the upper bound; the lower one is for show
@@ -41,7 +41,7 @@ _TELLING = 1e-3  # so far apart two upper bounds tell a slope
 _NEAR, _ROUNDS = 3e-4, 6  # from here on one more step of Newton's is exact enough
 
 _NEARBY = 0.02
-_FLATTEST, _STEEPEST = 0.3, 100.0
+_MIN_SLOPE, _MAX_SLOPE = 0.3, 100.0
 
 _LOOSE = "certified, with ε far below the target: a {} value may be certified too"
 Value = Fraction | int
@@ -106,8 +106,8 @@ def calibrate_training(
     def excess(value: float, rough: bool = False) -> float:
         """log(ε/target), in doubles; no less than −7, as far below it hardly matters."""
         mechanism = run.with_values(**{tune: _rounded(value, tune, parameter, run)}).mechanism
-        found = estimate_mechanism(mechanism, run.target_delta, rough=rough)
-        return math.log(min(max(found / float(target), 1e-3), 1e300))
+        epsilon = estimate_mechanism(mechanism, run.target_delta, rough=rough)
+        return math.log(min(max(epsilon / float(target), 1e-3), 1e300))
 
     with within_doubles(run):
         _refuse_cut(run, tune)
@@ -132,7 +132,7 @@ def _lasts_epochs(run: Run) -> bool:
 
 def _slope(excess: Excess, value: float) -> float:
     """|d log ε/d log value|, within reason."""
-    return min(max(abs(_difference(excess, value)), _FLATTEST), _STEEPEST)
+    return min(max(abs(_difference(excess, value)), _MIN_SLOPE), _MAX_SLOPE)
 
 
 def _difference(excess: Excess, value: float) -> float:
@@ -145,9 +145,9 @@ def check_doubles(run: Run) -> None:
     """Searches work in doubles: a target beyond them is refused. Raises UsageError."""
     epsilon, delta = run.target_epsilon, run.target_delta
     for key, value, most in (("epsilon", epsilon, 10**6), ("delta", delta, 1)):
-        if value and not LEAST <= value <= most:
+        if value and not MIN_TARGET <= value <= most:
             shown = decimal(round_decimal(value, DIGITS, Rounding.UP))
-            raise UsageError(f"target.{key}: {shown} is beyond a search in doubles, from {float(LEAST)} to {most}")
+            raise UsageError(f"target.{key}: {shown} is beyond a search in doubles, from {float(MIN_TARGET)} to {most}")
     if 1 - delta < 1e-9:
         raise UsageError("target.delta: too close to 1 for a search in doubles; take a smaller one")
 
@@ -176,12 +176,12 @@ def _search(excess: Excess, parameter: _Parameter, run: Run, tune: str) -> float
     if tune == "sample_rate" and run.mechanism.scheme.whole_batches:
         low = 1 / run.mechanism.samples
 
-    def crossing(at: float, rough: bool) -> float:
+    def crossing(guess: float, rough: bool) -> float:
         if parameter.whole:
-            allowed = 0 if rough else _GENEROUS
-            return _largest_whole(lambda k: excess(k, rough) <= allowed, int(low), int(high), int(at), tune)
+            allowed = 0 if rough else _MAX_EXCESS
+            return _largest_whole(lambda k: excess(k, rough) <= allowed, int(low), int(high), int(guess), tune)
         good, bad = (low, high) if parameter.growing else (high, low)
-        return _crossing(lambda value: excess(value, rough), at, good, bad, tune)
+        return _crossing(lambda value: excess(value, rough), guess, good, bad, tune)
 
     start = low if parameter.whole else min(max(parameter.start, low), high)  # estimates are slow at the ends
     try:
@@ -190,67 +190,67 @@ def _search(excess: Excess, parameter: _Parameter, run: Run, tune: str) -> float
         return crossing(start, rough=False)
     if parameter.whole and guess < _MANY:
         return crossing(guess, rough=False)
-    found = _corrected(excess, guess, low, high)
-    return crossing(guess, rough=False) if found is None else found
+    corrected = _corrected(excess, guess, low, high)
+    return crossing(guess, rough=False) if corrected is None else corrected
 
 
-def _corrected(excess: Excess, at: float, low: float, high: float) -> float | None:
+def _corrected(excess: Excess, value: float, low: float, high: float) -> float | None:
     """From a rough crossing to the good estimate's, by secants from the rough one's slope; None where that fails."""
-    slope, before = _difference(excess, at), None
+    slope, before = _difference(excess, value), None
     for _ in range(_ROUNDS):
-        here = excess(at)
-        if before is not None and before[0] != at:
-            found = (here - before[1]) / math.log(at / before[0])
-            slope = found if 0.5 < found / slope < 2 else slope
-        if not _FLATTEST / 10 < abs(slope) < _STEEPEST or abs(here) > 1:
+        excess_here = excess(value)
+        if before is not None and before[0] != value:
+            secant = (excess_here - before[1]) / math.log(value / before[0])
+            slope = secant if 0.5 < secant / slope < 2 else slope
+        if not _MIN_SLOPE / 10 < abs(slope) < _MAX_SLOPE or abs(excess_here) > 1:
             return None
-        following = at * math.exp(-here / slope)
+        following = value * math.exp(-excess_here / slope)
         if not low <= following <= high:
             return None
-        if abs(here) <= _NEAR:
+        if abs(excess_here) <= _NEAR:
             return following
-        before, at = (at, here), following
+        before, value = (value, excess_here), following
     return None
 
 
-def _crossing(excess: Callable[[float], float], at: float, good: float, bad: float, tune: str) -> float:
+def _crossing(excess: Callable[[float], float], value: float, good: float, bad: float, tune: str) -> float:
     """Steps of a factor 4 towards the end that lies beyond, then Brent's method."""
-    meets = excess(at) <= 0
+    meets = excess(value) <= 0
     end = bad if meets else good
     while True:
-        following = min(at * 4, end) if end > at else max(at / 4, end)
-        if following == at:
+        following = min(value * 4, end) if end > value else max(value / 4, end)
+        if following == value:
             span = f"between {min(good, bad):g} and {max(good, bad):g}"
             if meets:
                 raise OutOfReach(f"target.epsilon: every {tune} {span} meets it: nothing to tune")
             raise OutOfReach(f"target.epsilon: no {tune} {span} meets it")
         if (excess(following) <= 0) != meets:
             break
-        at = following
-    ends = math.log(at), math.log(following)
+        value = following
+    ends = math.log(value), math.log(following)
     return math.exp(scipy.optimize.brentq(lambda t: excess(math.exp(t)), *ends, xtol=2e-5, rtol=1e-12))
 
 
 def _largest_whole(enough: Callable[[int], bool], low: int, high: int, start: int, tune: str) -> int:
     """The largest count that meets the target: from the start in steps that double, then bisection."""
     if enough(start):
-        at, step = start, max(1, start // 64)
-        while at + step <= high and enough(at + step):
-            at, step = at + step, 2 * step
-        if at + step > high and (at == high or enough(high)):
+        good, step = start, max(1, start // 64)
+        while good + step <= high and enough(good + step):
+            good, step = good + step, 2 * step
+        if good + step > high and (good == high or enough(high)):
             raise OutOfReach(f"target.epsilon: every {tune} up to {high} meets it: nothing to tune")
-        bad = min(at + step, high)
+        bad = min(good + step, high)
     else:
         bad, step = start, max(1, start // 64)
         while bad - step > low and not enough(bad - step):
             bad, step = bad - step, 2 * step
-        at = max(bad - step, low)
-        if at == low and (bad == low or not enough(low)):
+        good = max(bad - step, low)
+        if good == low and (bad == low or not enough(low)):
             raise OutOfReach(f"target.epsilon: no {tune} from {low:g} up meets it")
-    while bad - at > 1:
-        middle = (at + bad) // 2
-        at, bad = (middle, bad) if enough(middle) else (at, middle)
-    return at
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if enough(middle) else (good, middle)
+    return good
 
 
 def _confirm(
@@ -268,17 +268,17 @@ def _confirm(
         step = (1.05 * aim + _ESTIMATED) / slope
     best: tuple[Value, Result] | None = None
     before: tuple[float, float] | None = None
-    seen: set[Value] = set()  # since the first certified one
-    for attempt in range(_ATTEMPTS):
+    missed_values: set[Value] = set()  # since the first certified one
+    for attempt in range(_MAX_ATTEMPTS):
         tried = _rounded(value * math.exp(safer * step), tune, parameter, run)
-        if not tried or tried in seen or len(seen) > _REGAINS:
+        if not tried or tried in missed_values or len(missed_values) > _MAX_REGAINS:
             break
         width = Tolerances(Fraction(aim), _LOWER)
         result = certify_training(run.with_values(**{tune: tried}), width=width, guarantees=False, progress=progress)
         missed = math.log(max(float(Fraction(result.epsilon["upper"]) / run.target_epsilon), 1e-3))
         if before is not None and abs(before[1] - missed) > _TELLING:
-            found = (before[1] - missed) / (step - before[0])
-            slope = min(max(found, slope / 4), 4 * slope)
+            secant = (before[1] - missed) / (step - before[0])
+            slope = min(max(secant, slope / 4), 4 * slope)
         before = step, missed
         if result.verdict is Verdict.CERTIFIED:
             if best is None or (tried > best[0]) == parameter.growing:
@@ -293,7 +293,7 @@ def _confirm(
             if parameter.whole and int(value * math.exp(safer * step)) == tried:
                 step += 1.01 / value
             continue
-        seen.add(tried)
+        missed_values.add(tried)
         step += (missed + 1.05 * aim) / slope
     if best:
         return *best, _LOOSE.format("larger" if parameter.growing else "smaller")

@@ -48,28 +48,37 @@ def certify_training(
     """
     with refusals():
         more = {"target": run.target_epsilon} if width is None else {"width": width}
-        steps = None if progress is None else lambda what: progress(what, 0, 0)
-        found = derive_training(run.mechanism, run.target_delta, progress=steps, **more)
+        steps = None if progress is None else lambda message: progress(message, 0, 0)
+        bounds = derive_training(run.mechanism, run.target_delta, progress=steps, **more)
         claim = Claim(
             size=1,
             epochs=0,
-            bound=found.mu or found.upper,
-            upper=found.upper,
-            epsilon=enclose(found.upper),
-            lower=found.lower,
-            witness_epsilon=enclose(found.lower),
-            least=found.least,
+            bound=bounds.mu or bounds.upper,
+            upper=bounds.upper,
+            epsilon=enclose(bounds.upper),
+            lower=bounds.lower,
+            witness_epsilon=enclose(bounds.lower),
+            least=bounds.least,
         )
-        promised = derive_guarantees(run.mechanism, run.target_delta, found.upper, progress=steps) if guarantees else ()
-        asked = None if isinstance(width, Tolerances) else width or WIDTH
-        return _summarise(run, claim, found, promised, asked)
+        promised = (
+            derive_guarantees(run.mechanism, run.target_delta, bounds.upper, progress=steps) if guarantees else ()
+        )
+        asked_width = None if isinstance(width, Tolerances) else width or WIDTH
+        return _summarise(run, claim, bounds, promised, asked_width)
 
 
 def _summarise(
-    run: Run, claim: Claim, found: Training, promised: tuple[Guarantee, ...], asked: Fraction | None
+    run: Run, claim: Claim, bounds: Training, promised: tuple[Guarantee, ...], asked_width: Fraction | None
 ) -> Result:
     target = run.target_epsilon
-    rests = (found.sensitivity, found.upper, found.lower, found.curve, found.fractional, *(g.upper for g in promised))
+    rests = (
+        bounds.sensitivity,
+        bounds.upper,
+        bounds.lower,
+        bounds.curve,
+        bounds.fractional,
+        *(g.upper for g in promised),
+    )
     roots = [d for d in rests if d is not None]
     return Result(
         verdict=claim.verdict(target),
@@ -80,9 +89,9 @@ def _summarise(
             "target": canonical(target),
         },
         delta=decimal(round_decimal(run.target_delta, DIGITS, Rounding.UP), DIGITS),
-        mu=_mu(found),
+        mu=_mu(bounds),
         wasserstein={"learned": None, "released": None},
-        renyi=_renyi(found),
+        renyi=_renyi(bounds),
         requests=(),
         theorems=tuple(sorted({node.theorem.id for root in roots for node in root.nodes()})),
         assumptions=tuple(assumptions(run.mechanism, roots, [ROUNDING] if status_of(run) else [])),
@@ -92,23 +101,23 @@ def _summarise(
         run=run,
         claims=(claim,),
         worst=claim,
-        curve=found.curve,
-        fractional=found.fractional,
-        sensitivity=found.sensitivity,
+        curve=bounds.curve,
+        fractional=bounds.fractional,
+        sensitivity=bounds.sensitivity,
         guarantees=tuple(_guarantee(kind, claim, target) for kind in promised),
         promised=tuple(kind.upper for kind in promised),
-        bracket=_bracket(found.width, asked),
+        bracket=_bracket(bounds.width, asked_width),
     )
 
 
-def _bracket(width: Fraction | None, asked: Fraction | None) -> dict[str, Any] | None:
+def _bracket(width: Fraction | None, asked_width: Fraction | None) -> dict[str, Any] | None:
     """How wide the bracket is, and whether that is what was asked; None where there is no grid, or no such wish."""
-    if width is None or asked is None:
+    if width is None or asked_width is None:
         return None
     return {
-        "sharp": width <= asked,
+        "sharp": width <= asked_width,
         "width": decimal(round_decimal(width, _WIDTH_DIGITS, Rounding.UP), _WIDTH_DIGITS),
-        "asked": decimal(asked),
+        "asked": decimal(asked_width),
     }
 
 
@@ -124,19 +133,19 @@ def _guarantee(kind: Guarantee, claim: Claim, target: Fraction) -> dict[str, Any
     return {"name": kind.name, "neighbours": kind.neighbours, "epsilon": epsilon}
 
 
-def _renyi(found: Training) -> tuple[dict[str, str], ...]:
+def _renyi(bounds: Training) -> tuple[dict[str, str], ...]:
     """Every order, ascending; none where there is no curve."""
-    curves = [curve for curve in (found.fractional, found.curve) if curve is not None]
+    curves = [curve for curve in (bounds.fractional, bounds.curve) if curve is not None]
     values = [value.upper_decimal() for curve in curves for value in enclose_all(curve)]
     orders = RENYI_ORDERS if values else ()
     return tuple({"order": canonical(order), "upper": value} for order, value in zip(orders, values, strict=True))
 
 
-def _mu(found: Training) -> dict[str, str | None]:
-    if found.mu is None:
+def _mu(bounds: Training) -> dict[str, str | None]:
+    if bounds.mu is None:
         return {"lower": None, "upper": None}
-    (witness,) = (node for node in found.lower.nodes() if node.theorem.concludes is GaussianWitness)
-    return {"lower": enclose(witness).lower_decimal(), "upper": enclose(found.mu).upper_decimal()}
+    (witness,) = (node for node in bounds.lower.nodes() if node.theorem.concludes is GaussianWitness)
+    return {"lower": enclose(witness).lower_decimal(), "upper": enclose(bounds.mu).upper_decimal()}
 
 
 def assumptions(mechanism: ScaledSGD, roots: list[Derivation], more: Iterable[str] = ()) -> list[dict[str, str]]:

@@ -161,8 +161,8 @@ def _own_noise(run: Run) -> float | None:
 
 def _sequential(mechanism: NoisySGD, delta: Fraction) -> dict[str, Derivation]:
     forms = {"chien2024_sequential": "loose", "chien2024_sequential_code": "authors-code"}
-    found = {name: derive_sequential(mechanism, delta, form) for name, form in forms.items()}
-    return {name: bound for name, bound in found.items() if bound is not None}
+    bounds = {name: derive_sequential(mechanism, delta, form) for name, form in forms.items()}
+    return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def _baselines(run: Run) -> Iterator[Row]:

@@ -240,9 +240,9 @@ def _mironov(curve: Derivation, order: Fraction, delta: Fraction) -> str:
     """D_α + log(1/δ)/(α−1), rounded up (Mironov 2017, Proposition 3): shown because others print it; T12 is smaller."""
     A = Ball()
     with precision(_BITS):
-        found = ends(A.log(A.of(delta)))
-    assert found is not None  # 0 < δ
-    return outward(enclose(curve).upper - found[0] / (order - 1), Rounding.UP)
+        log_delta = ends(A.log(A.of(delta)))
+    assert log_delta is not None  # 0 < δ
+    return outward(enclose(curve).upper - log_delta[0] / (order - 1), Rounding.UP)
 
 
 def _best(releases: tuple[Release, ...], neighbours: str, delta: float, mironov: bool) -> tuple[float, Fraction]:
@@ -259,8 +259,8 @@ def _best(releases: tuple[Release, ...], neighbours: str, delta: float, mironov:
         return total + math.log1p(-1 / order) - (math.log(delta) + math.log(order)) / (order - 1)
 
     if not drawn:
-        found = scipy.optimize.minimize_scalar(lambda t: epsilon(1 + math.exp(t)), bounds=(-12, 12), method="bounded")
-        real = max(round_decimal(exact(repr(1 + math.exp(found.x))), 6, Rounding.UP), Fraction(1000001, 1000000))
+        minimum = scipy.optimize.minimize_scalar(lambda t: epsilon(1 + math.exp(t)), bounds=(-12, 12), method="bounded")
+        real = max(round_decimal(exact(repr(1 + math.exp(minimum.x))), 6, Rounding.UP), Fraction(1000001, 1000000))
         return epsilon(float(real)), real
     # D_α grows faster than any conversion falls: up in doublings until ε rises, then every order about the best
     order = 2

@@ -24,7 +24,7 @@ from certify.results.peers import Record, read_record
 from certify.results.result import Progress
 from certify.runfile.read import Run, read_run
 
-FINEST = Fraction(1, 100_000)
+MIN_WIDTH = Fraction(1, 100_000)
 
 
 def crosscheck(
@@ -106,34 +106,36 @@ def crosscheck(
     )
 
 
-def described_run(found: CrossCheck) -> Run:
+def described_run(cross_check: CrossCheck) -> Run:
     """The run that a record describes, as a run file with the printed ε as its target: what a certificate is about.
 
     Raises:
         UsageError: no ε was given, or none holds; or more stages than a run file takes.
     """
-    if found.printed is None:
+    if cross_check.printed is None:
         raise UsageError("-o: a certificate has a target; give --epsilon, or write a run file")
-    if not found.stages:
-        raise UsageError(f"-o: there is nothing to certify: {found.reason}")
+    if not cross_check.stages:
+        raise UsageError(f"-o: there is nothing to certify: {cross_check.reason}")
     first, *rest = (
         {
             "noise_multiplier": canonical(stage.noise_multiplier),
             "sample_rate": canonical(stage.sample_rate),
             "steps": stage.steps,
         }
-        for stage in found.stages
+        for stage in cross_check.stages
     )
-    about = {"kind": "dp-sgd", "sampling": found.sampling}
-    about |= {key: getattr(found, key) for key in ("samples", "max_batch_size") if getattr(found, key) is not None}
+    about = {"kind": "dp-sgd", "sampling": cross_check.sampling}
+    about |= {
+        key: getattr(cross_check, key) for key in ("samples", "max_batch_size") if getattr(cross_check, key) is not None
+    }
     try:
         return read_run(
             {
                 "mechanism": about | first,
                 "stages": rest,
                 "scaling": {"kind": "clip", "max_grad_norm": 1},  # the noise multiplier is relative to it
-                "target": {"epsilon": found.printed, "delta": found.delta},
-                "threat": {"neighbours": found.neighbours},
+                "target": {"epsilon": cross_check.printed, "delta": cross_check.delta},
+                "threat": {"neighbours": cross_check.neighbours},
             }
         )
     except UsageError as problem:
@@ -238,7 +240,7 @@ class _Bracket:
 
     def ends(self, width: Fraction) -> tuple[_End, _End, bool]:
         """(upper, lower, whether a grid was needed)."""
-        step = None if self.progress is None else lambda what: self.progress(what, 0, 0)
+        step = None if self.progress is None else lambda message: self.progress(message, 0, 0)
         with refusals():
             most = least = derive_training(self.mechanism, self.delta, width=width, progress=step)
             if self.for_lower is not None:
@@ -251,7 +253,7 @@ class _Bracket:
         while True:
             upper, lower, on_a_grid = self.ends(width)
             judgement = _judge(claimed, lower[1].lower, upper[1].upper)
-            if judgement is not Judgement.UNDECIDED or width <= FINEST or not on_a_grid:
+            if judgement is not Judgement.UNDECIDED or width <= MIN_WIDTH or not on_a_grid:
                 return upper, lower
             width /= 10
 
@@ -269,9 +271,9 @@ def _about_batches(sampling: Sampling, known_from: str, record: Record) -> tuple
     if known_from == "record":
         return ()
     if known_from == "given":
-        says = f"the record says {record.sampling}" if record.sampling else "the record does not say how"
+        stated = f"the record says {record.sampling}" if record.sampling else "the record does not say how"
         known = ", and the observer may know the order" if sampling.disjoint else ""
-        text = f'batches were drawn with sampling = "{sampling.name}"{known}; {says}'
+        text = f'batches were drawn with sampling = "{sampling.name}"{known}; {stated}'
     else:
         text = (
             "batches were drawn by Poisson sampling: the record does not say how, and it would be the same for a fixed "

@@ -32,7 +32,7 @@ EXIT_OF = {
 }
 
 
-_LARGEST = Fraction(10**300)  # that becomes a double
+_MAX_DOUBLE = Fraction(10**300)  # that becomes a double
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class CrossCheck:
         factors = self._factors()
         if factors is None:
             return None
-        least, most = (float(min(factor, _LARGEST)) for factor in factors)
+        least, most = (float(min(factor, _MAX_DOUBLE)) for factor in factors)
         return max(1.0, least), most
 
     def _factors(self) -> tuple[Fraction, Fraction] | None:
@@ -169,5 +169,5 @@ def _percent(part: Fraction, rounding: Rounding) -> str:
 
 def last_digit(text: str) -> Fraction:
     """What one unit of a decimal's last digit is worth; 0 of a ratio, which is exact."""
-    found = re.fullmatch(r"[+-]?\d*(?:\.(\d*))?(?:[eE]([+-]?\d+))?", text)
-    return Fraction(10) ** (int(found[2] or 0) - len(found[1] or "")) if found else Fraction(0)
+    match = re.fullmatch(r"[+-]?\d*(?:\.(\d*))?(?:[eE]([+-]?\d+))?", text)
+    return Fraction(10) ** (int(match[2] or 0) - len(match[1] or "")) if match else Fraction(0)

@@ -46,7 +46,7 @@ class Analysis:
             return ["Limits", "  none is worked out where steps may expand distances"]
         lines = ["Limits"]
         for limit in self.limits:
-            lines.append(f"  {limit.goes}: {_goes(limit)}")
+            lines.append(f"  {limit.towards}: {_shown(limit)}")
             formula = limit.leading or limit.formula
             if formula is not None:
                 lines += ["", *(f"        {line}" for line in _arrow(formula, limit).splitlines()), ""]
@@ -183,7 +183,7 @@ def _moments(shares: Dominance, string: Derivation) -> tuple[tuple[str, str], ..
 # --- how it is written ------------------------------------------------------------------------------------------------
 
 
-def _goes(limit: Limit) -> str:
+def _shown(limit: Limit) -> str:
     """Where μ and ε go, in a line."""
     if limit.infinite:
         return "μ → ∞, ε → ∞: there is no bound in the limit"
@@ -192,8 +192,8 @@ def _goes(limit: Limit) -> str:
     if limit.far:
         return f"ε ≤ {limit.epsilon.upper_decimal()} at {limit.far} epochs"
     known = [(name, value) for name, value in (("μ", limit.mu), ("ε", limit.epsilon)) if value is not None]
-    said = ", ".join(f"{name} → {value.upper_decimal()}" for name, value in known) or "no bound"
-    return f"{said} ({limit.note})" if limit.note else said
+    values = ", ".join(f"{name} → {value.upper_decimal()}" for name, value in known) or "no bound"
+    return f"{values} ({limit.note})" if limit.note else values
 
 
 def _arrow(formula: Any, limit: Limit) -> str:
@@ -206,7 +206,7 @@ def _arrow(formula: Any, limit: Limit) -> str:
 def _latex_rows(limit: Limit) -> Iterable[str]:
     if limit.formula is None:
         return
-    name, to = limit.goes.split(" → ")
+    name, to = limit.towards.split(" → ")
     arrow = f"{name} \\to {to.replace('∞', chr(92) + 'infty')}"
     left, right = sympy.latex(limit.formula.left), sympy.latex(limit.formula.right)
     yield f"  \\lim_{{{arrow}}} {left} &= {right} && \\text{{{limit.formula.theorem}}}"
@@ -216,7 +216,7 @@ def _latex_rows(limit: Limit) -> Iterable[str]:
 
 def _limit_json(limit: Limit) -> dict[str, Any]:
     return {
-        "limit": limit.goes,
+        "limit": limit.towards,
         "mu": INFINITE if limit.infinite else limit.mu and limit.mu.upper_decimal(),
         "epsilon": INFINITE if limit.infinite else limit.epsilon and limit.epsilon.upper_decimal(),
         "formula": limit.formula and formula_json(limit.formula),

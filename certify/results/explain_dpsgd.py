@@ -94,14 +94,14 @@ def analyse_training(run: Run) -> TrainingAnalysis:
     releases, count = schedule(mechanism), len(mechanism.stages)
     own, others = releases[:count], releases[count:]
 
-    def estimated(stages: Sequence[Release], at: float) -> float:
-        return estimate_training(stages, mechanism.neighbours, at, group=mechanism.coins)
+    def estimated(stages: Sequence[Release], delta: float) -> float:
+        return estimate_training(stages, mechanism.neighbours, delta, group=mechanism.coins)
 
-    def epsilon(stages: Sequence[Release] | None, at: float = delta) -> float | None:
+    def epsilon(stages: Sequence[Release] | None, at_delta: float = delta) -> float | None:
         """None where there is no such run."""
-        if stages is None or not 0 < at < 1:
+        if stages is None or not 0 < at_delta < 1:
             return None
-        return estimated([r for r in (*stages, *others) if r.steps], at)
+        return estimated([r for r in (*stages, *others) if r.steps], at_delta)
 
     here = epsilon(own) or 0.0
     parameters: list[tuple[str, str, Callable[[float], float | None]]] = [
@@ -113,10 +113,10 @@ def analyse_training(run: Run) -> TrainingAnalysis:
     if all(r.sample_rate == 1 for r in own):
         del parameters[1]
     changes = []
-    for name, value, at in parameters:
-        more = None if name == "steps" and min(r.steps for r in own) < FEW_STEPS else at(STEP)
+    for name, value, epsilon_times in parameters:
+        more = None if name == "steps" and min(r.steps for r in own) < FEW_STEPS else epsilon_times(STEP)
         slope = math.log(more / here) / math.log(STEP) if more and here else None
-        changes.append(Change(name, value, slope, at(0.5), at(2)))
+        changes.append(Change(name, value, slope, epsilon_times(0.5), epsilon_times(2)))
     alone = tuple(Alone(_described(r), estimated([r], delta)) for r in releases if r.steps)
     return TrainingAnalysis(here, tuple(changes), alone)
 

@@ -47,7 +47,7 @@ def _convex_epsilon(run: Run, requests: int) -> str | None:
     loss = ConstantLoss(constants.smoothness, constants.strong_convexity, constants.gradient_bound)
     try:
         convex: NoisySGD = replace(mechanism, loss=loss)
-        found = (enclose(derive_upper(convex, run.target_delta, request)) for request in range(requests))
-        return max(found, key=lambda enclosure: enclosure.upper).upper_decimal()
+        enclosures = (enclose(derive_upper(convex, run.target_delta, request)) for request in range(requests))
+        return max(enclosures, key=lambda enclosure: enclosure.upper).upper_decimal()
     except (InvalidMechanism, TheoremError, TooLong):
         return None

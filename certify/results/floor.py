@@ -11,7 +11,7 @@ from accountant.pnsgd.rounding import DIGITS, Status, charge_square, floor_noise
 from certify.runfile.read import Run
 
 ROUNDING = "noise_above_rounding"
-ATTEMPTS = 40
+MAX_ATTEMPTS = 40
 
 
 def status_of(run: Run) -> Status | None:
@@ -34,7 +34,7 @@ def least_noise(run: Run) -> Fraction | None:
         return None
     value = floor_noise(run.mechanism, run.execution, allowed_mu(run))
     unit = Fraction(1, 10**DIGITS)
-    for attempt in range(ATTEMPTS):  # the search was in doubles
+    for attempt in range(MAX_ATTEMPTS):  # the search was in doubles
         noise = round_decimal(value * (1 + (2**attempt - 1) * unit), DIGITS, Rounding.UP)
         if not is_violated(run.with_values(noise_std=noise)):
             return noise

@@ -58,8 +58,12 @@ def derive_natives(run: Run, request: int, claim: Claim) -> Natives:
 def _timeline(run: Run, request: int, claim: Claim) -> Derivation:
     """The one that the bound rests on, so that what is known of it is not computed again; with `release = "all"` the
     bound has several short ones."""
-    found = [node for node in claim.bound.nodes() if node.theorem.concludes is Timeline]
-    return found[0] if run.mechanism.release == "final" and len(found) == 1 else derive_timeline(run.mechanism, request)
+    timelines = [node for node in claim.bound.nodes() if node.theorem.concludes is Timeline]
+    return (
+        timelines[0]
+        if run.mechanism.release == "final" and len(timelines) == 1
+        else derive_timeline(run.mechanism, request)
+    )
 
 
 def largest(texts: Sequence[str | None]) -> str | None:

@@ -25,7 +25,7 @@ MAX_CHOICES = 6  # of batch sizes, and of epochs, unless they are given
 MAX_BATCHES = 1000  # of an epoch, unless the batch sizes are given: with more, no noise worth the name is needed
 MAX_ROWS = 10_000
 ROUNDING = 2**-24  # of single precision
-_ATTEMPTS = 40
+_MAX_ATTEMPTS = 40
 _FREE = {"noise_std": "1", "unlearning_epochs": "1", "batch_size": "1"}  # keys that the run file may leave out
 
 
@@ -181,15 +181,15 @@ def _chosen(option: str, values: Sequence[int] | None) -> list[int]:
 
 def some_divisors(samples: int, most: int = MAX_CHOICES) -> list[int]:
     """At most `most` divisors of n, up to n, as evenly spread on a logarithmic scale as they come."""
-    found: set[int] = {1, samples}
+    every: set[int] = {1, samples}
     rest, factors, p = samples, [], 2
     while p * p <= rest and p < 10**6:  # beyond, the rest counts as prime: a few divisors are enough
         while rest % p == 0:
             rest, factors = rest // p, [*factors, p]
         p += 1
     for factor in [*factors, *([rest] if rest > 1 else [])]:
-        found |= {d * factor for d in found if samples % (d * factor) == 0}
-    divisors = sorted(d for d in found if samples <= MAX_BATCHES * d)
+        every |= {d * factor for d in every if samples % (d * factor) == 0}
+    divisors = sorted(d for d in every if samples <= MAX_BATCHES * d)
     if len(divisors) <= most:
         return divisors
     low, high = math.log(divisors[0]), math.log(samples)
@@ -199,10 +199,10 @@ def some_divisors(samples: int, most: int = MAX_CHOICES) -> list[int]:
 
 def some_epochs(epochs: int, most: int = MAX_CHOICES) -> list[int]:
     """1, 2, 3, 5, 8 … below T, from where on retraining costs no more; at most `most` of them."""
-    found, following = [1], 2
-    while following < epochs and len(found) < most:
-        found, following = [*found, following], following + found[-1]
-    return found
+    choices, following = [1], 2
+    while following < epochs and len(choices) < most:
+        choices, following = [*choices, following], following + choices[-1]
+    return choices
 
 
 def _candidate(run: Run, k: int, b: int) -> Run:
@@ -235,9 +235,9 @@ def certified_noise(run: Run) -> tuple[Fraction, str]:
     Searched for in doubles, rounded up, confirmed in balls. Raises OutOfReach, and UsageError as `certify` does.
     """
     target, least = run.target_epsilon, floor.least_noise(run) or Fraction(0)
-    found = _found_noise(run, least)
-    for attempt in range(_ATTEMPTS):
-        noise = max(round_decimal(found * (1 + Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, Rounding.UP), least)
+    certified = _found_noise(run, least)
+    for attempt in range(_MAX_ATTEMPTS):
+        noise = max(round_decimal(certified * (1 + Fraction(2**attempt - 1, 10**DIGITS)), DIGITS, Rounding.UP), least)
         claims = list(_claims(run.with_values(noise_std=noise)))
         if all(claim.verdict(target) is Verdict.CERTIFIED for claim in claims):
             return noise, max((claim.printed(target) for claim in claims), key=Fraction)
@@ -256,16 +256,16 @@ def _found_noise(run: Run, least: Fraction) -> Fraction:
                 if least:
                     return least
                 raise
-        found = least_noise(run, derive)
-    if least and (found is None or found < least):
+        noise = least_noise(run, derive)
+    if least and (noise is None or noise < least):
         return least
-    if found is None:
+    if noise is None:
         raise OutOfReach("noise_std: the two runs never differ, any positive value meets the target")
-    if found < MIN_NOISE:
+    if noise < MIN_NOISE:
         raise OutOfReach("noise_std: whatever doubles can hold meets the target, down to 1e-300")
-    if found > MAX_NOISE:
+    if noise > MAX_NOISE:
         raise OutOfReach("target.epsilon: the noise_std that it asks for is beyond 1e300")
-    return Fraction(found)
+    return Fraction(noise)
 
 
 def _claims(run: Run) -> Iterator[Claim]:

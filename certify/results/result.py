@@ -90,8 +90,8 @@ class Result:
         """Every derivation that the result rests on."""
         ends = [d for claim in self.claims for d in (claim.upper, claim.lower)]
         ends += [d for native in self.natives for d in (native.curve, native.learned, native.released)]
-        found = (*ends, self.curve, self.fractional, self.sensitivity, *self.promised)
-        return tuple(derivation for derivation in found if derivation is not None)
+        roots = (*ends, self.curve, self.fractional, self.sensitivity, *self.promised)
+        return tuple(derivation for derivation in roots if derivation is not None)
 
     def as_json(self) -> dict[str, Any]:
         """The one JSON object of `certify --format json`."""

@@ -44,10 +44,10 @@ class ScalingSection:
 
     def as_json(self) -> dict[str, Any]:
         """Key `scaling`; a fact's value is its formula with the parameters put in."""
-        made = describe(self.scaling)
+        described = describe(self.scaling)
         facts = [
             {"name": f.name, "meaning": f.meaning, "text": f.text, "latex": f.latex, "value": str(f.value)}
-            for f in made.facts
+            for f in described.facts
         ]
-        about = {"kind": made.kind, "attained": made.attained, "monotone": made.monotone}
+        about = {"kind": described.kind, "attained": described.attained, "monotone": described.monotone}
         return {"scaling": about | {"facts": facts}}

@@ -102,9 +102,9 @@ class Search:
         width = 1
         while high >= least:  # teeth 1, 2 and 3, 4 to 7 …
             low = max(least, self.values.first(Fraction(1, 2 * width - 1)))
-            found = self._within(low, high) if low <= high else None
-            if found is not None:
-                return self._answer(*found)
+            answer = self._within(low, high) if low <= high else None
+            if answer is not None:
+                return self._answer(*answer)
             high, width = min(high, low - 1), 2 * width
         raise OutOfReach(
             f"target.epsilon: found no {self.values.tune} from {float(self.values.value(least)):g} up that meets it"
@@ -219,10 +219,10 @@ class Search:
         delta, over = self.run.target_delta, self._estimate(mechanism) / float(self.target) - 1
         width = Fraction(min(max(over / 4, 1e-4), 0.25)).limit_denominator(10**6)
         for part in (1, 8):
-            if lower_bound(mechanism, delta, width=width / part, progress=self._told) > self.target:
+            if lower_bound(mechanism, delta, width=width / part, progress=self._report_progress) > self.target:
                 return True
         return False
 
-    def _told(self, what: str) -> None:
+    def _report_progress(self, message: str) -> None:
         if self.progress:
-            self.progress(f"no larger one: {what}", 0, 0)
+            self.progress(f"no larger one: {message}", 0, 0)

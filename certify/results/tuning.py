@@ -89,23 +89,23 @@ def least_noise(run: Run) -> Fraction:
         low -= 1
         if low < high - 60:
             raise NothingToTune("noise_std: any value meets the target: nothing to tune")
-    found = Fraction(math.exp(scipy.optimize.brentq(excess, low, high + 1e-6, xtol=1e-13, rtol=1e-14)))
-    return max(found, floor)
+    smallest = Fraction(math.exp(scipy.optimize.brentq(excess, low, high + 1e-6, xtol=1e-13, rtol=1e-14)))
+    return max(smallest, floor)
 
 
 def least_unlearning_epochs(run: Run) -> list[int]:
     """The least K_1, then the least K_2 after it, and so on. 0 where the noise of learning alone hides what was
     erased."""
-    mechanism, found = run.mechanism, []
+    mechanism, epochs = run.mechanism, []
     least = 0 if mechanism.epochs else 1
     for request in range(len(mechanism.requests)):
 
         def enough(k: int, request: int = request) -> bool:
-            tried = replace(mechanism, requests=mechanism.requests[: request + 1], unlearning_epochs=(*found, k))
+            tried = replace(mechanism, requests=mechanism.requests[: request + 1], unlearning_epochs=(*epochs, k))
             return meets(tried, run, request)
 
-        found.append(_least_whole(enough, found[-1] if found else 1, "unlearning_epochs", least))
-    return found
+        epochs.append(_least_whole(enough, epochs[-1] if epochs else 1, "unlearning_epochs", least))
+    return epochs
 
 
 def _least_whole(enough: Callable[[int], bool], guess: int, name: str, first: int = 1) -> int:
@@ -179,12 +179,12 @@ def _most_of_a_grid(too_many: Callable[[int], bool]) -> int:
     points = [1]
     while points[-1] < MAX_EPOCHS:
         points.append(min(MAX_EPOCHS, max(points[-1] + 1, int(points[-1] * _GRID))))
-    at = next((i for i in reversed(range(len(points))) if not too_many(points[i])), None)
-    if at is None:
+    index = next((i for i in reversed(range(len(points))) if not too_many(points[i])), None)
+    if index is None:
         raise OutOfReach("epochs: found no number of epochs that meets the target")
-    if at == len(points) - 1:
+    if index == len(points) - 1:
         raise OutOfReach(f"epochs: even {MAX_EPOCHS} of them meet the target: nothing to tune")
-    low, high = points[at], points[at + 1]
+    low, high = points[index], points[index + 1]
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if too_many(middle) else (middle, high)
@@ -243,12 +243,12 @@ def _largest(run: Run, name: str, grid: np.ndarray, end: float | None = None) ->
         return all_meet(replace(run.mechanism, **{name: Fraction(value)}), run)
 
     points = [float(x) for x in grid]
-    at = next((i for i in range(len(points) - 1, -1, -1) if good(points[i])), None)
-    if at is None:
+    index = next((i for i in range(len(points) - 1, -1, -1) if good(points[i])), None)
+    if index is None:
         raise OutOfReach(f"{name}: found no value that meets the target")
-    if at == len(points) - 1 and end is None:
+    if index == len(points) - 1 and end is None:
         raise OutOfReach(f"{name}: {points[-1]:g} and more meets the target: nothing to tune")
-    low, high = points[at], points[at + 1] if at + 1 < len(points) else end
+    low, high = points[index], points[index + 1] if index + 1 < len(points) else end
     for _ in range(60):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if good(middle) else (low, middle)

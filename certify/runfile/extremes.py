@@ -1,8 +1,8 @@
 """Numbers so large or small that searches in doubles may fail on them: then the run is refused, and the number named.
 
 What is certified is computed in balls of any size; it is found by searches in doubles, which reach from 1e-308 to
-1e308, squares and quotients included. Within LEAST and MOST nothing that is known overflows; beyond them much still
-works, and where it does not the run is refused in a line, for no crash says that a number was too large.
+1e308, squares and quotients included. Within MIN_SIZE and MAX_SIZE no known run overflows; beyond them many runs still
+work, and where one does not it is refused in a line: a crash would not say that a number was too large.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from accountant.core.exact import Rounding, decimal, round_decimal
 from certify.errors import OutOfReach, UsageError
 from certify.runfile.read import Run
 
-LEAST, MOST = Fraction(1, 10**30), Fraction(10**30)
+MIN_SIZE, MAX_SIZE = Fraction(1, 10**30), Fraction(10**30)
 _ANSWERS = (UsageError, OutOfReach, Indeterminate)  # which say by themselves what is wrong
 
 
@@ -36,9 +36,9 @@ def within_doubles(run: Run) -> Iterator[None]:
     except _ANSWERS:
         raise
     except (ArithmeticError, ValueError, TypeError) as problem:
-        if (found := _extreme(run.canonical, "")) is None:
+        if (extreme := _extreme(run.canonical, "")) is None:
             raise
-        key, value = found
+        key, value = extreme
         shown = decimal(round_decimal(value, 3, Rounding.UP), 3)
         raise UsageError(
             f"{key}: {shown} is so far from 1 that the search in doubles fails; change the units, or the value"
@@ -46,7 +46,7 @@ def within_doubles(run: Run) -> Iterator[None]:
 
 
 def _extreme(value: Any, key: str) -> tuple[str, Fraction] | None:
-    """The first number of a canonical run beyond LEAST or MOST, with its key."""
+    """The first number of a canonical run beyond MIN_SIZE or MAX_SIZE, with its key."""
     match value:
         case Mapping():
             items = [(f"{key}.{name}" if key else name, item) for name, item in value.items() if name != "attest"]
@@ -54,10 +54,10 @@ def _extreme(value: Any, key: str) -> tuple[str, Fraction] | None:
             items = [(f"{key}[{i + 1}]", item) for i, item in enumerate(value)]
         case str():
             number = _number(value)
-            return None if number is None or not number or LEAST <= abs(number) <= MOST else (key, number)
+            return None if number is None or not number or MIN_SIZE <= abs(number) <= MAX_SIZE else (key, number)
         case _:
             return None
-    return next((found for name, item in items if (found := _extreme(item, name)) is not None), None)
+    return next((extreme for name, item in items if (extreme := _extreme(item, name)) is not None), None)
 
 
 def _number(text: str) -> Fraction | None:

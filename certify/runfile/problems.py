@@ -12,13 +12,17 @@ from accountant.core.exact import MAX_CHARACTERS
 from certify.errors import UsageError
 
 UNKNOWN = "extra_forbidden"
-MOST = 80  # characters of a value
+MAX_SHOWN = 80  # characters of a value
 
 
 def reason(problem: BaseException) -> str:
     """The first line of what a parser says; of a number that Python does not read, what is read here."""
-    says = (str(problem).splitlines() or [type(problem).__name__])[0]
-    return f"a number of too many digits; at most {MAX_CHARACTERS} are read" if "int_max_str_digits" in says else says
+    message = (str(problem).splitlines() or [type(problem).__name__])[0]
+    return (
+        f"a number of too many digits; at most {MAX_CHARACTERS} are read"
+        if "int_max_str_digits" in message
+        else message
+    )
 
 
 def refuse_long_numbers(value: Any, key: str = "") -> None:
@@ -39,11 +43,11 @@ def first_problem(invalid: ValidationError) -> Mapping[str, Any]:
     return min(invalid.errors(), key=lambda problem: problem["type"] != UNKNOWN)
 
 
-def told(problem: Mapping[str, Any], key: str) -> str:
+def describe_problem(problem: Mapping[str, Any], key: str) -> str:
     """The line about a problem of the value at `key`, or of its absence."""
     value, kind = problem["input"], problem["type"]
     shown = str(value) if isinstance(value, Decimal | int) else repr(value)
-    shown = shown if len(shown) <= MOST else f"{shown[: MOST - 3]}..."
+    shown = shown if len(shown) <= MAX_SHOWN else f"{shown[: MAX_SHOWN - 3]}..."
     match kind:
         case "missing":
             return f"{'.'.join((key, *problem.get('ctx', {}).values()))}: is missing"

@@ -38,7 +38,7 @@ from certify.runfile.pnsgd_tables import (
     RunTable,
     TargetTable,
 )
-from certify.runfile.problems import UNKNOWN, first_problem, reason, refuse_long_numbers, told
+from certify.runfile.problems import UNKNOWN, describe_problem, first_problem, reason, refuse_long_numbers
 from certify.runfile.questions import BY_ID
 
 MAX_BYTES = 1 << 20
@@ -115,10 +115,10 @@ def _check_kind(tables: Mapping[str, Any]) -> None:
     if kind is None and (close := difflib.get_close_matches("kind", [str(k) for k in mechanism if k != "kind"], n=1)):
         raise UsageError(f"mechanism.{close[0]}: unknown key; did you mean kind?")
     if not isinstance(kind, str) or kind not in kinds:
-        got = "is missing" if kind is None else f"got {kind!r:.80}"
+        problem = "is missing" if kind is None else f"got {kind!r:.80}"
         close = difflib.get_close_matches(kind.lower(), kinds, n=1) if isinstance(kind, str) else ()
         meant = f"did you mean {close[0]!r}? Write" if close else "write"
-        raise UsageError(f"mechanism.kind: {got}; {meant} one of {', '.join(map(repr, kinds))}")
+        raise UsageError(f"mechanism.kind: {problem}; {meant} one of {', '.join(map(repr, kinds))}")
 
 
 def is_training(tables: Mapping[str, Any]) -> bool:
@@ -128,7 +128,7 @@ def is_training(tables: Mapping[str, Any]) -> bool:
     return isinstance(kind, str) and kind in KINDS
 
 
-def load_tables(path: Path, what: str = "run file") -> dict[str, Any]:
+def load_tables(path: Path, kind_of_file: str = "run file") -> dict[str, Any]:
     """The tables of a TOML file, decimals kept exact. Raises UsageError."""
     try:
         with path.open("rb") as file:
@@ -136,7 +136,7 @@ def load_tables(path: Path, what: str = "run file") -> dict[str, Any]:
     except (OSError, ValueError) as problem:
         raise UsageError(f"{path}: {getattr(problem, 'strerror', None) or problem}") from None
     if len(data) > MAX_BYTES:
-        raise UsageError(f"{path}: a {what} of more than {MAX_BYTES} bytes is not read")
+        raise UsageError(f"{path}: a {kind_of_file} of more than {MAX_BYTES} bytes is not read")
     if data.startswith(codecs.BOM_UTF8):
         raise UsageError(f"{path}: is not valid TOML: begins with a byte-order mark; save it as UTF-8 without one")
     try:
@@ -178,7 +178,7 @@ def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
         return f"{key}.kind: is missing; write one of {', '.join(map(repr, tags))}"
     if kind == "union_tag_invalid":
         return f"{key}.kind: got {problem['ctx']['tag']!r}; write one of {problem['ctx']['expected_tags']}"
-    return told(problem, key)
+    return describe_problem(problem, key)
 
 
 def _where(location: Sequence[str | int]) -> list[str]:
@@ -186,13 +186,13 @@ def _where(location: Sequence[str | int]) -> list[str]:
     parts = list(location)
     if len(parts) > 1 and parts[0] in ("loss", "scaling") and parts[1] in (*LOSSES, *MAPS):
         del parts[1]
-    found: list[str] = []
+    path: list[str] = []
     for part in parts:
-        if isinstance(part, int) and found:
-            found[-1] += f"[{part + 1}]"  # counted from 1
+        if isinstance(part, int) and path:
+            path[-1] += f"[{part + 1}]"  # counted from 1
         else:
-            found.append(str(part))
-    return found
+            path.append(str(part))
+    return path
 
 
 def _known_keys(where: list[str], tables: Mapping[str, Any]) -> list[str]:

@@ -157,8 +157,8 @@ def make_statement(
     shown["theorems"] = sorted({step["theorem"] for step in proof.steps})  # those of the curve too
     if execution is not None:
         execution = dict(execution)
-        seen = "clipping" in execution and any(a["id"] == CLIPPED for a in shown["assumptions"])
-        if seen:  # by the learner, which clips so
+        observed = "clipping" in execution and any(a["id"] == CLIPPED for a in shown["assumptions"])
+        if observed:  # by the learner, which clips so
             shown["assumptions"] = [
                 {**a, "status": "checked"} if a["id"] == CLIPPED else a for a in shown["assumptions"]
             ]

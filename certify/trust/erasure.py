@@ -113,8 +113,8 @@ def make_requests(
     scope = SCOPE if scope is None else check_text("scope", scope)
     signed = None if sign_off is None else _sign_off(sign_off)
     return tuple(
-        Request(records, request_id, None if at is None else _time(at), scope, signed)
-        for records, request_id, at in zip(forget, ids, received, strict=True)
+        Request(records, request_id, None if time is None else _time(time), scope, signed)
+        for records, request_id, time in zip(forget, ids, received, strict=True)
     )
 
 
@@ -129,16 +129,16 @@ def check_text(name: str, value: Any) -> str:
     return value
 
 
-def _time(at: datetime) -> str:
-    if at.tzinfo is None:
-        raise UsageError(f"received: {at.isoformat()} has no time zone; give datetime(…, tzinfo=UTC)")
-    if at > datetime.now(UTC):
-        raise UsageError(f"received: {at.isoformat()} is yet to come; give the time at which the request came in")
-    return _utc(at)
+def _time(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise UsageError(f"received: {moment.isoformat()} has no time zone; give datetime(…, tzinfo=UTC)")
+    if moment > datetime.now(UTC):
+        raise UsageError(f"received: {moment.isoformat()} is yet to come; give the time at which the request came in")
+    return _utc(moment)
 
 
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _sign_off(entry: Mapping[str, str]) -> dict[str, str]:

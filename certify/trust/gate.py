@@ -63,8 +63,8 @@ class Gate:
     @property
     def exit_code(self) -> Exit:
         """0 if all pass; else 4 if something does not match, else 2 if something is malformed, else 1."""
-        found = {judged.exit_code for judged in self.certificates}
-        return next((code for code in (Exit.MISMATCH, Exit.USAGE, Exit.NOT_CERTIFIED) if code in found), Exit.OK)
+        codes = {judged.exit_code for judged in self.certificates}
+        return next((code for code in (Exit.MISMATCH, Exit.USAGE, Exit.NOT_CERTIFIED) if code in codes), Exit.OK)
 
     def lines(self) -> list[str]:
         """One line for each violated rule, one for each certificate that passes, and a last one."""
@@ -118,8 +118,8 @@ def gate(
 
 
 def _judge(policy: Policy, path: str | Path, now: datetime) -> Judged:
-    asked, model = tuple(rules(policy, now.date())), policy.table.execution.model
-    limits = {VERIFIED: INTACT, **{rule.name: rule.limit for rule in asked}, **({MODEL: model} if model else {})}
+    judges, model = tuple(rules(policy, now.date())), policy.table.execution.model
+    limits = {VERIFIED: INTACT, **{rule.name: rule.limit for rule in judges}, **({MODEL: model} if model else {})}
     data = b""
     try:
         data = read_certificate(path)
@@ -130,14 +130,14 @@ def _judge(policy: Policy, path: str | Path, now: datetime) -> Judged:
     except checker.CheckError as refused:
         return _refused(limits, path, _rule_of(refused, data), str(refused), Exit(refused.exit_code))
     checks = [Check(VERIFIED, True, "yes", INTACT)]
-    for rule in asked:
+    for rule in judges:
         value, passed = rule.judge(statement["predicate"], report)
         checks.append(Check(rule.name, passed, value, rule.limit))
     code = Exit.OK if all(check.passed for check in checks) else Exit.NOT_CERTIFIED
     if model is not None:
-        found = _model(Path(path).parent / model, statement)
-        checks.append(Check(MODEL, found == "the certified model", found, model))
-        code = {"the certified model": code, "another model": Exit.MISMATCH}.get(found, code or Exit.NOT_CERTIFIED)
+        problem = _model(Path(path).parent / model, statement)
+        checks.append(Check(MODEL, problem == "the certified model", problem, model))
+        code = {"the certified model": code, "another model": Exit.MISMATCH}.get(problem, code or Exit.NOT_CERTIFIED)
     return Judged(str(path), tuple(checks), code)
 
 

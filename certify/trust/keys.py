@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PASSPHRASE = "PLUMBLINE_PASSPHRASE"  # environment variable
 MAX_BYTES = 1 << 16  # of a key file
-LONGEST_PASSPHRASE = 1023  # bytes; what cryptography takes
+MAX_PASSPHRASE_BYTES = 1023  # bytes; what cryptography takes
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
 
 def _checked(passphrase: str) -> bytes:
     encoded = passphrase.encode("utf-8", "surrogateescape")
-    if not 0 < len(encoded) <= LONGEST_PASSPHRASE:
-        raise UsageError(f"the passphrase must have 1 to {LONGEST_PASSPHRASE} bytes, not {len(encoded)}")
+    if not 0 < len(encoded) <= MAX_PASSPHRASE_BYTES:
+        raise UsageError(f"the passphrase must have 1 to {MAX_PASSPHRASE_BYTES} bytes, not {len(encoded)}")
     return encoded
 
 
-def ask_passphrase(what: str = "key", *, new: bool = False) -> str:
+def ask_passphrase(key_name: str = "key", *, new: bool = False) -> str:
     """From the environment, else from the terminal; a new one is asked for twice.
 
     Raises:
@@ -120,13 +120,13 @@ def ask_passphrase(what: str = "key", *, new: bool = False) -> str:
     if (given := os.environ.get(PASSPHRASE)) is not None:
         return given
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError(f"{what}: needs a passphrase, and there is no terminal to ask on; set {PASSPHRASE}")
+        raise UsageError(f"{key_name}: needs a passphrase, and there is no terminal to ask on; set {PASSPHRASE}")
     try:
-        answer = getpass.getpass(f"Passphrase of {what}: ")
+        answer = getpass.getpass(f"Passphrase of {key_name}: ")
         if new and getpass.getpass("The same again: ") != answer:
-            raise UsageError(f"{what}: the two passphrases differ")
+            raise UsageError(f"{key_name}: the two passphrases differ")
     except EOFError:
-        raise UsageError(f"{what}: no passphrase was given") from None
+        raise UsageError(f"{key_name}: no passphrase was given") from None
     return answer
 
 
@@ -197,13 +197,13 @@ def read_public_keys(paths: Iterable[str | Path]) -> tuple[bytes, ...]:
     Raises:
         UsageError: as for one, or the same key twice.
     """
-    found: dict[bytes, str | Path] = {}
+    path_of: dict[bytes, str | Path] = {}
     for path in paths:
         key = read_public_key(path)
-        if key in found:
-            raise UsageError(f"{path}: is the same key as {found[key]}; give each key once")
-        found[key] = path
-    return tuple(found)
+        if key in path_of:
+            raise UsageError(f"{path}: is the same key as {path_of[key]}; give each key once")
+        path_of[key] = path
+    return tuple(path_of)
 
 
 def _read(path: str | Path) -> bytes:

@@ -16,7 +16,7 @@ from certify import checker
 from certify.errors import UsageError
 from certify.results.floor import ROUNDING
 from certify.runfile.pnsgd_tables import Number, Table, Whole
-from certify.runfile.problems import UNKNOWN, first_problem, told
+from certify.runfile.problems import UNKNOWN, describe_problem, first_problem
 from certify.runfile.read import load_tables
 from certify.trust.keys import read_public_keys
 
@@ -226,4 +226,4 @@ def _first_problem(invalid: ValidationError) -> str:
     if problem["type"] == UNKNOWN:
         known = list(TABLES if len(where) == 1 else TABLES[problem["loc"][0]][0].model_fields)
         return f"{key}: unknown key{_near(str(problem['loc'][-1]), known)}"
-    return told(problem, key)
+    return describe_problem(problem, key)

@@ -69,11 +69,11 @@ def _guarantees(policy: Policy) -> Iterator[Rule]:
         def judge(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
             if "guarantees" not in predicate:
                 return "not stated: of training runs alone", False
-            (found,) = (one for one in predicate["guarantees"] if one["name"] == name)
-            upper = found["epsilon"]["upper"]
+            (guarantee,) = (one for one in predicate["guarantees"] if one["name"] == name)
+            upper = guarantee["epsilon"]["upper"]
             if upper is None:
                 return "nothing is claimed", False
-            return f"{upper} ({found['neighbours']})", Fraction(upper) <= most
+            return f"{upper} ({guarantee['neighbours']})", Fraction(upper) <= most
 
         return judge
 
@@ -95,12 +95,12 @@ def _assumptions(policy: Policy) -> Iterator[Rule]:
     special, forbidden = table.model_extra or {}, set(table.forbidden)
 
     def others(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
-        found = [
+        violated = [
             f"{a['id']} is {a['status']}"
             for a in predicate["assumptions"]
             if a["id"] not in special and a["status"] not in table.allowed
         ]
-        return ", ".join(found) or "all are", not found
+        return ", ".join(violated) or "all are", not violated
 
     def is_one_of(name: str, statuses: list[str]) -> Callable[..., tuple[str, bool]]:
         def judge(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
@@ -110,8 +110,8 @@ def _assumptions(policy: Policy) -> Iterator[Rule]:
         return judge
 
     def no_forbidden(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
-        found = [a["id"] for a in predicate["assumptions"] if a["id"] in forbidden]
-        return ", ".join(found) or "none of them", not found
+        present = [a["id"] for a in predicate["assumptions"] if a["id"] in forbidden]
+        return ", ".join(present) or "none of them", not present
 
     yield Rule("assumptions.allowed", ", ".join(table.allowed) or "none", others)
     for name, statuses in special.items():
@@ -143,7 +143,7 @@ def _freshness(policy: Policy, on: date) -> Iterator[Rule]:
 
 
 def _run(policy: Policy) -> Iterator[Rule]:
-    found: dict[str, Callable[[dict[str, Any]], str]] = {
+    readers: dict[str, Callable[[dict[str, Any]], str]] = {
         "mechanisms": lambda run: run["mechanism"]["kind"],
         "neighbours": lambda run: run["threat"]["neighbours"],
         "references": reference_of,
@@ -153,7 +153,7 @@ def _run(policy: Policy) -> Iterator[Rule]:
     def is_one_of(get: Callable[[dict[str, Any]], str], allowed: list[str]) -> Callable[..., tuple[str, bool]]:
         return lambda predicate, _: (get(predicate["run"]), get(predicate["run"]) in allowed)
 
-    for key, get in found.items():
+    for key, get in readers.items():
         if (allowed := getattr(policy.table.run, key)) is not None:
             yield Rule(f"run.{key}", ", ".join(allowed), is_one_of(get, allowed))
 

@@ -112,9 +112,9 @@ def _records_beside(path: Path, envelope: dict[str, Any], before: str) -> list[P
 
     statement = checker.read_json(base64.b64decode(envelope["payload"]), "payload")
     erasures = statement["predicate"].get("execution", {}).get("erasures", [])
-    found = [erasure_path(path.parent, i + 1) for i in range(len(erasures))]
-    found = [record for record in found if record.exists()]
-    for record in found:
+    records = [erasure_path(path.parent, i + 1) for i in range(len(erasures))]
+    records = [record for record in records if record.exists()]
+    for record in records:
         try:
             beside = checker.read_json(read_certificate(record), "envelope")
             statement = checker.read_json(checker.open_envelope(beside), "payload")
@@ -128,7 +128,7 @@ def _records_beside(path: Path, envelope: dict[str, Any], before: str) -> list[P
                 f"--expires: {record} is signed, and names the certificate as it is now; set the date before erasure "
                 "records are signed"
             )
-    return found
+    return records
 
 
 def _written_anew(path: Path) -> tuple[Path, ...]:

@@ -206,8 +206,8 @@ def clear(folder: Path, last: str) -> None:
     target = Path(os.path.realpath(folder))
     prefix = f".{target.name}."
     for beside in (target.parent, target):
-        found = sorted(beside.iterdir()) if beside.is_dir() and os.access(beside, os.R_OK) else []
-        for path in found:
+        entries = sorted(beside.iterdir()) if beside.is_dir() and os.access(beside, os.R_OK) else []
+        for path in entries:
             if path.name.startswith(prefix) and _WORKSHOP.fullmatch(path.name.removeprefix(prefix)):
                 _clear_away(path, target, last)
 
@@ -240,8 +240,8 @@ def _not_in(workshop: Path, target: Path, last: str) -> list[Path]:
 
 def _strays(old: Path, target: Path, but: Set[str]) -> list[Path]:
     """What a folder has, however deep, and another one does not have in the same place; but for some names."""
-    found = [Path(root) / name for root, _, names in os.walk(old) for name in names]
-    return [p for p in found if str(p.relative_to(old)) not in but and not _same(p, target / p.relative_to(old))]
+    files = [Path(root) / name for root, _, names in os.walk(old) for name in names]
+    return [p for p in files if str(p.relative_to(old)) not in but and not _same(p, target / p.relative_to(old))]
 
 
 def _same(path: Path, other: Path) -> bool:
@@ -269,26 +269,26 @@ def _join(workshop: Path, target: Path, last: str, swap: bool) -> None:
 
 def _link_all(old: Path, new: Path, but: set[str]) -> bool:
     """Link everything in a folder into another one. False where that cannot be, or is too much."""
-    linked, made = 0, []
+    linked, created = 0, []
     try:
         for root, folders, names in os.walk(old):
-            at = new / Path(root).relative_to(old)
+            folder = new / Path(root).relative_to(old)
             if Path(root) == old:
-                folders[:], names[:] = ([name for name in found if name not in but] for found in (folders, names))
+                folders[:], names[:] = ([name for name in entries if name not in but] for entries in (folders, names))
             links = [name for name in folders if (Path(root) / name).is_symlink()]
             folders[:], names = [name for name in folders if name not in links], [*names, *links]
             for name in folders:
                 source = Path(root) / name
                 if source.is_mount():
                     return False
-                (at / name).mkdir()
-                made.append((source, at / name))
+                (folder / name).mkdir()
+                created.append((source, folder / name))
             for name in names:
-                os.link(Path(root) / name, at / name, follow_symlinks=False)
+                os.link(Path(root) / name, folder / name, follow_symlinks=False)
             linked += len(folders) + len(names)
             if linked > MAX_LINKS:
                 return False
-        for source, copy in reversed(made):  # it may be read-only
+        for source, copy in reversed(created):  # it may be read-only
             shutil.copystat(source, copy)
     except (OSError, NotImplementedError):
         return False

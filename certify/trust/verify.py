@@ -37,22 +37,22 @@ class Verification:
         return page(title, table("What was checked", lines))
 
     def as_json(self) -> dict[str, Any]:
-        found = self.report
+        report = self.report
         return {
             "verified": self.verified,
             "exit_code": int(self.exit_code),
             "steps": list(self.steps),
             "problem": self.problem,
-            "verdict": found and found.verdict,
-            "claim": found and found.claim,
-            "digest": found and found.digest,
-            "created": found and found.created,
-            "expires": found and found.expires,
-            "signed": found and found.signed,
-            "signatures": found and found.signatures,
-            "signers": found and list(found.signers),
-            "threshold": found and found.threshold,
-            "notes": found and list(found.notes),
+            "verdict": report and report.verdict,
+            "claim": report and report.claim,
+            "digest": report and report.digest,
+            "created": report and report.created,
+            "expires": report and report.expires,
+            "signed": report and report.signed,
+            "signatures": report and report.signatures,
+            "signers": report and list(report.signers),
+            "threshold": report and report.threshold,
+            "notes": report and list(report.notes),
         }
 
 

@@ -172,8 +172,8 @@ class Ball(Arithmetic):
         ends = (diffused_log_delta(*known[:3], end, -np.inf) for end in (guess + apart, guess - apart))
         slope = -abs(np.subtract(*ends)) / (2 * apart)
         value = diffused_delta(mu, ratio, steps, arb(guess), arb(0), arb.mid).log() - delta.log()
-        found = (guess - value / slope).mid() if slope else arb(guess)
-        return found if found.is_finite() and found > 0 else arb(guess)
+        following = (guess - value / slope).mid() if slope else arb(guess)
+        return following if following.is_finite() and following > 0 else arb(guess)
 
     def _newton(self, mixture: _Mixture, delta: Number, epsilon: Number) -> Number:
         value = self._mixture_delta(mixture, epsilon)

@@ -176,17 +176,17 @@ def epsilon_of(mu: Any, delta: Any) -> Array:
         return _epsilon_at(mu, float(delta))
     mu, delta = np.broadcast_arrays(mu, delta)
     values, which = np.unique(delta, return_inverse=True)
-    found, which = np.empty(mu.shape), which.reshape(mu.shape)
+    epsilon, which = np.empty(mu.shape), which.reshape(mu.shape)
     if mu.size < _FEW * len(values):
-        flat, mus, deltas = found.ravel(), mu.ravel(), delta.ravel()
+        flat, mus, deltas = epsilon.ravel(), mu.ravel(), delta.ravel()
         for begin in range(0, mu.size, _CHUNK):
             part = slice(begin, begin + _CHUNK)
             searched = _searched(np.minimum(mus[part], _MAX_MU), deltas[part])
             flat[part] = np.where(mus[part] > _MAX_MU, np.inf, searched)
-        return found
+        return epsilon
     for i, value in enumerate(values):
-        found[which == i] = _epsilon_at(mu[which == i], float(value))
-    return found
+        epsilon[which == i] = _epsilon_at(mu[which == i], float(value))
+    return epsilon
 
 
 def _epsilon_at(mu: Array, delta: float) -> Array:
@@ -203,7 +203,7 @@ def _epsilon_at(mu: Array, delta: float) -> Array:
     if flat.size < 2 * nodes:
         return np.asarray(np.where(mu > _MAX_MU, np.inf, _searched(np.minimum(mu, _MAX_MU), delta)))
     table = _quintics(math.log(first), nodes, delta)
-    found = np.empty(flat.shape)
+    epsilon = np.empty(flat.shape)
     for begin in range(0, flat.size, _CHUNK):
         part = flat[begin : begin + _CHUNK]
         place = np.log(np.clip(part, first, _MAX_MU) / first) / _SPACING
@@ -214,8 +214,8 @@ def _epsilon_at(mu: Array, delta: float) -> Array:
             value *= place
             value += np.take(coefficients, cell)
         value *= part
-        found[begin : begin + _CHUNK] = np.where(part > _MAX_MU, np.inf, np.where(part > first, value, 0.0))
-    return found.reshape(mu.shape)
+        epsilon[begin : begin + _CHUNK] = np.where(part > _MAX_MU, np.inf, np.where(part > first, value, 0.0))
+    return epsilon.reshape(mu.shape)
 
 
 def _searched(mu: Array, delta: float | Array) -> Array:

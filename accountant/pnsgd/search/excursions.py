@@ -82,17 +82,17 @@ class _Search:
             return [step for step in every if self._allowed(step)]
         blocks = self.timeline.blocks
         depth = max(1, MAX_MOMENTS // (4 * _MAX_POSITIONS * len(blocks)))
-        found = {0, self.steps, *self.begins}
+        moments = {0, self.steps, *self.begins}
         for begin, block in zip(self.begins, blocks, strict=False):
             positions = [p for p, _ in block.shifts]
             positions = {*positions[:_MAX_POSITIONS], *positions[-_MAX_POSITIONS:], 0}
             for epoch in _doubling(block.epochs, depth):
                 for position in positions:
-                    found |= {begin + epoch * block.batches + position, begin + epoch * block.batches + position + 1}
+                    moments |= {begin + epoch * block.batches + position, begin + epoch * block.batches + position + 1}
             if self.apart or self.timeline.diameter is not None:
                 length = block.epochs * block.batches
-                found |= {begin + step for step in _doubling(length, depth * _MAX_POSITIONS)}
-        return self._thinned(sorted(step for step in found if 0 <= step <= self.steps and self._allowed(step)))
+                moments |= {begin + step for step in _doubling(length, depth * _MAX_POSITIONS)}
+        return self._thinned(sorted(step for step in moments if 0 <= step <= self.steps and self._allowed(step)))
 
     def _thinned(self, moments: list[int]) -> list[int]:
         """Of very many phases, not every moment."""
@@ -111,15 +111,15 @@ class _Search:
 
     def closer(self, moments: list[int], path: Path) -> list[int]:
         """More moments around those of the path."""
-        found = set(moments)
+        closer = set(moments)
         marks = {mark for e in path.excursions for mark in (e.start, e.end)} | {path.restart} - {None}
         for mark in marks:
             step = self._step(mark)
-            at = bisect_left(moments, step)
-            low, high = moments[max(at - 1, 0)], moments[min(at + 1, len(moments) - 1)]
+            index = bisect_left(moments, step)
+            low, high = moments[max(index - 1, 0)], moments[min(index + 1, len(moments) - 1)]
             for near in self._between(low, step) | self._between(step, high):
-                found |= {s for s in self._snapped(near) if 0 <= s <= self.steps and self._allowed(s)}
-        return sorted(found)
+                closer |= {s for s in self._snapped(near) if 0 <= s <= self.steps and self._allowed(s)}
+        return sorted(closer)
 
     @staticmethod
     def _between(low: int, high: int) -> set[int]:
@@ -147,7 +147,7 @@ class _Search:
         most = len(marks)
         cost = np.full(most, math.inf)  # of being together at a moment
         cost[0] = math.inf if self.apart else 0.0
-        came: list[tuple[int, str]] = [(0, "")] * most  # from which moment, and how
+        arrivals: list[tuple[int, str]] = [(0, "")] * most  # from which moment, and how
         # What has begun at each moment: excursions of runs that were together, and of runs that were 2R apart.
         state = _States(most)
         for j in range(most):
@@ -155,14 +155,14 @@ class _Search:
                 hop = self.flows.between(marks[j - 1], marks[j])
                 state.advance(hop.rate, hop.shift, hop.variance)
                 paid = cost[j - 1] + float(composed(_A, self.timeline, marks[j - 1], marks[j]))
-                cost[j], came[j] = paid, (j - 1, "composed")
-                at, found = state.cheapest(cost, self.margin)
-                if self._may_part(marks[j]) and found < paid * (1 - _GAIN):
-                    cost[j], came[j] = found, (int(state.start[at]), _KINDS[state.kind[at]])
+                cost[j], arrivals[j] = paid, (j - 1, "composed")
+                index, ended = state.cheapest(cost, self.margin)
+                if self._may_part(marks[j]) and ended < paid * (1 - _GAIN):
+                    cost[j], arrivals[j] = ended, (int(state.start[index]), _KINDS[state.kind[index]])
                 state.look()
             if j + 1 < most:
                 self._begin(state, j, marks, moments)
-        return self._traced(marks, cost, came)
+        return self._traced(marks, cost, arrivals)
 
     def _begin(self, state: _States, j: int, marks: list[Mark], moments: list[int]) -> None:
         """Whatever can begin at moment j; it is carried as far as the next moment by `advance`."""
@@ -191,10 +191,10 @@ class _Search:
         elif shift > 0:
             state.add_ahead(j, shift, block.variance, None)
 
-    def _traced(self, marks: list[Mark], cost: np.ndarray, came: list[tuple[int, str]]) -> Path:
+    def _traced(self, marks: list[Mark], cost: np.ndarray, arrivals: list[tuple[int, str]]) -> Path:
         excursions, restart, j = [], None, len(marks) - 1
         while j > 0:
-            i, how = came[j]
+            i, how = arrivals[j]
             if how == "":
                 break
             if how != "composed":
@@ -257,12 +257,12 @@ class _States:
             return 0, math.inf
         k = slice(0, self.count)
         base = np.where(self.kind[k] == 0, cost[self.start[k]], 0.0)
-        found = base + self.w[k] * self.w[k] / self.v[k]
+        total = base + self.w[k] * self.w[k] / self.v[k]
         # Where c > 1 overflows, nothing is known of w²/v.
-        known = np.isfinite(found) & np.isfinite(self.w[k]) & np.isfinite(self.v[k])
-        found = np.where(known & (self._slopes() <= self.least[k] - margin), found, math.inf)
-        at = int(np.argmin(found))
-        return at, float(found[at])
+        known = np.isfinite(total) & np.isfinite(self.w[k]) & np.isfinite(self.v[k])
+        total = np.where(known & (self._slopes() <= self.least[k] - margin), total, math.inf)
+        best = int(np.argmin(total))
+        return best, float(total[best])
 
     def look(self) -> None:
         """This moment is inside of whatever goes on."""

@@ -70,9 +70,9 @@ def search_range(mechanism: NoisySGD, delta: float, epsilon: float, request: int
             least = epsilon * (1 - _GAIN)
             if diffused_log_delta(mu, ratio, steps, least, target - 1) > target:
                 continue
-        found = diffused_epsilon(mu, ratio, steps, delta)
-        if found < epsilon:
-            epsilon, best = found, Late(before, replace(last, epochs=epochs), rate, found)
+        guess = diffused_epsilon(mu, ratio, steps, delta)
+        if guess < epsilon:
+            epsilon, best = guess, Late(before, replace(last, epochs=epochs), rate, guess)
     return best
 
 

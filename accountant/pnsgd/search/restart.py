@@ -40,10 +40,10 @@ def best_restart(timeline: Timeline) -> Mark | None:
                 if distance < _FULL * timeline.diameter:
                     return math.inf
             try:
-                found = float(energy(A, flows, corners(A, timeline, mark, distance), mark, distance))
+                mu_squared = float(energy(A, flows, corners(A, timeline, mark, distance), mark, distance))
             except (ConditionViolated, TooLong, OverflowError):
                 return math.inf
-            return math.inf if math.isnan(found) else found
+            return math.inf if math.isnan(mu_squared) else mu_squared
 
     best, least = Mark(0), cost(Mark(0))
     for after in _families(timeline):

@@ -30,11 +30,11 @@ def staircase(A: Arithmetic, flows: Flows, start: Mark, distance: Number) -> lis
     """(mark, V, D) in units of the last step: at `start`, just before each shift that can matter, and at the end."""
     _refuse_long(flows.timeline, start)
     marks = [*shift_marks(flows.timeline, start, flows.end), flows.end]
-    at, w, v = start, distance, A.of(0)
+    previous, w, v = start, distance, A.of(0)
     local, rates = [(w, v)], []
     for mark in marks:
-        flow = flows.between(at, mark)
-        w, v, at = flow.rate * w + flow.shift, flow.rate * flow.rate * v + flow.variance, mark
+        flow = flows.between(previous, mark)
+        w, v, previous = flow.rate * w + flow.shift, flow.rate * flow.rate * v + flow.variance, mark
         local.append((w, v))
         rates.append(flow.rate)
     scale, points = A.of(1), []
@@ -99,9 +99,9 @@ def _expanding_hull(A: Arithmetic, flows: Flows, start: Mark, distance: Number) 
     """The same corners from the stretches between them: where c > 1 units of the last step lose what comes late, while
     here only positive numbers of like size are added."""
     _refuse_long(flows.timeline, start)
-    hull, pending, at = [(start, still(A))], still(A), start  # each with the flow from the corner before
+    hull, pending, previous = [(start, still(A))], still(A), start  # each with the flow from the corner before
     for mark in [*shift_marks(flows.timeline, start, flows.end), flows.end]:
-        pending, at = then(A, pending, flows.between(at, mark)), mark
+        pending, previous = then(A, pending, flows.between(previous, mark)), mark
         if mark != flows.end and not pending.variance > 0:
             continue  # without noise in between, the lower of two points counts: the earlier one
         while len(hull) >= 2 and _above_chord(A, hull[-1][1], pending, distance if len(hull) == 2 else A.of(0)):

@@ -46,15 +46,15 @@ def choose_positions(timeline: Timeline, delta: float) -> tuple[tuple[int, ...],
         return float(position_mu(A, c, shift, variance, batches, position, learning.epochs, erased))
 
     with np.errstate(all="ignore"):
-        looked_at, at, spacing = [batches - 1], batches - 1, _SPACING
-        worst = mu(at)
+        looked_at, current, spacing = [batches - 1], batches - 1, _SPACING
+        worst = mu(current)
         epsilon = float(gaussian_epsilon(worst, delta))
-        while at > 0 and len(looked_at) < MAX_POSITIONS:
-            here = mu(at)
+        while current > 0 and len(looked_at) < MAX_POSITIONS:
+            here = mu(current)
             if here == 0 or log_gaussian_delta(here, max(epsilon, 1e-300)) - math.log(delta) < _NEGLIGIBLE:
                 break
-            at = min(at - 1, _where_mu_falls_to(mu, here * math.exp(-spacing), at))
-            looked_at.append(max(at, 0))
+            current = min(current - 1, _where_mu_falls_to(mu, here * math.exp(-spacing), current))
+            looked_at.append(max(current, 0))
             if len(looked_at) > MAX_POSITIONS // 2:
                 spacing *= 1.01
         looked_at.append(0)
@@ -78,7 +78,7 @@ def _where_mu_falls_to(mu: Callable[[int], float], value: float, before: int) ->
 
 
 def witness_arguments(mechanism: NoisySGD, runs: History) -> dict[str, Any]:
-    """What T6 and its relatives are told."""
+    """The arguments that T6, T6c and T6m have in common."""
     constants = mechanism.loss.constants()
     return {
         "start": runs.start,
@@ -93,11 +93,11 @@ def _confirmed(attempt: Callable[[Fraction], Derivation], epsilon: float) -> Der
     """The derivation at the largest ε, a little below the one found in floats, that its theorem accepts."""
     for back in _STEPS_BACK:
         try:
-            found = attempt(_short(epsilon * (1 - back)))
+            witness = attempt(_short(epsilon * (1 - back)))
         except TheoremError:
             continue
-        if found.decided:
-            return found
+        if witness.decided:
+            return witness
     return None
 
 
@@ -133,8 +133,8 @@ def search_secret_witness(mechanism: NoisySGD, loss: tuple[Derivation, ...], del
         t = max(grid, key=lambda t: excess(epsilon, t))
         width = grid[1] - grid[0]
         ends = t - width, t + width
-        found = scipy.optimize.minimize_scalar(lambda t: -excess(epsilon, t), bounds=ends, method="bounded")
-        return float(found.x), -float(found.fun)
+        minimum = scipy.optimize.minimize_scalar(lambda t: -excess(epsilon, t), bounds=ends, method="bounded")
+        return float(minimum.x), -float(minimum.fun)
 
     if ratios.max() <= 0 or best(1e-12)[1] <= float(delta):
         return None
@@ -214,15 +214,15 @@ def search_curved_witness(
     with np.errstate(all="ignore"):
         grid = np.linspace(0, max(0.0, min(room, (1 / step - m) * (1 - 1e-9))), 24)
         start = max(((own, others) for own in grid for others in grid), key=lambda h: ratio(*h))
-        found = scipy.optimize.minimize(
+        minimum = scipy.optimize.minimize(
             lambda h: -ratio(*h),
             start,
             bounds=[(0, grid[-1])] * 2,
             method="Nelder-Mead",
             options={"xatol": 1e-12, "fatol": 1e-15},
         )
-    own, others = (_short(h) for h in found.x)
-    mu = ratio(*found.x)
+    own, others = (_short(h) for h in minimum.x)
+    mu = ratio(*minimum.x)
     if mu <= 0:
         return None
     epsilon = float(gaussian_epsilon(mu, float(delta)))

@@ -45,10 +45,10 @@ REPRODUCIBLE = "The noise can be drawn again: no privacy claim holds for this mo
 
 def guarantee(reading: Reading, on: date) -> Section:
     """The first section of every report."""
-    said = Wording(reading)
+    wording = Wording(reading)
     epsilon, delta = reading.predicate["epsilon"]["upper"], reading.predicate["delta"]
     exact = (
-        Paragraph(line(f"{said.sentence}, satisfy")),
+        Paragraph(line(f"{wording.sentence}, satisfy")),
         Equation(INEQUALITY),
         Paragraph(
             line(
@@ -56,10 +56,10 @@ def guarantee(reading: Reading, on: date) -> Section:
                 number(epsilon),
                 " and δ = ",
                 number(delta),
-                f", for every set S of {said.outcomes}; and the same with X and X′ exchanged. This holds under the ",
+                f", for every set S of {wording.outcomes}; and the same with X and X′ exchanged. This holds under the ",
                 Link("assumptions listed below", "#assumptions"),
-                f". The probabilities are over {said.chance}. ",
-                *said.lower,
+                f". The probabilities are over {wording.chance}. ",
+                *wording.lower,
             )
         ),
     )
@@ -69,9 +69,9 @@ def guarantee(reading: Reading, on: date) -> Section:
         (verdict(reading, on),),
         (
             Section("statement", "Exactly", exact),
-            Section("plain-words", "In plain words", tuple(Paragraph(words) for words in said.plain_words())),
+            Section("plain-words", "In plain words", tuple(Paragraph(words) for words in wording.plain_words())),
             *both_kinds(reading),
-            Section("not-promised", "What it does not promise", (Items(tuple(not_promised(reading, said))),)),
+            Section("not-promised", "What it does not promise", (Items(tuple(not_promised(reading, wording))),)),
             Section("provenance", "Who made it, and who signed", (provenance(reading, on),)),
         ),
     )
@@ -115,16 +115,16 @@ def verdict(reading: Reading, on: date) -> Callout:
     from certify.report.hazards import warnings
 
     predicate = reading.predicate
-    epsilon, found = predicate["epsilon"], predicate["verdict"]
+    epsilon, verdict = predicate["epsilon"], predicate["verdict"]
     title = {
         "CERTIFIED": "Certified: the bound meets the target",
         "NOT_CERTIFIED": "Not certified: the bound exceeds the target",
         "INDETERMINATE": "Indeterminate: the bound is too close to the target to decide",
-    }[found]
+    }[verdict]
     if any(a["id"] == ROUNDING and a["status"] == "violated" for a in predicate["assumptions"]):
         title = "Indeterminate: the noise is not above the rounding of the numbers that the run is executed in"
     shown = line(
-        Badge(found, VERDICT_TONE[found]),
+        Badge(verdict, VERDICT_TONE[verdict]),
         " Proved: ε ≤ ",
         number(epsilon["upper"]),
         " at δ = ",
@@ -139,10 +139,10 @@ def verdict(reading: Reading, on: date) -> Callout:
         if Wording(reading).unconfirmed:
             reach = "The producer says that the lower bound exceeds it too; that was not verified."
         more.append(Paragraph(line(reach)))
-    elif found == "NOT_CERTIFIED" and reading.training:
+    elif verdict == "NOT_CERTIFIED" and reading.training:
         text = "That no finer computation could meet it is the producer's word; that this one does not was checked."
         more.append(Paragraph(line(text)))
-    if found != "CERTIFIED":
+    if verdict != "CERTIFIED":
         more.append(Paragraph(line("What is proved is stated below all the same; it is less than what was asked for.")))
     if reading.reproducible_noise:
         text = (
@@ -156,26 +156,26 @@ def verdict(reading: Reading, on: date) -> Callout:
         titles = "; ".join(warning.title for warning in warned)
         many = several(len(warned), "warning")
         more.append(Paragraph(line("Read it with ", Link(many, "#hazards"), f": {titles}.")))
-    tone = "bad" if reading.reproducible_noise else VERDICT_TONE[found]
+    tone = "bad" if reading.reproducible_noise else VERDICT_TONE[verdict]
     return Callout(title, (Paragraph(shown), *more), tone)
 
 
-def not_promised(reading: Reading, said: Wording) -> Iterator[Line]:
+def not_promised(reading: Reading, wording: Wording) -> Iterator[Line]:
     """What a reader might take it for, and it is not."""
     yield line(
         "That nothing can be learnt about the people in the data. What follows from the other records follows all the "
         "same."
     )
-    yield line(f"Anything about more than {several(said.records, 'record')}, or about a person with more of them.")
+    yield line(f"Anything about more than {several(wording.records, 'record')}, or about a person with more of them.")
     if reading.training:
         yield line(
             "Anything about what else was computed from the data: tuning, statistics, accuracies, logs, other models "
             "that are not in its budget."
         )
     else:
-        seen = "the models" if said.everything else "the one model"
+        models = "the models" if wording.everything else "the one model"
         yield line(
-            f"Anything about an observer who sees more than {seen} of the claim: an earlier model, a saved state, a "
+            f"Anything about an observer who sees more than {models} of the claim: an earlier model, a saved state, a "
             "back-up, a log, or a model derived from one of them."
         )
     if reading.unlearns:

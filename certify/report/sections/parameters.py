@@ -7,7 +7,7 @@ from typing import Any
 
 from certify.report.document import Badge, Block, Line, Paragraph, Section, Table, Text, line
 from certify.report.reading import Reading
-from certify.report.sections.words import DASH, VERDICT_TONE, code, number, optional, several, told, visible
+from certify.report.sections.words import DASH, VERDICT_TONE, code, foreign_text, number, optional, several, visible
 from certify.runfile.dpsgd_tables import TRAINING_TABLES
 from certify.runfile.pnsgd_tables import TABLES
 
@@ -38,11 +38,11 @@ def parameters(reading: Reading) -> Section:
 
 
 def _margin(reading: Reading) -> Table:
-    epsilon, found = reading.predicate["epsilon"], reading.predicate["verdict"]
-    compared = {"CERTIFIED": "meets the target", "NOT_CERTIFIED": "exceeds the target"}.get(found, "undecided")
+    epsilon, verdict = reading.predicate["epsilon"], reading.predicate["verdict"]
+    compared = {"CERTIFIED": "meets the target", "NOT_CERTIFIED": "exceeds the target"}.get(verdict, "undecided")
     unconfirmed = " (not verified)" * ("the lower bound was not verified" in reading.report.notes)
     rows: list[tuple[Line, ...]] = [
-        (line("bound that is proved"), line(number(epsilon["upper"])), line(Badge(compared, VERDICT_TONE[found]))),
+        (line("bound that is proved"), line(number(epsilon["upper"])), line(Badge(compared, VERDICT_TONE[verdict]))),
         (line("target"), line(number(epsilon["target"])), line("what was asked for")),
         (
             line("lower bound"),
@@ -82,7 +82,8 @@ def _tables(reading: Reading) -> Iterator[Table]:
         yield Table(f"Stage {i + 2}", head, _rows(described["stages"], stage))
     if releases := reading.run.get("releases"):
         rows = tuple(
-            (line(str(i + 1)), line(number(r["mu"])), line(told(r["text"] or DASH))) for i, r in enumerate(releases)
+            (line(str(i + 1)), line(number(r["mu"])), line(foreign_text(r["text"] or DASH)))
+            for i, r in enumerate(releases)
         )
         yield Table("Other releases in the same budget", ("Release", "μ", "What it is"), rows, frozenset({1}))
 

@@ -27,12 +27,12 @@ from certify.report.sections.words import (
     STATUS_TONE,
     code,
     day,
+    foreign_text,
     listed,
     made_visible,
     number,
     several,
     strong,
-    told,
 )
 from certify.runfile.questions import PARTS
 
@@ -105,8 +105,8 @@ def execution(reading: Reading) -> Section:
         )
     )
     rows = [
-        ("Dataset", line(told(record["dataset"]))),
-        ("Order of the records", line(told(record["order"]))),
+        ("Dataset", line(foreign_text(record["dataset"]))),
+        ("Order of the records", line(foreign_text(record["order"]))),
         ("Noise", (*noise, Text(f" {NOISE[record['noise']]}"))),
         *((f"SHA-256 of {name}", line(code(reading.subjects[key]))) for key, name in _FILES if key in reading.subjects),
     ]
@@ -130,7 +130,7 @@ def _phases(phases: list[Mapping[str, Any]]) -> Table:
             line(number(phase["epochs"])),
             line(number(phase["steps"])),
             line(number(phase["erased"])),
-            line(told(phase["device"]), " ", told(phase["device_name"])),
+            line(foreign_text(phase["device"]), " ", foreign_text(phase["device_name"])),
             line(day(phase["started"])),
             line(day(phase["finished"])),
         )
@@ -148,7 +148,9 @@ def _versions(phases: list[Mapping[str, Any]]) -> Iterator[Table]:
     for versions, numbers in listed.items():
         if versions:
             caption = "Software" if len(listed) == 1 else f"Software of phase {', '.join(numbers)}"
-            yield Table(caption, ("Name", "Version"), tuple((line(told(n)), line(told(v))) for n, v in versions))
+            yield Table(
+                caption, ("Name", "Version"), tuple((line(foreign_text(n)), line(foreign_text(v))) for n, v in versions)
+            )
 
 
 def _audits() -> tuple[Block, ...]:
@@ -198,7 +200,7 @@ def _request(entry: Mapping[str, Any]) -> Facts:
         ("Pseudonymous id", line(code(entry["id"]))),
         ("Received", line(DASH if entry["received"] is None else day(entry["received"]))),
         ("Unlearned", line(f"{day(entry['started'])} to {day(entry['finished'])}")),
-        ("Scope", line(told(entry["scope"]))),
+        ("Scope", line(foreign_text(entry["scope"]))),
         ("Records", line(number(entry["records"]))),
         ("Of the certified cap", line(number(entry["cumulative"]), " of ", number(entry["cap"]))),
         (
@@ -230,8 +232,8 @@ def _digest(digest: Mapping[str, str]) -> Line:
 def _sign_off(given: Mapping[str, str] | None) -> Line:
     if given is None:
         return line(Badge("NONE", "muted"), " nobody has signed this request off")
-    said = line(told(given["name"]), ", ", told(given["role"]), f", {given['date']}")
-    return (*said, *line(": ", told(given["text"]))) if given["text"] else said
+    signature = line(foreign_text(given["name"]), ", ", foreign_text(given["role"]), f", {given['date']}")
+    return (*signature, *line(": ", foreign_text(given["text"]))) if given["text"] else signature
 
 
 # --- how to check it --------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from certify.report.document import (
 )
 from certify.report.formulas import Formulary, below, formulary, mathematics
 from certify.report.reading import Reading
-from certify.report.sections.words import DASH, STATUS_TONE, code, flattened, marked, number, several, told
+from certify.report.sections.words import DASH, STATUS_TONE, code, flattened, foreign_text, marked, number, several
 from certify.results.floor import ROUNDING
 
 MAX_STEPS = 80  # of a longer proof, the steps below the claim on the worst request are shown
@@ -34,7 +34,7 @@ MAX_STEPS = 80  # of a longer proof, the steps below the claim on the worst requ
 def proof(reading: Reading) -> Section:
     """Every theorem that the proof applies, and where."""
     steps = reading.predicate["proof"]["steps"]
-    found = formulary(reading)
+    formulas = formulary(reading)
     blocks: list[Block] = [
         Paragraph(
             line(
@@ -45,17 +45,17 @@ def proof(reading: Reading) -> Section:
         )
     ]
     shown = _shown(reading, len(steps))
-    if found.omitted:
+    if formulas.omitted:
         text = f"Formulas are those of the worst request, number {reading.worst + 1}; the others have the same ones."
         blocks.append(Paragraph(line(text), "muted"))
     if len(shown) < len(steps):
         text = f"The proof has {len(steps)} steps; those below the claim on the worst request are listed."
         blocks.append(Paragraph(line(text), "muted"))
     blocks.append(_steps(steps, shown))
-    if found.values:
-        blocks.append(_values(found))
+    if formulas.values:
+        blocks.append(_values(formulas))
     used = dict.fromkeys(steps[i]["theorem"] for i in range(len(steps)))
-    return Section("proof", "Theorems", tuple(blocks), tuple(_theorem(id, steps, found) for id in used))
+    return Section("proof", "Theorems", tuple(blocks), tuple(_theorem(id, steps, formulas) for id in used))
 
 
 def _shown(reading: Reading, count: int) -> list[int]:
@@ -78,7 +78,7 @@ def _steps(steps: list[Mapping[str, Any]], shown: list[int]) -> Table:
 def conclusion(step: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> Line:
     """What a step concludes, in the certificate's strings."""
     sign = "≥" if _direction(step, steps) is Direction.BELOW else "≤"
-    said = {
+    spelled = {
         "epsilon": ("ε", sign),
         "mu": ("μ", sign),
         "wasserstein": ("W∞", "≤"),
@@ -92,13 +92,13 @@ def conclusion(step: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> Line:
         "sensitivity": ("Δ", "="),
         "steps": ("number of steps", "="),
     }
-    made: list[Inline | str] = []
+    parts: list[Inline | str] = []
     for key, value in step["concludes"].items():
-        if key in said and value is not None:
-            made += [", " * bool(made), f"{said[key][0]} {said[key][1]} ", number(value)]
+        if key in spelled and value is not None:
+            parts += [", " * bool(parts), f"{spelled[key][0]} {spelled[key][1]} ", number(value)]
         elif key == "renyi":
-            made += [", " * bool(made), f"D_α at {several(len(value), 'order')}"]
-    return line(*(part for part in made if part != "")) or line(DASH)
+            parts += [", " * bool(parts), f"D_α at {several(len(value), 'order')}"]
+    return line(*(part for part in parts if part != "")) or line(DASH)
 
 
 def _direction(step: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> Direction:
@@ -106,21 +106,21 @@ def _direction(step: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> Direc
     return _direction(steps[int(step["premises"][0])], steps) if own is Direction.OF_PREMISE else own
 
 
-def _values(found: Formulary) -> Table:
+def _values(formulas: Formulary) -> Table:
     rows = tuple(
         (line(v.symbol), line("by its formula" if v.number is None else number(v.number)), line(v.meaning))
-        for v in found.values
+        for v in formulas.values
     )
     return Table("The symbols of the formulas", ("Symbol", "Value", "Meaning"), rows)
 
 
-def _theorem(id: str, steps: list[Mapping[str, Any]], found: Formulary) -> Section:
+def _theorem(id: str, steps: list[Mapping[str, Any]], formulas: Formulary) -> Section:
     theorem = THEOREMS[id]
     blocks: list[Block] = [Paragraph(marked(part)) for part in _paragraphs(theorem.statement)]
     for i, step in enumerate(steps):
         if step["theorem"] == id:
             label = f"step {i + 1}"
-            blocks += [Equation(mathematics(formula), label) for formula in found.formulas.get(i, ())]
+            blocks += [Equation(mathematics(formula), label) for formula in formulas.formulas.get(i, ())]
     if conditions := [text.replace("{name}", "constants") for text in theorem.conditions]:
         blocks.append(Paragraph(line(f"Side conditions: {'; '.join(conditions)}."), "muted"))
     blocks.append(Paragraph(line(f"Source: {theorem.source}."), "muted"))
@@ -162,8 +162,8 @@ def assumptions(reading: Reading, on: date) -> Section:
         ),
         Table("What the guarantee rests on", ("Assumption", "Status", "Evidence"), rows),
     ]
-    if said := tuple(attested(reading, on)):
-        blocks.append(Callout("What was attested", said))
+    if attestations := tuple(attested(reading, on)):
+        blocks.append(Callout("What was attested", attestations))
     return Section("assumptions", "Assumptions", tuple(blocks))
 
 
@@ -179,7 +179,7 @@ def evidence(reading: Reading, id: str, status: str) -> Line:
         return line("checked while the run was executed")
     answers = [answered(reading.answers[item]) for item in _ITEMS.get(id, ()) if item in reading.answers]
     if answers:
-        return tuple(part for i, said in enumerate(answers) for part in (*(line("; ") if i else ()), *said))
+        return tuple(part for i, answer in enumerate(answers) for part in (*(line("; ") if i else ()), *answer))
     if id.startswith(("neighbours:", "reference:")):
         return line("a term of the claim, chosen in the run file")
     if reading.attest.get("text"):
@@ -203,25 +203,25 @@ _ITEMS: Mapping[str, tuple[str, ...]] = {
 
 def answered(answer: Mapping[str, Any]) -> Line:
     """An answer, and who answers for it."""
-    made: list[Inline | str] = [told(answer["text"])]
+    parts: list[Inline | str] = [foreign_text(answer["text"])]
     for name, text in flattened({key: value for key, value in answer.items() if key != "text"}):
-        made += ["; ", told(name), " ", code(text) if name == "evidence" else told(text)]
-    return line(*made)
+        parts += ["; ", foreign_text(name), " ", code(text) if name == "evidence" else foreign_text(text)]
+    return line(*parts)
 
 
 def attested(reading: Reading, on: date) -> Iterator[Block]:
     """What [attest] says, but for the answers that stand beside their questions in the checklist."""
     from certify.report.hazards import answers
 
-    asked = {answer.question.id for answer in answers(reading, on) if answer.question.attestable}
+    questions = {answer.question.id for answer in answers(reading, on) if answer.question.attestable}
     keys = sorted(reading.attest, key=lambda key: (key != "text", key))
     rows = flattened({key: reading.attest[key] for key in keys if key != "answers"})
     given = reading.attest.get("answers")
-    shown = {item for item in reading.answers if item in asked}
+    shown = {item for item in reading.answers if item in questions}
     left = {k: v for k, v in given.items() if k not in shown} if isinstance(given, Mapping) else given
     rows += flattened(left, "answers")
     if rows:
-        yield Facts(tuple((told(name).text or DASH, line(told(text))) for name, text in rows))
+        yield Facts(tuple((foreign_text(name).text or DASH, line(foreign_text(text))) for name, text in rows))
     if shown:
         yield Paragraph(
             line("Answers to single questions stand beside them, in the ", Link("checklist", "#hazards"), ".")

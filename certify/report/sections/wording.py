@@ -139,7 +139,7 @@ class Wording:
         return "the noise and the draw of the batches" if self.drawn_batches else "the noise"
 
     @property
-    def seen(self) -> str:
+    def observed(self) -> str:
         """What the observer of the guarantee sees."""
         if self.reading.training:
             others = ", and the other releases" * bool(self.reading.run["releases"])
@@ -164,7 +164,7 @@ class Wording:
             question = f"whether {whose} took part"
         yield line(
             "Think of an observer who knows all the other records, the code and every number in this report, but not "
-            f"{self.hidden}; who sees {self.seen}; and who wants to tell {question}."
+            f"{self.hidden}; who sees {self.observed}; and who wants to tell {question}."
         )
         yield line(
             "Whatever test they use: if it wrongly decides for one of the two with probability p, it rightly decides "

@@ -43,7 +43,7 @@ def _shown(character: str) -> str:
     return f"⟨U+{ord(character):04X}⟩" if unseen else character
 
 
-def told(text: Any) -> Text:
+def foreign_text(text: Any) -> Text:
     """What somebody wrote."""
     return Text(visible(str(text)))
 
@@ -113,7 +113,7 @@ INEQUALITY = Mathematics(
 def plain_text(parts: Line) -> str:
     """A line without its styles."""
 
-    def said(part: Inline) -> str:
+    def plain(part: Inline) -> str:
         return part.plain if isinstance(part, Mathematics) else part.text
 
-    return "".join(map(said, parts))
+    return "".join(map(plain, parts))

@@ -178,10 +178,10 @@ class _Reader:
         first = [_text(node) for node in positional[:2]]
         about = dict(zip(("module_name", "class_name"), first, strict=False))
         about |= {key: _text(node) for key, node in named if key in ("module_name", "class_name")}
-        found = about.get("class_name")
-        if found is None or about.get("module_name") is None or found != (name or found):
+        class_name = about.get("class_name")
+        if class_name is None or about.get("module_name") is None or class_name != (name or class_name):
             raise ValueError("a named tuple that does not say which event it is (module_name, class_name)")
-        return found, positional[2:], [(key, node) for key, node in named if key not in about]
+        return class_name, positional[2:], [(key, node) for key, node in named if key not in about]
 
     def times(self, node: ast.expr) -> int:
         count = whole(self.number(node, "count"), "count")

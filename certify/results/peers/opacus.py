@@ -24,16 +24,16 @@ def read_history(text: str) -> Record:
         ValueError: anything else, the text of an OrderedDict and a whole checkpoint among it: with how to export it.
     """
     try:
-        found = load_json(text)
+        history = load_json(text)
     except ValueError as problem:
         raise ValueError(f"{problem}; {HOW_TO_EXPORT}") from None
     accountant = None
-    if isinstance(found, dict):
-        found, accountant = _of_state(found)
-    if not isinstance(found, list) or not found:
+    if isinstance(history, dict):
+        history, accountant = _of_state(history)
+    if not isinstance(history, list) or not history:
         raise ValueError(f'no "history" of (noise multiplier, sample rate, steps) in it; {HOW_TO_EXPORT}')
     stages = []
-    for i, row in enumerate(found, 1):
+    for i, row in enumerate(history, 1):
         if not isinstance(row, list) or len(row) != 3:
             raise ValueError(f"row {i}: not a triple of noise multiplier, sample rate and steps")
         stages.append(make_stage(*row, f"row {i}"))

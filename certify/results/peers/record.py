@@ -74,9 +74,9 @@ def _refuse(name: str) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in entries:
             raise ValueError(f"the key {key!r:.80} is given twice")
-        found[key] = value
-    return found
+        entries[key] = value
+    return entries

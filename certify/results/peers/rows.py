@@ -48,15 +48,15 @@ def read_rows(text: str) -> Record:
 
 
 def _objects_or_lists(text: str) -> list[tuple[int, dict[str, Any]]]:
-    found = load_json(text)
-    if not isinstance(found, list):
+    parsed = load_json(text)
+    if not isinstance(parsed, list):
         raise ValueError(
             'a list of rows is needed, [[1.1, 0.01, 1000], …] or [{"z": 1.1, "q": 0.01, "steps": 1000}, …]'
         )
-    if found and not any(isinstance(row, dict) for row in found):
-        return _with_columns([(i, row) for i, row in enumerate(found, 1)], None)
+    if parsed and not any(isinstance(row, dict) for row in parsed):
+        return _with_columns([(i, row) for i, row in enumerate(parsed, 1)], None)
     rows = []
-    for i, row in enumerate(found, 1):
+    for i, row in enumerate(parsed, 1):
         if not isinstance(row, dict):
             raise ValueError(f"row {i}: an object is needed, as in the other rows")
         rows.append((i, dict(zip(_columns(list(row), i), row.values(), strict=True))))
@@ -106,15 +106,15 @@ def _with_columns(rows: list[_Row], heading: _Row | None) -> list[tuple[int, dic
         if first and not any(numeric):
             heading, rows = rows[0], rows[1:]
     columns = ORDER if heading is None else _columns(heading[1], heading[0])
-    found = []
+    records = []
     for number, cells in rows:
         if not isinstance(cells, list) or len(cells) != len(columns):
             raise ValueError(
                 f"row {number}: {len(cells) if isinstance(cells, list) else 'no'} cells; each row is a triple of "
                 f"{', '.join(columns)}, with commas, tabs or semicolons in between"
             )
-        found.append((number, dict(zip(columns, cells, strict=True))))
-    return found
+        records.append((number, dict(zip(columns, cells, strict=True))))
+    return records
 
 
 def _is_number(cell: Any) -> bool:

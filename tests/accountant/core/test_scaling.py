@@ -53,7 +53,7 @@ EXAMPLES = [
 ]
 
 
-def told(scaling) -> tuple:
+def map_arguments(scaling) -> tuple:
     """(kind, C, r, s) for the oracle, in its own numbers."""
     kind, *values = scaling.arguments().values()
     return kind, *(None if v is None else mpf(v.numerator) / v.denominator for v in values)
@@ -116,7 +116,7 @@ def test_log_slopes_against_the_search(scaling) -> None:
     """Above the searched supremum of x·φ′(x), and by less than an eighth where rs is at most 1/16."""
     kind, c, r, s = scaling.arguments().values()
     with mp.workdps(oracle.DIGITS):
-        arguments = told(scaling)
+        arguments = map_arguments(scaling)
         _, found = oracle.highest(lambda x: x * oracle.slope(arguments[0], x, *arguments[1:]))
         claimed = big(steepest_log_slope(Exact(), kind, c, s))
         assert found <= claimed * (1 + mpf(10) ** -20)
@@ -162,7 +162,7 @@ def test_a_change_of_C_changes_the_scale_alone(scaling, factor) -> None:
 @pytest.mark.parametrize("scaling", EXAMPLES, ids=str)
 def test_sensitivity_equals_the_searched_supremum(scaling) -> None:
     with mp.workdps(oracle.DIGITS):
-        arguments = told(scaling)
+        arguments = map_arguments(scaling)
         _, found = oracle.highest(lambda x: oracle.scaled(arguments[0], x, *arguments[1:]))
         claimed = evaluate(derive_sensitivity(scaling), Exact())
         assert found <= big(claimed.norm) <= found * (1 + mpf(10) ** -12)
@@ -177,7 +177,7 @@ def test_sensitivity_equals_the_searched_supremum(scaling) -> None:
 @pytest.mark.parametrize("scaling", EXAMPLES, ids=str)
 def test_steepest_slope_equals_the_searched_supremum(scaling) -> None:
     with mp.workdps(oracle.DIGITS):
-        arguments = told(scaling)
+        arguments = map_arguments(scaling)
         _, found = oracle.highest(lambda x: oracle.slope(arguments[0], x, *arguments[1:]))
         claimed = big(steepest_slope(Exact(), scaling.kind, *scaling.numbers(Exact())))
         assert found * (1 - mpf(10) ** -20) <= claimed <= found * (1 + mpf(10) ** -15)
@@ -188,7 +188,7 @@ def test_steepest_slope_equals_the_searched_supremum(scaling) -> None:
 def test_steepest_slope_at_random(scaling) -> None:
     """Theory's closed form 3√3·C/(√(rs)(4 − rs)^{3/2}), or C for rs ≥ 1, against the search."""
     with mp.workdps(oracle.DIGITS):
-        kind, c, r, s = told(scaling)
+        kind, c, r, s = map_arguments(scaling)
         rs = r * s
         formula = c if rs >= 1 else 3 * mp.sqrt(3) * c / (mp.sqrt(rs) * (4 - rs) ** mpf("1.5"))
         _, found = oracle.highest(lambda x: oracle.slope(kind, x, c, r, s))
@@ -205,7 +205,7 @@ def test_the_steepest_slope_of_theory() -> None:
 @pytest.mark.parametrize("scaling", [m for m in EXAMPLES if not m.monotone], ids=str)
 def test_the_weight_peaks_where_it_is_said_to(scaling) -> None:
     with mp.workdps(oracle.DIGITS):
-        kind, c, r, s = told(scaling)
+        kind, c, r, s = map_arguments(scaling)
         where, top = oracle.highest(lambda x: oracle.weight(kind, x, c, r, s))
         facts = describe(scaling)
         assert abs(mpf(sympy.N(facts["peak"].value, 50)) / where - 1) < mpf(10) ** -11  # flat at the top
@@ -223,7 +223,7 @@ ALWAYS = {
 @pytest.mark.parametrize("scaling", EXAMPLES, ids=str)
 def test_every_symbolic_fact_agrees_with_a_numerical_one(scaling) -> None:
     with mp.workdps(oracle.DIGITS):
-        facts, (kind, *rest) = describe(scaling), told(scaling)
+        facts, (kind, *rest) = describe(scaling), map_arguments(scaling)
         close = mpf(10) ** -20
 
         def number(name: str, x: mpf | None = None) -> mpf:
@@ -308,9 +308,14 @@ def test_a_known_bound_is_an_assumption_and_no_bound_is_none() -> None:
 
 
 def with_momentum(placement: str, beta: F, window: int | None, **changes) -> F:
-    told = {"iterates": "released", "history": "own", "charged": "every-aggregate"} | changes
+    map_arguments = {"iterates": "released", "history": "own", "charged": "every-aggregate"} | changes
     made = apply(
-        theorems.momentum, derive_sensitivity(Psasc(2, 1, 4), 3), placement=placement, beta=beta, window=window, **told
+        theorems.momentum,
+        derive_sensitivity(Psasc(2, 1, 4), 3),
+        placement=placement,
+        beta=beta,
+        window=window,
+        **map_arguments,
     )
     return evaluate(made, Exact()).norm
 

@@ -30,7 +30,7 @@ FLAT = ConstantLoss(1, 0, 2)
 
 
 def by_name(mechanism: NoisySGD, request: int = 0) -> dict[str, Limit]:
-    return {limit.goes: limit for limit in limits(mechanism, DELTA, request)}
+    return {limit.towards: limit for limit in limits(mechanism, DELTA, request)}
 
 
 def square_by_hand(mechanism: NoisySGD, *, c: F | None = None, epochs: int | None = None, erased: int | None = None):
@@ -170,9 +170,9 @@ def test_limits_of_random_runs_agree_with_runs_far_out(tables) -> None:
     made = read_run(tables)
     request = len(made.mechanism.requests) - 1
     for limit in limits(made.mechanism, made.target_delta, request):
-        assert limit.goes in ("T → ∞", "K → ∞", "c → 1")
+        assert limit.towards in ("T → ∞", "K → ∞", "c → 1")
         assert limit.formula or limit.epsilon or limit.note
-        if limit.goes != "T → ∞" or limit.epsilon is None or limit.far:
+        if limit.towards != "T → ∞" or limit.epsilon is None or limit.far:
             continue
         c = 1 - made.mechanism.step_size * made.mechanism.loss.constants().strong_convexity
         if not 0 <= c <= F(31, 32):

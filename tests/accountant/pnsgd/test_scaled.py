@@ -148,7 +148,7 @@ def test_what_is_no_scaled_loss_is_refused() -> None:
 def test_limits_and_elasticities_speak_of_the_scaled_loss() -> None:
     """c → 1 takes m away, not the map; the loss's own numbers count."""
     mechanism = scaled_run(scaled("huber", "psac"))
-    (flat,) = (limit for limit in limits(mechanism, F(1, 10**5)) if limit.goes.startswith("c"))
+    (flat,) = (limit for limit in limits(mechanism, F(1, 10**5)) if limit.towards.startswith("c"))
     without = ScaledLoss("huber", 0, MAPS["psac"], FEATURE_NORM, threshold="0.5")
     expected = enclose(derive_upper(scaled_run(without, step_size=mechanism.step_size), "1e-5"))
     assert flat.epsilon == expected

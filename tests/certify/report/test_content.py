@@ -79,7 +79,7 @@ def section(document: Document, id: str) -> Section:
     return next(found for found in sections(document) if found.id == id)
 
 
-def said(document: Document, id: str) -> str:
+def section_text(document: Document, id: str) -> str:
     return "\n".join(texts([section(document, id)]))
 
 
@@ -144,12 +144,12 @@ def test_nothing_of_the_claim_is_left_out(name: str) -> None:
 
 def test_the_pictures_data_are_in_the_appendix() -> None:
     made = samples.document(**samples.executed())
-    shown = said(made, "data")
+    shown = section_text(made, "data")
     for curve in ("profile", "sweep"):
         for key, values in samples.FIGURES[curve].items():
             if isinstance(values, list):
                 assert all(value in shown.split() for value in values if value is not None), key
-    assert "the producer's" in said(made, "pictures")
+    assert "the producer's" in section_text(made, "pictures")
     assert not {"pictures", "data"} & {found.id for found in samples.document().sections}
 
 
@@ -170,7 +170,7 @@ WORDS = {
 @pytest.mark.parametrize("name", WORDS)
 def test_the_guarantee_in_one_sentence(name: str) -> None:
     made = samples.document(name)
-    shown = said(made, "statement").replace("\n", " ")
+    shown = section_text(made, "statement").replace("\n", " ")
     for words in WORDS[name]:
         assert words in shown
     predicate = samples.reading(name).predicate
@@ -183,21 +183,21 @@ def test_an_initial_distance_is_part_of_the_sentence() -> None:
     run["mechanism"] = run["mechanism"] | {"initial_distance": "0.25"}
     samples.RUNS["apart"] = run
     try:
-        assert "from starts at most 0.25 apart" in said(samples.document("apart"), "statement")
+        assert "from starts at most 0.25 apart" in section_text(samples.document("apart"), "statement")
     finally:
         del samples.RUNS["apart"]
 
 
 def test_what_the_observer_does_not_know() -> None:
-    assert "not the noise; who sees the released model" in said(samples.document(), "plain-words")
+    assert "not the noise; who sees the released model" in section_text(samples.document(), "plain-words")
     for name in ("secret order", "poisson"):
-        assert "nor which records are in which batch" in said(samples.document(name), "plain-words")
-    assert "nor which" not in said(samples.document("disjoint batches"), "plain-words")
+        assert "nor which records are in which batch" in section_text(samples.document(name), "plain-words")
+    assert "nor which" not in section_text(samples.document("disjoint batches"), "plain-words")
 
 
 def test_e_to_the_epsilon_is_written_and_not_computed() -> None:
     epsilon = samples.reading().predicate["epsilon"]["upper"]
-    assert said(samples.document(), "plain-words").count(f"e^{epsilon}") == 2
+    assert section_text(samples.document(), "plain-words").count(f"e^{epsilon}") == 2
 
 
 def test_verdicts() -> None:
@@ -209,7 +209,7 @@ def test_verdicts() -> None:
     assert callout.tone == "good" and badges == ["CERTIFIED"] and callout.title.startswith("Certified: ")
     callout, badges = first(samples.document("not certified"))
     assert callout.tone == "bad" and badges == ["NOT_CERTIFIED"] and "exceeds the target" in callout.title
-    assert "less than what was asked for" in said(samples.document("not certified"), "guarantee")
+    assert "less than what was asked for" in section_text(samples.document("not certified"), "guarantee")
     undecided = samples.statement("full batches")
     undecided["predicate"]["run"]["target"]["epsilon"] = undecided["predicate"]["epsilon"]["target"] = "0.5"
     undecided["predicate"] |= {"verdict": "INDETERMINATE", "out_of_reach": True}
@@ -222,8 +222,8 @@ def test_reproducible_noise_is_in_the_verdict() -> None:
     made = samples.document(**samples.executed(noise="reproducible"))
     (verdict,) = made.sections[0].blocks
     assert verdict.tone == "bad" and "no privacy claim holds for the model" in verdict.title
-    assert REPRODUCIBLE in said(made, "guarantee")
-    assert "REPRODUCIBLE" in said(made, "execution")
+    assert REPRODUCIBLE in section_text(made, "guarantee")
+    assert "REPRODUCIBLE" in section_text(made, "execution")
     assert REPRODUCIBLE not in text(samples.document(**samples.executed()))
 
 
@@ -233,7 +233,7 @@ def test_states_of_signature() -> None:
     pem = [envelopes.public(key) for key in keys]
 
     def shown(*arguments: Any) -> str:
-        return said(compose(read(*arguments, now=samples.NOW), samples.ON), "provenance")
+        return section_text(compose(read(*arguments, now=samples.NOW), samples.ON), "provenance")
 
     assert "UNSIGNED" in shown(envelopes.seal(samples.statement()))
     unchecked = shown(data)
@@ -243,7 +243,7 @@ def test_states_of_signature() -> None:
     assert "SIGNED" in one and envelopes.keyid(keys[0]) in one and envelopes.keyid(keys[1]) not in one
     assert "NOT CHECKED" not in one and "UNSIGNED" not in one
     assert "one key had to have signed" in shown(data, pem, 1)
-    verify = said(compose(read(data, now=samples.NOW), samples.ON), "verification")
+    verify = section_text(compose(read(data, now=samples.NOW), samples.ON), "verification")
     assert "plumbline verify certificate.json --key NAME.pub" in verify
 
 
@@ -257,7 +257,7 @@ def test_every_assumption_has_status_and_evidence() -> None:
         assert words[0] == f"{meaning} {name}" and words[1] == status and words[2]
     batches = next(row for row in table.rows if row[0][-1].text == "batches:fixed")
     assert "fixed order; by ML team; date 2026-11-19; evidence " in "".join(part.text for part in batches[2])
-    unnamed = said(samples.document(), "assumptions")
+    unnamed = section_text(samples.document(), "assumptions")
     assert "nobody is named" in unnamed and "What was attested" not in unnamed
 
 
@@ -270,16 +270,16 @@ def test_what_was_attested_stands_somewhere() -> None:
 
 
 def test_violated_assumptions_are_said_to_be() -> None:
-    shown = said(samples.document("not convex"), "assumptions")
+    shown = section_text(samples.document("not convex"), "assumptions")
     assert "violated" in shown and "no step of the proof rests on it" in shown
 
 
 def test_execution_and_requests() -> None:
     made = samples.document(**samples.executed())
-    shown = said(made, "execution")
+    shown = section_text(made, "execution")
     for words in ("digits 3 and 8", "cpu x86_64", "torch", "2.9.1", "No audit is attached"):
         assert words in shown
-    annex = said(made, "requests")
+    annex = section_text(made, "requests")
     for words in (
         "request-7f3a",
         "HMAC-SHA-256 (keyed)",
@@ -288,10 +288,12 @@ def test_execution_and_requests() -> None:
         "in production",
     ):
         assert words in annex
-    nobody = said(samples.document(**samples.executed(sign_off=None)), "requests")
+    nobody = section_text(samples.document(**samples.executed(sign_off=None)), "requests")
     assert "nobody has signed this request off" in nobody
     without = samples.document()
-    assert "no run record" in said(without, "execution") and "No audit is attached" in said(without, "execution")
+    assert "no run record" in section_text(without, "execution") and "No audit is attached" in section_text(
+        without, "execution"
+    )
     assert "requests" not in {found.id for found in without.sections}
 
 
@@ -302,7 +304,7 @@ def test_a_training_run_that_was_executed() -> None:
     made = samples.document(
         "full batches", execution=record, subjects={"model": samples.HEX, "run_record": samples.HEX}
     )
-    assert "1 learning" in said(made, "execution") and "requests" not in {found.id for found in sections(made)}
+    assert "1 learning" in section_text(made, "execution") and "requests" not in {found.id for found in sections(made)}
 
 
 def test_requests_honoured_one_after_the_other() -> None:
@@ -326,21 +328,21 @@ def test_requests_honoured_one_after_the_other() -> None:
     made = samples.document(
         "several requests", execution=record, subjects={"model": samples.HEX, "run_record": samples.HEX}
     )
-    annex = said(made, "requests")
+    annex = section_text(made, "requests")
     assert "in order: 2. Records, in all: 3; the certificate covers 3." in annex
     assert annex.index("request-7f3a") < annex.index("request-2") and "1 of 3" in annex and "3 of 3" in annex
-    software = said(made, "execution")
+    software = section_text(made, "execution")
     assert "Software of phase 1, 2" in software and "Software of phase 3" in software and "3 unlearning" in software
 
 
 def test_the_glossary_has_the_terms_that_occur_and_no_others() -> None:
     learning, training = samples.document("learning"), samples.document("full batches")
-    assert "PNSGD" in said(learning, "glossary") and "PNSGD" not in said(training, "glossary")
-    assert "DP-SGD" in said(training, "glossary") and "Taut string" not in said(training, "glossary")
+    assert "PNSGD" in section_text(learning, "glossary") and "PNSGD" not in section_text(training, "glossary")
+    assert "DP-SGD" in section_text(training, "glossary") and "Taut string" not in section_text(training, "glossary")
     for made in (learning, training):
         body = "\n".join(texts([found for found in made.sections if found.id not in ("glossary", "data")]))
         for name, pattern, _ in TERMS:
-            assert (name in said(made, "glossary")) == bool(re.search(pattern, body)), name
+            assert (name in section_text(made, "glossary")) == bool(re.search(pattern, body)), name
 
 
 @pytest.mark.parametrize("name", [*samples.RUNS, "executed"])
@@ -354,6 +356,6 @@ def test_words_that_no_report_may_use(name: str) -> None:
 
 def test_a_report_is_as_of_a_day() -> None:
     made = samples.document()
-    assert made.date == "2026-11-22" and "2026-11-22" in said(made, "provenance")
+    assert made.date == "2026-11-22" and "2026-11-22" in section_text(made, "provenance")
     assert made.certificate == envelopes.seal(samples.statement())
     assert made.digest == samples.reading().payload_digest

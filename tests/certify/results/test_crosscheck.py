@@ -85,7 +85,7 @@ def test_finer_grids_decide_what_a_coarse_one_does_not(record) -> None:
 def test_what_stays_open_is_undecided(record, monkeypatch) -> None:
     """Without replacement the bound is no mechanism's: between the two nothing is known, however fine the grid."""
     text = "SelfComposedDpEvent(SampledWithoutReplacementDpEvent(1000, 10, GaussianDpEvent(3)), 10)"
-    monkeypatch.setattr("certify.results.crosscheck.FINEST", F(1, 1000))
+    monkeypatch.setattr("certify.results.crosscheck.MIN_WIDTH", F(1, 1000))
     first = crosscheck(record(text), written_by="dp-accounting", delta=F(1, 10**5))
     assert first.neighbours == "replace-one"
     between = (F(first.lower) + F(first.upper)) / 2
