@@ -2,7 +2,7 @@
 
 from learners.checks import LearnerRefused, vouch
 from learners.data import Dataset, FeatureNormExceeded, InvalidDataset, embedded, normalise
-from learners.evaluate import accuracy, distance, mean_loss
+from learners.evaluate import Prediction, accuracy, distance, mean_loss, objective, predict
 from learners.pnsgd import learn, retrain, unlearn
 from learners.record import Phase, RunRecord, canonical_json, mechanism_fingerprint
 from learners.state import State, StateMismatch, load, save
@@ -16,6 +16,7 @@ __all__ = [
     "LearnerRefused",
     "Moments",
     "Phase",
+    "Prediction",
     "Progress",
     "RunCheckFailed",
     "RunRecord",
@@ -31,6 +32,8 @@ __all__ = [
     "mechanism_fingerprint",
     "moments",
     "normalise",
+    "objective",
+    "predict",
     "retrain",
     "save",
     "simulate",

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from accountant.core.exact import canonical
-from accountant.losses import DerivedLoss, LogisticLoss, ScaledLoss
+from accountant.losses import SoftmaxLoss
 from accountant.mechanisms.pnsgd import NoisySGD
 from learners.data import Dataset, check_norms, permutation
+from learners.labels import wrong_label
+from learners.models import score_of
 from learners.stepping import below
 
 
@@ -31,19 +33,10 @@ def vouch(mechanism: NoisySGD, dataset: Dataset) -> None:
         raise LearnerRefused(
             f"mechanism: {type(mechanism).__name__} is none that this learner executes; give a NoisySGD"
         )
-    if isinstance(mechanism.loss, ScaledLoss):
+    if score_of(mechanism.loss) is None and not isinstance(mechanism.loss, SoftmaxLoss):
         raise LearnerRefused(
-            f'scaling: kind = "{mechanism.loss.scaling.kind}" is certified, but no learner executes it yet; '
-            "leave [scaling] out"
-        )
-    if isinstance(mechanism.loss, DerivedLoss) and not isinstance(mechanism.loss, LogisticLoss):
-        raise LearnerRefused(
-            f"loss: {type(mechanism.loss).__name__} is certified, but no learner executes it yet; "
-            'write [loss] kind = "logistic"'
-        )
-    if not isinstance(mechanism.loss, LogisticLoss):
-        raise LearnerRefused(
-            'loss: constants alone cannot be executed, nor vouched for; write [loss] kind = "logistic"'
+            "loss: constants alone cannot be executed, nor vouched for; write a loss whose constants are derived, "
+            '[loss] kind = "logistic" for instance'
         )
     if len(dataset) != mechanism.samples:
         raise LearnerRefused(
@@ -51,21 +44,22 @@ def vouch(mechanism: NoisySGD, dataset: Dataset) -> None:
         )
     if dataset.feature_norm > mechanism.loss.feature_norm:
         check_norms(dataset.features, mechanism.loss.feature_norm)
-    check_labels(dataset)
+    check_labels(mechanism, dataset)
 
 
-def check_labels(dataset: Dataset) -> None:
-    """Whether every label is one of the loss: ±1 for logistic regression.
+def check_labels(mechanism: NoisySGD, dataset: Dataset) -> None:
+    """Whether every label is one of the loss; an absent record's is of no account.
 
     Raises:
         LearnerRefused: names the first record whose label is not.
     """
-    wrong = dataset.labels.abs() != 1
-    if wrong.any():
-        record = int(wrong.nonzero()[0])
-        raise LearnerRefused(
-            f"record {record}: labels {dataset.labels[record].item():g}; write +1 for one class and -1 for the other"
-        )
+    there = torch.ones(len(dataset), dtype=torch.bool)
+    there[list(dataset.absent)] = False
+    places = there.nonzero().flatten()
+    wrong = wrong_label(mechanism.loss, dataset.labels[places])
+    if wrong is not None:
+        record = int(places[wrong[0]])
+        raise LearnerRefused(f"record {record}: labels {dataset.labels[record].item():g}; {wrong[1]}")
 
 
 def draw_order(mechanism: NoisySGD, order_seed: int | None, seed: int | None) -> tuple[Tensor, str]:
@@ -83,8 +77,8 @@ def draw_order(mechanism: NoisySGD, order_seed: int | None, seed: int | None) ->
     return torch.tensor(permutation(n, f"order {order_seed}")), f"public, seed {order_seed}"
 
 
-def check_start(mechanism: NoisySGD, dataset: Dataset, start: Tensor | None) -> Tensor:
-    dimension = dataset.features.shape[1]
+def check_start(mechanism: NoisySGD, dimension: int, start: Tensor | None) -> Tensor:
+    """The start, or zeros (dimension,)."""
     if start is None:
         return torch.zeros(dimension, dtype=torch.float64)
     start = torch.as_tensor(start).detach().to("cpu", torch.float64, copy=True)
@@ -123,16 +117,19 @@ def without(dataset: Dataset, mechanism: NoisySGD, chosen: tuple[int, ...], repl
                 f"replacements: features {tuple(replacements.features.shape)}; need {shape}, one for each erased record"
             )
         check_norms(replacements.features, min(mechanism.loss.feature_norm, dataset.feature_norm))
-        check_labels(replacements)
+        check_labels(mechanism, replacements)
     return dataset.replaced(chosen, replacements)
 
 
 def check_device(device: str | torch.device) -> tuple[torch.device, str]:
-    """The device and its name. Refused: devices without float64 (MPS) or that nobody tried."""
+    """The device and its name; "auto" is the GPU where there is one. Refused: devices without float64 (MPS) or that
+    nobody tried."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(device)
     except RuntimeError as error:
-        raise LearnerRefused(f"device: {device!r} is unknown; take cpu or cuda") from error
+        raise LearnerRefused(f"device: {device!r} is unknown; take auto, cpu or cuda") from error
     if device.type == "cpu":
         return device, f"{platform.machine()} {platform.system()}"
     if device.type != "cuda" or not torch.cuda.is_available():

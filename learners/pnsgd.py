@@ -5,12 +5,14 @@ Executes a `NoisySGD` and nothing that it does not say. Source: Chien, Wang, Che
 order that is chosen before, without looking at the data; a remainder is dropped. Both runs that a certificate
 compares share batches and start. The certificate is about requests that were fixed before learning: a request that
 was chosen after a look at the model is not covered.
+
+What is learned goes by the mechanism's loss: θ (d,) for a loss of a linear score, (k·d,) for softmax regression with k
+classes, class by class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
 
@@ -20,24 +22,12 @@ from torch import Tensor
 from accountant import FloatingPoint
 from accountant.core.exact import canonical
 from accountant.mechanisms.pnsgd import NoisySGD
-from learners.checks import LearnerRefused, check_device, check_records, check_start, draw_order, vouch, without
+from learners.checks import LearnerRefused, check_records, check_start, draw_order, vouch, without
 from learners.data import Dataset
-from learners.noise import source
-from learners.record import (
-    PER_RECORD,
-    SECRET,
-    SEEDED,
-    Phase,
-    RunRecord,
-    mechanism_fingerprint,
-    mechanism_to_json,
-    now,
-    parameters_hash,
-    versions,
-)
-from learners.rounding import DTYPE, Floor
+from learners.execution import Way, execute, largest_shift, parameters_of
+from learners.record import RunRecord, mechanism_fingerprint, mechanism_to_json
 from learners.state import State
-from learners.stepping import Batch, Logistic, Progress, Rule, RunCheckFailed, run
+from learners.stepping import Progress
 
 ALLOWED = Fraction(1)  # the μ that is allowed where no target says it
 
@@ -46,7 +36,7 @@ def learn(
     mechanism: NoisySGD,
     dataset: Dataset,
     *,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     seed: int | None = None,
     start: Tensor | None = None,
     order_seed: int | None = None,
@@ -54,15 +44,18 @@ def learn(
     progress: Progress | None = None,
     allowed_mu: Fraction = ALLOWED,
     execution: FloatingPoint | None = None,
+    dtype: str | None = None,
 ) -> State:
     """Learn for `epochs` epochs.
 
-    start (d,): zeros unless given; it must be the same for neighbouring data, hence public, unless the mechanism's
-    initial_distance allows for a difference. order_seed: a public permutation of the records for batch_order =
-    "fixed" (default: their own order); under "secret" the order is drawn secretly. seed: makes it a reproducible
-    experiment without privacy. mechanism_digest: the run file's digest, where certify drives (default:
+    start (p,), p parameters: zeros unless given; it must be the same for neighbouring data, hence public, unless the
+    mechanism's initial_distance allows for a difference. order_seed: a public permutation of the records for
+    batch_order = "fixed" (default: their own order); under "secret" the order is drawn secretly. seed: makes it a
+    reproducible experiment without privacy. mechanism_digest: the run file's digest, where certify drives (default:
     mechanism_fingerprint). allowed_mu: the μ that the target allows, a hundredth of which rounding may add (T28);
-    execution: what the run file states of the numbers that the run is executed in.
+    execution: what the run file states of the numbers that the run is executed in. dtype: "float64", or "float32" where
+    its rounding is small beside the target; by default what `execution` states, else float64. Noise is float64 always.
+    device: "auto" is the GPU where there is one.
 
     Raises:
         LearnerRefused, FeatureNormExceeded: see `vouch`; a start of another shape or outside the ball; another device
@@ -72,9 +65,11 @@ def learn(
     vouch(mechanism, dataset)
     order, text = draw_order(mechanism, order_seed, seed)
     record = _record(mechanism, dataset, text, mechanism_digest)
-    state = State(mechanism, dataset, check_start(mechanism, dataset, start), order, (), record)
-    floor = Floor(mechanism, dataset.features.shape[1], allowed_mu, execution)
-    return _execute(state, "learn", dataset, (), mechanism.epochs, device, seed, progress, floor)
+    state = State(
+        mechanism, dataset, check_start(mechanism, parameters_of(mechanism, dataset), start), order, (), record
+    )
+    way = Way(device, seed, progress, allowed_mu, execution, dtype)
+    return execute(state, "learn", dataset, (), mechanism.epochs, way)
 
 
 def unlearn(
@@ -82,17 +77,18 @@ def unlearn(
     records: Iterable[int],
     *,
     replacements: Dataset | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     seed: int | None = None,
     progress: Progress | None = None,
     allowed_mu: Fraction = ALLOWED,
     execution: FloatingPoint | None = None,
+    dtype: str | None = None,
 ) -> State:
     """Execute the mechanism's next request: erase `records` (indices into the data), then run its K epochs on the rest.
 
     Under neighbours = "replace-one" each erased record is replaced by the next one of `replacements`, which must not
     depend on it (default: zero records, whose data gradient is zero); under "remove-one" its data gradient is zeroed.
-    The divisor stays batch_size. allowed_mu, execution: as for `learn`.
+    The divisor stays batch_size. allowed_mu, execution, dtype: as for `learn`.
 
     Raises:
         LearnerRefused: no request left, another number of records than the request's, a record twice or out of range,
@@ -115,8 +111,8 @@ def unlearn(
             f"got {len(chosen)}; ask for that many, or certify other sizes"
         )
     dataset = without(state.dataset, mechanism, chosen, replacements)
-    floor = Floor(mechanism, dataset.features.shape[1], allowed_mu, execution)
-    return _execute(state, "unlearn", dataset, chosen, mechanism.unlearning_epochs[done], device, seed, progress, floor)
+    way = Way(device, seed, progress, allowed_mu, execution, dtype)
+    return execute(state, "unlearn", dataset, chosen, mechanism.unlearning_epochs[done], way)
 
 
 def retrain(
@@ -125,7 +121,7 @@ def retrain(
     records: Iterable[int],
     *,
     replacements: Dataset | None = None,
-    device: str | torch.device = "cpu",
+    device: str | torch.device = "auto",
     seed: int | None = None,
     start: Tensor | None = None,
     order: Tensor | None = None,
@@ -134,11 +130,12 @@ def retrain(
     progress: Progress | None = None,
     allowed_mu: Fraction = ALLOWED,
     execution: FloatingPoint | None = None,
+    dtype: str | None = None,
 ) -> State:
     """The reference run: learning on the data without `records` (those of the first r requests, in their order).
 
     It takes T + K_1 + … + K_r epochs for reference = "retrain", T for "retrain-T". order: `state.order` of the run it
-    is compared with, to share its batches (drawn anew otherwise). allowed_mu, execution: as for `learn`.
+    is compared with, to share its batches (drawn anew otherwise). allowed_mu, execution, dtype: as for `learn`.
 
     Raises:
         LearnerRefused: as `learn` and `unlearn`; reference = "stationary", which is a limit and no run.
@@ -163,15 +160,11 @@ def retrain(
         text = "that of another run"
     kept = without(dataset, mechanism, chosen, replacements)
     record = _record(mechanism, dataset, text, mechanism_digest)
-    state = State(mechanism, dataset, check_start(mechanism, dataset, start), order, (), record)
-    floor = Floor(mechanism, dataset.features.shape[1], allowed_mu, execution)
-    return _execute(state, "retrain", kept, chosen, epochs, device, seed, progress, floor)
-
-
-def _shift(mechanism: NoisySGD, gradient_norm: Fraction) -> Fraction:
-    """How far one differing record of that norm puts two step maps apart: s of docs/theory.md C2, parameter units."""
-    ways = mechanism.shift
-    return ways * mechanism.step_size * gradient_norm / mechanism.batch_size
+    state = State(
+        mechanism, dataset, check_start(mechanism, parameters_of(mechanism, dataset), start), order, (), record
+    )
+    way = Way(device, seed, progress, allowed_mu, execution, dtype)
+    return execute(state, "retrain", kept, chosen, epochs, way)
 
 
 def _record(mechanism: NoisySGD, dataset: Dataset, order: str, digest: str | None) -> RunRecord:
@@ -180,66 +173,10 @@ def _record(mechanism: NoisySGD, dataset: Dataset, order: str, digest: str | Non
         mechanism=mechanism_to_json(mechanism),
         step_size=canonical(mechanism.step_size),
         noise_std=canonical(mechanism.noise_std),
-        shift=canonical(_shift(mechanism, mechanism.loss.constants().gradient_bound)),
+        shift=canonical(largest_shift(mechanism, mechanism.loss.constants().gradient_bound)),
         batch_size=mechanism.batch_size,
         batches=mechanism.batches,
         order=order,
         dataset=dataset.name,
         phases=(),
     )
-
-
-def _execute(
-    state: State,
-    kind: str,
-    dataset: Dataset,
-    erased: tuple[int, ...],
-    epochs: int,
-    device: str | torch.device,
-    seed: int | None,
-    progress: Progress | None,
-    floor: Floor,
-) -> State:
-    """Run one phase on `dataset` from the state's parameters, check it, and write it down."""
-    target, device_name = check_device(device)
-    mechanism, rule, started = state.mechanism, Rule.of(state.mechanism), now()
-    # With equal seeds a retrained model shares its first noises with the learned one: two runs coupled as in T1.
-    stretch = f"unlearn {state.requests_done}" if kind == "unlearn" else "learn"
-    used = state.order[: mechanism.batches * mechanism.batch_size].reshape(mechanism.batches, mechanism.batch_size)
-    batches = tuple(Batch.of(dataset.features[rows].to(target), dataset.labels[rows].to(target), rule) for rows in used)
-    floor.check_before(state.parameters)
-    x, observed = run(
-        state.parameters.to(target), batches, Logistic(), source(seed, stretch), rule, epochs, progress, floor.check
-    )
-    if observed.steps != epochs * mechanism.batches:
-        raise RunCheckFailed(f"steps: {observed.steps} executed, the mechanism says {epochs * mechanism.batches}")
-    shift = _shift(mechanism, Fraction(observed.max_gradient_norm))
-    if not shift <= Fraction(state.record.shift):  # compared exactly
-        raise RunCheckFailed(f"shift: one record moves a step map by {float(shift)} > s = {state.record.shift}")
-    parameters = x.to("cpu", copy=True)
-    phase = Phase(
-        kind=kind,
-        epochs=epochs,
-        steps=observed.steps,
-        erased=len(erased),
-        noise=SECRET if seed is None else SEEDED,
-        seed=seed,
-        device=str(target),
-        device_name=device_name,
-        versions=versions(),
-        data_before=state.dataset.fingerprint,
-        data_after=dataset.fingerprint,
-        parameters_before=parameters_hash(state.parameters),
-        parameters_after=parameters_hash(parameters),
-        max_gradient_norm=repr(observed.max_gradient_norm),
-        max_parameter_norm=repr(observed.max_parameter_norm),
-        max_shift=repr(float(shift)),
-        started=started,
-        finished=now(),
-        dtype=DTYPE,
-        dimension=floor.dimension,
-        largest_coordinate=repr(observed.max_coordinate),
-        clipping=PER_RECORD,  # `move` limits each slope, and adds the regulariser after; `run` looked at every norm
-    )
-    record = replace(state.record, phases=(*state.record.phases, phase))
-    return State(mechanism, dataset, parameters, state.order, (*state.erased, *erased), record)

@@ -21,7 +21,17 @@ import torch
 from torch import Tensor
 
 from accountant.core.exact import canonical
-from accountant.losses import LogisticLoss
+from accountant.core.scaling import AutoS, Clip, Psac, Psasc
+from accountant.losses import (
+    ClippedLoss,
+    HuberLoss,
+    LeastSquaresLoss,
+    LogisticLoss,
+    PoissonLoss,
+    ScaledLoss,
+    SmoothedHingeLoss,
+    SoftmaxLoss,
+)
 from accountant.mechanisms.pnsgd import NoisySGD
 
 NOT_NOISED = (
@@ -31,6 +41,20 @@ NOT_NOISED = (
 PER_RECORD = "per-record"
 SEEDED = "reproducible experiment: the noise is known to whoever knows the seed: not private"
 SECRET = "drawn from the operating system's cryptographic generator (os.urandom), not kept"
+
+
+LOSSES: dict[str, type] = {
+    "logistic": LogisticLoss,
+    "least-squares": LeastSquaresLoss,
+    "huber": HuberLoss,
+    "smoothed-hinge": SmoothedHingeLoss,
+    "poisson": PoissonLoss,
+    "softmax": SoftmaxLoss,
+    "clipped": ClippedLoss,
+    "scaled": ScaledLoss,
+}  # that learners execute
+_KIND_OF = {loss: kind for kind, loss in LOSSES.items()}
+MAPS: dict[str, type] = {scaling.kind: scaling for scaling in (Clip, AutoS, Psac, Psasc)}
 
 
 def canonical_json(value: object) -> str:
@@ -60,18 +84,26 @@ def mechanism_to_json(mechanism: NoisySGD) -> dict[str, object]:
             return canonical(value)
         return list(value) if isinstance(value, tuple) else value
 
-    if not isinstance(mechanism.loss, LogisticLoss):
-        raise TypeError(f"loss: {type(mechanism.loss).__name__} is not one that learners execute")
+    loss = mechanism.loss
+    if type(loss) not in _KIND_OF:
+        raise TypeError(f"loss: {type(loss).__name__} is not one that learners execute")
     content = {f.name: plain(getattr(mechanism, f.name)) for f in fields(mechanism) if f.name != "loss"}
-    loss = {f.name: plain(getattr(mechanism.loss, f.name)) for f in fields(mechanism.loss)}
-    return {"kind": "pnsgd", **content, "loss": {"kind": "logistic", **loss}}
+    written: dict[str, object] = {f.name: plain(getattr(loss, f.name)) for f in fields(loss) if f.name != "scaling"}
+    if isinstance(loss, ScaledLoss):
+        scaling = {f.name: plain(getattr(loss.scaling, f.name)) for f in fields(loss.scaling)}
+        written["scaling"] = {"kind": loss.scaling.kind, **scaling}
+    return {"kind": "pnsgd", **content, "loss": {"kind": _KIND_OF[type(loss)], **written}}
 
 
 def mechanism_from_json(content: dict[str, Any]) -> NoisySGD:
     """The mechanism that `mechanism_to_json` wrote down, validated anew."""
     rest = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items() if key not in ("kind", "loss")}
-    loss = {key: v for key, v in content["loss"].items() if key != "kind"}
-    return NoisySGD(loss=LogisticLoss(**loss), **rest)
+    loss = dict(content["loss"])
+    made = LOSSES[loss.pop("kind")]
+    if "scaling" in loss:
+        scaling = dict(loss["scaling"])
+        loss["scaling"] = MAPS[scaling.pop("kind")](**scaling)
+    return NoisySGD(loss=made(**loss), **rest)
 
 
 def mechanism_fingerprint(mechanism: NoisySGD) -> str:

@@ -15,21 +15,38 @@ from torch import Tensor
 from accountant import FloatingPoint, NoisySGD, executed_charge, least_executed_noise
 from accountant.core.exact import decimal
 from learners.checks import LearnerRefused
+from learners.models import DTYPES
 from learners.stepping import RunCheckFailed
 
-DTYPE = "float64"  # what learners compute in
 LEAST = Fraction(1, 2**1022)  # a coordinate that is 0 is rounded no finer than that
+
+
+def dtype_of(asked: str | None, stated: FloatingPoint | None) -> str:
+    """The type that a run is executed in: what is asked for, else what the run file states, else float64.
+
+    Raises:
+        LearnerRefused: another type, or another than the run file states.
+    """
+    said = None if stated is None else stated.dtype
+    dtype = asked or said or "float64"
+    if dtype not in DTYPES:
+        raise LearnerRefused(f"dtype: {dtype!r} is unknown; take {' or '.join(DTYPES)}")
+    if said not in (None, dtype):
+        raise LearnerRefused(f"execution.dtype: {said}, but {dtype} is asked for; write that, or leave dtype out")
+    return dtype
 
 
 @dataclass(frozen=True)
 class Floor:
-    """What a run must not break. allowed: the μ that the target allows; stated: what the run file says of its numbers.
+    """What a run must not break. dtype: of the parameters. allowed: the μ that the target allows; stated: what the run
+    file says of its numbers.
 
     Without a target `allowed` is 1: rounding may then add 0.01 to μ.
     """
 
     mechanism: NoisySGD
     dimension: int
+    dtype: str = "float64"
     allowed: Fraction = Fraction(1)
     stated: FloatingPoint | None = None
 
@@ -41,8 +58,6 @@ class Floor:
                 rounding already at the start.
         """
         stated = self.stated or FloatingPoint()
-        if stated.dtype not in (None, DTYPE):
-            raise LearnerRefused(f"execution.dtype: {stated.dtype}, but this learner computes in {DTYPE}; write that")
         if stated.dimension not in (None, self.dimension):
             raise LearnerRefused(
                 f"execution.dimension: {stated.dimension}, but there are {self.dimension} parameters; write that"
@@ -52,7 +67,7 @@ class Floor:
         except RunCheckFailed as broken:
             raise LearnerRefused(str(broken)) from None
 
-    def check(self, largest: float | Fraction) -> None:
+    def check(self, largest: float | Fraction, parameter: float = 0.0) -> None:
         """With the largest size of a coordinate that was seen.
 
         Raises:
@@ -65,7 +80,7 @@ class Floor:
                 f"largest_coordinate: a coordinate of {float(largest):.6g} > {float(stated):.6g}, as [execution] "
                 "states; write a larger one, and certify again"
             )
-        numbers = FloatingPoint(DTYPE, self.dimension, seen)
+        numbers = FloatingPoint(self.dtype, self.dimension, seen)
         charge = executed_charge(self.mechanism, numbers)
         if charge * 100 > self.allowed:
             noise = least_executed_noise(self.mechanism, numbers, self.allowed)

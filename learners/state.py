@@ -31,7 +31,7 @@ class State:
 
     dataset is the *current* one: erased records are replaced in it already. order (n,) holds the fixed permutation
     behind the batches, private when batch_order = "secret". erased lists the ids erased so far, private too.
-    parameters (d,): float64, on the CPU.
+    parameters (p,): float64, on the CPU; class by class for softmax regression.
     """
 
     mechanism: NoisySGD
@@ -78,6 +78,7 @@ def save(state: State, directory: str | Path) -> Path:
         "order_hash": _order_hash(arrays["order"]),
         "feature_norm": canonical(state.dataset.feature_norm),
         "absent": list(state.dataset.absent),
+        "ids": list(state.dataset.ids),
     }
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))  # readable by its owner only
     try:
@@ -129,12 +130,13 @@ def load(directory: str | Path) -> State:
             torch.from_numpy(arrays["features"]),
             torch.from_numpy(arrays["labels"]),
             private["feature_norm"],
+            tuple(private["ids"]),
             absent=tuple(private["absent"]),
         )
-        if parameters.shape != dataset.features.shape[1:]:
+        last = record.phases[-1]
+        if parameters.shape != (last.dimension or dataset.features.shape[1],):
             name = "parameters.npy"
             raise ValueError(f"shape {tuple(parameters.shape)} for {dataset.features.shape[1]} features")
-        last = record.phases[-1]
         expected = {
             "record.json": (record.digest, private["record_digest"]),
             "parameters.npy": (parameters_hash(parameters), last.parameters_after),

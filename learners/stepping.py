@@ -1,55 +1,26 @@
-"""The noisy step itself, the one place where parameters change; for every loss that is a function of a linear score.
-
-Such a loss has the data gradient h(⟨x_i, θ⟩, y_i)·x_i: a number times the features. So no per-sample gradient is ever
-stored, the norm of each is |h|·|x_i|, clipping is a bound on h, and the clipped gradient is still that of a convex
-loss (docs/theory.md T16).
-"""
+"""The noisy step itself, the one place where parameters change; for every model of learners/models/."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from accountant.mechanisms.pnsgd import NoisySGD
-from learners.data import SHRINK
+from learners.models import Batch, Model, Numbers
 from learners.noise import Noise
 
 Progress = Callable[[int, int], None]
 """Called after every epoch with (epochs done, epochs in all)."""
+CHUNK = 2**18  # how many normals are drawn at a time, at most
 
 
 class RunCheckFailed(RuntimeError):
     """A run left what the mechanism promises; its result is thrown away. Names the check, the value and the bound."""
-
-
-class Loss(Protocol):
-    """A data loss of a linear score, by its derivative."""
-
-    def slope(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """h(z, y) for scores (…, b) and labels (b,), in loss per score; the data gradient of record i is h_i·x_i."""
-        ...
-
-
-@dataclass(frozen=True)
-class Logistic:
-    """log(1 + exp(−y z))."""
-
-    def slope(self, scores: Tensor, labels: Tensor) -> Tensor:
-        return -labels * torch.sigmoid(-labels * scores)
-
-
-@dataclass(frozen=True)
-class Straight:
-    """y·z: the data loss of the straight witness (docs/theory.md T6); opposite labels are opposite gradients."""
-
-    def slope(self, scores: Tensor, labels: Tensor) -> Tensor:
-        return labels.expand_as(scores)
 
 
 def below(value: Fraction) -> float:
@@ -60,7 +31,12 @@ def below(value: Fraction) -> float:
 
 @dataclass(frozen=True)
 class Rule:
-    """x ← Π(x − η(Σ clip(g_i)/b + m x) + τN) with the mechanism's numbers in float64; bounds rounded down."""
+    """x ← Π(x − η(g + m x) + τN) with the mechanism's numbers in float64; bounds rounded down. g is the model's mean of
+    bounded data gradients; batches of another size than batch_size are none of its.
+
+    room: the factor just below 1 with which the projection aims at its ball: projecting on a slightly smaller ball is
+    still 1-Lipschitz, and then rounding cannot leave the ball that was certified.
+    """
 
     step_size: float
     noise_scale: float
@@ -68,9 +44,10 @@ class Rule:
     batch_size: int
     gradient_bound: float
     radius: float | None
+    room: float
 
     @classmethod
-    def of(cls, mechanism: NoisySGD) -> Rule:
+    def of(cls, mechanism: NoisySGD, numbers: Numbers | None = None) -> Rule:
         constants = mechanism.loss.constants()
         return cls(
             step_size=float(mechanism.step_size),
@@ -79,89 +56,69 @@ class Rule:
             batch_size=mechanism.batch_size,
             gradient_bound=below(constants.gradient_bound),
             radius=None if mechanism.radius is None else below(mechanism.radius),
+            room=(numbers or Numbers()).room,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """b records on the device: features (b, d), labels, feature norms and the bounds on |h| that clip (b,)."""
-
-    features: Tensor
-    labels: Tensor
-    norms: Tensor
-    limits: Tensor
-
-    @classmethod
-    def of(cls, features: Tensor, labels: Tensor, rule: Rule) -> Batch:
-        """Raises RunCheckFailed when the batch is not full: the sum is divided by batch_size, whatever it holds."""
-        if len(features) != rule.batch_size:
-            raise RunCheckFailed(f"batch: {len(features)} records, batch_size = {rule.batch_size}")
-        norms = torch.linalg.vector_norm(features, dim=1)
-        limits = torch.where(norms > 0, rule.gradient_bound * SHRINK / norms, math.inf)  # a zero record needs none
-        return cls(features, labels, norms, limits)
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What a stretch did: steps, the largest clipped data gradient, the largest parameter norm after a step, and the
-    largest size of a coordinate before its projection."""
+    """What a stretch did: steps, the largest bounded data gradient, the largest parameter norm after a step, the
+    largest size of a coordinate before its projection, and the last step before its projection (None without any)."""
 
     steps: int
     max_gradient_norm: float
     max_parameter_norm: float
     max_coordinate: float
+    last: Tensor | None = None
 
 
-def step(x: Tensor, batch: Batch, loss: Loss, normals: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
-    """One step of x (…, d) with standard normals (…, d): the new parameters and the gradients' norms (…, b).
-
-    Clipping and projection aim a hair (2⁻⁴⁰) inside their bounds: projecting on a slightly smaller ball is still
-    1-Lipschitz, and then rounding cannot leave the ball that was certified.
-    """
-    moved, norms = move(x, batch, loss, normals, rule)
+def step(x: Tensor, batch: Batch, model: Model, normals: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
+    """One step of x (…, p) with standard normals (…, p): the new parameters and the norms of what was bounded."""
+    moved, norms = move(x, batch, model, normals, rule)
     return project(moved, rule), norms
 
 
-def move(x: Tensor, batch: Batch, loss: Loss, normals: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
-    """A step before its projection, and the gradients' norms."""
-    slopes = loss.slope(x @ batch.features.T, batch.labels)
-    slopes = torch.minimum(torch.maximum(slopes, -batch.limits), batch.limits)
-    gradient = slopes @ batch.features / rule.batch_size + rule.regularization * x
-    return x - rule.step_size * gradient + rule.noise_scale * normals, slopes.abs() * batch.norms
+def move(x: Tensor, batch: Batch, model: Model, normals: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
+    """A step before its projection, and the norms. The noise is added in float64, and then rounded to x's numbers."""
+    mean, norms = model.gradient(x, batch)
+    moved = x - rule.step_size * (mean + rule.regularization * x)
+    return (moved + rule.noise_scale * normals).to(x.dtype), norms
 
 
 def project(x: Tensor, rule: Rule) -> Tensor:
     if rule.radius is None:
         return x
     norms = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x * (rule.radius * SHRINK / norms).clamp(max=1.0)
+    return x * (rule.radius * rule.room / norms).clamp(max=1.0)
 
 
 def run(
     x: Tensor,
-    batches: tuple[Batch, ...],
-    loss: Loss,
+    batches: Collection[Batch],
+    model: Model,
     noise: Noise,
     rule: Rule,
     epochs: int,
     progress: Progress | None = None,
-    check_coordinate: Callable[[float], None] | None = None,
+    check: Callable[[float, float], None] | None = None,
 ) -> tuple[Tensor, Observed]:
-    """`epochs` passes over the batches in their order, from x (…, d); checks every step's bounds, once an epoch.
+    """`epochs` passes over the batches in their order, from x (…, p); checks every step's bounds, once an epoch.
 
-    check_coordinate: called after every epoch with the largest size of a coordinate so far; raises RunCheckFailed.
+    batches: gone through anew in every epoch. check: called after every epoch with the largest size of a coordinate and
+    the largest parameter norm so far; raises RunCheckFailed.
 
     Raises:
-        RunCheckFailed: noise of a narrower type than x, parameters not finite, a data gradient beyond the bound M,
-            parameters outside the ball.
+        RunCheckFailed: a batch that is not full, noise of a narrower type than float64, parameters not finite, a data
+            gradient beyond the bound M, parameters outside the ball.
     """
     steps, gradient, parameter = 0, torch.zeros((), device=x.device, dtype=x.dtype), 0.0
-    largest, coordinate = gradient.clone(), x.abs().max() if x.numel() else gradient.clone()
+    largest, coordinate, moved = gradient.clone(), x.abs().max() if x.numel() else gradient.clone(), None
+    normals = _drawn(noise, x, epochs * len(batches))
     for epoch in range(epochs):
-        for batch, normals in zip(batches, noise((len(batches), *x.shape)).to(x.device), strict=True):
-            if torch.finfo(normals.dtype).bits < torch.finfo(x.dtype).bits:  # x's low bits would show through it
-                raise RunCheckFailed(f"noise: {normals.dtype} numbers for parameters of {x.dtype}; draw {x.dtype} ones")
-            moved, norms = move(x, batch, loss, normals, rule)
+        for batch in batches:
+            if batch.size != rule.batch_size:  # the sum is divided by batch_size
+                raise RunCheckFailed(f"batch: {batch.size} records, batch_size = {rule.batch_size}")
+            moved, norms = move(x, batch, model, next(normals), rule)
             coordinate = torch.maximum(coordinate, moved.abs().max())
             x = project(moved, rule)
             gradient = torch.maximum(gradient, norms.max())  # kept on the device: one wait an epoch, not one a step
@@ -178,8 +135,18 @@ def run(
             )
         if rule.radius is not None and not parameter <= rule.radius:
             raise RunCheckFailed(f"radius: parameters of norm {parameter} outside the ball of radius {rule.radius}")
-        if check_coordinate is not None:
-            check_coordinate(coordinate.item())
+        if check is not None:
+            check(coordinate.item(), parameter)
         if progress is not None:
             progress(epoch + 1, epochs)
-    return x, Observed(steps, gradient.item(), parameter, coordinate.item())
+    return x, Observed(steps, gradient.item(), parameter, coordinate.item(), moved)
+
+
+def _drawn(noise: Noise, x: Tensor, steps: int) -> Iterator[Tensor]:
+    """Normals for one step after the other, on x's device; drawn for many steps at once."""
+    most = max(1, CHUNK // max(x.numel(), 1))
+    for first in range(0, steps, most):
+        normals = noise((min(most, steps - first), *x.shape))
+        if normals.dtype != torch.float64:  # the low bits of x would show through narrower ones
+            raise RunCheckFailed(f"noise: {normals.dtype} numbers for parameters of {x.dtype}; draw torch.float64 ones")
+        yield from normals.to(x.device)

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from accountant.mechanisms.pnsgd import NoisySGD
 from learners.checks import LearnerRefused
+from learners.models import Batch, Linear, Numbers, Straight
 from learners.noise import source
-from learners.stepping import Batch, Rule, Straight, run
+from learners.stepping import Rule, run
 
 
 @dataclass(frozen=True)
@@ -82,18 +83,18 @@ def simulate(
     rule, schedule = Rule.of(mechanism), _schedule(mechanism, position)
     opposite = 1.0 if mechanism.neighbours == "replace-one" else 0.0
     half = float(mechanism.initial_distance) / 2
-    finals = []
+    model, finals = Linear(Straight(), 1, rule.gradient_bound * Numbers().room), []
     for name, start in (("history", half), ("reference", -half)):
         noise = source(seed, name)
         total, x = schedule[0][1], torch.full((chains, 1), start, dtype=torch.float64)
         for epochs, differing in schedule:
             left = differing if name == "history" else [0] * len(total)
-            x, _ = run(x, _batches(rule, total, left, opposite), Straight(), noise, rule, epochs)
+            x, _ = run(x, _batches(model, rule, total, left, opposite), model, noise, rule, epochs)
         finals.append(x[:, 0])
     return finals[0], finals[1]
 
 
-def _batches(rule: Rule, total: list[int], left: list[int], opposite: float) -> tuple[Batch, ...]:
+def _batches(model: Linear, rule: Rule, total: list[int], left: list[int], opposite: float) -> tuple[Batch, ...]:
     """Batches with total[j] records that may differ, left[j] of which pull up and the others down, or nowhere."""
     batches = []
     for of_batch, up in zip(total, left, strict=True):
@@ -101,5 +102,5 @@ def _batches(rule: Rule, total: list[int], left: list[int], opposite: float) -> 
         labels = torch.ones(rule.batch_size, dtype=torch.float64)
         features[:up], features[up:of_batch] = rule.gradient_bound, rule.gradient_bound * opposite
         labels[:up] = -1.0
-        batches.append(Batch.of(features, labels, rule))
+        batches.append(model.batch(features, labels, torch.ones(rule.batch_size, dtype=torch.bool)))
     return tuple(batches)

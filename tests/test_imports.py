@@ -39,7 +39,13 @@ ACCOUNTANT_MAY_USE |= {f"accountant/explain/{name}.py": {"sympy"} for name in _P
 ACCOUNTANT_MAY_USE |= {f"accountant/pld/{name}.py": {"flint"} for name in _DISTRIBUTIONS}
 
 # What a learner may know of the accountant: what is described, not what is true of it.
-LEARNERS_MAY_USE = {"accountant", "accountant.core.exact", "accountant.losses", "accountant.mechanisms.pnsgd"}
+LEARNERS_MAY_USE = {
+    "accountant",
+    "accountant.core.exact",
+    "accountant.core.scaling",
+    "accountant.losses",
+    "accountant.mechanisms.pnsgd",
+}
 
 
 def files(package: str) -> list[Path]:

@@ -1,5 +1,7 @@
 """The algorithm: equal to a plain oracle on the same noise; batches, bounds, erasure, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,7 @@ from learners import (  # noqa: E402
     unlearn,
 )
 from learners.data import permutation  # noqa: E402
+from learners.models import Linear, Logistic  # noqa: E402
 from learners.noise import secret, seeded  # noqa: E402
 
 pytestmark = pytest.mark.learn
@@ -172,15 +175,17 @@ def test_unlearning_brings_runs_together_as_fast_as_it_says(make_data, make_mech
     eta, m = float(mechanism.step_size), 0.3
     c, s = 1 - eta * m, 2 * eta / mechanism.batch_size
     noise = seeded(1, "shared")
-    draws = [noise((l, 3)) for _ in range(32)]
+    draws = [noise((30 * l, 3)), noise((2 * l, 3))]
+    whole = [torch.cat(draws)]
     rule = stepping.Rule.of(mechanism)
-    ends = []
+    model, ends = Linear(Logistic(), 3, rule.gradient_bound), []
     for phases in ([(data, 30), (data.replaced((11,)), 2)], [(data.replaced((11,)), 32)]):
-        feed, x = iter(draws), torch.zeros(3, dtype=torch.float64)
+        feed, x = iter(draws if len(phases) == 2 else whole), torch.zeros(3, dtype=torch.float64)
         for chosen, epochs in phases:
             cut = [slice(i, i + 4) for i in range(0, 12, 4)]
-            batches = tuple(stepping.Batch.of(chosen.features[i], chosen.labels[i], rule) for i in cut)
-            x, _ = stepping.run(x, batches, stepping.Logistic(), lambda _shape, feed=feed: next(feed), rule, epochs)
+            there = torch.ones(4, dtype=torch.bool)
+            batches = tuple(model.batch(chosen.features[i], chosen.labels[i], there) for i in cut)
+            x, _ = stepping.run(x, batches, model, lambda _, feed=feed: next(feed), rule, epochs)
         ends.append(x)
     assert 0 < distance(*ends) <= s * (1 - c ** (30 * l)) / (1 - c**l) * c ** (k * l)
 
@@ -250,7 +255,7 @@ REFUSED_AT_LEARNING = [
         r"start: norm 1.73205 outside the ball of radius 1; project",
     ),
     ({}, {"device": "meta"}, LearnerRefused, r"device: meta is not available for float64 arithmetic here; take cpu"),
-    ({}, {"device": "abacus"}, LearnerRefused, r"device: 'abacus' is unknown; take cpu or cuda"),
+    ({}, {"device": "abacus"}, LearnerRefused, r"device: 'abacus' is unknown; take auto, cpu or cuda"),
 ]
 
 
@@ -341,23 +346,26 @@ class Steep:
     def slope(self, scores, labels):
         return scores * float("nan")
 
+    def value(self, scores, labels):
+        return scores
 
-def test_run_time_checks(make_data, make_mechanism, monkeypatch):
+
+def test_run_time_checks(make_data, make_mechanism):
     rule = stepping.Rule.of(make_mechanism(radius=1))
-    data = make_data(4, 3)
-    batch = stepping.Batch.of(data.features, data.labels, rule)
+    data, there = make_data(4, 3), torch.ones(4, dtype=torch.bool)
     x, noise = torch.zeros(3, dtype=torch.float64), seeded(1, 1)
+    model, steep = (Linear(score, 3, rule.gradient_bound) for score in (Logistic(), Steep()))
+    batch = model.batch(data.features, data.labels, there)
     with pytest.raises(RunCheckFailed, match="finite: parameters of norm nan in epoch 1; take a smaller step_size"):
-        stepping.run(x, (batch,), Steep(), noise, rule, 1)
+        stepping.run(x, (batch,), steep, noise, rule, 1)
+    short = model.batch(data.features[:3], data.labels[:3], there[:3])
     with pytest.raises(RunCheckFailed, match="batch: 3 records, batch_size = 4"):
-        stepping.Batch.of(data.features[:3], data.labels[:3], rule)
-    loose = stepping.Batch(batch.features, batch.labels, batch.norms * 9, batch.limits)
+        stepping.run(x, (short,), model, noise, rule, 1)
+    loose = replace(batch, norms=batch.norms * 9)
     with pytest.raises(RunCheckFailed, match=r"gradient_bound: a data gradient of norm \S+ > M = 1.0"):
-        stepping.run(x, (loose,), stepping.Logistic(), noise, rule, 1)
-    monkeypatch.setattr(stepping, "SHRINK", 1.5)
-    wide = stepping.Batch(batch.features, batch.labels, batch.norms, batch.limits / 9)
+        stepping.run(x, (loose,), model, noise, rule, 1)
     with pytest.raises(RunCheckFailed, match=r"radius: parameters of norm \S+ outside the ball of radius 1.0"):
-        stepping.run(x + 9, (wide,), stepping.Logistic(), noise, rule, 1)
+        stepping.run(x + 9, (batch,), model, noise, replace(rule, room=1.5), 1)
 
 
 def test_a_mechanism_is_executed_not_changed(make_data):

@@ -9,7 +9,8 @@ import torch
 
 from accountant import FloatingPoint, LogisticLoss, NoisySGD
 from learners import Dataset, LearnerRefused, RunCheckFailed, learn, normalise, retrain, unlearn
-from learners.stepping import Batch, Logistic, Rule, run
+from learners.models import Linear, Logistic
+from learners.stepping import Rule, run
 
 
 def four() -> Dataset:
@@ -57,13 +58,13 @@ def test_a_start_far_away_is_refused_before_anything_is_run() -> None:
 @pytest.mark.parametrize(
     ("stated", "line"),
     [
-        (FloatingPoint(dtype="float32"), "execution.dtype: float32, but this learner computes in float64"),
+        (FloatingPoint(dtype="float32"), "execution.dtype: float32, but float64 is asked for; write that, or leave"),
         (FloatingPoint(dimension=4), "execution.dimension: 4, but there are 3 parameters"),
     ],
 )
 def test_other_numbers_than_are_stated_are_refused(stated: FloatingPoint, line: str) -> None:
     with pytest.raises(LearnerRefused, match=line):
-        learn(issue("0.1"), four(), seed=1, execution=stated)
+        learn(issue("0.1"), four(), seed=1, execution=stated, dtype="float64")
 
 
 def test_a_coordinate_beyond_the_stated_one_ends_the_run() -> None:
@@ -82,9 +83,10 @@ def test_what_was_seen_is_written_down_and_stays_private() -> None:
 def test_noise_of_a_narrower_type_is_refused() -> None:
     mechanism, data = issue("0.1"), four()
     rule = Rule.of(mechanism)
-    batch = Batch.of(data.features, data.labels, rule)
+    model = Linear(Logistic(), 3, rule.gradient_bound)
+    batch = model.batch(data.features, data.labels, torch.ones(4, dtype=torch.bool))
     with pytest.raises(RunCheckFailed, match=r"noise: torch\.float32 numbers for parameters of torch\.float64"):
-        run(torch.zeros(3, dtype=torch.float64), (batch,), Logistic(), lambda shape: torch.randn(shape), rule, 1)
+        run(torch.zeros(3, dtype=torch.float64), (batch,), model, lambda shape: torch.randn(shape), rule, 1)
 
 
 def test_without_a_contraction_the_last_step_is_looked_at() -> None:

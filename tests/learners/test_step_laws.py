@@ -9,7 +9,8 @@ from hypothesis import strategies as st  # noqa: E402
 from accountant.losses import LogisticLoss  # noqa: E402
 from accountant.mechanisms.pnsgd import NoisySGD  # noqa: E402
 from learners import normalise  # noqa: E402
-from learners.stepping import Batch, Logistic, Rule, below, step  # noqa: E402
+from learners.models import Numbers, model_of  # noqa: E402
+from learners.stepping import Rule, below, step  # noqa: E402
 
 pytestmark = pytest.mark.learn
 
@@ -38,18 +39,21 @@ def situations(draw):
     return mechanism, features, labels.double(), tensor(1)[0], tensor(1)[0]
 
 
-def move(x, features, labels, rule):
-    return step(x, Batch.of(features, labels, rule), Logistic(), torch.zeros_like(x), rule)
+def move(x, features, labels, mechanism):
+    rule, numbers = Rule.of(mechanism), Numbers(length=features.shape[1])
+    model = model_of(mechanism.loss, features.shape[1], rule.gradient_bound, numbers)
+    batch = model.batch(features, labels, torch.ones(len(labels), dtype=torch.bool))
+    return step(x, batch, model, torch.zeros_like(x), rule)
 
 
 @settings(max_examples=150, deadline=None)
 @given(situations())
 def test_the_noiseless_step_contracts(situation):
     mechanism, features, labels, x, y = situation
-    rule, constants = Rule.of(mechanism), mechanism.loss.constants()
+    constants = mechanism.loss.constants()
     eta = mechanism.step_size
     c = float(max(abs(1 - eta * constants.strong_convexity), abs(1 - eta * constants.smoothness)))
-    moved = [move(p, features[:-1], labels[:-1], rule)[0] for p in (x, y)]
+    moved = [move(p, features[:-1], labels[:-1], mechanism)[0] for p in (x, y)]
     assert torch.linalg.vector_norm(moved[0] - moved[1]) <= c * torch.linalg.vector_norm(x - y) * SLACK + 1e-12
 
 
@@ -57,10 +61,9 @@ def test_the_noiseless_step_contracts(situation):
 @given(situations(), st.booleans())
 def test_one_record_shifts_the_step_by_at_most_s(situation, zeroed):
     mechanism, features, labels, x, _ = situation
-    rule = Rule.of(mechanism)
     other, signs = features[:-1].clone(), labels[:-1].clone()
     other[0], signs[0] = (0.0, 1.0) if zeroed else (features[-1], labels[-1])
-    moved = [move(x, f, y, rule)[0] for f, y in ((features[:-1], labels[:-1]), (other, signs))]
+    moved = [move(x, f, y, mechanism)[0] for f, y in ((features[:-1], labels[:-1]), (other, signs))]
     ways = 1 if zeroed else 2
     shift = float(ways * mechanism.step_size * mechanism.loss.constants().gradient_bound / mechanism.batch_size)
     rounding = 1e-13 * (1 + torch.linalg.vector_norm(x).item())
@@ -73,7 +76,7 @@ def test_bounds_hold_without_any_slack(situation):
     """Clipped gradients and projected parameters stay within their bounds in float64 itself."""
     mechanism, features, labels, x, _ = situation
     rule = Rule.of(mechanism)
-    moved, norms = move(x, features[:-1], labels[:-1], rule)
+    moved, norms = move(x, features[:-1], labels[:-1], mechanism)
     assert norms.max() <= below(mechanism.loss.constants().gradient_bound)
     if rule.radius is not None:
         assert torch.linalg.vector_norm(moved) <= below(mechanism.radius)
@@ -82,9 +85,11 @@ def test_bounds_hold_without_any_slack(situation):
 def test_the_shift_bound_is_attained_by_opposite_gradients():
     """Saturated logistic losses with opposite features: the shift comes within a hair of s, so s is no smaller."""
     mechanism = NoisySGD(2, 2, 1, "0.1", LogisticLoss("0.1"))
-    rule, x = Rule.of(mechanism), torch.tensor([40.0], dtype=torch.float64)
+    x = torch.tensor([40.0], dtype=torch.float64)
     ends = []
     for feature, label in ((1.0, -1.0), (-1.0, -1.0)):  # slope 1 at score 40, slope 0 at score −40: half of s
-        ends.append(move(x, torch.tensor([[feature], [0.0]]).double(), torch.tensor([label, 1.0]).double(), rule)[0])
+        ends.append(
+            move(x, torch.tensor([[feature], [0.0]]).double(), torch.tensor([label, 1.0]).double(), mechanism)[0]
+        )
     half = float(mechanism.step_size) / 2
     assert abs((ends[0] - ends[1]).item()) == pytest.approx(half, rel=1e-9)
