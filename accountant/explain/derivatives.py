@@ -198,10 +198,9 @@ def _parameters(mechanism: NoisySGD) -> list[str]:
     own = ["noise_std", "step_size", *(["radius"] if mechanism.radius else [])]
     if mechanism.initial_distance:
         own.append("initial_distance")
-    given = [f.name for f in fields(mechanism.loss) if isinstance(getattr(mechanism.loss, f.name), Fraction)]
     scaling = getattr(mechanism.loss, "scaling", None)
     own += [] if scaling is None else [f"scaling.{f.name}" for f in fields(scaling)]
-    return own + [f"loss.{name}" for name in given if name != "radius" and getattr(mechanism.loss, name)]
+    return own + [f"loss.{name}" for name, value in mechanism.loss.numbers().items() if name != "radius" and value]
 
 
 def _value(name: str, mechanism: NoisySGD) -> Fraction:

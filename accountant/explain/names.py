@@ -10,6 +10,7 @@ import sympy
 
 from accountant.core.arithmetic.symbols import Count
 from accountant.core.kernel import Derivation
+from accountant.losses import KINDS
 from accountant.mechanisms.timeline import Phase
 from accountant.theorems.flow import Mark
 from accountant.theorems.shifts import Corner
@@ -23,9 +24,6 @@ _NAMES = {
     "smoothness": "L",
     "gradient_bound": "M",
     "feature_norm": "X",
-    "target_bound": "Y",
-    "smoothing": "gamma",
-    "threshold": "kappa",
     "radius": "R",
     "clip": "C",
     "batch_size": "b",
@@ -46,9 +44,6 @@ MEANING = {
     "L": "smoothness",
     "M": "bound on one record's data gradient",
     "X": "feature_norm",
-    "Y": "target_bound",
-    "gamma": "smoothing",
-    "kappa": "threshold",
     "R": "radius",
     "C": "clip, or max_grad_norm",
     "b": "batch_size",
@@ -72,6 +67,11 @@ MEANING = {
     "r": "r of the scaling map",
     "s_map": "s of the scaling map",
 }
+
+# A loss brings the letters of its own numbers.
+_LETTERS = {name: key.letter for loss in KINDS for name, key in loss.run_keys.items() if key.letter is not None}
+_NAMES |= {name: letter for name, letter in _LETTERS.items() if name not in _NAMES}
+MEANING |= {letter: name for name, letter in _LETTERS.items() if letter not in MEANING}
 
 
 class Names:

@@ -1,29 +1,35 @@
-"""L, m, M of losses: derived, not asserted, one file for each family. Constants of the user's own are *attested*."""
+"""L, m, M of losses: derived, not asserted, one file for each family. Constants of the user's own are *attested*.
 
-from accountant.losses.base import DerivedLoss, InvalidLoss
+A loss is one file, with its theorems and its record, and has its place in KINDS; run files, pages, formulas and scaling
+are drawn from there.
+"""
+
+from accountant.losses.base import DerivedLoss, InvalidLoss, NamedLoss
 from accountant.losses.clipped import ClippedLoss, batch_clipped_constants, clipped_constants
 from accountant.losses.constant import ConstantLoss
-from accountant.losses.huber import HuberLoss, huber_constants
-from accountant.losses.least_squares import LeastSquaresLoss, least_squares_constants
-from accountant.losses.logistic import LogisticLoss, logistic_constants
-from accountant.losses.poisson import PoissonLoss, poisson_constants
-from accountant.losses.scaled import SCALED_MODELS, ScaledLoss
-from accountant.losses.smoothed_hinge import SmoothedHingeLoss, smoothed_hinge_constants
+from accountant.losses.huber import HuberLoss, huber_constants, huber_model
+from accountant.losses.least_squares import LeastSquaresLoss, least_squares_constants, least_squares_model
+from accountant.losses.logistic import LogisticLoss, logistic_constants, logistic_model
+from accountant.losses.poisson import PoissonLoss, poisson_constants, poisson_model
+from accountant.losses.scaled import ScaledLoss, linear_losses
+from accountant.losses.smoothed_hinge import SmoothedHingeLoss, smoothed_hinge_constants, smoothed_hinge_model
 from accountant.losses.softmax import SoftmaxLoss, softmax_constants
 
-Loss = (
-    ConstantLoss
-    | LogisticLoss
-    | LeastSquaresLoss
-    | HuberLoss
-    | SmoothedHingeLoss
-    | PoissonLoss
-    | SoftmaxLoss
-    | ClippedLoss
-    | ScaledLoss
+KINDS: tuple[type[NamedLoss], ...] = (  # in the order in which pages and refusals list them
+    LogisticLoss,
+    LeastSquaresLoss,
+    HuberLoss,
+    SmoothedHingeLoss,
+    PoissonLoss,
+    SoftmaxLoss,
+    ConstantLoss,
+    ClippedLoss,
 )
+Loss = ConstantLoss | DerivedLoss
+SCALED_MODELS = tuple(linear_losses())  # the kinds that T16 speaks of
 
 __all__ = [
+    "KINDS",
     "SCALED_MODELS",
     "ClippedLoss",
     "ConstantLoss",
@@ -33,6 +39,7 @@ __all__ = [
     "LeastSquaresLoss",
     "LogisticLoss",
     "Loss",
+    "NamedLoss",
     "PoissonLoss",
     "ScaledLoss",
     "SmoothedHingeLoss",
@@ -40,9 +47,14 @@ __all__ = [
     "batch_clipped_constants",
     "clipped_constants",
     "huber_constants",
+    "huber_model",
     "least_squares_constants",
+    "least_squares_model",
     "logistic_constants",
+    "logistic_model",
     "poisson_constants",
+    "poisson_model",
     "smoothed_hinge_constants",
+    "smoothed_hinge_model",
     "softmax_constants",
 ]

@@ -1,9 +1,10 @@
-"""What the losses share: the refusal that names a key, exact storage, constants by a theorem."""
+"""What the losses share: the record of each, the refusal that names a key, exact storage, constants by a theorem."""
 
 from __future__ import annotations
 
 from abc import ABC
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -28,10 +29,15 @@ def store(loss: object, key: str, *, positive: bool = False, optional: bool = Fa
     return value
 
 
-def check_features(A: Arithmetic, regularization: Number, feature_norm: Number, clip: Number | None) -> None:
-    """Require the ranges that all these losses share."""
+def check_model(A: Arithmetic, regularization: Number, feature_norm: Number) -> None:
+    """Require the ranges that all losses of features share."""
     A.require(A.at_least(regularization, A.of(0)), "0 ≤ m", regularization)
     A.require(A.at_least(feature_norm, A.of(0)), "0 ≤ X", feature_norm)
+
+
+def check_features(A: Arithmetic, regularization: Number, feature_norm: Number, clip: Number | None) -> None:
+    """Require them, and that of a clip."""
+    check_model(A, regularization, feature_norm)
     if clip is not None:
         A.require(A.at_least(clip, A.of(0)), "0 ≤ clip", clip)
 
@@ -49,10 +55,47 @@ def clipped(A: Arithmetic, bound: Number, clip: Number | None) -> Number:
     return bound if clip is None else A.minimum(clip, bound)
 
 
-class DerivedLoss(ABC):
-    """A loss whose constants a theorem derives from its fields: abstract, its children are final frozen dataclasses."""
+@dataclass(frozen=True)
+class Key:
+    """A number of a loss, as run files, pages and formulas have it.
+
+    meaning: what the page on run files says. letter: its symbol in formulas, None where no formula has it. newer:
+    whether it came after the first release, so that it enters the canonical run only where it is not its default.
+    """
+
+    meaning: str
+    letter: str | None = None
+    newer: bool = False
+
+
+REGULARIZATION = Key("m of the regulariser (m/2)|θ|²", "m")
+FEATURE_NORM = Key("largest norm of a record's features", "X")
+CLIP = Key("norm to which each record's data gradient is clipped; absent = none", "C")
+
+
+class NamedLoss(ABC):
+    """A loss that a run file can name: abstract, its children are final frozen dataclasses.
+
+    Their fields are its numbers. `run_keys` says what each of them means, in the order in which they are listed; a
+    `radius` is not among them, for it is the mechanism's.
+    """
+
+    kind: ClassVar[str]  # in run files and certificates
+    words: ClassVar[str]  # what it is, and what it needs, on the page on run files
+    run_keys: ClassVar[Mapping[str, Key]]
+
+    def numbers(self) -> dict[str, Fraction]:
+        """Its exact numbers by name, those that are absent left out."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {name: value for name, value in values.items() if isinstance(value, Fraction)}
+
+
+class DerivedLoss(NamedLoss):
+    """A loss whose constants a theorem derives from its fields."""
 
     theorem: ClassVar[Theorem]
+    # On a loss of one inner product a record, unclipped: what T16 scales. None: it is no such loss, or it has no name.
+    unscaled: ClassVar[Theorem | None] = None
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of the theorem of this loss."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, Literal, final
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import Theorem, theorem
 from accountant.core.quantities import LossBounds
-from accountant.losses.base import DerivedLoss, InvalidLoss, store
+from accountant.losses.base import REGULARIZATION, DerivedLoss, InvalidLoss, Key, store
 
 
 @theorem(
@@ -62,6 +63,23 @@ class ClippedLoss(DerivedLoss):
     Raises:
         InvalidLoss: a clip that is not positive, a negative regularisation, or another way of clipping.
     """
+
+    kind = "clipped"
+    words = (
+        "any loss, e.g. of a neural network, whose gradients are clipped; neither convexity nor smoothness is used; "
+        "step_size must be a number"
+    )
+    run_keys = MappingProxyType(
+        {
+            "regularization": REGULARIZATION,
+            "clip": Key("norm to which each record's data gradient is clipped, or each batch's mean", "C"),
+            "clipping": Key(
+                '"per-record": each record\'s gradient is clipped by itself, before the sum; "batch": the batch\'s '
+                "mean gradient is clipped as a whole, so that one record may turn it round: a far weaker guarantee",
+                newer=True,
+            ),
+        }
+    )
 
     regularization: Fraction
     clip: Fraction

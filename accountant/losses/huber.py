@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import ClassVar, final
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import Theorem, theorem
-from accountant.core.quantities import LossBounds
-from accountant.losses.base import DerivedLoss, check_features, clipped, store
+from accountant.core.quantities import LinearLoss, LossBounds
+from accountant.losses.base import (
+    CLIP,
+    FEATURE_NORM,
+    REGULARIZATION,
+    DerivedLoss,
+    Key,
+    check_features,
+    check_model,
+    clipped,
+    store,
+)
 
 
 @theorem(
@@ -36,6 +47,22 @@ def huber_constants(
     return LossBounds(regularization + feature_norm**2, regularization, bound)
 
 
+@theorem(
+    "L3u",
+    rational=True,
+    concludes=LinearLoss,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.CONSTANTS, formula=None, profile=None, label=None),
+    source="docs/theory.md L3u, L3",
+    assumes=("features",),
+    oracle="tests/accountant/losses/test_scaled_losses.py::test_models_are_the_losses_without_a_clip",
+)
+def huber_model(A: Arithmetic, *, regularization: Number, feature_norm: Number, threshold: Number) -> LinearLoss:
+    """Huber regression h(⟨x,θ⟩ − y), |x| ≤ X, quadratic up to κ, unclipped: curvature X², data gradients up to κ·X."""
+    check_model(A, regularization, feature_norm)
+    A.require(A.at_least(threshold, A.of(0)), "0 ≤ κ", threshold)
+    return LinearLoss(regularization, feature_norm**2, threshold * feature_norm)
+
+
 @final
 @dataclass(frozen=True)
 class HuberLoss(DerivedLoss):
@@ -48,7 +75,18 @@ class HuberLoss(DerivedLoss):
         InvalidLoss: a constant that is not positive (the regularisation may be 0).
     """
 
+    kind = "huber"
+    words = "Huber regression: least squares with linear tails; the constants are derived"
+    run_keys = MappingProxyType(
+        {
+            "regularization": REGULARIZATION,
+            "feature_norm": FEATURE_NORM,
+            "threshold": Key("residual beyond which the loss is linear", "kappa"),
+            "clip": CLIP,
+        }
+    )
     theorem: ClassVar[Theorem] = huber_constants
+    unscaled: ClassVar[Theorem | None] = huber_model
 
     regularization: Fraction
     threshold: Fraction

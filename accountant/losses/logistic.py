@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import ClassVar, final
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import Theorem, theorem
-from accountant.core.quantities import LossBounds
-from accountant.losses.base import DerivedLoss, check_features, clipped
+from accountant.core.quantities import LinearLoss, LossBounds
+from accountant.losses.base import CLIP, FEATURE_NORM, REGULARIZATION, DerivedLoss, check_features, check_model, clipped
 
 
 @theorem(
@@ -35,6 +36,24 @@ def logistic_constants(
     return LossBounds(regularization + feature_norm**2 / 4, regularization, clipped(A, feature_norm, clip))
 
 
+@theorem(
+    "L1u",
+    rational=True,
+    concludes=LinearLoss,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.CONSTANTS, formula=None, profile=None, label=None),
+    source="docs/theory.md L1u, L1",
+    assumes=("feature_norm",),
+    oracle="tests/accountant/losses/test_scaled_losses.py::test_models_are_the_losses_without_a_clip",
+)
+def logistic_model(A: Arithmetic, *, regularization: Number, feature_norm: Number) -> LinearLoss:
+    """Binary logistic regression log(1 + exp(−y⟨x,θ⟩)), |x| ≤ X, unclipped: curvature X²/4, data gradients up to X.
+
+    Where the data gradient has norm a = |x|·p, the slope |x|²·p(1 − p) = a(|x| − a) is at most X·a as well.
+    """
+    check_model(A, regularization, feature_norm)
+    return LinearLoss(regularization, feature_norm**2 / 4, feature_norm, growth=feature_norm)
+
+
 @final
 @dataclass(frozen=True)
 class LogisticLoss(DerivedLoss):
@@ -47,7 +66,11 @@ class LogisticLoss(DerivedLoss):
         InvalidLoss: a constant that is not positive (the regularisation may be 0).
     """
 
+    kind = "logistic"
+    words = "binary logistic regression; the constants are derived"
+    run_keys = MappingProxyType({"regularization": REGULARIZATION, "feature_norm": FEATURE_NORM, "clip": CLIP})
     theorem: ClassVar[Theorem] = logistic_constants
+    unscaled: ClassVar[Theorem | None] = logistic_model
 
     regularization: Fraction
     feature_norm: Fraction = Fraction(1)

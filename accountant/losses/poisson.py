@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import ClassVar, final
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.exact import canonical
 from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import Theorem, theorem
-from accountant.core.quantities import LossBounds
+from accountant.core.quantities import LinearLoss, LossBounds
 from accountant.core.rounding import exp_above
-from accountant.losses.base import DerivedLoss, InvalidLoss, check_domain, check_features, clipped
+from accountant.losses.base import (
+    CLIP,
+    FEATURE_NORM,
+    REGULARIZATION,
+    DerivedLoss,
+    InvalidLoss,
+    Key,
+    check_domain,
+    check_features,
+    check_model,
+    clipped,
+)
 
 MAX_EXPONENT = 100  # of e^(X·R): beyond it the constants are of no use
 
@@ -56,6 +68,36 @@ def poisson_constants(
     return LossBounds(regularization + curvature, regularization, bound)
 
 
+@theorem(
+    "L5u",
+    rational=True,
+    concludes=LinearLoss,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.CONSTANTS, formula=None, profile=None, label=None),
+    source="docs/theory.md L5u, L5",
+    assumes=("features", "counts", "domain"),
+    oracle="tests/accountant/losses/test_scaled_losses.py::test_models_are_the_losses_without_a_clip",
+)
+def poisson_model(
+    A: Arithmetic, *, regularization: Number, feature_norm: Number, target_bound: Number, radius: Number | None
+) -> LinearLoss:
+    """Poisson regression e^z − yz, z = ⟨x,θ⟩, |x| ≤ X, 0 ≤ y ≤ Y, unclipped: where the data gradient has norm a, its
+    slope |x|²·e^z = |x|²·(e^z − y + y) is at most X·a + X²·Y.
+
+    In a ball |θ| ≤ R the curvature is also at most X²·e^{XR}, and data gradients at most X·max(e^{XR}, Y − e^{−XR}). In
+    rationals, e^{XR} is the least decimal of 18 significant digits that is not below it.
+    """
+    check_model(A, regularization, feature_norm)
+    A.require(A.at_least(target_bound, A.of(0)), "0 ≤ Y", target_bound)
+    curvature = bound = None
+    if radius is not None:
+        A.require(A.at_least(radius, A.of(0)), "0 ≤ R", radius)
+        A.require(A.at_least(A.of(MAX_EXPONENT), feature_norm * radius), "X·R ≤ 100", feature_norm * radius)
+        growth = exp_above(A, feature_norm * radius)
+        curvature = feature_norm**2 * growth
+        bound = feature_norm * A.maximum(growth, target_bound - 1 / growth)
+    return LinearLoss(regularization, curvature, bound, growth=feature_norm, floor=feature_norm**2 * target_bound)
+
+
 @final
 @dataclass(frozen=True)
 class PoissonLoss(DerivedLoss):
@@ -69,7 +111,20 @@ class PoissonLoss(DerivedLoss):
         InvalidLoss: a constant out of its range, or neither a radius nor a clip.
     """
 
+    kind = "poisson"
+    words = (
+        "Poisson regression exp⟨x,θ⟩ − y⟨x,θ⟩; the constants are derived; needs a clip, [scaling] or mechanism.radius"
+    )
+    run_keys = MappingProxyType(
+        {
+            "regularization": REGULARIZATION,
+            "feature_norm": FEATURE_NORM,
+            "target_bound": Key("largest count y of a record", "Y"),
+            "clip": CLIP,
+        }
+    )
     theorem: ClassVar[Theorem] = poisson_constants
+    unscaled: ClassVar[Theorem | None] = poisson_model
 
     regularization: Fraction
     target_bound: Fraction
@@ -84,5 +139,6 @@ class PoissonLoss(DerivedLoss):
             raise InvalidLoss(
                 "radius",
                 f"{canonical(self.radius)} times feature_norm = {canonical(self.feature_norm)} is beyond "
-                f"{MAX_EXPONENT}, where e^(X·R) bounds nothing; take a smaller radius, or a clip and no radius",
+                f"{MAX_EXPONENT}, where e^(X·R) bounds nothing; take a smaller radius, or a clip and no radius (with "
+                "[scaling] no radius is enough)",
             )

@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, final
 
 from accountant.core.arithmetic import Exact
-from accountant.core.exact import canonical
+from accountant.core.exact import settle
 from accountant.core.kernel import THEOREMS, Theorem, conclude
 from accountant.core.quantities import LossBounds
 from accountant.core.scaling import Scaling
-from accountant.losses.base import DerivedLoss, InvalidLoss, store
-from accountant.losses.poisson import MAX_EXPONENT
+from accountant.losses.base import DerivedLoss, InvalidLoss
 
-# model -> (the theorem on it before any scaling, what that takes besides regularisation and feature norm)
-_MODELS = {
-    "logistic": ("L1u", ()),
-    "least-squares": ("L2u", ("target_bound", "radius")),
-    "huber": ("L3u", ("threshold",)),
-    "smoothed-hinge": ("L4u", ("smoothing",)),
-    "poisson": ("L5u", ("target_bound", "radius")),
-}
-SCALED_MODELS = tuple(_MODELS)
-_OWN = ("target_bound", "threshold", "smoothing", "radius")
+Numeral = int | str | Fraction
+_SHARED = ("regularization", "feature_norm", "clip")
+
+
+@cache
+def linear_losses() -> dict[str, type[DerivedLoss]]:
+    """By kind: the losses of one inner product a record, which stay convex when their gradients are scaled."""
+    from accountant.losses import KINDS  # whole only when every loss is declared
+
+    return {loss.kind: loss for loss in KINDS if issubclass(loss, DerivedLoss) and loss.unscaled is not None}
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class ScaledLoss(DerivedLoss):
     """A loss of one inner product a record, |x| ≤ feature_norm, whose data gradient is scaled before the batch's mean
     is taken; the regulariser's gradient is added afterwards (T16).
 
-    model: "logistic", "least-squares", "huber", "smoothed-hinge" or "poisson", with the numbers that the unscaled loss
-    has. `radius` is that of the mechanism's ball, for least squares and Poisson regression, which need none here: the
-    map bounds the gradient.
+    model: the kind of a loss that has an `unscaled` theorem, with the numbers that this loss has (own), each also by
+    its name: `ScaledLoss("huber", 1, scaling, threshold=2).threshold`. `radius` is that of the mechanism's ball, for
+    least squares and Poisson regression, which need none here: the map bounds the gradient.
 
     Raises:
         InvalidLoss: a number out of its range, one missing, or one that the model does not have.
@@ -45,49 +44,59 @@ class ScaledLoss(DerivedLoss):
     model: str
     regularization: Fraction
     scaling: Scaling
-    feature_norm: Fraction = Fraction(1)
-    target_bound: Fraction | None = None
-    threshold: Fraction | None = None
-    smoothing: Fraction | None = None
-    radius: Fraction | None = None
+    feature_norm: Fraction
+    own: tuple[tuple[str, Any], ...]  # the model's other numbers, in the order of its fields
 
-    def __post_init__(self) -> None:
-        if self.model not in _MODELS:
+    def __init__(
+        self,
+        model: str,
+        regularization: Numeral,
+        scaling: Scaling,
+        feature_norm: Numeral = Fraction(1),
+        own: tuple[tuple[str, Any], ...] = (),  # as `dataclasses.replace` has them
+        **numbers: Any,
+    ) -> None:
+        if model not in linear_losses():
             raise InvalidLoss(
                 "kind",
-                f"{self.model!r} is no scalar linear model, and scaling keeps convexity for those alone; "
-                f"write one of {', '.join(_MODELS)}",
+                f"{model!r} is no scalar linear model, and scaling keeps convexity for those alone; "
+                f"write one of {', '.join(linear_losses())}",
             )
-        if not isinstance(self.scaling, Scaling):
-            raise TypeError(f"scaling: {type(self.scaling).__name__} is no map of accountant.core.scaling")
-        store(self, "regularization")
-        store(self, "feature_norm", positive=True)
-        for key in _OWN:
-            given = getattr(self, key) is not None
-            if given and key not in self._parameters:
-                raise InvalidLoss(key, f"a {self.model} loss has none; leave it out")
-            if not given and key in self._parameters and key != "radius":
-                raise InvalidLoss(key, f"is missing; a {self.model} loss needs it")
-            store(self, key, positive=key != "target_bound", optional=True)
-        if self.model == "poisson" and self.radius is not None and self.feature_norm * self.radius > MAX_EXPONENT:
-            raise InvalidLoss(
-                "radius",
-                f"{canonical(self.radius)} times feature_norm = {canonical(self.feature_norm)} is beyond "
-                f"{MAX_EXPONENT}, where e^(X·R) bounds nothing; take a smaller radius, or none",
-            )
+        if not isinstance(scaling, Scaling):
+            raise TypeError(f"scaling: {type(scaling).__name__} is no map of accountant.core.scaling")
+        make = linear_losses()[model]
+        needed = {field.name: field.default is MISSING for field in fields(make) if field.name not in _SHARED}
+        given = {key: value for key, value in (dict(own) | numbers).items() if value is not None}
+        for key in given:
+            if key not in needed:
+                raise InvalidLoss(key, f"a {model} loss has none; leave it out")
+        for key in needed:
+            if needed[key] and key not in given:
+                raise InvalidLoss(key, f"is missing; a {model} loss needs it")
+        # The loss looks at its numbers itself; one with a clip needs no radius.
+        loss: Any = make(regularization=regularization, feature_norm=feature_norm, clip=1, **given)
+        settle(self, model=model, regularization=loss.regularization, scaling=scaling, feature_norm=loss.feature_norm)
+        settle(self, own=tuple((key, getattr(loss, key)) for key in needed))
+
+    def __getattr__(self, name: str) -> Any:
+        for key, value in self.__dict__.get("own", ()):
+            if key == name:
+                return value
+        raise AttributeError(f"a {self.__dict__.get('model')} loss has no {name}")
 
     @property
-    def _parameters(self) -> tuple[str, ...]:
-        return _MODELS[self.model][1]
-
-    @property
-    def theorem(self) -> Theorem:
+    def theorem(self) -> Theorem:  # type: ignore[override]
         """About the model before any scaling; T16 takes its conclusion."""
-        return THEOREMS[_MODELS[self.model][0]]
+        theorem = linear_losses()[self.model].unscaled
+        assert theorem is not None
+        return theorem
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of `theorem`."""
-        return {name: getattr(self, name) for name in ("regularization", "feature_norm", *self._parameters)}
+        return {"regularization": self.regularization, "feature_norm": self.feature_norm} | dict(self.own)
+
+    def numbers(self) -> dict[str, Fraction]:
+        return {name: value for name, value in self.arguments().items() if value is not None}
 
     def constants(self) -> LossBounds:
         """L, m, M as exact rationals: the model's theorem, then T16."""

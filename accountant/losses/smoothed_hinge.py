@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import ClassVar, final
 
 from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import Theorem, theorem
-from accountant.core.quantities import LossBounds
-from accountant.losses.base import DerivedLoss, check_features, clipped, store
+from accountant.core.quantities import LinearLoss, LossBounds
+from accountant.losses.base import (
+    CLIP,
+    FEATURE_NORM,
+    REGULARIZATION,
+    DerivedLoss,
+    Key,
+    check_features,
+    check_model,
+    clipped,
+    store,
+)
 
 
 @theorem(
@@ -36,6 +47,26 @@ def smoothed_hinge_constants(
     return LossBounds(regularization + feature_norm**2 / smoothing, regularization, clipped(A, feature_norm, clip))
 
 
+@theorem(
+    "L4u",
+    rational=True,
+    concludes=LinearLoss,
+    facts=Facts(Direction.EXACT, Family.SCALING, States.CONSTANTS, formula=None, profile=None, label=None),
+    source="docs/theory.md L4u, L4",
+    assumes=("feature_norm",),
+    oracle="tests/accountant/losses/test_scaled_losses.py::test_models_are_the_losses_without_a_clip",
+)
+def smoothed_hinge_model(
+    A: Arithmetic, *, regularization: Number, feature_norm: Number, smoothing: Number
+) -> LinearLoss:
+    """Smoothed hinge h(y⟨x,θ⟩), |x| ≤ X, quadratic over a margin γ, unclipped: curvature X²/γ, data gradients up to
+    X."""
+    check_model(A, regularization, feature_norm)
+    none = A.at_least(A.of(0), smoothing)
+    A.require(None if none is None else not none, "0 < γ", smoothing)
+    return LinearLoss(regularization, feature_norm**2 / smoothing, feature_norm)
+
+
 @final
 @dataclass(frozen=True)
 class SmoothedHingeLoss(DerivedLoss):
@@ -47,7 +78,18 @@ class SmoothedHingeLoss(DerivedLoss):
         InvalidLoss: a constant that is not positive (the regularisation may be 0).
     """
 
+    kind = "smoothed-hinge"
+    words = "binary classification with a hinge whose corner is a parabola; the constants are derived"
+    run_keys = MappingProxyType(
+        {
+            "regularization": REGULARIZATION,
+            "feature_norm": FEATURE_NORM,
+            "smoothing": Key("margin below 1 over which the hinge is quadratic", "gamma"),
+            "clip": CLIP,
+        }
+    )
     theorem: ClassVar[Theorem] = smoothed_hinge_constants
+    unscaled: ClassVar[Theorem | None] = smoothed_hinge_model
 
     regularization: Fraction
     smoothing: Fraction

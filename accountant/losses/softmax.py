@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import ClassVar, final
 
 from accountant.core.arithmetic import Arithmetic, Number
@@ -11,7 +12,7 @@ from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import Theorem, theorem
 from accountant.core.quantities import LossBounds
 from accountant.core.rounding import sqrt_above
-from accountant.losses.base import DerivedLoss, InvalidLoss, check_features, clipped
+from accountant.losses.base import FEATURE_NORM, REGULARIZATION, DerivedLoss, InvalidLoss, Key, check_features, clipped
 
 
 @theorem(
@@ -54,6 +55,18 @@ class SoftmaxLoss(DerivedLoss):
         InvalidLoss: a constant out of its range, or fewer than two classes.
     """
 
+    kind = "softmax"
+    words = "multi-class logistic regression; the constants are derived"
+    run_keys = MappingProxyType(
+        {
+            "regularization": REGULARIZATION,
+            "feature_norm": FEATURE_NORM,
+            "classes": Key("number of classes"),
+            "clip": Key(
+                "as for logistic; below √2·feature_norm it may break convexity, and the loss counts as such", "C"
+            ),
+        }
+    )
     theorem: ClassVar[Theorem] = softmax_constants
 
     regularization: Fraction

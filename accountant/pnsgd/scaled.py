@@ -4,33 +4,8 @@ from __future__ import annotations
 
 from accountant.core.kernel import Derivation, apply
 from accountant.core.scaling import InvalidScaling, Scaling
-from accountant.losses import (
-    SCALED_MODELS,
-    HuberLoss,
-    LeastSquaresLoss,
-    LogisticLoss,
-    Loss,
-    PoissonLoss,
-    ScaledLoss,
-    SmoothedHingeLoss,
-)
-from accountant.theorems.linear_models import (
-    huber_model,
-    least_squares_model,
-    logistic_model,
-    poisson_model,
-    smoothed_hinge_model,
-)
+from accountant.losses import SCALED_MODELS, DerivedLoss, Loss, ScaledLoss
 from accountant.theorems.scaling import scaled_linear_constants
-
-MODELS = {
-    LogisticLoss: logistic_model,
-    LeastSquaresLoss: least_squares_model,
-    HuberLoss: huber_model,
-    SmoothedHingeLoss: smoothed_hinge_model,
-    PoissonLoss: poisson_model,
-}
-_NAMES = dict(zip(MODELS, SCALED_MODELS, strict=True))
 
 
 def scale_loss(loss: Loss, scaling: Scaling) -> ScaledLoss:
@@ -39,16 +14,16 @@ def scale_loss(loss: Loss, scaling: Scaling) -> ScaledLoss:
     Raises:
         InvalidScaling: a loss that is no scalar linear model by name, or that has a clip of its own.
     """
-    if type(loss) not in _NAMES:
+    if not isinstance(loss, DerivedLoss) or loss.unscaled is None:
         raise InvalidScaling(
             "scaling",
             f"{type(loss).__name__} is no scalar linear model: scaling keeps convexity for losses of one inner product "
-            "alone (logistic, least squares, Huber, smoothed hinge, Poisson)",
+            f"alone ({', '.join(SCALED_MODELS)})",
         )
     arguments = loss.arguments()
     if arguments.pop("clip") is not None:
         raise InvalidScaling("clip", "a loss is clipped or scaled, not both; leave one of them out")
-    return ScaledLoss(_NAMES[type(loss)], scaling=scaling, **arguments)
+    return ScaledLoss(loss.kind, scaling=scaling, **arguments)
 
 
 def derive_scaled(loss: ScaledLoss) -> Derivation:

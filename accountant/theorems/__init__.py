@@ -1,16 +1,8 @@
-"""The theorems, by family. Importing this fills the closed table `accountant.core.kernel.THEOREMS`."""
+"""The theorems, by family; those of losses stand in accountant.losses. Importing this fills the closed table
+`accountant.core.kernel.THEOREMS`."""
 
+import accountant.losses  # noqa: F401  fills it, too
 from accountant.core.kernel import THEOREMS as THEOREMS  # filled by what follows
-from accountant.losses import (
-    batch_clipped_constants,
-    clipped_constants,
-    huber_constants,
-    least_squares_constants,
-    logistic_constants,
-    poisson_constants,
-    smoothed_hinge_constants,
-    softmax_constants,
-)
 from accountant.theorems.baselines import (
     chien2024_sequential,
     descent_to_delete,
@@ -20,13 +12,6 @@ from accountant.theorems.baselines import (
 from accountant.theorems.bounded import bounded_domain
 from accountant.theorems.gauges import gauges, gauges_in_a_ball
 from accountant.theorems.gaussian_sums import full_batches, full_batches_witness
-from accountant.theorems.linear_models import (
-    huber_model,
-    least_squares_model,
-    logistic_model,
-    poisson_model,
-    smoothed_hinge_model,
-)
 from accountant.theorems.nonconvex import batch_clipped_step, clipped_step, nonconvex_step, range_before_noise
 from accountant.theorems.privacy import (
     adaptive_composition,
@@ -61,14 +46,12 @@ from accountant.theorems.witnesses import curved_witness, secret_witness, straig
 
 __all__ = [
     "adaptive_composition",
-    "batch_clipped_constants",
     "batch_clipped_step",
     "bounded_domain",
     "bounded_sensitivity",
     "chien2024_converged",
     "chien2024_finite",
     "chien2024_sequential",
-    "clipped_constants",
     "clipped_step",
     "closed_form",
     "contraction",
@@ -84,21 +67,13 @@ __all__ = [
     "gradient_shift",
     "group_distribution",
     "group_distribution_witness",
-    "huber_constants",
-    "huber_model",
     "koloskova2025",
     "langevin_unlearning",
-    "least_squares_constants",
-    "least_squares_model",
-    "logistic_constants",
-    "logistic_model",
     "loss_distribution",
     "loss_distribution_witness",
     "momentum",
     "noise_floor",
     "nonconvex_step",
-    "poisson_constants",
-    "poisson_model",
     "range_before_noise",
     "renyi_conversion",
     "renyi_curve",
@@ -109,9 +84,6 @@ __all__ = [
     "secret_order",
     "secret_renyi",
     "secret_witness",
-    "smoothed_hinge_constants",
-    "smoothed_hinge_model",
-    "softmax_constants",
     "straight_witness",
     "subsampled_renyi",
     "subsampled_renyi_quadrature",

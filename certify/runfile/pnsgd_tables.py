@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from datetime import date
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_type_hints
 
 from pydantic import (
     AfterValidator,
@@ -19,18 +20,9 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from accountant import (
-    ClippedLoss,
-    ConstantLoss,
-    HuberLoss,
-    LeastSquaresLoss,
-    LogisticLoss,
-    PoissonLoss,
-    SmoothedHingeLoss,
-    SoftmaxLoss,
-)
 from accountant.core.exact import MAX_CHARACTERS, canonical, exact
 from accountant.core.scaling import AutoS, Clip, Psac, Psasc
+from accountant.losses import KINDS, NamedLoss
 from accountant.mechanisms.neighbours import FixedSizeNeighbours
 from certify.runfile.questions import ATTESTABLE
 
@@ -110,91 +102,27 @@ class MechanismTable(Table):
     remainder: Literal["error", "drop"] = Field("error", description="what to do where b does not divide n")
 
 
-_M = Field(description="m of the regulariser (m/2)|θ|²")
-_X = Field(Fraction(1), description="largest norm of a record's features")
-_CLIP = Field(None, description="norm to which each record's data gradient is clipped; absent = none")
+def loss_table(loss: type[NamedLoss]) -> type[Table]:
+    """The [loss] table of one kind, drawn from the loss's own record: its fields with their defaults, and what they
+    mean."""
+    hints, defaults = get_type_hints(loss), {field.name: field.default for field in fields(loss)}
+    columns: dict[str, Any] = {"kind": (Literal[loss.kind], Field(description=loss.words))}
+    for name, key in loss.run_keys.items():
+        default = ... if defaults[name] is MISSING else defaults[name]
+        extra = NEWER if key.newer else None
+        columns[name] = (
+            KEY_TYPES.get(hints[name], hints[name]),
+            Field(default, description=key.meaning, json_schema_extra=extra),
+        )
+    return create_model(f"{loss.__name__.removesuffix('Loss')}Table", __base__=Table, **columns)
 
 
-class LogisticTable(Table):
-    kind: Literal["logistic"] = Field(description="binary logistic regression; the constants are derived")
-    regularization: Number = _M
-    feature_norm: Number = _X
-    clip: Number | None = _CLIP
-
-
-class LeastSquaresTable(Table):
-    kind: Literal["least-squares"] = Field(
-        description="least squares (⟨x,θ⟩ − y)²/2; the constants are derived; needs a clip, [scaling] or "
-        "mechanism.radius"
-    )
-    regularization: Number = _M
-    feature_norm: Number = _X
-    target_bound: Number = Field(description="largest size of a record's target y")
-    clip: Number | None = _CLIP
-
-
-class HuberTable(Table):
-    kind: Literal["huber"] = Field(
-        description="Huber regression: least squares with linear tails; the constants are derived"
-    )
-    regularization: Number = _M
-    feature_norm: Number = _X
-    threshold: Number = Field(description="residual beyond which the loss is linear")
-    clip: Number | None = _CLIP
-
-
-class SmoothedHingeTable(Table):
-    kind: Literal["smoothed-hinge"] = Field(
-        description="binary classification with a hinge whose corner is a parabola; the constants are derived"
-    )
-    regularization: Number = _M
-    feature_norm: Number = _X
-    smoothing: Number = Field(description="margin below 1 over which the hinge is quadratic")
-    clip: Number | None = _CLIP
-
-
-class PoissonTable(Table):
-    kind: Literal["poisson"] = Field(
-        description="Poisson regression exp⟨x,θ⟩ − y⟨x,θ⟩; the constants are derived; needs a clip, [scaling] or "
-        "mechanism.radius"
-    )
-    regularization: Number = _M
-    feature_norm: Number = _X
-    target_bound: Number = Field(description="largest count y of a record")
-    clip: Number | None = _CLIP
-
-
-class SoftmaxTable(Table):
-    kind: Literal["softmax"] = Field(description="multi-class logistic regression; the constants are derived")
-    regularization: Number = _M
-    feature_norm: Number = _X
-    classes: Whole = Field(description="number of classes")
-    clip: Number | None = Field(
-        None, description="as for logistic; below √2·feature_norm it may break convexity, and the loss counts as such"
-    )
-
-
-class ConstantsTable(Table):
-    kind: Literal["constants"] = Field(description="a loss known by its constants, which somebody attests")
-    smoothness: Number = Field(description="L of the regularised loss")
-    strong_convexity: Number = Field(description="m, of the regulariser (m/2)|θ|²")
-    gradient_bound: Number = Field(description="M, bound on the norm of one record's data gradient")
-    convex: StrictBool = Field(True, description="whether every record's data loss is convex")
-
-
-class ClippedTable(Table):
-    kind: Literal["clipped"] = Field(
-        description="any loss, e.g. of a neural network, whose gradients are clipped; neither convexity nor smoothness "
-        "is used; step_size must be a number"
-    )
-    regularization: Number = _M
-    clip: Number = Field(description="norm to which each record's data gradient is clipped, or each batch's mean")
-    clipping: Literal["per-record", "batch"] = Field(
-        "per-record",
-        description='"per-record": each record\'s gradient is clipped by itself, before the sum; "batch": the batch\'s '
-        "mean gradient is clipped as a whole, so that one record may turn it round: a far weaker guarantee",
-        json_schema_extra=NEWER,
-    )
+KEY_TYPES: dict[Any, Any] = {Fraction: Number, Fraction | None: Number | None, int: Whole, bool: StrictBool}
+LOSSES = {loss.kind: (loss_table(loss), loss) for loss in KINDS}
+if TYPE_CHECKING:
+    LossTable = Any
+else:
+    LossTable = Annotated[Union[tuple(table for table, _ in LOSSES.values())], Field(discriminator="kind")]  # noqa: UP007
 
 
 _C = Field(description="C: the norm that clipping allows; for the other maps the constant in their weight")
@@ -300,17 +228,7 @@ class AttestTable(Table):
 
 class RunTable(Table):
     mechanism: MechanismTable
-    loss: Annotated[
-        LogisticTable
-        | LeastSquaresTable
-        | HuberTable
-        | SmoothedHingeTable
-        | PoissonTable
-        | SoftmaxTable
-        | ConstantsTable
-        | ClippedTable,
-        Field(discriminator="kind"),
-    ]
+    loss: LossTable
     scaling: Annotated[ClipTable | AutoSTable | PsacTable | PsascTable, Field(discriminator="kind")] | None = None
     requests: RequestsTable = RequestsTable()
     target: TargetTable
@@ -319,17 +237,8 @@ class RunTable(Table):
     attest: AttestTable | None = None
 
 
-LOSSES = {
-    "logistic": (LogisticTable, LogisticLoss),
-    "least-squares": (LeastSquaresTable, LeastSquaresLoss),
-    "huber": (HuberTable, HuberLoss),
-    "smoothed-hinge": (SmoothedHingeTable, SmoothedHingeLoss),
-    "poisson": (PoissonTable, PoissonLoss),
-    "softmax": (SoftmaxTable, SoftmaxLoss),
-    "constants": (ConstantsTable, ConstantLoss),
-    "clipped": (ClippedTable, ClippedLoss),
-}
-IN_A_BALL = (LeastSquaresLoss, PoissonLoss)  # the losses whose constants depend on the mechanism's radius
+# The losses whose constants depend on the mechanism's radius.
+IN_A_BALL = tuple(loss for loss in KINDS if "radius" in (field.name for field in fields(loss)))
 MAPS = {
     "clip": (ClipTable, Clip),
     "auto-s": (AutoSTable, AutoS),

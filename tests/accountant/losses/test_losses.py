@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accountant import ConstantLoss, InvalidLoss, LogisticLoss, apply, derive, enclose, evaluate, theorems
+from accountant import ConstantLoss, InvalidLoss, LogisticLoss, apply, derive, enclose, evaluate
 from accountant.core.arithmetic import Exact
+from accountant.losses import logistic_constants
 from accountant.pnsgd.derive import derive_timeline
 from tests.accountant.cases import run
 from tests.oracles import losses
@@ -46,7 +47,7 @@ def test_constants_are_the_formulas(m, norm, clip) -> None:
     assert constants.smoothness == m + norm * norm / 4
     assert constants.strong_convexity == m
     assert constants.gradient_bound == (norm if clip is None else min(clip, norm))
-    derived = apply(theorems.logistic_constants, regularization=m, feature_norm=norm, clip=clip)
+    derived = apply(logistic_constants, regularization=m, feature_norm=norm, clip=clip)
     assert evaluate(derived, Exact()) == constants
 
 

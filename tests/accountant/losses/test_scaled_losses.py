@@ -19,6 +19,7 @@ from accountant import (
     TheoremError,
     apply,
     evaluate,
+    losses,
     theorems,
 )
 from accountant.core.arithmetic import Ball, Exact, Float, Symbol
@@ -26,7 +27,7 @@ from accountant.core.enclose import precision
 from accountant.core.rounding import DIGITS
 from accountant.core.scaling import AutoS, Clip, InvalidScaling, Psac, Psasc, steepest_log_slope, steepest_slope
 from accountant.dpsgd.sensitivity import derive_sensitivity
-from accountant.pnsgd.scaled import MODELS, derive_scaled_loss
+from accountant.pnsgd.scaled import derive_scaled_loss
 from tests.accountant.core.test_scaling import amount, maps
 from tests.oracles import loss_families
 from tests.oracles import scaling as oracle
@@ -141,7 +142,7 @@ def test_models_are_the_losses_without_a_clip(m, norm, other, radius) -> None:
         LeastSquaresLoss(m, other, norm, None, radius),
         PoissonLoss(m, other, norm, None, radius),
     ):
-        model, arguments = MODELS[type(loss)], loss.arguments()
+        model, arguments = loss.unscaled, loss.arguments()
         assert arguments.pop("clip") is None and set(model.assumes) == set(loss.theorem.assumes)
         made, plain = evaluate(apply(model, **arguments), Exact()), loss.constants()
         assert made.curvature + made.regularization == plain.smoothness
@@ -163,7 +164,7 @@ def test_clipping_by_the_map_is_clipping_by_the_loss() -> None:
 def test_on_all_of_space_the_sensitivity_bounds_the_gradient(scaling, model: str) -> None:
     """No radius, no G: M = Δ; Poisson's curvature has no bound, its scaled curvature has."""
     told = {"regularization": F(1, 10), "feature_norm": F(3, 2), "target_bound": F(3), "radius": None}
-    made = apply(getattr(theorems, model), **told)
+    made = apply(getattr(losses, model), **told)
     scaled = evaluate(apply(theorems.scaled_linear_constants, made, **scaling.arguments()), Exact())
     assert scaled.gradient_bound == evaluate(derive_sensitivity(scaling), Exact()).norm
     family = loss_families.poisson(3) if model == "poisson_model" else loss_families.least_squares(3)
@@ -175,7 +176,7 @@ def test_on_all_of_space_the_sensitivity_bounds_the_gradient(scaling, model: str
 
 def test_clipping_poisson_by_the_map_is_clipping_by_the_loss() -> None:
     """L5's own formula for an active clip, X²Y + XC, comes out of T16."""
-    made = apply(theorems.poisson_model, regularization=F(1), feature_norm=F(2), target_bound=F(3), radius=None)
+    made = apply(losses.poisson_model, regularization=F(1), feature_norm=F(2), target_bound=F(3), radius=None)
     scaled = apply(theorems.scaled_linear_constants, made, **Clip("0.5").arguments())
     assert evaluate(scaled, Exact()) == PoissonLoss(1, 3, 2, "0.5").constants()
 
@@ -224,8 +225,8 @@ def test_what_is_no_scalar_linear_model_is_refused() -> None:
     with pytest.raises(InvalidScaling, match=r"^clip: a loss is clipped or scaled, not both"):
         derive_scaled_loss(LogisticLoss("0.1", 1, "0.5"), SHARP)
     for premise in (
-        apply(theorems.softmax_constants, **SoftmaxLoss("0.1", 3).arguments()),
-        apply(theorems.logistic_constants, **LogisticLoss("0.1", 1, "0.5").arguments()),
+        apply(losses.softmax_constants, **SoftmaxLoss("0.1", 3).arguments()),
+        apply(losses.logistic_constants, **LogisticLoss("0.1", 1, "0.5").arguments()),
     ):
         with pytest.raises(TheoremError, match=r"scaled_linear_constants \(T16\): takes"):
             apply(theorems.scaled_linear_constants, premise, **SHARP.arguments())

@@ -29,6 +29,7 @@ from accountant import (
     derive_timeline,
     derive_upper,
     enclose,
+    losses,
     theorems,
 )
 from accountant.core.arithmetic import Exact
@@ -523,7 +524,7 @@ def test_clipped_batches_against_exact_densities(seed: int) -> None:
 
 
 def test_batches_clipped_as_a_whole_have_no_shift_of_one_record() -> None:
-    loss = apply(theorems.batch_clipped_constants, regularization=F(1, 2), clip=F(1))
+    loss = apply(losses.batch_clipped_constants, regularization=F(1, 2), clip=F(1))
     with pytest.raises(TheoremError, match="a bound on each record's gradient"):
         apply(
             theorems.gradient_shift, loss, step_size=F(1), batch_size=2, gradient_bound=F(1), neighbours="replace-one"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from fractions import Fraction as F
 from typing import Any
 
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accountant import InvalidLoss
+from accountant.explain.names import _NAMES, MEANING
+from accountant.losses import KINDS
 from certify import checker
 from certify.results.certify import certify
 from certify.runfile.pnsgd_tables import IN_A_BALL, LOSSES, TABLES
@@ -38,6 +41,18 @@ RUNS: dict[str, Any] = {
     "softmax": whose(X | {"kind": "softmax", "classes": 10}),
     "softmax_idle_clip": whose({"kind": "softmax", "classes": 2, "clip": "1.4142135624"}),
 }
+
+
+def test_every_kind_is_described() -> None:
+    """A record says what each of its numbers is: no field is left out, no letter is used for two of them."""
+    letters: dict[str, str] = {}
+    for loss in KINDS:
+        names = [field.name for field in fields(loss) if field.name != "radius"]
+        assert loss.words and set(loss.run_keys) == set(names) and all(key.meaning for key in loss.run_keys.values())
+        for name, key in loss.run_keys.items():
+            if key.letter is not None and key.letter not in ("m", "M", "L"):
+                assert letters.setdefault(key.letter, name) == name
+                assert _NAMES[name] == key.letter and MEANING[key.letter]
 
 
 def kind_of(run: Any) -> str:
