@@ -11,8 +11,9 @@ mechanisms, theorems and derivations, `learners` what runs a certified configura
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from accountant.explain import explain
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
         write_report,
     )
 
-_ELSEWHERE = {"explain": "accountant.explain", "sweep": "accountant.pnsgd.estimates.sweep"}  # the rest is certify's
+_ELSEWHERE = {"accountant.explain": ("explain",), "accountant.pnsgd.estimates.sweep": ("sweep",)}
 
 __all__ = [
     "Calibration",
@@ -85,13 +86,4 @@ __all__ = [
     "write_report",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value = getattr(import_module(_ELSEWHERE.get(name, "certify")), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(__name__, _ELSEWHERE, whole=("certify",))

@@ -4,29 +4,20 @@ derive(mechanism) -> Derivation            the best bound that is proved, as a t
 enclose(derivation) -> Enclosure           its number, in balls, rounded outward
 accountant.explain.explain(derivation)     its formulas
 
-Names are loaded when first asked for: what certifies prints no formula, and needs no sympy.
+What `accountant.losses` offers is offered here, too. Names are loaded when first asked for: what certifies prints no
+formula, and needs no sympy.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from accountant.core.enclose import Enclosure, Indeterminate, enclose, enclose_all
     from accountant.core.kernel import ASSUMPTIONS, THEOREMS, Derivation, TheoremError, apply, evaluate
-    from accountant.losses import (
-        ClippedLoss,
-        ConstantLoss,
-        HuberLoss,
-        InvalidLoss,
-        LeastSquaresLoss,
-        LogisticLoss,
-        PoissonLoss,
-        ScaledLoss,
-        SmoothedHingeLoss,
-        SoftmaxLoss,
-    )
+    from accountant.losses import *  # noqa: F403
     from accountant.mechanisms.dpsgd import ScaledSGD
     from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
     from accountant.pnsgd.derive import (
@@ -44,66 +35,38 @@ if TYPE_CHECKING:
     )
     from accountant.pnsgd.rounding import FloatingPoint, executed_charge, least_executed_noise
 
-_HOME = {
-    "ASSUMPTIONS": "core.kernel",
-    "ClippedLoss": "losses",
-    "ConstantLoss": "losses",
-    "Derivation": "core.kernel",
-    "Enclosure": "core.enclose",
-    "FloatingPoint": "pnsgd.rounding",
-    "HuberLoss": "losses",
-    "Indeterminate": "core.enclose",
-    "InvalidLoss": "losses",
-    "InvalidMechanism": "mechanisms.pnsgd",
-    "LeastSquaresLoss": "losses",
-    "LogisticLoss": "losses",
-    "NoisySGD": "mechanisms.pnsgd",
-    "PoissonLoss": "losses",
-    "ScaledLoss": "losses",
-    "ScaledSGD": "mechanisms.dpsgd",
-    "SmoothedHingeLoss": "losses",
-    "SoftmaxLoss": "losses",
-    "THEOREMS": "theorems",
-    "TheoremError": "core.kernel",
-    "apply": "core.kernel",
-    "derive": "pnsgd.derive",
-    "derive_distance": "pnsgd.derive",
-    "derive_epsilon": "pnsgd.derive",
-    "derive_farthest": "pnsgd.derive",
-    "derive_from_distance": "pnsgd.derive",
-    "derive_lower": "pnsgd.derive",
-    "derive_published": "pnsgd.derive",
-    "derive_renyi": "pnsgd.derive",
-    "derive_timeline": "pnsgd.derive",
-    "derive_upper": "pnsgd.derive",
-    "derive_witness": "pnsgd.derive",
-    "enclose": "core.enclose",
-    "enclose_all": "core.enclose",
-    "evaluate": "core.kernel",
-    "executed_charge": "pnsgd.rounding",
-    "least_executed_noise": "pnsgd.rounding",
+_HOMES = {
+    "accountant.core.enclose": ("Enclosure", "Indeterminate", "enclose", "enclose_all"),
+    "accountant.core.kernel": ("ASSUMPTIONS", "Derivation", "TheoremError", "apply", "evaluate"),
+    "accountant.mechanisms.dpsgd": ("ScaledSGD",),
+    "accountant.mechanisms.pnsgd": ("InvalidMechanism", "NoisySGD"),
+    "accountant.pnsgd.derive": (
+        "derive",
+        "derive_distance",
+        "derive_epsilon",
+        "derive_farthest",
+        "derive_from_distance",
+        "derive_lower",
+        "derive_published",
+        "derive_renyi",
+        "derive_timeline",
+        "derive_upper",
+        "derive_witness",
+    ),
+    "accountant.pnsgd.rounding": ("FloatingPoint", "executed_charge", "least_executed_noise"),
+    "accountant.theorems": ("THEOREMS",),
 }
 
 __all__ = [
     "ASSUMPTIONS",
     "THEOREMS",
-    "ClippedLoss",
-    "ConstantLoss",
     "Derivation",
     "Enclosure",
     "FloatingPoint",
-    "HuberLoss",
     "Indeterminate",
-    "InvalidLoss",
     "InvalidMechanism",
-    "LeastSquaresLoss",
-    "LogisticLoss",
     "NoisySGD",
-    "PoissonLoss",
-    "ScaledLoss",
     "ScaledSGD",
-    "SmoothedHingeLoss",
-    "SoftmaxLoss",
     "TheoremError",
     "apply",
     "derive",
@@ -124,9 +87,4 @@ __all__ = [
     "least_executed_noise",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    return value
+__getattr__, __dir__ = lazy_names(__name__, _HOMES, whole=("accountant.losses",))

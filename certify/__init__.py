@@ -17,8 +17,9 @@ Names are loaded when first asked for, so that `python -m certify.checker` needs
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from certify.errors import Exit, OutOfReach, UsageError
@@ -39,36 +40,24 @@ if TYPE_CHECKING:
     from certify.trust.sign import Signed, sign
     from certify.trust.verify import Verification, verify
 
-_HOME = {
-    "Calibration": "results.calibrate",
-    "Comparison": "results.compare",
-    "CrossCheck": "results.crosscheck_result",
-    "Exit": "errors",
-    "Gate": "trust.gate",
-    "Judgement": "results.crosscheck_result",
-    "KeyFiles": "trust.keys",
-    "OutOfReach": "errors",
-    "Plan": "results.plan",
-    "Result": "results.result",
-    "Run": "runfile.read",
-    "Signed": "trust.sign",
-    "UsageError": "errors",
-    "Verdict": "results.claims",
-    "Verification": "trust.verify",
-    "calibrate": "results.calibrate",
-    "certify": "results.certify",
-    "check_commitment": "trust.erasure",
-    "compare": "results.compare",
-    "crosscheck": "results.crosscheck",
-    "gate": "trust.gate",
-    "keygen": "trust.keys",
-    "plan": "results.plan",
-    "read_run": "runfile.read",
-    "sign": "trust.sign",
-    "verify": "trust.verify",
-    "write_certificate": "trust.certificate",
-    "write_erasure_records": "trust.erasure",
-    "write_report": "report",
+_HOMES = {
+    "certify.errors": ("Exit", "OutOfReach", "UsageError"),
+    "certify.report": ("write_report",),
+    "certify.results.calibrate": ("Calibration", "calibrate"),
+    "certify.results.certify": ("certify",),
+    "certify.results.claims": ("Verdict",),
+    "certify.results.compare": ("Comparison", "compare"),
+    "certify.results.crosscheck": ("crosscheck",),
+    "certify.results.crosscheck_result": ("CrossCheck", "Judgement"),
+    "certify.results.plan": ("Plan", "plan"),
+    "certify.results.result": ("Result",),
+    "certify.runfile.read": ("Run", "read_run"),
+    "certify.trust.certificate": ("write_certificate",),
+    "certify.trust.erasure": ("check_commitment", "write_erasure_records"),
+    "certify.trust.gate": ("Gate", "gate"),
+    "certify.trust.keys": ("KeyFiles", "keygen"),
+    "certify.trust.sign": ("Signed", "sign"),
+    "certify.trust.verify": ("Verification", "verify"),
 }
 
 __all__ = [
@@ -103,9 +92,4 @@ __all__ = [
     "write_report",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'certify' has no attribute {name!r}")
-    globals()[name] = value = getattr(import_module(f"certify.{_HOME[name]}"), name)
-    return value
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,9 @@ def top(name: str) -> str:
 def foreign(path: Path, *, lazy: bool = True) -> set[str]:
     """Top-level names that are neither the standard library's nor the file's own package."""
     own = path.relative_to(ROOT).parts[0]
-    return {top(name) for name in imports(path, lazy=lazy)} - sys.stdlib_module_names - {own, "__future__"}
+    return (
+        {top(name) for name in imports(path, lazy=lazy)} - sys.stdlib_module_names - {own, "__future__", "lazy_names"}
+    )
 
 
 @pytest.mark.parametrize("path", files("accountant"), ids=lambda p: str(p.relative_to(ROOT)))
@@ -268,14 +271,35 @@ def test_what_needs_no_formula_and_no_special_function_loads_none(statement: str
     assert not set(done.stdout.split()) & HEAVY
 
 
+@pytest.mark.parametrize("package", ["accountant", "accountant.core.arithmetic", "certify", "plumbline"])
+def test_lazy_packages_offer_what_they_name(package: str) -> None:
+    """`dir()` has the names of `__all__` and of what is offered whole; what a type checker sees is what is loaded."""
+    module = import_module(package)
+    whole = {"accountant": "accountant.losses", "plumbline": "certify"}.get(package)
+    names = set(module.__all__) | set(import_module(whole).__all__ if whole else ())
+    assert dir(module) == sorted(names)
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    homes = {alias.name: node.module for node in block.body for alias in node.names}
+    for name in names:
+        assert getattr(module, name) is getattr(import_module(homes.get(name, whole or package)), name)
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'nonesuch'"):
+        module.nonesuch  # noqa: B018
+
+
+def test_lazy_names_needs_the_standard_library_alone() -> None:
+    assert not imports(ROOT / "lazy_names.py") - sys.stdlib_module_names - {"__future__", "collections.abc"}
+
+
 def test_the_front_door_leads_to_what_it_names() -> None:
     import certify
     import plumbline
 
-    assert set(plumbline.__all__) == set(certify.__all__) | set(plumbline._ELSEWHERE)
+    elsewhere = {name for names in plumbline._ELSEWHERE.values() for name in names}
+    assert set(plumbline.__all__) == set(certify.__all__) | elsewhere
     for name in plumbline.__all__:
         assert getattr(plumbline, name) is not None
-        if name not in plumbline._ELSEWHERE:
+        if name not in elsewhere:
             assert getattr(plumbline, name) is getattr(certify, name)
     with pytest.raises(AttributeError, match="no attribute 'certifiy'"):
         plumbline.certifiy  # noqa: B018

@@ -10,7 +10,7 @@ import sympy
 
 from accountant.core.arithmetic.symbols import Count
 from accountant.core.kernel import Derivation
-from accountant.losses import KINDS
+from accountant.losses import LOSSES
 from accountant.mechanisms.timeline import Phase
 from accountant.theorems.flow import Mark
 from accountant.theorems.shifts import Corner
@@ -69,7 +69,7 @@ MEANING = {
 }
 
 # A loss brings the letters of its own numbers.
-_LETTERS = {name: key.letter for loss in KINDS for name, key in loss.run_keys.items() if key.letter is not None}
+_LETTERS = {name: key.letter for loss in LOSSES for name, key in loss.run_keys.items() if key.letter is not None}
 _NAMES |= {name: letter for name, letter in _LETTERS.items() if name not in _NAMES}
 MEANING |= {letter: name for name, letter in _LETTERS.items() if letter not in MEANING}
 

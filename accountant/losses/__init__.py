@@ -1,7 +1,7 @@
 """L, m, M of losses: derived, not asserted, one file for each family. Constants of the user's own are *attested*.
 
-A loss is one file, with its theorems and its record, and has its place in KINDS; run files, pages, formulas and scaling
-are drawn from there.
+A loss is one file, with its theorems and its record, and its place in LOSSES; run files, pages, formulas and what can
+be scaled are drawn from there.
 """
 
 from accountant.losses.base import DerivedLoss, InvalidLoss, NamedLoss
@@ -15,7 +15,7 @@ from accountant.losses.scaled import ScaledLoss, linear_losses
 from accountant.losses.smoothed_hinge import SmoothedHingeLoss, smoothed_hinge_constants, smoothed_hinge_model
 from accountant.losses.softmax import SoftmaxLoss, softmax_constants
 
-KINDS: tuple[type[NamedLoss], ...] = (  # in the order in which pages and refusals list them
+LOSSES: tuple[type[NamedLoss], ...] = (  # in the order in which pages and refusals list them
     LogisticLoss,
     LeastSquaresLoss,
     HuberLoss,
@@ -29,7 +29,7 @@ Loss = ConstantLoss | DerivedLoss
 SCALED_MODELS = tuple(linear_losses())  # the kinds that T16 speaks of
 
 __all__ = [
-    "KINDS",
+    "LOSSES",
     "SCALED_MODELS",
     "ClippedLoss",
     "ConstantLoss",

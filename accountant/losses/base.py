@@ -6,7 +6,7 @@ from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, overload
 
 from accountant.core.arithmetic import Arithmetic, Exact, Number
 from accountant.core.exact import InvalidValue, canonical, exact, settle
@@ -18,6 +18,10 @@ class InvalidLoss(InvalidValue):
     """Of a loss."""
 
 
+@overload
+def store(loss: object, key: str, *, positive: bool = False, optional: Literal[False] = False) -> Fraction: ...
+@overload
+def store(loss: object, key: str, *, positive: bool = False, optional: bool) -> Fraction | None: ...
 def store(loss: object, key: str, *, positive: bool = False, optional: bool = False) -> Fraction | None:
     """Make the field exact, and refuse it below 0 (or at 0)."""
     if optional and getattr(loss, key) is None:
@@ -73,6 +77,7 @@ FEATURE_NORM = Key("largest norm of a record's features", "X")
 CLIP = Key("norm to which each record's data gradient is clipped; absent = none", "C")
 
 
+@dataclass(frozen=True)
 class NamedLoss(ABC):
     """A loss that a run file can name: abstract, its children are final frozen dataclasses.
 
@@ -86,10 +91,11 @@ class NamedLoss(ABC):
 
     def numbers(self) -> dict[str, Fraction]:
         """Its exact numbers by name, those that are absent left out."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, Fraction)}
 
 
+@dataclass(frozen=True)
 class DerivedLoss(NamedLoss):
     """A loss whose constants a theorem derives from its fields."""
 
@@ -113,7 +119,7 @@ class DerivedLoss(NamedLoss):
     def _store_domain(self, name: str) -> None:
         store(self, "target_bound")
         store(self, "radius", positive=True, optional=True)
-        if self.clip is None and self.radius is None:
+        if getattr(self, "clip", None) is None and getattr(self, "radius", None) is None:
             raise InvalidLoss(
                 "radius",
                 f"is missing; the gradient of {name} has no bound on all of space: give a radius, or loss.clip",

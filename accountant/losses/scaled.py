@@ -21,9 +21,9 @@ _SHARED = ("regularization", "feature_norm", "clip")
 @cache
 def linear_losses() -> dict[str, type[DerivedLoss]]:
     """By kind: the losses of one inner product a record, which stay convex when their gradients are scaled."""
-    from accountant.losses import KINDS  # whole only when every loss is declared
+    from accountant.losses import LOSSES  # whole only when every loss is declared
 
-    return {loss.kind: loss for loss in KINDS if issubclass(loss, DerivedLoss) and loss.unscaled is not None}
+    return {loss.kind: loss for loss in LOSSES if issubclass(loss, DerivedLoss) and loss.unscaled is not None}
 
 
 @final
@@ -64,7 +64,7 @@ class ScaledLoss(DerivedLoss):
             )
         if not isinstance(scaling, Scaling):
             raise TypeError(f"scaling: {type(scaling).__name__} is no map of accountant.core.scaling")
-        make = linear_losses()[model]
+        make: Any = linear_losses()[model]
         needed = {field.name: field.default is MISSING for field in fields(make) if field.name not in _SHARED}
         given = {key: value for key, value in (dict(own) | numbers).items() if value is not None}
         for key in given:

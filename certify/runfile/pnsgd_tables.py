@@ -20,9 +20,10 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
+from accountant import losses
 from accountant.core.exact import MAX_CHARACTERS, canonical, exact
 from accountant.core.scaling import AutoS, Clip, Psac, Psasc
-from accountant.losses import KINDS, NamedLoss
+from accountant.losses import NamedLoss
 from accountant.mechanisms.neighbours import FixedSizeNeighbours
 from certify.runfile.questions import ATTESTABLE
 
@@ -118,7 +119,7 @@ def loss_table(loss: type[NamedLoss]) -> type[Table]:
 
 
 KEY_TYPES: dict[Any, Any] = {Fraction: Number, Fraction | None: Number | None, int: Whole, bool: StrictBool}
-LOSSES = {loss.kind: (loss_table(loss), loss) for loss in KINDS}
+LOSSES = {loss.kind: (loss_table(loss), loss) for loss in losses.LOSSES}
 if TYPE_CHECKING:
     LossTable = Any
 else:
@@ -238,7 +239,7 @@ class RunTable(Table):
 
 
 # The losses whose constants depend on the mechanism's radius.
-IN_A_BALL = tuple(loss for loss in KINDS if "radius" in (field.name for field in fields(loss)))
+IN_A_BALL = tuple(loss for loss in losses.LOSSES if "radius" in (field.name for field in fields(loss)))
 MAPS = {
     "clip": (ClipTable, Clip),
     "auto-s": (AutoSTable, AutoS),

@@ -5,10 +5,10 @@ They load when first asked for: certifying prints no formula, and needs no sympy
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from accountant.core.arithmetic.base import Arithmetic, ConditionViolated, Indeterminate, Number, Undecided
+from lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from accountant.core.arithmetic.balls import Ball
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from accountant.core.arithmetic.rationals import Exact
     from accountant.core.arithmetic.symbols import Symbol
 
-_HOME = {"Ball": "balls", "Exact": "rationals", "Float": "floats", "Symbol": "symbols"}
+_HOMES = {
+    "accountant.core.arithmetic.balls": ("Ball",),
+    "accountant.core.arithmetic.floats": ("Float",),
+    "accountant.core.arithmetic.rationals": ("Exact",),
+    "accountant.core.arithmetic.symbols": ("Symbol",),
+}
 
 __all__ = [
     "Arithmetic",
@@ -30,9 +35,4 @@ __all__ = [
     "Undecided",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    return value
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

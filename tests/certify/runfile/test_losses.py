@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accountant import InvalidLoss
+from accountant import InvalidLoss, losses
 from accountant.explain.names import _NAMES, MEANING
-from accountant.losses import KINDS
 from certify import checker
 from certify.results.certify import certify
 from certify.runfile.pnsgd_tables import IN_A_BALL, LOSSES, TABLES
@@ -46,7 +45,7 @@ RUNS: dict[str, Any] = {
 def test_every_kind_is_described() -> None:
     """A record says what each of its numbers is: no field is left out, no letter is used for two of them."""
     letters: dict[str, str] = {}
-    for loss in KINDS:
+    for loss in losses.LOSSES:
         names = [field.name for field in fields(loss) if field.name != "radius"]
         assert loss.words and set(loss.run_keys) == set(names) and all(key.meaning for key in loss.run_keys.values())
         for name, key in loss.run_keys.items():
