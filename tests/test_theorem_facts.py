@@ -22,6 +22,7 @@ from accountant.core.quantities import (
     Sensitivity,
     Wasserstein,
 )
+from accountant.explain.formula import SUMS
 from accountant.explain.formulas import FORMULAS
 from accountant.theorems.timelines import Contraction, Drift, Shift, Timeline
 from certify import checker
@@ -87,6 +88,7 @@ def test_a_record_agrees_with_its_theorem(id: str) -> None:
 def test_nothing_in_a_table_is_left_over() -> None:
     every = [theorem.facts for theorem in THEOREMS.values()]
     assert {facts.formula for facts in every} - {None} == set(FORMULAS)
+    assert set(SUMS) <= set(FORMULAS)
     assert {facts.states for facts in every} - {None} == set(STATED) == set(States)
     assert {facts.profile for facts in every} - {None} == set(ABOVE) | set(BELOW) == set(Profile)
     assert {facts.family for facts in every} == set(Family)

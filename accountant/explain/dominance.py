@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from accountant.core.arithmetic import Ball, Number
-from accountant.core.enclose import MIN_PRECISION, precision
+from accountant.core.arithmetic.balls import precision
+from accountant.core.enclose import MIN_PRECISION
 from accountant.core.facts import Family
 from accountant.core.kernel import Derivation, evaluate
 from accountant.theorems.flow import Flows, Mark, after, first_shift

@@ -8,8 +8,8 @@ from fractions import Fraction
 import sympy
 
 from accountant.core.arithmetic import Ball, Number, Undecided
-from accountant.core.arithmetic.balls import ends
-from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION, Enclosure, Indeterminate, precision
+from accountant.core.arithmetic.balls import ends, precision
+from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION, Enclosure, Indeterminate
 
 
 def ball_of(expression: sympy.Expr, values: Mapping[sympy.Symbol, sympy.Expr]) -> Number:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import sympy
 
 from accountant.core.arithmetic.symbols import Symbol, tidy
+from accountant.core.kernel import Derivation
 from accountant.explain.names import Names
 
 MAX_BLOCKS = 4  # a longer history has a formula that nobody reads; its numbers are printed all the same
@@ -54,22 +55,51 @@ def tidied(id: str, left: sympy.Expr, right: Any, names: Names) -> Formula:
     return formula(id, left, tidy(sympy.sympify(right)), names)
 
 
-@cache
-def general() -> dict[str, tuple[Formula, ...]]:
-    """Of theorems whose arguments are lists: the formula with its sums left standing."""
-    A = Symbol()
-    epsilon, delta, alpha, t, V, batches, parts = sympy.symbols("epsilon delta alpha t V l r", positive=True)
-    i, j = sympy.Symbol("i", integer=True), J
-    low = MU_LOW
-    mus, d = sympy.IndexedBase("mu"), sympy.IndexedBase("d")
-    hit, missed = (A.normal_cdf((sign * d[j] / 2 - t) / sympy.sqrt(V)) for sign in (1, -1))
-    whole = (j, 0, batches - 1)
-    likely = sympy.Sum(sympy.exp(alpha * (alpha - 1) * mus[j] ** 2 / 2), whole) / batches
-    sums = {
-        "T7": (MU**2, sympy.Sum(mus[i] ** 2, (i, 1, parts))),
-        "T9": (delta, sympy.Sum(A.gaussian_delta(mus[j], epsilon), whole) / batches),
-        "T9r": (sympy.Symbol("D_alpha"), sympy.log(likely) / (alpha - 1)),
-        "T6c": (delta, A.gaussian_delta(low, epsilon) - (1 + sympy.exp(epsilon)) * EXITS),
-        "T6m": (delta, sympy.Sum(hit - sympy.exp(epsilon) * missed, whole) / batches),
-    }
-    return {id: (Formula(id, left, right, ()),) for id, (left, right) in sums.items()}
+def with_sums(node: Derivation) -> tuple[Formula, ...]:
+    """Of a theorem whose arguments are lists: its formula with the sums left standing. SUMS has it by the name that the
+    theorem's facts give."""
+    left, right = SUMS[node.theorem.facts.formula]()
+    return (Formula(node.theorem.id, left, right, ()),)
+
+
+_A = Symbol()
+_EPSILON, _DELTA, _ALPHA, _BATCHES = sympy.symbols("epsilon delta alpha l", positive=True)
+_MUS, _D = sympy.IndexedBase("mu"), sympy.IndexedBase("d")
+
+
+def _mean(term: sympy.Expr) -> sympy.Expr:
+    """Over the batches."""
+    return sympy.Sum(term, (J, 0, _BATCHES - 1)) / _BATCHES
+
+
+def _parts_together() -> tuple[sympy.Expr, sympy.Expr]:
+    i, parts = sympy.Symbol("i", integer=True), sympy.Symbol("r", positive=True)
+    return MU**2, sympy.Sum(_MUS[i] ** 2, (i, 1, parts))
+
+
+def _mean_profile() -> tuple[sympy.Expr, sympy.Expr]:
+    return _DELTA, _mean(_A.gaussian_delta(_MUS[J], _EPSILON))
+
+
+def _mean_divergence() -> tuple[sympy.Expr, sympy.Expr]:
+    likely = _mean(sympy.exp(_ALPHA * (_ALPHA - 1) * _MUS[J] ** 2 / 2))
+    return sympy.Symbol("D_alpha"), sympy.log(likely) / (_ALPHA - 1)
+
+
+def _exits_taken_off() -> tuple[sympy.Expr, sympy.Expr]:
+    return _DELTA, _A.gaussian_delta(MU_LOW, _EPSILON) - (1 + sympy.exp(_EPSILON)) * EXITS
+
+
+def _mean_of_one_test() -> tuple[sympy.Expr, sympy.Expr]:
+    t, V = sympy.symbols("t V", positive=True)
+    hit, missed = (_A.normal_cdf((sign * _D[J] / 2 - t) / sympy.sqrt(V)) for sign in (1, -1))
+    return _DELTA, _mean(hit - sympy.exp(_EPSILON) * missed)
+
+
+SUMS: dict[str | None, Callable[[], tuple[sympy.Expr, sympy.Expr]]] = {
+    "composition": _parts_together,
+    "curved_witness": _exits_taken_off,
+    "mixture": _mean_profile,
+    "mixture_divergence": _mean_divergence,
+    "secret_witness": _mean_of_one_test,
+}

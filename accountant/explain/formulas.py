@@ -8,10 +8,9 @@ from typing import Any
 import sympy
 
 from accountant.core.arithmetic.symbols import Symbol
-from accountant.core.facts import Family
 from accountant.core.kernel import Derivation
 from accountant.core.quantities import ApproximateDP, GaussianDP, GaussianWitness, LossBounds, Wasserstein
-from accountant.explain.formula import MU, MU_J, Formula, formula, general, tidied
+from accountant.explain.formula import MU, MU_J, Formula, formula, tidied, with_sums
 from accountant.explain.names import Names
 from accountant.explain.sampled import (
     charge,
@@ -37,7 +36,11 @@ def _mu_square(node: Derivation, names: Names) -> tuple[Formula, ...]:
     squared = square(node, names)
     if squared is not None:
         return (tidied(node.theorem.id, MU**2, squared, names),)
-    return general()[node.theorem.id] if node.theorem.facts.family is Family.COMPOSITION else ()
+    return ()
+
+
+def _composition(node: Derivation, names: Names) -> tuple[Formula, ...]:
+    return _mu_square(node, names) or with_sums(node)
 
 
 def _body(node: Derivation, names: Names) -> tuple[Formula, ...]:
@@ -103,7 +106,7 @@ def _curve(node: Derivation, names: Names) -> tuple[Formula, ...]:
 
 def _mixture(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T9 and T9r: the mean over the batches, and μ_j² by T4."""
-    formulas = list(general()[node.theorem.id])
+    formulas = list(with_sums(node))
     mu_squared = by_batch(node, names)
     if mu_squared is not None and not mu_squared.has(sympy.Piecewise):
         formulas.append(tidied(node.theorem.id, MU_J**2, mu_squared, names))
@@ -114,12 +117,14 @@ def _mixture(node: Derivation, names: Names) -> tuple[Formula, ...]:
 FORMULAS: dict[str, Callable[[Derivation, Names], tuple[Formula, ...]]] = {
     "body": _body,
     "charge": charge,
+    "composition": _composition,
     "curve": _curve,
     "curved_witness": curved_witness,
     "diffusion": diffusion,
     "drift": drift,
     "loss_of_sampled": loss_of_sampled,
     "mixture": _mixture,
+    "mixture_divergence": _mixture,
     "mu_square": _mu_square,
     "noise": _noise,
     "profile": _profile,

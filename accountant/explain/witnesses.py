@@ -8,7 +8,7 @@ import sympy
 
 from accountant.core.arithmetic.symbols import Symbol
 from accountant.core.kernel import Derivation
-from accountant.explain.formula import EXITS, MAX_BLOCKS, MU_LOW, Formula, J, formula, general, tidied
+from accountant.explain.formula import EXITS, MAX_BLOCKS, MU_LOW, Formula, J, formula, tidied, with_sums
 from accountant.explain.names import Names, position_from_end
 from accountant.mechanisms.neighbours import shift_of
 from accountant.theorems.witnesses import _exit_probability, _straight_flow, two_slopes
@@ -46,7 +46,7 @@ def _with_slopes(expression: sympy.Expr, names: Names) -> sympy.Expr:
 
 def secret_witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
     """T6m: the test's formula, and how far apart the runs are with the record in batch j."""
-    arguments, formulas = dict(node.arguments), list(general()[node.theorem.id])
+    arguments, formulas = dict(node.arguments), list(with_sums(node))
     if _straight(arguments):
         called = _named({k: arguments[k] for k in ("strong_convexity", "gradient_bound", "phases")}, names)
         A, (m, M, phases) = Symbol(), (called[k] for k in ("strong_convexity", "gradient_bound", "phases"))
@@ -70,7 +70,7 @@ def curved_witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
         1 - phase.step_size * (m + others),
     )
     if 0 in slopes or not phase.noise_std:
-        return general()[node.theorem.id]
+        return with_sums(node)
     A = Symbol()
     of_own, of_others = names.name("c_own", slopes[0]), names.name("c_others", slopes[1])
     change = shift_of(arguments["neighbours"])
@@ -80,7 +80,7 @@ def curved_witness(node: Derivation, names: Names) -> tuple[Formula, ...]:
     called = names.phase(0, 1, phase)
     from_end = position_from_end(position, called.batches)
     flow = two_slopes(A, called.batches, from_end, called.epochs, of_own, of_others, shift, variance)
-    formulas = [*general()[node.theorem.id], tidied(node.theorem.id, MU_LOW**2, flow.shift**2 / flow.variance, names)]
+    formulas = [*with_sums(node), tidied(node.theorem.id, MU_LOW**2, flow.shift**2 / flow.variance, names)]
     curvatures = [names.name("h", h) if h else sympy.Integer(0) for h in (own, others)]
     if any(curvatures):
         bound = names.name("M", arguments["gradient_bound"])

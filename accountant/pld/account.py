@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from accountant.core.arithmetic.balls import Ball, ends
-from accountant.core.enclose import precision
+from accountant.core.arithmetic.balls import Ball, ends, precision
 from accountant.core.exact import Rounding, exact
 from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.release import Part, Release, directions, parts

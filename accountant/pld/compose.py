@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import lru_cache
 
-from accountant.core.enclose import precision
+from accountant.core.arithmetic.balls import precision
 from accountant.core.exact import Rounding
 from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.release import Part

@@ -21,7 +21,7 @@ from itertools import islice
 
 from flint import arb, fmpz
 
-from accountant.core.enclose import precision
+from accountant.core.arithmetic.balls import precision
 from accountant.core.exact import Rounding
 
 # A coarsening from h to 2h adds (or takes) about h²/2 to the variance of each copy, the first grid h²/6 (h²/12) to each

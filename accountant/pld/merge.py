@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from flint import arb
 
-from accountant.core.enclose import precision
+from accountant.core.arithmetic.balls import precision
 from accountant.core.exact import Rounding
 from accountant.mechanisms.pairs import BOTH, Way
 from accountant.mechanisms.release import Part

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from flint import arb
 
-from accountant.core.enclose import precision
+from accountant.core.arithmetic.balls import precision
 from accountant.core.exact import Rounding
 from accountant.pld.masses import Masses
 from accountant.pld.pair import ball, integer, rounded

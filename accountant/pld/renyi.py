@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from flint import acb, arb, ctx
 
-from accountant.core.enclose import precision
+from accountant.core.arithmetic.balls import precision
 from accountant.core.exact import Rounding
 from accountant.pld.pair import ball, integer, rounded
 

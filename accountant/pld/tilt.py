@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from flint import arb
 
-from accountant.core.enclose import precision
+from accountant.core.arithmetic.balls import precision
 from accountant.core.exact import Rounding
 from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.release import Part

@@ -9,7 +9,8 @@ from typing import Any
 
 from accountant import theorems
 from accountant.core.arithmetic import Ball, Exact, Undecided
-from accountant.core.enclose import MIN_PRECISION, enclose, precision
+from accountant.core.arithmetic.balls import precision
+from accountant.core.enclose import MIN_PRECISION, enclose
 from accountant.core.exact import exact
 from accountant.core.kernel import THEOREMS, Derivation, TheoremError, apply, evaluate
 from accountant.losses import DerivedLoss, ScaledLoss

@@ -35,7 +35,7 @@ def gaussian_profile(A: Arithmetic, pair: GaussianDP | GaussianWitness, *, delta
         Direction.ABOVE,
         Family.COMPOSITION,
         States.MU,
-        formula="mu_square",
+        formula="composition",
         profile=None,
         label="Plumbline (taut strings between releases, T7)",
     ),

@@ -57,7 +57,9 @@ def secret_order(
     "T9r",
     concludes=RenyiCurve,
     premises=(Timeline,),
-    facts=Facts(Direction.ABOVE, Family.SECRET_ORDER, States.RENYI, formula="mixture", profile=None, label=None),
+    facts=Facts(
+        Direction.ABOVE, Family.SECRET_ORDER, States.RENYI, formula="mixture_divergence", profile=None, label=None
+    ),
     source="docs/theory.md T9r, T9",
     assumes=("batches:secret",),
     oracle="tests/accountant/theorems/test_secret.py::test_secret_curve_against_mpmath",

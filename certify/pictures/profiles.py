@@ -17,8 +17,8 @@ from flint import arb
 
 from accountant import Derivation, TheoremError, apply, derive_witness, enclose, evaluate, theorems
 from accountant.core.arithmetic import Ball, Float
-from accountant.core.arithmetic.balls import diffused_delta, ends
-from accountant.core.enclose import MIN_PRECISION, precision
+from accountant.core.arithmetic.balls import diffused_delta, ends, precision
+from accountant.core.enclose import MIN_PRECISION
 from accountant.core.exact import Rounding, round_decimal
 from accountant.core.facts import Profile as Kind
 from accountant.mechanisms.pairs import Way

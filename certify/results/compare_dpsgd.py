@@ -13,9 +13,8 @@ import scipy
 
 from accountant import apply, derive_epsilon, enclose, theorems
 from accountant.core.arithmetic import Ball, Float
-from accountant.core.arithmetic.balls import ends
+from accountant.core.arithmetic.balls import ends, precision
 from accountant.core.display import page, table
-from accountant.core.enclose import precision
 from accountant.core.exact import Rounding, canonical, exact, outward, round_decimal
 from accountant.core.facts import Profile
 from accountant.core.kernel import Derivation

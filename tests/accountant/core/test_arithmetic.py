@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from accountant.core.arithmetic import Ball, ConditionViolated, Exact, Float, Symbol, Undecided
-from accountant.core.arithmetic.balls import ends, normal_cdf, to_fraction
+from accountant.core.arithmetic.balls import ends, normal_cdf, precision, to_fraction
 from accountant.core.arithmetic.symbols import Count
-from accountant.core.enclose import precision
 from accountant.theorems.conditions import below, inside_unit
 
 rational = st.fractions(-20, 20, max_denominator=60)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from accountant import Enclosure, Indeterminate, TheoremError, apply, derive, derive_epsilon, enclose, enclose_all
 from accountant.core.arithmetic import Ball, Exact
-from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION, precision
+from accountant.core.arithmetic.balls import precision
+from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION
 from accountant.core.kernel import THEOREMS, evaluate, theorem
 from accountant.core.quantities import GaussianDP, Wasserstein
 from accountant.pnsgd.derive import derive_renyi, derive_timeline

@@ -23,7 +23,7 @@ from accountant import (
     theorems,
 )
 from accountant.core.arithmetic import Ball, Exact, Float, Symbol
-from accountant.core.enclose import precision
+from accountant.core.arithmetic.balls import precision
 from accountant.core.rounding import DIGITS
 from accountant.core.scaling import AutoS, Clip, InvalidScaling, Psac, Psasc, steepest_log_slope, steepest_slope
 from accountant.dpsgd.sensitivity import derive_sensitivity

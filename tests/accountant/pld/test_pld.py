@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
-from accountant.core.arithmetic.balls import ends
-from accountant.core.enclose import precision
+from accountant.core.arithmetic.balls import ends, precision
 from accountant.core.exact import Rounding
 from accountant.mechanisms.pairs import Coins, DominatingPair, Symmetrised, Way
 from accountant.mechanisms.release import Part, parts

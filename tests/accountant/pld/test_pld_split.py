@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accountant.core.enclose import precision
+from accountant.core.arithmetic.balls import precision
 from accountant.core.exact import Rounding
 from accountant.mechanisms.pairs import Coins, Symmetrised, Way
 from accountant.mechanisms.release import Part
