@@ -23,6 +23,7 @@ from lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from certify.errors import Exit, OutOfReach, UsageError
+    from certify.gating.gate import Gate, gate
     from certify.report import write_report
     from certify.results.calibrate import Calibration, calibrate
     from certify.results.certify import certify
@@ -35,13 +36,13 @@ if TYPE_CHECKING:
     from certify.runfile.read import Run, read_run
     from certify.trust.certificate import write_certificate
     from certify.trust.erasure import check_commitment, write_erasure_records
-    from certify.trust.gate import Gate, gate
     from certify.trust.keys import KeyFiles, keygen
     from certify.trust.sign import Signed, sign
     from certify.trust.verify import Verification, verify
 
 _HOMES = {
     "certify.errors": ("Exit", "OutOfReach", "UsageError"),
+    "certify.gating.gate": ("Gate", "gate"),
     "certify.report": ("write_report",),
     "certify.results.calibrate": ("Calibration", "calibrate"),
     "certify.results.certify": ("certify",),
@@ -54,7 +55,6 @@ _HOMES = {
     "certify.runfile.read": ("Run", "read_run"),
     "certify.trust.certificate": ("write_certificate",),
     "certify.trust.erasure": ("check_commitment", "write_erasure_records"),
-    "certify.trust.gate": ("Gate", "gate"),
     "certify.trust.keys": ("KeyFiles", "keygen"),
     "certify.trust.sign": ("Signed", "sign"),
     "certify.trust.verify": ("Verification", "verify"),

@@ -305,7 +305,7 @@ def contents(tables: Tables, whole: type[BaseModel], part: str) -> list[str]:
 def keys(name: str, choices: tuple[type[BaseModel], ...], level: str, part: str) -> list[str]:
     """The section on one table: its keys, for each kind that it comes in."""
     lines = [f"{level} {name}{part}", ""]
-    if not part and name in INTRODUCTIONS:
+    if not part and name in INTRODUCTIONS and choices == TABLES.get(name):  # a policy has a table of that name too
         lines += [INTRODUCTIONS[name], ""]
     if part and choices == TABLES.get(name):
         return [*lines, f"As [above](#{anchor(name)}).", ""]

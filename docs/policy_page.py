@@ -1,4 +1,4 @@
-"""The page docs/policy.md, whose tables are drawn from `certify.trust.policy`; `docs/generate.py` writes it."""
+"""The page docs/policy.md, whose tables are drawn from `certify.gating.policy`; `docs/generate.py` writes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel
 
-from certify.trust.policy import TABLES
+from certify.gating.policy import TABLES
 
 INTRODUCTION = """
 `plumbline gate POLICY.toml CERT…` verifies each certificate, as `plumbline verify` does, and then holds it to a
@@ -38,6 +38,16 @@ OF_TRAINING = """
 Only certificates of training runs state both. Any other certificate, and one that claims nothing of the kind (its
 guarantee is null), does not meet these limits. `limits.max_epsilon` is about the neighbours of the run, whichever these
 are.
+"""
+
+REVOKED = """
+`not_revoked` asks the [ledgers](ledger.md) at the time of the gate. A certificate and the same one with an expiry date
+are revoked together. A ledger that is away, or whose chain of hashes is broken, lets nothing pass (exit 2 and 4).
+"""
+
+WARNINGS = """
+Both are about the report of the certificate as of the gate's day: `max_warnings` counts every warning of its first page
+(that nobody signed it, or that no `[signatures]` asks who did, is one), and prints their names.
 """
 
 IN_CI = """
@@ -75,7 +85,7 @@ def policy_page(keys: Callable[[str, tuple[type[BaseModel], ...], str, str], lis
     """The page. `keys` draws the section of one table, `notice` says that the page is drawn."""
     lines = ["# The policy of a gate", "", notice, INTRODUCTION]
     lines += ["Tables: " + ", ".join(f"[`[{name}]`](#{name})" for name in TABLES) + ".", ""]
-    notes = {"assumptions": BY_ID, "guarantees": OF_TRAINING}
+    notes = {"assumptions": BY_ID, "guarantees": OF_TRAINING, "freshness": REVOKED, "report": WARNINGS}
     for name, choices in TABLES.items():
         lines += keys(name, choices, "##", "")
         lines += [notes[name].lstrip("\n")] if name in notes else []

@@ -12,7 +12,7 @@ from certify.results.floor import is_violated, violation
 from certify.results.result import Result
 
 if TYPE_CHECKING:
-    from certify.trust.gate import Gate
+    from certify.gating.gate import Gate
 
 
 def junit(result: Result) -> str:

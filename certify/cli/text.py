@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from fractions import Fraction
 
 from accountant import ScaledSGD
 from accountant.core.exact import Rounding, decimal, round_decimal
 from accountant.mechanisms.neighbours import replaces
 from accountant.mechanisms.sampling import WITHOUT_REPLACEMENT
+from certify.report.ahead import as_text, warnings_ahead
 from certify.results.calibrate import Calibration
 from certify.results.claims import DIGITS, Verdict
 from certify.results.compare import Comparison
@@ -52,6 +54,9 @@ def result_text(result: Result) -> str:
             lines.append(f"   … {len(result.requests) - len(shown)} more; --format json shows all")
     lines += ["", "assumes"]
     lines += [f"  {a['status']:<9} {a['id']}: {a['text']}" for a in result.assumptions]
+    if cautions := warnings_ahead(result, datetime.now(UTC).date()):
+        lines += ["", "warnings (as its report prints them)"]
+        lines += [f"  {caution.title}: {as_text(caution.line)}" for caution in cautions]
     lines += ["", f"theorems  {', '.join(result.theorems)}", f"run       sha256:{result.digest}"]
     if result.verdict is not Verdict.CERTIFIED:
         lines += ["", _hint(result)]

@@ -91,7 +91,7 @@ def run_report(arguments: argparse.Namespace) -> int:
 
 def run_gate(arguments: argparse.Namespace) -> int:
     from certify.cli.junit import gate_junit
-    from certify.trust.gate import gate
+    from certify.gating.gate import gate
 
     with progress_bar("gate") as progress:
         judgement = gate(arguments.policy, arguments.files, on=arguments.date, progress=progress)

@@ -42,6 +42,7 @@ def certificate_entry(data: bytes) -> dict[str, Any]:
         "delta": predicate["delta"],
         "claim": claim_of(predicate),
         "requests": len(predicate["requests"]),
+        "executed": "execution" in predicate,
         "honoured": len(predicate.get("execution", {}).get("erasures", ())),
         "theorems": list(predicate["theorems"]),
         "meta": dict(predicate.get("meta") or {}),
@@ -65,9 +66,3 @@ def claim_of(predicate: Mapping[str, Any]) -> str:
     unlearns = any(int(epochs) for epochs in run["mechanism"].get("unlearning_epochs", ()))
     what = f"unlearning against {run['threat']['reference']}" if unlearns else "learning"
     return f"({predicate['epsilon']['upper']}, {predicate['delta']})-DP, {what}, {run['threat']['neighbours']}"
-
-
-def digests_of(data: bytes) -> tuple[str, str]:
-    """`digest` and `core` of a certificate file, to look for in a ledger. Raises checker.CheckError."""
-    entry = certificate_entry(data)
-    return entry["digest"], entry["core"]

@@ -799,7 +799,7 @@ def test_the_libraries_load_when_they_are_needed(certificate: Path) -> None:
     script = f"""
 import sys
 def loaded(): return {{m.partition('.')[0] for m in sys.modules}} & {{"cryptography", "securesystemslib"}}
-import certify, certify.cli, certify.trust.keys, certify.trust.sign, certify.trust.gate, certify.trust.policy
+import certify, certify.cli, certify.trust.keys, certify.trust.sign, certify.gating.gate, certify.gating.policy
 assert certify.sign and certify.gate and certify.keygen and certify.verify({str(certificate)!r}).verified
 assert certify.cli.main(["verify", {str(certificate)!r}]) == 0
 assert not loaded(), loaded()

@@ -8,7 +8,9 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -21,11 +23,16 @@ from hypothesis import strategies as st
 
 from certify import certify, checker, gate, keygen, sign
 from certify.errors import Exit, UsageError
+from certify.gating.gate import Judged
+from certify.gating.policy import TABLES, PolicyTable, read_policy
+from certify.gating.rules import delta_of, measured, reference_of
+from certify.ledger import Ledger
+from certify.ledger.payloads import certificate_entry
+from certify.ledger.revocation import revoke
+from certify.report.hazards import warnings
+from certify.report.reading import read
 from certify.trust import certificate as made
-from certify.trust import policy
-from certify.trust.gate import Judged
-from certify.trust.policy import TABLES, read_policy
-from certify.trust.rules import delta_of, measured, reference_of
+from certify.trust.verify import end_of
 from tests.certify.envelopes import MADE, seal, statement
 from tests.certify.runs import EXAMPLES, ROOT, plumbline, refused, tables, training
 
@@ -289,6 +296,105 @@ def test_what_was_run(rules: Any, store: Path) -> None:
     assert passes(judged(rules, "[execution]\nallow_reproducible_noise = true", again))
 
 
+def test_executed_means_with_noise_that_nobody_can_draw_again(rules: Any, store: Path) -> None:
+    text = "[execution]\nexecuted = true"
+    assert passes(judged(rules, text, ACCEPTED / "executed.json"))
+    assert only_violation(judged(rules, text, store / "proved.json"))[:2] == ("execution.executed", "not executed")
+    text += "\nallow_reproducible_noise = true"
+    found = only_violation(judged(rules, text, ACCEPTED / "executed_reproducible.json"))
+    assert found == ("execution.executed", "reproducible", "executed with secret noise")
+
+
+def test_warnings_are_those_of_the_report(rules: Any, store: Path) -> None:
+    for name in ("proved", "one_in_n", "full"):
+        path = store / f"{name}.json"
+        ids = [warning.id for warning in warnings(read(path.read_bytes(), now=end_of(ON)), ON)]
+        assert "unsigned" in ids
+        assert passes(judged(rules, f"[report]\nmax_warnings = {len(ids)}", path))
+        rule, value, limit = only_violation(judged(rules, f"[report]\nmax_warnings = {len(ids) - 1}", path))
+        assert (rule, value) == ("report.max_warnings", f"{len(ids)} ({', '.join(ids)})")
+        assert limit == str(len(ids) - 1)
+
+
+def test_questions_that_must_be_answered(rules: Any, store: Path) -> None:
+    text = '[report]\nanswered = ["unit", "tuning", "epsilon"]'
+    found = only_violation(judged(rules, text, store / "proved.json"))
+    assert found == ("report.answered", "not assessed: unit, tuning", "unit, tuning, epsilon")
+    assert passes(judged(rules, '[report]\nanswered = "epsilon"', store / "proved.json"))
+    answered = {"text": "no, nothing was tuned", "by": "somebody", "date": "2026-11-01"}
+    path = store / "answered.json"
+    loss = {"kind": "logistic", "regularization": "0.1", "feature_norm": 1}
+    run = tables(loss=loss, mechanism={"noise_std": 2}) | {"attest": {"answers": {"tuning": answered}}}
+    written(run, path)
+    assert only_violation(judged(rules, text, path))[1] == "not assessed: unit"
+    assert passes(judged(rules, '[report]\nanswered = "tuning"', path))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """Of a model that has the certificate executed.json."""
+    opened = Ledger.open(tmp_path / "ledger.sqlite", create=True)
+    with opened.transaction("m") as turn:
+        entry = certificate_entry((ACCEPTED / "executed.json").read_bytes())
+        turn.append("learned", {"certificate": entry})
+    return opened
+
+
+NOT_REVOKED = '[freshness]\nnot_revoked = "ledger.sqlite"'
+
+
+def test_what_a_ledger_revokes_passes_no_more(rules: Any, store: Path, ledger: Ledger) -> None:
+    executed, planned = ACCEPTED / "executed.json", store / "proved.json"
+    assert passes(judged(rules, NOT_REVOKED, executed)) and passes(judged(rules, NOT_REVOKED, planned))
+    today = datetime.now(UTC).date()
+    for path in (executed, planned):
+        revoke(ledger, path, "the data were not ours")
+        rule, value, limit = only_violation(judged(rules, NOT_REVOKED, path))
+        assert (rule, value) == ("freshness.not_revoked", f"revoked on {today}: the data were not ours")
+        assert limit == f"in {ledger.address}"
+    assert passes(judged(rules, NOT_REVOKED, store / "all.json"))
+    two = '[freshness]\nnot_revoked = ["ledger.sqlite", "other.sqlite"]'
+    Ledger.open(Path(ledger.address).parent / "other.sqlite", create=True)
+    assert not passes(judged(rules, two, executed))
+
+
+def test_an_expiry_date_that_is_set_later_does_not_hide_a_revocation(
+    rules: Any, ledger: Ledger, tmp_path: Path, signer: Any
+) -> None:
+    path = tmp_path / "certificate.json"
+    statement = json.loads(base64.b64decode(json.loads((ACCEPTED / "executed.json").read_text())["payload"]))
+    del statement["predicate"]["expires"]
+    path.write_bytes(seal(statement))
+    assert passes(judged(rules, NOT_REVOKED, path))  # the one that the ledger knows, without its date
+    revoke(ledger, path, "a mistake")
+    sign(path, key=signer("lead"), expires=datetime.now(UTC).date() + timedelta(days=90))
+    assert only_violation(judged(rules, NOT_REVOKED, path))[0] == "freshness.not_revoked"
+    assert not passes(judged(rules, NOT_REVOKED, ACCEPTED / "executed.json"))
+
+
+def test_a_ledger_that_says_nothing_of_a_model_is_no_ledger_of_it(rules: Any, tmp_path: Path) -> None:
+    Ledger.open(tmp_path / "ledger.sqlite", create=True)
+    found = only_violation(judged(rules, NOT_REVOKED, ACCEPTED / "executed.json"))
+    assert found[:2] == ("freshness.not_revoked", "executed, and no row names it")
+
+
+def test_a_ledger_that_cannot_be_read_lets_nothing_pass(rules: Any, store: Path, tmp_path: Path) -> None:
+    text = '[freshness]\nnot_revoked = "missing.sqlite"'
+    with pytest.raises(
+        UsageError, match=r"policy\.toml: freshness\.not_revoked: ledger .*missing\.sqlite: no such file"
+    ):
+        gate(rules(text), [store / "proved.json"])
+    assert plumbline("gate", rules(text), store / "proved.json").code == 2
+    ledger = Ledger.open(tmp_path / "ledger.sqlite", create=True)
+    with ledger.transaction("m") as turn:
+        turn.append("created", {})
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database, database:
+        database.execute("DROP TRIGGER plumbline_ledger_no_update")
+        database.execute("UPDATE plumbline_ledger SET kind = 'learned'")
+    done = plumbline("gate", rules(NOT_REVOKED), store / "proved.json")
+    assert done.code == 4 and "row 1 was changed" in done.err and done.out == ""
+
+
 def test_every_violation_is_a_line_of_its_own(rules: Any, store: Path) -> None:
     text = '[limits]\nmax_epsilon = 0.001\nmax_delta = 1e-9\n[run]\nreleases = "all"\n[execution]\nrequired = true\n'
     text += "[freshness]\nmax_age_days = 1\nrequire_expiry = true"
@@ -469,6 +575,9 @@ def test_hostile_names_of_files(rules: Any, store: Path, tmp_path: Path) -> None
         ("[limits]\nmax_epsilon = [1]", "limits.max_epsilon: "),
         ('[limits]\nrequire_verdict = "NOT_CERTIFIED"', "limits.require_verdict: got 'NOT_CERTIFIED'; write"),
         ("limits = 1", "limits: must be a table, got 1"),
+        ("[report]\nanswered = 'tunning'", "report.answered: 'tunning' is no question of the report; did you mean"),
+        ("[report]\nmax_warnings = -1", "report.max_warnings: -1 must be at least 0"),
+        ("[freshness]\nnot_revoked = []", "freshness.not_revoked: is empty"),
         (
             "[assumptions]\nconvexty = ['proved']",
             "'convexty': no such assumption; did you mean 'convexity'?",
@@ -554,16 +663,18 @@ def test_every_key_is_on_the_page() -> None:
         assert f"\n## {name}\n" in page
         for key, field in table.model_fields.items():
             assert f"| `{key}` |" in page and field.description and field.description in page
-    assert set(TABLES) == set(policy.PolicyTable.model_fields)
+    assert set(TABLES) == set(PolicyTable.model_fields)
 
 
-def test_every_rule_is_a_key_of_the_policy(rules: Any, store: Path, signer: Any) -> None:
+def test_every_rule_is_a_key_of_the_policy(rules: Any, store: Path, signer: Any, ledger: Ledger) -> None:
     signer("lead")
     text = "[limits]\nmax_epsilon = 9\nmax_delta = 1\n[guarantees]\nmembership = 1\nattribute_or_label = 2\n"
     text += '[assumptions]\nforbidden = "counts"\nconvexity = "proved"\n'
-    text += "[signatures]\nkeys = 'lead.pub'\n[freshness]\nmax_age_days = 9\nrequire_expiry = true\n"
+    text += "[signatures]\nkeys = 'lead.pub'\n"
     text += "[run]\nmechanisms = 'pnsgd'\nneighbours = 'replace-one'\nreferences = 'none'\nreleases = 'all'\n"
-    text += "[execution]\nrequired = true\nmodel = 'model.npy'"
+    text += "[freshness]\nmax_age_days = 9\nrequire_expiry = true\nnot_revoked = 'ledger.sqlite'\n"
+    text += "[report]\nmax_warnings = 9\nanswered = 'unit'\n"
+    text += "[execution]\nrequired = true\nexecuted = true\nmodel = 'model.npy'"
     keys = {f"{name}.{key}" for name, (table,) in TABLES.items() for key in table.model_fields}
     found = {check.rule for check in judged(rules, text, store / "proved.json").checks}
     assert found == keys - {"signatures.keys"} | {"verified", "created", "assumptions.convexity"}

@@ -9,23 +9,26 @@ from fractions import Fraction
 from typing import Any
 
 from accountant.core.exact import canonical
-from certify import checker
+from certify.gating.ledgers import Ledgers
+from certify.gating.policy import Policy
+from certify.report.hazards import answers, warnings
+from certify.report.reading import Reading
 from certify.results.floor import ROUNDING
-from certify.trust.policy import Policy
+from certify.trust.execution import SECRET
 
 SIGNATURES = "signatures.threshold"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`judge(predicate, report)` is what the certificate has, in words, and whether that is within the limit."""
+    """`judge(predicate, reading)` is what the certificate has, in words, and whether that is within the limit."""
 
     name: str
     limit: str
-    judge: Callable[[dict[str, Any], checker.Report], tuple[str, bool]]
+    judge: Callable[[dict[str, Any], Reading], tuple[str, bool]]
 
 
-def rules(policy: Policy, on: date) -> Iterator[Rule]:
+def rules(policy: Policy, on: date, ledgers: Ledgers) -> Iterator[Rule]:
     """What the policy asks of a certificate on a day, in the order of its tables."""
     yield from _limits(policy)
     yield from _guarantees(policy)
@@ -35,9 +38,13 @@ def rules(policy: Policy, on: date) -> Iterator[Rule]:
         yield Rule(
             SIGNATURES,
             f"{policy.threshold} of {names}",
-            lambda _, report: (str(len(report.signers)), len(report.signers) >= policy.threshold),
+            lambda _, reading: (str(len(reading.report.signers)), len(reading.report.signers) >= policy.threshold),
         )
     yield from _freshness(policy, on)
+    if policy.table.freshness.not_revoked is not None:
+        limit = f"in {', '.join(ledgers.names)}"
+        yield Rule("freshness.not_revoked", limit, lambda _, reading: ledgers.judge(reading))
+    yield from _report(policy, on)
     yield from _run(policy)
     yield from _execution(policy)
 
@@ -66,7 +73,7 @@ def measured(predicate: dict[str, Any]) -> str:
 
 def _guarantees(policy: Policy) -> Iterator[Rule]:
     def judged(name: str, most: Fraction) -> Callable[..., tuple[str, bool]]:
-        def judge(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+        def judge(predicate: dict[str, Any], _: Reading) -> tuple[str, bool]:
             if "guarantees" not in predicate:
                 return "not stated: of training runs alone", False
             (guarantee,) = (one for one in predicate["guarantees"] if one["name"] == name)
@@ -94,7 +101,7 @@ def _assumptions(policy: Policy) -> Iterator[Rule]:
     table = policy.table.assumptions
     special, forbidden = table.model_extra or {}, set(table.forbidden)
 
-    def others(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+    def others(predicate: dict[str, Any], _: Reading) -> tuple[str, bool]:
         violated = [
             f"{a['id']} is {a['status']}"
             for a in predicate["assumptions"]
@@ -103,13 +110,13 @@ def _assumptions(policy: Policy) -> Iterator[Rule]:
         return ", ".join(violated) or "all are", not violated
 
     def is_one_of(name: str, statuses: list[str]) -> Callable[..., tuple[str, bool]]:
-        def judge(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+        def judge(predicate: dict[str, Any], _: Reading) -> tuple[str, bool]:
             status = {a["id"]: a["status"] for a in predicate["assumptions"]}.get(name)
             return status or "not assumed", status is None or status in statuses
 
         return judge
 
-    def no_forbidden(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+    def no_forbidden(predicate: dict[str, Any], _: Reading) -> tuple[str, bool]:
         present = [a["id"] for a in predicate["assumptions"] if a["id"] in forbidden]
         return ", ".join(present) or "none of them", not present
 
@@ -126,7 +133,7 @@ def _freshness(policy: Policy, on: date) -> Iterator[Rule]:
     def created(predicate: dict[str, Any]) -> date:
         return date.fromisoformat(predicate["created"][:10])
 
-    def age(predicate: dict[str, Any], _: checker.Report) -> tuple[str, bool]:
+    def age(predicate: dict[str, Any], _: Reading) -> tuple[str, bool]:
         days = (on - created(predicate)).days
         return f"{days} (created on {created(predicate)})", days <= most
 
@@ -140,6 +147,25 @@ def _freshness(policy: Policy, on: date) -> Iterator[Rule]:
             "an expiry date",
             lambda p, _: (p.get("expires", "no expiry date"), "expires" in p),
         )
+
+
+def _report(policy: Policy, on: date) -> Iterator[Rule]:
+    """What the report of the certificate would say on that day."""
+    most, asked = policy.table.report.max_warnings, policy.table.report.answered
+
+    def count(_: dict[str, Any], reading: Reading) -> tuple[str, bool]:
+        ids = [warning.id for warning in warnings(reading, on)]
+        return f"{len(ids)} ({', '.join(ids)})" if ids else "0", len(ids) <= most
+
+    def answered(_: dict[str, Any], reading: Reading) -> tuple[str, bool]:
+        open_ones = [a.question.id for a in answers(reading, on) if a.status == "not assessed"]
+        missing = [item for item in asked if item in open_ones]
+        return f"not assessed: {', '.join(missing)}" if missing else "all are", not missing
+
+    if most is not None:
+        yield Rule("report.max_warnings", str(most), count)
+    if asked:
+        yield Rule("report.answered", ", ".join(asked), answered)
 
 
 def _run(policy: Policy) -> Iterator[Rule]:
@@ -171,6 +197,10 @@ def _execution(policy: Policy) -> Iterator[Rule]:
             "execution.required",
             "executed",
             lambda p, _: ("executed" if "execution" in p else "not executed", "execution" in p),
+        )
+    if table.executed:
+        yield Rule(
+            "execution.executed", "executed with secret noise", lambda p, _: (noise_of(p), noise_of(p) == SECRET)
         )
     if not table.allow_reproducible_noise:
         yield Rule(

@@ -17,6 +17,7 @@ from certify.errors import UsageError
 from certify.results.floor import ROUNDING
 from certify.runfile.pnsgd_tables import Number, Table, Whole
 from certify.runfile.problems import UNKNOWN, describe_problem, first_problem
+from certify.runfile.questions import BY_ID
 from certify.runfile.read import load_tables
 from certify.trust.keys import read_public_keys
 
@@ -37,6 +38,13 @@ def _not_empty(value: list[Any]) -> list[Any]:
     return value
 
 
+def _known_questions(value: list[str]) -> list[str]:
+    for item in value:
+        if item not in BY_ID:
+            raise ValueError(f"{item!r} is no question of the report{_near(item, list(BY_ID))}")
+    return value
+
+
 def _not_negative(value: int | Fraction) -> int | Fraction:
     if value < 0:
         raise ValueError(f"{canonical(value)} must be at least 0")
@@ -53,6 +61,7 @@ def _positive(value: int) -> int:
 Statuses = Annotated[list[Status], BeforeValidator(_in_a_list)]
 Ids = Annotated[list[str], BeforeValidator(_in_a_list)]
 Files = Annotated[list[str], BeforeValidator(_in_a_list), AfterValidator(_not_empty)]
+Questions = Annotated[list[str], BeforeValidator(_in_a_list), AfterValidator(_known_questions)]
 Mechanisms = Annotated[list[Mechanism], BeforeValidator(_in_a_list), AfterValidator(_not_empty)]
 Relations = Annotated[list[Neighbours], BeforeValidator(_in_a_list), AfterValidator(_not_empty)]
 References = Annotated[list[Reference], BeforeValidator(_in_a_list), AfterValidator(_not_empty)]
@@ -105,6 +114,22 @@ class FreshnessTable(Table):
         None, description="days since the certificate was created, at most"
     )
     require_expiry: StrictBool = Field(False, description="the certificate must have an expiry date")
+    not_revoked: Files | None = Field(
+        None,
+        description="ledgers (state folders or .sqlite files relative to the policy, URLs) none of which revokes the "
+        "certificate; one of them must know it, if it is of a model that was executed",
+    )
+
+
+class ReportTable(Table):
+    max_warnings: Annotated[Whole, AfterValidator(_not_negative)] | None = Field(
+        None, description="warnings that the report of the certificate prints, at most"
+    )
+    answered: Questions = Field(
+        [],
+        description="questions of the report's checklist that must have an answer, whatever it says: computed, "
+        "evidenced, or attested in `[attest.answers]` of the run file; one that is not asked of the run needs none",
+    )
 
 
 class RunTable(Table):
@@ -120,6 +145,11 @@ class RunTable(Table):
 
 class ExecutionTable(Table):
     required: StrictBool = Field(False, description="the certificate must say what was run (`execution`)")
+    executed: StrictBool = Field(
+        False,
+        description="the certificate must say what was run, with noise that nobody can draw again: an experiment does "
+        "not pass, whatever `allow_reproducible_noise` says",
+    )
     allow_reproducible_noise: StrictBool = Field(
         False, description="accept a run whose noise can be drawn again, and which is therefore not private"
     )
@@ -136,6 +166,7 @@ class PolicyTable(Table):
     assumptions: AssumptionsTable = AssumptionsTable()
     signatures: SignaturesTable | None = None
     freshness: FreshnessTable = FreshnessTable()
+    report: ReportTable = ReportTable()
     run: RunTable = RunTable()
     execution: ExecutionTable = ExecutionTable()
 
@@ -146,6 +177,7 @@ TABLES: dict[str, tuple[type[Table], ...]] = {
     "assumptions": (AssumptionsTable,),
     "signatures": (SignaturesTable,),
     "freshness": (FreshnessTable,),
+    "report": (ReportTable,),
     "run": (RunTable,),
     "execution": (ExecutionTable,),
 }

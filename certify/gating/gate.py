@@ -12,8 +12,10 @@ from typing import Any
 
 from certify import checker
 from certify.errors import Exit, UsageError
-from certify.trust.policy import Policy, read_policy
-from certify.trust.rules import SIGNATURES, rules
+from certify.gating.ledgers import Ledgers, read_ledgers
+from certify.gating.policy import Policy, read_policy
+from certify.gating.rules import SIGNATURES, rules
+from certify.report.reading import Reading
 from certify.trust.verify import end_of, read_certificate, sha256_of
 
 VERIFIED = "verified"
@@ -103,35 +105,38 @@ def gate(
         progress: told "gate", how many certificates are done, and of how many.
 
     Raises:
-        UsageError: a malformed policy, or no certificate at all.
+        UsageError: a malformed policy, no certificate at all, or a ledger that cannot be read.
+        checker.Mismatch: a ledger whose chain is broken.
     """
     read = read_policy(policy)
     if not certificates:
         raise UsageError("gate: needs a certificate")
+    ledgers = read_ledgers(read)
     now = datetime.now(UTC) if on is None else end_of(on)
     judged = []
     for done, path in enumerate(certificates):
         if progress:
             progress("gate", done, len(certificates))
-        judged.append(_judge(read, path, now))
+        judged.append(_judge(read, path, now, ledgers))
     return Gate(str(policy), now.date(), tuple(judged))
 
 
-def _judge(policy: Policy, path: str | Path, now: datetime) -> Judged:
-    judges, model = tuple(rules(policy, now.date())), policy.table.execution.model
+def _judge(policy: Policy, path: str | Path, now: datetime, ledgers: Ledgers) -> Judged:
+    judges, model = tuple(rules(policy, now.date(), ledgers)), policy.table.execution.model
     limits = {VERIFIED: INTACT, **{rule.name: rule.limit for rule in judges}, **({MODEL: model} if model else {})}
     data = b""
     try:
         data = read_certificate(path)
         report = checker.verify(data, keys=policy.keys, threshold=policy.threshold, now=now)
         statement = _statement(data)
+        reading = Reading(data, report, statement, checker.read_json(data, "envelope")["digest"]["sha256"])
     except UsageError as unreadable:
         return _refused(limits, path, VERIFIED, str(unreadable).removeprefix(f"{path}: "), Exit.USAGE)
     except checker.CheckError as refused:
         return _refused(limits, path, _rule_of(refused, data), str(refused), Exit(refused.exit_code))
     checks = [Check(VERIFIED, True, "yes", INTACT)]
     for rule in judges:
-        value, passed = rule.judge(statement["predicate"], report)
+        value, passed = rule.judge(statement["predicate"], reading)
         checks.append(Check(rule.name, passed, value, rule.limit))
     code = Exit.OK if all(check.passed for check in checks) else Exit.NOT_CERTIFIED
     if model is not None:
