@@ -1,10 +1,12 @@
 """What is run: learners that execute a certified mechanism and write down what they did. Needs torch, never certify."""
 
-from learners.checks import LearnerRefused, vouch
+from learners.checks import vouch
 from learners.data import Dataset, FeatureNormExceeded, InvalidDataset, embedded, normalise
 from learners.evaluate import Prediction, accuracy, distance, mean_loss, objective, predict
+from learners.models import Network
 from learners.pnsgd import learn, retrain, unlearn
 from learners.record import Phase, RunRecord, canonical_json, mechanism_fingerprint
+from learners.refused import LearnerRefused
 from learners.state import State, StateMismatch, load, save
 from learners.stepping import Progress, RunCheckFailed
 from learners.witness import Moments, moments, simulate
@@ -15,6 +17,7 @@ __all__ = [
     "InvalidDataset",
     "LearnerRefused",
     "Moments",
+    "Network",
     "Phase",
     "Prediction",
     "Progress",

@@ -5,35 +5,42 @@ from __future__ import annotations
 import platform
 import secrets
 from collections.abc import Iterable
+from dataclasses import fields
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from accountant.core.exact import canonical
-from accountant.losses import SoftmaxLoss
+from accountant.losses import ClippedLoss, SoftmaxLoss
 from accountant.mechanisms.pnsgd import NoisySGD
 from learners.data import Dataset, check_norms, permutation
 from learners.labels import wrong_label
-from learners.models import score_of
+from learners.models import Network, as_network, score_of
+from learners.refused import LearnerRefused
 from learners.stepping import below
 
 
-class LearnerRefused(ValueError):
-    """Something asked for that the mechanism does not say; the message names the key, the value and the fix."""
-
-
-def vouch(mechanism: NoisySGD, dataset: Dataset) -> None:
+def vouch(mechanism: NoisySGD, dataset: Dataset, model: nn.Module | Network | None = None) -> None:
     """Make sure that the loss's constants hold for what will be executed: the loss is known, the data fit it.
 
     Raises:
-        LearnerRefused: another mechanism or loss, a data set of another size, or a label that the loss does not have.
+        LearnerRefused: another mechanism or loss, a data set of another size, a label that the loss does not have, or a
+            module that cannot be run record by record.
         FeatureNormExceeded: a record beyond the loss's feature_norm.
     """
     if not isinstance(mechanism, NoisySGD):
         raise LearnerRefused(
             f"mechanism: {type(mechanism).__name__} is none that this learner executes; give a NoisySGD"
         )
-    if score_of(mechanism.loss) is None and not isinstance(mechanism.loss, SoftmaxLoss):
+    network, clipped = as_network(model), isinstance(mechanism.loss, ClippedLoss)
+    if clipped and network is None:
+        raise LearnerRefused('model: [loss] kind = "clipped" says nothing of the model; give a torch.nn.Module')
+    if network is not None and not clipped:
+        raise LearnerRefused(
+            f'model: {type(mechanism.loss).__name__} is that of a linear model; write [loss] kind = "clipped", or give '
+            "no module"
+        )
+    if not clipped and score_of(mechanism.loss) is None and not isinstance(mechanism.loss, SoftmaxLoss):
         raise LearnerRefused(
             "loss: constants alone cannot be executed, nor vouched for; write a loss whose constants are derived, "
             '[loss] kind = "logistic" for instance'
@@ -42,13 +49,13 @@ def vouch(mechanism: NoisySGD, dataset: Dataset) -> None:
         raise LearnerRefused(
             f"samples: the data hold {len(dataset)} records, the mechanism says {mechanism.samples}; give that many"
         )
-    if dataset.feature_norm > mechanism.loss.feature_norm:
+    if not clipped and dataset.feature_norm > mechanism.loss.feature_norm:
         check_norms(dataset.features, mechanism.loss.feature_norm)
-    check_labels(mechanism, dataset)
+    check_labels(mechanism, dataset, network)
 
 
-def check_labels(mechanism: NoisySGD, dataset: Dataset) -> None:
-    """Whether every label is one of the loss; an absent record's is of no account.
+def check_labels(mechanism: NoisySGD, dataset: Dataset, network: Network | None = None) -> None:
+    """Whether every label is one of the loss, or of the network's criterion; an absent record's is of no account.
 
     Raises:
         LearnerRefused: names the first record whose label is not.
@@ -56,7 +63,8 @@ def check_labels(mechanism: NoisySGD, dataset: Dataset) -> None:
     there = torch.ones(len(dataset), dtype=torch.bool)
     there[list(dataset.absent)] = False
     places = there.nonzero().flatten()
-    wrong = wrong_label(mechanism.loss, dataset.labels[places])
+    labels = dataset.labels[places]
+    wrong = wrong_label(mechanism.loss, labels) if network is None else network.wrong_label(dataset.features, labels)
     if wrong is not None:
         record = int(places[wrong[0]])
         raise LearnerRefused(f"record {record}: labels {dataset.labels[record].item():g}; {wrong[1]}")
@@ -77,10 +85,10 @@ def draw_order(mechanism: NoisySGD, order_seed: int | None, seed: int | None) ->
     return torch.tensor(permutation(n, f"order {order_seed}")), f"public, seed {order_seed}"
 
 
-def check_start(mechanism: NoisySGD, dimension: int, start: Tensor | None) -> Tensor:
-    """The start, or zeros (dimension,)."""
+def check_start(mechanism: NoisySGD, dimension: int, start: Tensor | None, network: Network | None = None) -> Tensor:
+    """The start, or a network's own parameters, or zeros (dimension,)."""
     if start is None:
-        return torch.zeros(dimension, dtype=torch.float64)
+        start = torch.zeros(dimension, dtype=torch.float64) if network is None else network.start
     start = torch.as_tensor(start).detach().to("cpu", torch.float64, copy=True)
     if start.shape != (dimension,) or not start.isfinite().all():
         raise LearnerRefused(f"start: shape {tuple(start.shape)}; give {dimension} finite numbers")
@@ -105,7 +113,13 @@ def check_records(mechanism: NoisySGD, records: Iterable[int], erased: tuple[int
     return chosen
 
 
-def without(dataset: Dataset, mechanism: NoisySGD, chosen: tuple[int, ...], replacements: Dataset | None) -> Dataset:
+def without(
+    dataset: Dataset,
+    mechanism: NoisySGD,
+    chosen: tuple[int, ...],
+    replacements: Dataset | None,
+    network: Network | None = None,
+) -> Dataset:
     if replacements is not None:
         if mechanism.neighbours == "remove-one":
             raise LearnerRefused(
@@ -116,8 +130,9 @@ def without(dataset: Dataset, mechanism: NoisySGD, chosen: tuple[int, ...], repl
             raise LearnerRefused(
                 f"replacements: features {tuple(replacements.features.shape)}; need {shape}, one for each erased record"
             )
-        check_norms(replacements.features, min(mechanism.loss.feature_norm, dataset.feature_norm))
-        check_labels(mechanism, replacements)
+        if network is None:
+            check_norms(replacements.features, min(mechanism.loss.feature_norm, dataset.feature_norm))
+        check_labels(mechanism, replacements, network)
     return dataset.replaced(chosen, replacements)
 
 
@@ -135,3 +150,22 @@ def check_device(device: str | torch.device) -> tuple[torch.device, str]:
     if device.type != "cuda" or not torch.cuda.is_available():
         raise LearnerRefused(f"device: {device} is not available for float64 arithmetic here; take cpu")
     return device, torch.cuda.get_device_name(device)
+
+
+def check_longer(mechanism: NoisySGD, executed: NoisySGD, done: int) -> NoisySGD:
+    """`mechanism`, where it says of everything that was executed what `executed` said; requests may differ after the
+    first `done`.
+
+    Raises:
+        LearnerRefused: names what differs.
+    """
+    for field in fields(NoisySGD):
+        new, old = getattr(mechanism, field.name), getattr(executed, field.name)
+        if field.name in ("requests", "unlearning_epochs"):
+            new, old = new[:done], old[:done]
+        if new != old:
+            raise LearnerRefused(
+                f"mechanism.{field.name}: not that of the state, of which {done} requests are executed; "
+                "certify the history as it was, and what follows it"
+            )
+    return mechanism

@@ -7,14 +7,15 @@ from fractions import Fraction
 
 import torch
 
-from accountant import FloatingPoint, SoftmaxLoss
+from accountant import ClippedLoss, FloatingPoint, SoftmaxLoss
 from accountant.mechanisms.pnsgd import NoisySGD
 from learners.batches import Batches
 from learners.checks import check_device
 from learners.data import Dataset
-from learners.models import Numbers, model_of
-from learners.noise import source
-from learners.record import PER_RECORD, SECRET, SEEDED, Phase, now, parameters_hash, versions
+from learners.models import Clipped, Model, Network, Numbers, model_of
+from learners.noise import layers_drawing, source
+from learners.record import PER_RECORD, SECRET, SEEDED, WHOLE_BATCH, Phase, now, parameters_hash, versions
+from learners.refused import LearnerRefused
 from learners.rounding import Floor, dtype_of
 from learners.state import State
 from learners.stepping import Progress, Rule, RunCheckFailed, run
@@ -32,14 +33,19 @@ class Way:
     dtype: str | None = None
 
 
-def parameters_of(mechanism: NoisySGD, dataset: Dataset) -> int:
+def parameters_of(mechanism: NoisySGD, dataset: Dataset, network: Network | None) -> int:
     """How many parameters the mechanism's model has on these data."""
     loss = mechanism.loss
+    if network is not None:
+        return len(network.start)
     return dataset.features.shape[1] * (loss.classes if isinstance(loss, SoftmaxLoss) else 1)
 
 
 def largest_shift(mechanism: NoisySGD, gradient_norm: Fraction) -> Fraction:
-    """How far one differing record of that norm puts two step maps apart: s of docs/theory.md C2, parameter units."""
+    """How far one differing record puts two step maps apart, where it has a gradient of that norm (s of docs/theory.md
+    C2), or where the batch's clipped mean has (T23b); parameter units."""
+    if mechanism.whole_batch:
+        return 2 * mechanism.step_size * gradient_norm
     return mechanism.shift * mechanism.step_size * gradient_norm / mechanism.batch_size
 
 
@@ -58,24 +64,31 @@ def execute(
     """
     device, device_name = check_device(way.device)
     mechanism, started = state.mechanism, now()
-    numbers = Numbers(dtype_of(way.dtype, way.stated), dataset.features.shape[1])
+    length = max(dataset.features.shape[1], len(state.parameters))
+    numbers = Numbers(dtype_of(way.dtype, way.stated), length)
     rule = Rule.of(mechanism, numbers)
-    model = model_of(mechanism.loss, dataset.features.shape[1], rule.gradient_bound, numbers)
+    model = _model(state, dataset, rule, numbers, device)
     floor = Floor(mechanism, model.parameters, numbers.dtype, way.allowed_mu, way.stated)
     floor.check_before(state.parameters)
     batches = Batches.of(mechanism, dataset, state.order, model, numbers, device)
     # With equal seeds a retrained model shares its first noises with the learned one: two runs coupled as in T1.
     stretch = f"unlearn {state.requests_done}" if kind == "unlearn" else "learn"
-    x, observed = run(
-        state.parameters.to(device, numbers.type),
-        batches,
-        model,
-        source(way.seed, stretch),
-        rule,
-        epochs,
-        way.progress,
-        floor.check,
-    )
+    with layers_drawing(way.seed, stretch):
+        x, observed = run(
+            state.parameters.to(device, numbers.type),
+            batches,
+            model,
+            source(way.seed, stretch),
+            rule,
+            epochs,
+            way.progress,
+            floor.check,
+        )
+    if isinstance(model, Clipped) and (changed := model.changed_buffers()):
+        raise RunCheckFailed(
+            f"model: it changed its buffer {changed[0]} while it was run, and so keeps what no noise protects; "
+            "take a layer without running statistics"
+        )
     if observed.steps != epochs * mechanism.batches:
         raise RunCheckFailed(f"steps: {observed.steps} executed, the mechanism says {epochs * mechanism.batches}")
     shift = largest_shift(mechanism, Fraction(observed.max_gradient_norm))
@@ -104,7 +117,25 @@ def execute(
         dtype=numbers.dtype,
         dimension=model.parameters,
         largest_coordinate=repr(observed.max_coordinate),
-        clipping=PER_RECORD,  # each gradient is bounded by itself, the regulariser added after; `run` saw every norm
+        # What was bounded, before the regulariser is added: `run` saw every norm.
+        clipping=WHOLE_BATCH if mechanism.whole_batch else PER_RECORD,
     )
     record = replace(state.record, phases=(*state.record.phases, phase))
-    return State(mechanism, dataset, parameters, state.order, (*state.erased, *erased), record)
+    return State(mechanism, dataset, parameters, state.order, (*state.erased, *erased), record, state.network)
+
+
+def _model(state: State, dataset: Dataset, rule: Rule, numbers: Numbers, device: torch.device) -> Model:
+    """What is run for the mechanism's loss."""
+    loss, bound, features = state.mechanism.loss, rule.gradient_bound, dataset.features
+    if not isinstance(loss, ClippedLoss):
+        return model_of(loss, features.shape[1], bound, numbers)
+    if state.network is None or state.network.describe() != state.record.model:
+        raise LearnerRefused(
+            "model: the state was learned with another module, or was loaded without it; give `load` that one"
+        )
+    if numbers.dtype != "float64":
+        raise LearnerRefused(
+            f'dtype: {numbers.dtype} with kind = "clipped": nothing bounds what the rounding of its steps adds; '
+            "take float64"
+        )
+    return Clipped.of(state.network, features, bound * numbers.room, state.mechanism.whole_batch, device)

@@ -15,7 +15,8 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -44,3 +45,15 @@ def seeded(seed: int, stretch: int | str) -> Noise:
 def source(seed: int | None, stretch: int | str) -> Noise:
     """`secret`, or the seeded noise of `stretch` where a seed is given."""
     return secret if seed is None else seeded(seed, stretch)
+
+
+@contextmanager
+def layers_drawing(seed: int | None, stretch: int | str) -> Iterator[None]:
+    """Where layers such as dropout draw from torch's own generators: these are seeded here, and put back afterwards.
+
+    What layers draw is independent of the data and of the noise, and need not be secret: a claim holds given any draws.
+    """
+    drawn = hashlib.sha256(os.urandom(32) if seed is None else f"plumbline layers/{seed}/{stretch}".encode()).digest()
+    with torch.random.fork_rng():
+        torch.manual_seed(int.from_bytes(drawn[:4], "big"))
+        yield

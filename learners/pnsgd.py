@@ -7,25 +7,29 @@ compares share batches and start. The certificate is about requests that were fi
 was chosen after a look at the model is not covered.
 
 What is learned goes by the mechanism's loss: θ (d,) for a loss of a linear score, (k·d,) for softmax regression with k
-classes, class by class.
+classes, class by class, and the parameters of a module that is given for `ClippedLoss`, in the order of
+`named_parameters`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from accountant import FloatingPoint
 from accountant.core.exact import canonical
 from accountant.mechanisms.pnsgd import NoisySGD
-from learners.checks import LearnerRefused, check_records, check_start, draw_order, vouch, without
+from learners.checks import check_longer, check_records, check_start, draw_order, vouch, without
 from learners.data import Dataset
 from learners.execution import Way, execute, largest_shift, parameters_of
+from learners.models import Network, as_network
 from learners.record import RunRecord, mechanism_fingerprint, mechanism_to_json
+from learners.refused import LearnerRefused
 from learners.state import State
 from learners.stepping import Progress
 
@@ -45,6 +49,7 @@ def learn(
     allowed_mu: Fraction = ALLOWED,
     execution: FloatingPoint | None = None,
     dtype: str | None = None,
+    model: nn.Module | Network | None = None,
 ) -> State:
     """Learn for `epochs` epochs.
 
@@ -55,19 +60,18 @@ def learn(
     mechanism_fingerprint). allowed_mu: the μ that the target allows, a hundredth of which rounding may add (T28);
     execution: what the run file states of the numbers that the run is executed in. dtype: "float64", or "float32" where
     its rounding is small beside the target; by default what `execution` states, else float64. Noise is float64 always.
-    device: "auto" is the GPU where there is one.
+    device: "auto" is the GPU where there is one. model: what is learned where the loss is `ClippedLoss`: a module, or
+    a `learners.Network` of it with another criterion than the default; its own parameters are the start.
 
     Raises:
         LearnerRefused, FeatureNormExceeded: see `vouch`; a start of another shape or outside the ball; another device
         than cpu or cuda; noise below rounding, or other numbers than `execution` states. RunCheckFailed: a bound of the
         mechanism did not hold at run time, or the noise is below the rounding of the coordinates that were seen.
     """
-    vouch(mechanism, dataset)
+    network = as_network(model)
+    vouch(mechanism, dataset, network)
     order, text = draw_order(mechanism, order_seed, seed)
-    record = _record(mechanism, dataset, text, mechanism_digest)
-    state = State(
-        mechanism, dataset, check_start(mechanism, parameters_of(mechanism, dataset), start), order, (), record
-    )
+    state = _started(mechanism, dataset, network, start, order, text, mechanism_digest)
     way = Way(device, seed, progress, allowed_mu, execution, dtype)
     return execute(state, "learn", dataset, (), mechanism.epochs, way)
 
@@ -83,21 +87,24 @@ def unlearn(
     allowed_mu: Fraction = ALLOWED,
     execution: FloatingPoint | None = None,
     dtype: str | None = None,
+    mechanism: NoisySGD | None = None,
+    mechanism_digest: str | None = None,
 ) -> State:
     """Execute the mechanism's next request: erase `records` (indices into the data), then run its K epochs on the rest.
 
     Under neighbours = "replace-one" each erased record is replaced by the next one of `replacements`, which must not
     depend on it (default: zero records, whose data gradient is zero); under "remove-one" its data gradient is zeroed.
-    The divisor stays batch_size. allowed_mu, execution, dtype: as for `learn`.
+    The divisor stays batch_size. allowed_mu, execution, dtype: as for `learn`. mechanism: one that says the same of
+    what was executed, and more of what follows (default: the state's); mechanism_digest: of its run file.
 
     Raises:
         LearnerRefused: no request left, another number of records than the request's, a record twice or out of range,
-        replacements that
-            do not fit.
+            replacements that do not fit, a mechanism that is not the state's as far as it was executed.
         FeatureNormExceeded: a replacement beyond the loss's feature_norm.
         RunCheckFailed: a bound of the mechanism did not hold at run time.
     """
-    mechanism, done = state.mechanism, state.requests_done
+    state, done = _continued(state, mechanism, mechanism_digest), state.requests_done
+    mechanism = state.mechanism
     if any(phase.kind == "retrain" for phase in state.record.phases):
         raise LearnerRefused("state: a retrained reference takes no requests; unlearn a state that was learned")
     if done == len(mechanism.requests):
@@ -110,7 +117,7 @@ def unlearn(
             f"requests.sizes: request {done + 1} is certified for {mechanism.requests[done]} records, "
             f"got {len(chosen)}; ask for that many, or certify other sizes"
         )
-    dataset = without(state.dataset, mechanism, chosen, replacements)
+    dataset = without(state.dataset, mechanism, chosen, replacements, state.network)
     way = Way(device, seed, progress, allowed_mu, execution, dtype)
     return execute(state, "unlearn", dataset, chosen, mechanism.unlearning_epochs[done], way)
 
@@ -131,6 +138,7 @@ def retrain(
     allowed_mu: Fraction = ALLOWED,
     execution: FloatingPoint | None = None,
     dtype: str | None = None,
+    model: nn.Module | Network | None = None,
 ) -> State:
     """The reference run: learning on the data without `records` (those of the first r requests, in their order).
 
@@ -140,7 +148,8 @@ def retrain(
     Raises:
         LearnerRefused: as `learn` and `unlearn`; reference = "stationary", which is a limit and no run.
     """
-    vouch(mechanism, dataset)
+    network = as_network(model)
+    vouch(mechanism, dataset, network)
     if mechanism.reference == "stationary":
         raise LearnerRefused(
             'reference: "stationary" is a limit that no run reaches; compare with "retrain" or "retrain-T"'
@@ -158,17 +167,23 @@ def retrain(
         if sorted(order.tolist()) != list(range(mechanism.samples)):
             raise LearnerRefused(f"order: no permutation of 0 … {mechanism.samples - 1}; give the order of a State")
         text = "that of another run"
-    kept = without(dataset, mechanism, chosen, replacements)
-    record = _record(mechanism, dataset, text, mechanism_digest)
-    state = State(
-        mechanism, dataset, check_start(mechanism, parameters_of(mechanism, dataset), start), order, (), record
-    )
+    kept = without(dataset, mechanism, chosen, replacements, network)
+    state = _started(mechanism, dataset, network, start, order, text, mechanism_digest)
     way = Way(device, seed, progress, allowed_mu, execution, dtype)
     return execute(state, "retrain", kept, chosen, epochs, way)
 
 
-def _record(mechanism: NoisySGD, dataset: Dataset, order: str, digest: str | None) -> RunRecord:
-    return RunRecord(
+def _started(
+    mechanism: NoisySGD,
+    dataset: Dataset,
+    network: Network | None,
+    start: Tensor | None,
+    order: Tensor,
+    said: str,
+    digest: str | None,
+) -> State:
+    """A state before its first phase. said: how the record words the order."""
+    record = RunRecord(
         mechanism_digest=mechanism_fingerprint(mechanism) if digest is None else digest,
         mechanism=mechanism_to_json(mechanism),
         step_size=canonical(mechanism.step_size),
@@ -176,7 +191,25 @@ def _record(mechanism: NoisySGD, dataset: Dataset, order: str, digest: str | Non
         shift=canonical(largest_shift(mechanism, mechanism.loss.constants().gradient_bound)),
         batch_size=mechanism.batch_size,
         batches=mechanism.batches,
-        order=order,
+        order=said,
         dataset=dataset.name,
         phases=(),
+        model=None if network is None else network.describe(),
     )
+    first = check_start(mechanism, parameters_of(mechanism, dataset, network), start, network)
+    return State(mechanism, dataset, first, order, (), record, network)
+
+
+def _continued(state: State, mechanism: NoisySGD | None, digest: str | None) -> State:
+    """The state under a mechanism that goes on from it."""
+    if mechanism is None:
+        if digest is not None:
+            raise LearnerRefused("mechanism_digest: of no mechanism; give the mechanism that it is of as well")
+        return state
+    check_longer(mechanism, state.mechanism, state.requests_done)
+    record = replace(
+        state.record,
+        mechanism=mechanism_to_json(mechanism),
+        mechanism_digest=mechanism_fingerprint(mechanism) if digest is None else digest,
+    )
+    return replace(state, mechanism=mechanism, record=record)

@@ -38,7 +38,7 @@ NOT_NOISED = (
     "data_before", "data_after", "parameters_before",
     "max_gradient_norm", "max_parameter_norm", "max_shift", "largest_coordinate",
 )  # fmt: skip
-PER_RECORD = "per-record"
+PER_RECORD, WHOLE_BATCH = "per-record", "batch"
 SEEDED = "reproducible experiment: the noise is known to whoever knows the seed: not private"
 SECRET = "drawn from the operating system's cryptographic generator (os.urandom), not kept"
 
@@ -145,7 +145,7 @@ class Phase:
     dtype: str | None = None  # of the parameters and of the noise; None in records from before it was written down
     dimension: int | None = None
     largest_coordinate: str | None = None  # in size, before any projection; a float by repr
-    clipping: str | None = None  # PER_RECORD: each data gradient by itself, before the sum; None as for dtype
+    clipping: str | None = None  # each data gradient, before the sum, or a batch's mean; None as for dtype
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,7 @@ class RunRecord:
     dataset: str
     phases: tuple[Phase, ...]
     schema: str = "plumbline-run/1"
+    model: dict[str, Any] | None = None  # the module that was run, see `Network.describe`; None: a linear model
 
     @property
     def reproducible(self) -> bool:

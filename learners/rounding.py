@@ -14,8 +14,8 @@ from torch import Tensor
 
 from accountant import FloatingPoint, NoisySGD, executed_charge, least_executed_noise
 from accountant.core.exact import decimal
-from learners.checks import LearnerRefused
 from learners.models import DTYPES
+from learners.refused import LearnerRefused
 from learners.stepping import RunCheckFailed
 
 LEAST = Fraction(1, 2**1022)  # a coordinate that is 0 is rounded no finer than that

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from accountant.core.exact import canonical
 from accountant.mechanisms.pnsgd import NoisySGD
 from learners.data import Dataset
+from learners.models import Network, as_network
 from learners.record import RunRecord, canonical_json, mechanism_from_json, parameters_hash, sha256
 
 ARRAYS = ("parameters", "features", "labels", "order")
@@ -31,7 +32,8 @@ class State:
 
     dataset is the *current* one: erased records are replaced in it already. order (n,) holds the fixed permutation
     behind the batches, private when batch_order = "secret". erased lists the ids erased so far, private too.
-    parameters (p,): float64, on the CPU; class by class for softmax regression.
+    parameters (p,): float64, on the CPU; class by class for softmax regression, in the order of `named_parameters`
+    for a module, which `network` holds.
     """
 
     mechanism: NoisySGD
@@ -40,6 +42,7 @@ class State:
     order: Tensor
     erased: tuple[int, ...]
     record: RunRecord
+    network: Network | None = None
 
     @property
     def requests_done(self) -> int:
@@ -102,8 +105,10 @@ def save(state: State, directory: str | Path) -> Path:
     return target
 
 
-def load(directory: str | Path) -> State:
+def load(directory: str | Path, *, model: nn.Module | Network | None = None) -> State:
     """Read what `save` wrote. Nothing is unpickled; every file must match its hash in the record or in state.json.
+
+    model: the module that was learned, where it is to take requests; its code is not saved.
 
     A signature is certify's matter: somebody who rewrites every file alike is not noticed here.
 
@@ -153,4 +158,4 @@ def load(directory: str | Path) -> State:
             raise StateMismatch(
                 f"{folder / name}: hash {found[:12]}…, the record says {stated[:12]}…; restore it from a copy"
             )
-    return State(mechanism, dataset, parameters, order, erased, record)
+    return State(mechanism, dataset, parameters, order, erased, record, as_network(model))

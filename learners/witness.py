@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from accountant.mechanisms.pnsgd import NoisySGD
-from learners.checks import LearnerRefused
 from learners.models import Batch, Linear, Numbers, Straight
 from learners.noise import source
+from learners.refused import LearnerRefused
 from learners.stepping import Rule, run
 
 

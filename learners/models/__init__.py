@@ -2,6 +2,7 @@
 
 from learners.models.choose import model_of
 from learners.models.model import DTYPES, Batch, Model, Numbers
+from learners.models.network import Clipped, Network, as_network
 from learners.models.scalar import (
     Huber,
     LeastSquares,
@@ -19,11 +20,13 @@ from learners.models.softmax import Softmax
 __all__ = [
     "DTYPES",
     "Batch",
+    "Clipped",
     "Huber",
     "LeastSquares",
     "Linear",
     "Logistic",
     "Model",
+    "Network",
     "Numbers",
     "Poisson",
     "Scaled",
@@ -31,6 +34,7 @@ __all__ = [
     "SmoothedHinge",
     "Softmax",
     "Straight",
+    "as_network",
     "model_of",
     "score_of",
 ]
