@@ -15,7 +15,7 @@ import numpy as np
 import scipy
 
 from accountant.core.arithmetic import Float
-from accountant.mechanisms.neighbours import shift_of, sides
+from accountant.mechanisms.neighbours import sides
 from accountant.mechanisms.pairs import Coins, Symmetrised
 from accountant.mechanisms.release import Release
 
@@ -273,10 +273,11 @@ def estimate_training(
         both: look at both directions of Poisson; the one of removal is nearly always the larger.
         rough: on one coarse grid, within a few percent (mostly above), some ten times faster.
     """
-    shift = float(shift_of(neighbours))
     sampled = [r for r in releases if 0 < r.sample_rate < 1 and r.steps]
-    full = (r for r in releases if r.sample_rate == 1)
-    mu_squared += sum(r.steps * (group * shift / float(r.noise_multiplier)) ** 2 for r in full)
+    for release in releases:
+        if release.sample_rate == 1:
+            distance = release.scheme.distance(*sides(neighbours, group))
+            mu_squared += release.steps * (distance / float(release.noise_multiplier)) ** 2
     if not sampled:
         return _gaussian(mu_squared, delta)
     reach = math.sqrt(2 * (30 - math.log(delta) + math.log1p(sum(r.steps for r in sampled))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -12,8 +13,9 @@ from accountant.core.kernel import Derivation
 from accountant.core.quantities import GaussianWitness
 from accountant.explain.formula import MAX_BLOCKS, MU, MU_LOW, Formula, formula, tidied
 from accountant.explain.names import Names
-from accountant.mechanisms.neighbours import replaces, shift_of
+from accountant.mechanisms.neighbours import shift_of, sides
 from accountant.mechanisms.release import Release
+from accountant.mechanisms.sampling import Sampling
 
 EPSILON, DELTA, ALPHA, X = sympy.symbols("epsilon delta alpha x", positive=True)
 LOSS = sympy.IndexedBase("L")
@@ -27,6 +29,7 @@ class _Called:
     noise_multiplier: sympy.Expr
     sample_rate: sympy.Expr | int
     steps: Count
+    scheme: Sampling
 
 
 def _named(releases: tuple[Release, ...], names: Names) -> tuple[_Called, ...]:
@@ -35,6 +38,7 @@ def _named(releases: tuple[Release, ...], names: Names) -> tuple[_Called, ...]:
             names.name("z", release.noise_multiplier),
             1 if release.sample_rate == 1 else names.name("q", release.sample_rate),
             names.count("N_steps", release.steps),
+            release.scheme,
         )
         for release in releases
     )
@@ -88,20 +92,21 @@ def loss_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
     if len(releases) > MAX_BLOCKS:
         return ()
     symmetrised = any(release.scheme.symmetrised for release in releases)
-    replaced = replaces(given["neighbours"])
+    one = sides(given["neighbours"])
     records = group if group == 1 else names.name("g", group, integer=True)
     total: sympy.Expr = sympy.Integer(0)
     steps = []
-    for i, (given_release, release) in enumerate(zip(releases, _named(releases, names), strict=True)):
+    for i, release in enumerate(_named(releases, names)):
         own = LOSS[STEP] if len(releases) == 1 else sympy.IndexedBase(f"L_{i + 1}")[STEP]
         total += sympy.Sum(own, (STEP, 1, release.steps.symbol))
         z, q = release.noise_multiplier, release.sample_rate
-        if given_release.sample_rate == 1:
-            d = shift_of(given["neighbours"]) * records
+        if release.sample_rate == 1:
+            d = release.scheme.distance(*one) * records
             loss = (2 * d * X - d * d) / (2 * z**2)
         else:
-            loss = sympy.log(_ratio(records, z, q, 1))
-            loss -= sympy.log(_ratio(records, z, q, -1)) if replaced else 0
+            _, pair = release.scheme.pair(Fraction(1), *one)
+            loss = sympy.log(_ratio(pair.up * records, z, q, 1))
+            loss -= sympy.log(_ratio(pair.down * records, z, q, -1)) if pair.down else 0
         steps.append(formula(node.theorem.id, sympy.Function(str(own.base))(X), loss, names))
     gap = sympy.Max(0, 1 - sympy.exp(EPSILON - total))
     whole = formula(node.theorem.id, DELTA, sympy.Function("E")(gap), names)

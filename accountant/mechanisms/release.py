@@ -9,7 +9,7 @@ from fractions import Fraction
 from accountant.core.exact import exact, settle
 from accountant.mechanisms.neighbours import sides
 from accountant.mechanisms.pairs import Coins, DominatingPair, Way
-from accountant.mechanisms.sampling import FULL, RELEASED, Sampling, SamplingName, sampling_of
+from accountant.mechanisms.sampling import RELEASED, Sampling, SamplingName, sampling_of
 
 MAX_STEPS = 10**9
 MAX_GROUP = 32  # records that differ and are drawn by coins of their own
@@ -131,7 +131,7 @@ def _sided(releases: tuple[Release, ...], neighbours: str, extra: Fraction, up: 
     for release in releases:
         square, rate = 1 / release.noise_multiplier**2, release.sample_rate
         if rate == 1:
-            gaussian += FULL.pair(square, up, down)[0] * release.steps
+            gaussian += release.scheme.distance(up, down) ** 2 * square * release.steps
         elif rate and release.steps:
             square, pair = release.scheme.pair(square, up, down)
             counts[square, rate, pair] = counts.get((square, rate, pair), 0) + release.steps

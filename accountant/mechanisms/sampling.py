@@ -49,6 +49,12 @@ class Sampling(ABC):
         """(μ², dominating pair) of one sum, where `up` records are only in the first dataset, `down` only in the
         second."""
 
+    def distance(self, up: int, down: int) -> int:
+        """How far apart the two sums are where nobody is left out (sample rate 1), in units of a record's term: a
+        Gaussian pair of μ = distance/z then."""
+        square, pair = self.pair(Fraction(1), up, down)
+        return math.isqrt(int(square)) * (pair.up + pair.down)
+
     def directed(self, neighbours: str) -> bool:
         """Whether both directions of the pair are composed, each by itself, and the larger ε counts."""
         return self.amplifies and not self.pair(Fraction(1), *sides(neighbours))[1].mirrored

@@ -6,17 +6,17 @@ from accountant.core.arithmetic import Arithmetic, Number
 from accountant.core.facts import Direction, Facts, Family, States
 from accountant.core.kernel import theorem
 from accountant.core.quantities import GaussianDP, GaussianWitness
-from accountant.mechanisms.neighbours import NEIGHBOURS, shift_of
+from accountant.mechanisms.neighbours import NEIGHBOURS, sides
 from accountant.mechanisms.release import Release
 
 
 def _mu(A: Arithmetic, releases: tuple[Release, ...], neighbours: str) -> Number:
     """√Σ steps·(s/z)², s the largest change of a sum in units of Δ: 1, or 2 where a record is replaced."""
     A.require(neighbours in NEIGHBOURS, "neighbours: add-or-remove-one, remove-one or replace-one", neighbours)
-    shift = shift_of(neighbours)
     square = A.of(0)
     for release in releases:
         A.require(release.sample_rate == 1, "q = 1, every record in every batch", release.sample_rate)
+        shift = release.scheme.distance(*sides(neighbours))
         square = square + release.steps * (shift / A.of(release.noise_multiplier)) ** 2
     return A.sqrt(square)
 

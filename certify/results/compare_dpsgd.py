@@ -20,7 +20,7 @@ from accountant.core.facts import Profile
 from accountant.core.kernel import Derivation
 from accountant.dpsgd.derive import derive_training, schedule
 from accountant.dpsgd.estimate import estimate_training
-from accountant.mechanisms.neighbours import shift_of
+from accountant.mechanisms.neighbours import shift_of, sides
 from accountant.mechanisms.sampling import FULL, SamplingName
 from accountant.pld import Release
 from certify.results.calibrate_dpsgd import check_doubles
@@ -175,13 +175,22 @@ def _scaled(releases: tuple[Release, ...], own: int, factor: float) -> tuple[Rel
 def _unsampled(releases: tuple[Release, ...], neighbours: str) -> Derivation:
     """μ as if every record were in every batch: leaving it out of some is a mixture with equal pairs (joint
     convexity), and no easier to tell apart."""
-    full = tuple(replace(r, sampling=FULL.name, sample_rate=Fraction(1)) for r in releases if r.sample_rate)
+    full = tuple(
+        replace(
+            r,
+            sampling=FULL.name,
+            sample_rate=Fraction(1),
+            noise_multiplier=r.noise_multiplier * shift_of(neighbours) / r.scheme.distance(*sides(neighbours)),
+        )
+        for r in releases
+        if r.sample_rate
+    )
     return apply(theorems.full_batches, releases=full, neighbours=neighbours)
 
 
 def _gaussian(releases: tuple[Release, ...], neighbours: str, delta: float) -> float:
-    shift = float(shift_of(neighbours))
-    square = sum(r.steps * (shift / float(r.noise_multiplier)) ** 2 for r in releases if r.sample_rate)
+    distances = ((r, float(r.scheme.distance(*sides(neighbours)))) for r in releases if r.sample_rate)
+    square = sum(r.steps * (distance / float(r.noise_multiplier)) ** 2 for r, distance in distances)
     return float(Float().gaussian_epsilon(math.sqrt(square), delta)) if square else 0.0
 
 
