@@ -3941,6 +3941,14 @@ ULPS = 4  # the error of a step that is charged, in units in the last place of e
 KAPPA_DIGITS = 9
 
 
+NUMBERS = ("dtype", "dimension", "largest_coordinate")  # the keys of [execution] that rounding depends on
+
+
+def numbers_of(run: dict[str, Any]) -> dict[str, str]:
+    """What a canonical run says of them; empty where it says nothing."""
+    return {key: value for key, value in run.get("execution", {}).items() if key in NUMBERS}
+
+
 def check_floats(execution: dict[str, str]) -> None:
     """The side conditions on what a run is executed in; all of its keys may be absent."""
     require(int(execution.get("dimension", 1)) >= 1, "run: needs execution.dimension >= 1")
@@ -3990,12 +3998,12 @@ class Run:
     secret: bool
     target: Fraction
     delta: Fraction
-    execution: dict[str, str] | None  # what numbers it is executed in
+    execution: dict[str, str]  # what numbers it is executed in
 
     @cached_property
     def rounding(self) -> str | None:
         """The status of the assumption that noise is above rounding; None where it is not made."""
-        return None if self.execution is None else rounding_status(self)
+        return rounding_status(self) if self.execution else None
 
     @property
     def derived(self) -> bool:
@@ -4078,12 +4086,12 @@ def read_run(run: dict[str, Any]) -> Run:
     target, threat = run["target"], run["threat"]
     delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
-    check_floats(run.get("execution", {}))
+    check_floats(numbers_of(run))
     return Run(
         samples, batch_size, batches, epochs, tuple(int(k) for k in mechanism["unlearning_epochs"]), sizes, step_size,
         mechanism["noise_std"], radius, mechanism["initial_distance"], loss, scaling, m, smoothness,
         constants["gradient_bound"], constants["convex"], threat["neighbours"], threat["reference"], threat["release"],
-        mechanism["batch_order"] == "secret", Fraction(target["epsilon"]), delta, run.get("execution"),
+        mechanism["batch_order"] == "secret", Fraction(target["epsilon"]), delta, numbers_of(run),
     )  # fmt: skip
 
 
@@ -4172,7 +4180,7 @@ def rounding_status(run: Run) -> str:
     not known.
     """
     known = run.execution
-    if len(known) < len(EXECUTED_IN) or not run.convex or run.smoothness is None:
+    if len(known) < len(NUMBERS) or not run.convex or run.smoothness is None:
         return "attested"
     c = contraction(run.step_size, run.m, run.smoothness)
     if c >= 1:
@@ -4344,11 +4352,11 @@ def read_training(run: dict[str, Any], other: str | None = None) -> Training:
     require(target["delta"] != "1/n" or samples is not None, "run: delta = 1/n needs samples")
     delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
-    check_floats(run.get("execution", {}))
+    check_floats(numbers_of(run))
     made = Training(
         tuple(own), tuple(others), bool(mus), gaussian, disjoint, sum(steps for _, _, steps in stages), sampling,
         neighbours, None if cap is None else (samples + group - 1, cap), run["scaling"], momentum,
-        Fraction(target["epsilon"]), delta, group, together, known, "execution" in run,
+        Fraction(target["epsilon"]), delta, group, together, known, bool(numbers_of(run)),
     )  # fmt: skip
     require(not (gaussian and own and made.can_be_cut), "run: max_batch_size cuts every batch")
     # their number in a batch is 0 or k: not binomial

@@ -8,7 +8,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -36,6 +36,7 @@ from certify.runfile.pnsgd_tables import (
     AttestTable,
     ExecutionTable,
     RunTable,
+    Table,
     TargetTable,
 )
 from certify.runfile.problems import UNKNOWN, describe_problem, first_problem, reason, refuse_long_numbers
@@ -216,24 +217,12 @@ def _table_in(annotation: Any) -> type[BaseModel]:
 
 
 def _run(table: RunTable) -> Run:
-    m = table.mechanism
     try:
         mechanism = NoisySGD(
-            samples=m.samples,
-            batch_size=m.batch_size,
-            epochs=m.epochs,
-            noise_std=m.noise_std,
             loss=_loss(table),
-            unlearning_epochs=tuple(m.unlearning_epochs),
-            step_size=m.step_size,
-            radius=m.radius,
-            initial_distance=m.initial_distance,
-            batch_order=m.batch_order,
-            remainder=m.remainder,
             requests=tuple(table.requests.sizes),
-            neighbours=table.threat.neighbours,
-            reference=table.threat.reference,
-            release=table.threat.release,
+            **_values(table.mechanism),
+            **_values(table.threat),
         )
     except InvalidMechanism as problem:
         raise UsageError(key_and_problem(problem)) from None
@@ -243,6 +232,12 @@ def _run(table: RunTable) -> Run:
         raise UsageError(f"{'mechanism' if problem.key == 'radius' else 'loss'}.{problem}") from None
     target, execution = _target(table.target, mechanism.samples), _execution(table.execution)
     return Run(mechanism, *target, _canonical(table, mechanism), execution)
+
+
+def _values(table: Table) -> dict[str, Any]:
+    """The keys of a table that are the mechanism's own, by name; its kind is its class."""
+    values = {name: getattr(table, name) for name in type(table).model_fields if name != "kind"}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _loss(table: RunTable) -> Loss:
@@ -274,7 +269,7 @@ def _training_run(table: TrainingTable) -> Run:
 
 
 def _execution(table: ExecutionTable) -> FloatingPoint | None:
-    given = table.model_dump()
+    given = {field.name: getattr(table, field.name) for field in fields(FloatingPoint)}
     try:
         return FloatingPoint(**given) if any(value is not None for value in given.values()) else None
     except InvalidMechanism as problem:

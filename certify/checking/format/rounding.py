@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from certify.checking.limits import require
 
 FLOATS = {"float64": (52, -1022, 1023), "float32": (23, -126, 127)}  # fraction bits, least and largest exponent
 ULPS = 4  # the error of a step that is charged, in units in the last place of every coordinate
 KAPPA_DIGITS = 9
+
+
+NUMBERS = ("dtype", "dimension", "largest_coordinate")  # the keys of [execution] that rounding depends on
+
+
+def numbers_of(run: dict[str, Any]) -> dict[str, str]:
+    """What a canonical run says of them; empty where it says nothing."""
+    return {key: value for key, value in run.get("execution", {}).items() if key in NUMBERS}
 
 
 def check_floats(execution: dict[str, str]) -> None:

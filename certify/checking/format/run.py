@@ -12,8 +12,14 @@ from certify.checking.descent.losses import LOSSES, linear_model, loss_constants
 from certify.checking.descent.scaling import read_scaling, scaled_constants
 from certify.checking.descent.steps import contraction
 from certify.checking.format.assumptions import ASSUMPTIONS
-from certify.checking.format.rounding import KAPPA_DIGITS, ULPS, check_floats, unit_in_the_last_place
-from certify.checking.format.shapes import EXECUTED_IN
+from certify.checking.format.rounding import (
+    KAPPA_DIGITS,
+    NUMBERS,
+    ULPS,
+    check_floats,
+    numbers_of,
+    unit_in_the_last_place,
+)
 from certify.checking.limits import MAX_BATCHES, DoesNotFollow, require
 from certify.checking.numbers.elementary import profile
 from certify.checking.numbers.exact import canonical, root_rounded_up
@@ -48,12 +54,12 @@ class Run:
     secret: bool
     target: Fraction
     delta: Fraction
-    execution: dict[str, str] | None  # what numbers it is executed in
+    execution: dict[str, str]  # what numbers it is executed in
 
     @cached_property
     def rounding(self) -> str | None:
         """The status of the assumption that noise is above rounding; None where it is not made."""
-        return None if self.execution is None else rounding_status(self)
+        return rounding_status(self) if self.execution else None
 
     @property
     def derived(self) -> bool:
@@ -136,12 +142,12 @@ def read_run(run: dict[str, Any]) -> Run:
     target, threat = run["target"], run["threat"]
     delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
-    check_floats(run.get("execution", {}))
+    check_floats(numbers_of(run))
     return Run(
         samples, batch_size, batches, epochs, tuple(int(k) for k in mechanism["unlearning_epochs"]), sizes, step_size,
         mechanism["noise_std"], radius, mechanism["initial_distance"], loss, scaling, m, smoothness,
         constants["gradient_bound"], constants["convex"], threat["neighbours"], threat["reference"], threat["release"],
-        mechanism["batch_order"] == "secret", Fraction(target["epsilon"]), delta, run.get("execution"),
+        mechanism["batch_order"] == "secret", Fraction(target["epsilon"]), delta, numbers_of(run),
     )  # fmt: skip
 
 
@@ -230,7 +236,7 @@ def rounding_status(run: Run) -> str:
     not known.
     """
     known = run.execution
-    if len(known) < len(EXECUTED_IN) or not run.convex or run.smoothness is None:
+    if len(known) < len(NUMBERS) or not run.convex or run.smoothness is None:
         return "attested"
     c = contraction(run.step_size, run.m, run.smoothness)
     if c >= 1:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from certify.checking.format.assumptions import ASSUMPTIONS
-from certify.checking.format.rounding import check_floats
+from certify.checking.format.rounding import check_floats, numbers_of
 from certify.checking.format.shapes import TRAINING
 from certify.checking.limits import MAX_GROUP, MAX_STEPS, require
 from certify.checking.sampled.moments import described
@@ -138,11 +138,11 @@ def read_training(run: dict[str, Any], other: str | None = None) -> Training:
     require(target["delta"] != "1/n" or samples is not None, "run: delta = 1/n needs samples")
     delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
-    check_floats(run.get("execution", {}))
+    check_floats(numbers_of(run))
     made = Training(
         tuple(own), tuple(others), bool(mus), gaussian, disjoint, sum(steps for _, _, steps in stages), sampling,
         neighbours, None if cap is None else (samples + group - 1, cap), run["scaling"], momentum,
-        Fraction(target["epsilon"]), delta, group, together, known, "execution" in run,
+        Fraction(target["epsilon"]), delta, group, together, known, bool(numbers_of(run)),
     )  # fmt: skip
     require(not (gaussian and own and made.can_be_cut), "run: max_batch_size cuts every batch")
     # their number in a batch is 0 or k: not binomial

@@ -25,6 +25,8 @@ _TITLES = {
     "target": "The target",
     "threat": "Neighbours, reference and release",
 }
+# Of the table of requests: the key in the certificate, and the column's head.
+_REQUEST_COLUMNS = {"size": "Records", "epochs": "Epochs of unlearning", "epsilon": "ε, at most"}
 _LISTS = ("unlearning_epochs", "sizes")  # which have a table of their own
 
 
@@ -64,11 +66,11 @@ def _margin(reading: Reading) -> Table:
 
 def _requests(reading: Reading) -> Table:
     rows = tuple(
-        tuple(line(number(text)) for text in (str(i + 1), r["size"], r["epochs"], r["epsilon"]))
-        for i, r in enumerate(reading.predicate["requests"])
+        (line(number(str(i + 1))), *(line(number(request[key])) for key in _REQUEST_COLUMNS))
+        for i, request in enumerate(reading.predicate["requests"])
     )
-    head = ("Request", "Records", "Epochs of unlearning", "ε, at most")
-    return Table("Each request, with the ε that is proved for it", head, rows, frozenset(range(4)))
+    head = ("Request", *_REQUEST_COLUMNS.values())
+    return Table("Each request, with the ε that is proved for it", head, rows, frozenset(range(len(head))))
 
 
 def _tables(reading: Reading) -> Iterator[Table]:
