@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from accountant.core.exact import canonical
-from accountant.losses import (
-    LeastSquaresLoss,
-    LogisticLoss,
-    Loss,
-    PoissonLoss,
-    ScaledLoss,
-    SmoothedHingeLoss,
-    SoftmaxLoss,
-)
-
-SIGNS = ("logistic", "smoothed-hinge")
+from accountant.losses import DerivedLoss, Loss
 
 
 def wrong_label(loss: Loss, labels: Tensor) -> tuple[int, str] | None:
     """The first of the labels (n,) that the loss does not have, and what to write there; None where all fit.
 
-    ±1 for logistic regression and the smoothed hinge; 0 … classes − 1 for softmax regression; |y| ≤ target_bound for
-    least squares; whole numbers from 0 to target_bound for Poisson regression; any number for Huber's loss.
+    What the loss's theorem assumes of them decides: ±1 for logistic regression and the smoothed hinge; 0 … classes − 1
+    for softmax regression; |y| ≤ target_bound for least squares; whole numbers from 0 to target_bound for Poisson
+    regression; any number for Huber's loss.
     """
-    kind = loss.model if isinstance(loss, ScaledLoss) else None
-    if isinstance(loss, LogisticLoss | SmoothedHingeLoss) or kind in SIGNS:
+    assumed = loss.theorem.assumes if isinstance(loss, DerivedLoss) else ()
+    known: Any = loss
+    if "feature_norm" in assumed:
         return _first(labels.abs() != 1, "write +1 for one class and -1 for the other")
-    if isinstance(loss, SoftmaxLoss):
-        return wrong_class(labels, loss.classes)
-    if isinstance(loss, LeastSquaresLoss) or kind == "least-squares":
-        limit = f"scale the targets to [-{canonical(loss.target_bound)}, {canonical(loss.target_bound)}]"
-        return _first(_beyond(labels.abs(), loss.target_bound), limit)
-    if isinstance(loss, PoissonLoss) or kind == "poisson":
-        wrong = (labels < 0) | (labels != labels.round()) | _beyond(labels, loss.target_bound)
-        return _first(wrong, f"write a whole number from 0 to target_bound = {canonical(loss.target_bound)}")
+    if "classes" in assumed:
+        return wrong_class(labels, known.classes)
+    if "target_bound" in assumed:
+        limit = f"scale the targets to [-{canonical(known.target_bound)}, {canonical(known.target_bound)}]"
+        return _first(_beyond(labels.abs(), known.target_bound), limit)
+    if "counts" in assumed:
+        wrong = (labels < 0) | (labels != labels.round()) | _beyond(labels, known.target_bound)
+        return _first(wrong, f"write a whole number from 0 to target_bound = {canonical(known.target_bound)}")
     return None
 
 

@@ -22,16 +22,8 @@ from torch import Tensor
 
 from accountant.core.exact import canonical
 from accountant.core.scaling import AutoS, Clip, Psac, Psasc
-from accountant.losses import (
-    ClippedLoss,
-    HuberLoss,
-    LeastSquaresLoss,
-    LogisticLoss,
-    PoissonLoss,
-    ScaledLoss,
-    SmoothedHingeLoss,
-    SoftmaxLoss,
-)
+from accountant.losses import LOSSES as NAMED
+from accountant.losses import DerivedLoss, ScaledLoss
 from accountant.mechanisms.pnsgd import NoisySGD
 
 NOT_NOISED = (
@@ -43,16 +35,8 @@ SEEDED = "reproducible experiment: the noise is known to whoever knows the seed:
 SECRET = "drawn from the operating system's cryptographic generator (os.urandom), not kept"
 
 
-LOSSES: dict[str, type] = {
-    "logistic": LogisticLoss,
-    "least-squares": LeastSquaresLoss,
-    "huber": HuberLoss,
-    "smoothed-hinge": SmoothedHingeLoss,
-    "poisson": PoissonLoss,
-    "softmax": SoftmaxLoss,
-    "clipped": ClippedLoss,
-    "scaled": ScaledLoss,
-}  # that learners execute
+# That learners execute: all whose constants are derived.
+LOSSES: dict[str, type] = {loss.kind: loss for loss in NAMED if issubclass(loss, DerivedLoss)} | {"scaled": ScaledLoss}
 _KIND_OF = {loss: kind for kind, loss in LOSSES.items()}
 MAPS: dict[str, type] = {scaling.kind: scaling for scaling in (Clip, AutoS, Psac, Psasc)}
 
@@ -88,10 +72,12 @@ def mechanism_to_json(mechanism: NoisySGD) -> dict[str, object]:
     if type(loss) not in _KIND_OF:
         raise TypeError(f"loss: {type(loss).__name__} is not one that learners execute")
     content = {f.name: plain(getattr(mechanism, f.name)) for f in fields(mechanism) if f.name != "loss"}
-    written: dict[str, object] = {f.name: plain(getattr(loss, f.name)) for f in fields(loss) if f.name != "scaling"}
     if isinstance(loss, ScaledLoss):
+        written: dict[str, object] = {"model": loss.model} | {k: plain(v) for k, v in loss.arguments().items()}
         scaling = {f.name: plain(getattr(loss.scaling, f.name)) for f in fields(loss.scaling)}
         written["scaling"] = {"kind": loss.scaling.kind, **scaling}
+    else:
+        written = {f.name: plain(getattr(loss, f.name)) for f in fields(loss)}
     return {"kind": "pnsgd", **content, "loss": {"kind": _KIND_OF[type(loss)], **written}}
 
 

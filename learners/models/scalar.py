@@ -7,22 +7,15 @@ loss (docs/theory.md L1 to L5, T16).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from accountant.losses import (
-    HuberLoss,
-    LeastSquaresLoss,
-    LogisticLoss,
-    Loss,
-    PoissonLoss,
-    ScaledLoss,
-    SmoothedHingeLoss,
-)
+from accountant.losses import Loss, ScaledLoss
 from learners.models.model import Batch, one_batch
 from learners.models.scaling import Scaled
 
@@ -116,27 +109,19 @@ class Straight:
         return labels * scores
 
 
-_KINDS: dict[type, str] = {
-    LogisticLoss: "logistic",
-    LeastSquaresLoss: "least-squares",
-    HuberLoss: "huber",
-    SmoothedHingeLoss: "smoothed-hinge",
-    PoissonLoss: "poisson",
+_SCORES: dict[str, Callable[[Any], Score]] = {  # kind of a loss -> how it depends on a record's score
+    "logistic": lambda loss: Logistic(),
+    "least-squares": lambda loss: LeastSquares(),
+    "huber": lambda loss: Huber(float(loss.threshold)),
+    "smoothed-hinge": lambda loss: SmoothedHinge(float(loss.smoothing)),
+    "poisson": lambda loss: Poisson(),
 }
 
 
 def score_of(loss: Loss) -> Score | None:
     """How the loss, scaled or not, depends on a record's score; None where it is no scalar linear model."""
-    kind = loss.model if isinstance(loss, ScaledLoss) else _KINDS.get(type(loss))
-    if kind == "logistic":
-        return Logistic()
-    if kind == "least-squares":
-        return LeastSquares()
-    if kind == "huber":
-        return Huber(float(loss.threshold))
-    if kind == "smoothed-hinge":
-        return SmoothedHinge(float(loss.smoothing))
-    return Poisson() if kind == "poisson" else None
+    make = _SCORES.get(loss.model if isinstance(loss, ScaledLoss) else loss.kind)
+    return None if make is None else make(loss)
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,6 @@ def test_neither_a_flag_nor_a_number_stands_for_a_rounding_or_a_way() -> None:
 CHECKER = ("certify/checker.py", "certify/checking/")  # its own statement of the theorems; imports nothing of ours
 COMPARES_SAMPLING = {
     "accountant/pnsgd/published.py": "the order of PNSGD's batches",
-    "accountant/losses/scaled.py": "a loss of that name",
     "certify/report/evidence.py": "reads what somebody wrote about batches, in words",
 }
 COMPARES_NEIGHBOURS = {
