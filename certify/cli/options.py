@@ -12,6 +12,7 @@ from typing import NoReturn
 from accountant.mechanisms.neighbours import NEIGHBOURS
 from accountant.mechanisms.sampling import SAMPLINGS
 from certify.cli.computing import run_calibrate, run_certify, run_compare, run_explain, run_plan
+from certify.cli.ledger_options import add_ledger
 from certify.cli.trusting import run_gate, run_keygen, run_report, run_sign, run_verify
 from certify.errors import Exit, UsageError
 
@@ -62,6 +63,7 @@ def command_parser() -> argparse.ArgumentParser:
 
     _computing(command)
     _trusting(command)
+    add_ledger(command, _whole, _day)
     options = command(
         "help", lambda arguments: _help(parser, commands.choices[arguments.of or "help"], arguments), HELP
     )

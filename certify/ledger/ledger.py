@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certify.checker import Mismatch
 from certify.errors import UsageError
 from certify.ledger.report import LedgerReport, make_report
-from certify.ledger.rows import LEDGER, START, Head, Row, broken_link, broken_links, check_model, next_row
+from certify.ledger.rows import (
+    LEDGER,
+    RESTORED,
+    START,
+    Head,
+    Row,
+    broken_link,
+    broken_links,
+    canonical_payload,
+    check_model,
+    next_row,
+)
 from certify.ledger.turn import Turn, changed_meanwhile
 from certify.ledger.where import find_database, read_state
 
@@ -114,6 +125,35 @@ class Ledger:
             return row
 
         return append
+
+    @contextmanager
+    def writing_all(self) -> Iterator[tuple[tuple[Row, ...], Callable[[Sequence[Row], Mapping[str, Any]], None]]]:
+        """For `restore`: all rows that are there, checked, and a function that adds rows as they are, whose chain its
+        caller has checked, and then one of kind `restored` with the given payload.
+
+        Raises:
+            UsageError, Mismatch: as `transaction`.
+        """
+        database = self._database
+        with database.connected() as connection:
+            database.begin(connection, LEDGER, WAIT)
+            last: list[Row] = []
+            try:
+                rows = tuple(database.read(connection))
+                self._refuse(broken_links(rows, whole=True))
+
+                def write(added: Sequence[Row], payload: Mapping[str, Any]) -> None:
+                    whole = (*rows, *added)
+                    own = [row.head for row in whole if row.model == LEDGER] or [START]
+                    last.append(next_row(LEDGER, RESTORED, canonical_payload(payload), own[-1], whole[-1].head))
+                    for row in (*added, last[0]):
+                        database.write(connection, row)
+
+                yield rows, write
+            except BaseException:
+                database.rollback(connection)
+                raise
+            database.commit(connection, last[0] if last else None, WAIT)
 
     def rows(self, model: str | None = None) -> tuple[Row, ...]:
         """A model's rows, or all, in the order in which they were written.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from certify.errors import Exit
+from certify.errors import Exit, UsageError
 from certify.ledger.rows import LEDGER, START, Head, Row, broken_links, state_head
 from certify.ledger.turn import head_mismatch
 from certify.ledger.where import StateFile
@@ -78,3 +79,20 @@ def make_report(
     return LedgerReport(
         address, len(rows), len(models), rows[-1].head if rows else START, tuple(problems), tuple(notes)
     )
+
+
+def with_noted_heads(report: LedgerReport, rows: Sequence[Row], heads: Sequence[str]) -> LedgerReport:
+    """The report, and whether rows are there whose hashes somebody has noted down.
+
+    Raises:
+        UsageError: a hash that is none.
+    """
+    for head in heads:
+        if not re.fullmatch("[0-9a-f]{16,64}", head):
+            raise UsageError(f"--head: got {head!a:.80}; write the hash of a row, at least its first 16 digits")
+    missing = [head for head in heads if not any(row.hash.startswith(head) for row in rows)]
+    problems = [
+        f"no row has the hash {head}: rows were removed from the end, or it is another ledger" for head in missing
+    ]
+    notes = [note for note in report.notes if note != END or not heads or missing]
+    return replace(report, problems=(*report.problems, *problems), notes=tuple(notes))

@@ -66,9 +66,8 @@ def standing(rows: Iterable[Row]) -> Standing:
 def digests_in(content: Mapping[str, Any]) -> list[str]:
     """Digests of the certificate that a row is about, the payload's first; empty where it is about none."""
     entry, files = content.get("certificate"), content.get("files")
-    entry = entry if isinstance(entry, Mapping) else {}
     files = files if isinstance(files, Mapping) else {}
-    found = [entry.get("digest"), entry.get("core")]
+    found = [entry.get("digest"), entry.get("core")] if isinstance(entry, Mapping) else [entry]
     found += [digest for name, digest in files.items() if name.startswith("certificate")]
     return [digest for digest in found if isinstance(digest, str)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import unicodedata
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -15,15 +16,36 @@ TEMPLATES = Path(__file__).parent / "templates"
 LONG = 24  # rows: a longer table scrolls in a box of its own on the screen, and is whole on paper
 
 
+@dataclass(frozen=True)
+class IndexPage:
+    """An index of a ledger. rows: the number of its last row; head: the hash of that."""
+
+    title: str
+    subtitle: str
+    date: str
+    sections: tuple[Section, ...]
+    rows: str
+    head: str
+
+
 def render(document: Document) -> bytes:
-    """The HTML of a document.
+    """The HTML of a report.
 
     Raises:
         UsageError: Jinja2 is missing.
     """
+    return _render("report.html.jinja", document)
+
+
+def render_index(document: IndexPage) -> bytes:
+    """The HTML of an index. Raises as `render`."""
+    return _render("index.html.jinja", document)
+
+
+def _render(name: str, document: Document | IndexPage) -> bytes:
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8").strip()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    page = _template().render(
+    page = _template(name).render(
         document=document,
         style=_markup(style),
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
@@ -40,7 +62,7 @@ def _markup(text: str):
 
 
 @cache
-def _template():
+def _template(name: str):
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
     except ImportError:
@@ -53,7 +75,7 @@ def _template():
         lstrip_blocks=True,
     )
     environment.globals.update(kind=lambda value: type(value).__name__.lower(), isolated=isolated, markup=_markup)
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(name)
 
 
 def isolated(text: str) -> bool:
