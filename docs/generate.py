@@ -47,6 +47,12 @@ INTRODUCTIONS = {
     "taken; the regulariser is added afterwards. It keeps a scalar linear model convex, so it goes with "
     f"{', '.join(f'`{kind}`' for kind in SCALED_MODELS)} (without `clip`). L and M are those of the scaled loss, in "
     '`"1/L"` too.',
+    "data": "Optional: the columns of a file of the user's own records, for runs of `pnsgd` whose loss is known. Each "
+    "number is scaled from its public limits to [-1, 1]; limits and categories are always written here, never computed "
+    "from the records. They are a part of the run and of its digest, and stand in the certificate. [data.md](data.md) "
+    "says which files are read, how strictly, and how a record becomes features and a label.",
+    "meta": "Optional: how people call the run, each a line of at most 200 characters. Shown in certificates, reports, "
+    "the gate and what `certify` prints; in no digest, for nothing depends on it.",
     "execution": "Optional: the numbers that the run is executed in. They decide whether its noise is above their "
     "rounding, 4 ulp in each coordinate of each step (assumption `noise_above_rounding`, theorems T28r and T28f): "
     "rounding may add at most a hundredth of the μ that the target allows. With all three keys, a convex loss and "
@@ -245,6 +251,8 @@ def kind_of(annotation: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         return " or ".join(kind_of(a) for a in args if a is not types.NoneType)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
+    if origin is dict:
         return "table"
     if origin is list:
         return f"{kind_of(args[0])}, or a list"

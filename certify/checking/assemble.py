@@ -45,6 +45,7 @@ PARTS = (
     "sampled/search",
     "sampled/claims",
     "format/assumptions",
+    "format/data",
     "format/shapes",
     "format/statements",
     "format/rounding",

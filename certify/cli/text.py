@@ -67,6 +67,7 @@ def result_text(result: Result) -> str:
 
 def _figures(result: Result) -> Iterator[tuple[str, str]]:
     """Guarantee, target, and the native parameters that there are."""
+    yield from result.run.meta.items()
     exactly = "" if result.rounding is None else ", in exact arithmetic"
     yield "guarantee", f"({result.epsilon['upper']}, {result.delta})-DP, {_subject(result)}{exactly}"
     yield "target", f"ε ≤ {result.epsilon['target']}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class Judged:
     file: str
     checks: tuple[Check, ...]
     exit_code: Exit
+    meta: Mapping[str, str] = field(default_factory=dict)  # what its [meta] calls it, where it was verified
 
     @property
     def violated(self) -> tuple[Check, ...]:
@@ -50,6 +51,7 @@ class Judged:
             "file": self.file,
             "passed": self.exit_code == Exit.OK,
             "exit_code": int(self.exit_code),
+            **({"meta": dict(self.meta)} if self.meta else {}),
             "rules": [vars(check) for check in self.checks],
         }
 
@@ -72,10 +74,11 @@ class Gate:
         """One line for each violated rule, one for each certificate that passes, and a last one."""
         lines = []
         for judged in self.certificates:
+            name = judged.file + "".join(f", {key} {text}" for key, text in sorted(judged.meta.items()))
             for check in judged.violated:
-                lines.append(f"FAIL  {judged.file}: {check.rule}: {check.value} (limit: {check.limit})")
+                lines.append(f"FAIL  {name}: {check.rule}: {check.value} (limit: {check.limit})")
             if judged.exit_code == Exit.OK:
-                lines.append(f"PASS  {judged.file}: {len(judged.checks)} rules")
+                lines.append(f"PASS  {name}: {len(judged.checks)} rules")
         passed = sum(judged.exit_code == Exit.OK for judged in self.certificates)
         return [*lines, f"{passed} of {len(self.certificates)} pass {self.policy} on {self.on}"]
 
@@ -143,7 +146,7 @@ def _judge(policy: Policy, path: str | Path, now: datetime, ledgers: Ledgers) ->
         problem = _model(Path(path).parent / model, statement)
         checks.append(Check(MODEL, problem == "the certified model", problem, model))
         code = {"the certified model": code, "another model": Exit.MISMATCH}.get(problem, code or Exit.NOT_CERTIFIED)
-    return Judged(str(path), tuple(checks), code)
+    return Judged(str(path), tuple(checks), code, statement["predicate"].get("meta", {}))
 
 
 def _model(path: Path, statement: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ def compose(reading: Reading, on: date) -> Document:
     appendix = data(reading)
     sections = (*sections, glossary(sections), *((appendix,) if appendix else ()))
     return Document(
-        title=TITLE,
+        title=title(reading),
         subtitle=subtitle(reading),
         date=on.isoformat(),
         sections=sections,
@@ -42,9 +42,17 @@ def compose(reading: Reading, on: date) -> Document:
     )
 
 
+def title(reading: Reading) -> str:
+    """What it is; of which model, where [meta] says so."""
+    called = [text for key in ("model", "version") if (text := reading.predicate.get("meta", {}).get(key))]
+    return ": ".join([TITLE, *([" ".join(called)] if called else [])])
+
+
 def subtitle(reading: Reading) -> str:
-    """Which run it is about, in a line."""
+    """Which run it is about, in a line; who answers for it and what for, where [meta] says so."""
     mechanism = reading.run["mechanism"]
     subject = "training" if reading.training else ("unlearning" if reading.unlearns else "learning")
     samples = f", {mechanism['samples']} records" if mechanism["samples"] else ""
-    return f"{subject} by {mechanism['kind']}{samples}"
+    meta = reading.predicate.get("meta", {})
+    said = "".join(f"; {key}: {meta[key]}" for key in ("owner", "purpose") if key in meta)
+    return f"{subject} by {mechanism['kind']}{samples}{said}"

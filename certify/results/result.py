@@ -110,6 +110,7 @@ class Result:
             "published": {name: dict(value) for name, value in self.published.items()},
             "fallback": None if self.fallback is None else dict(self.fallback),
             "digest": self.digest,
+            **({"meta": dict(self.run.meta)} if self.run.meta else {}),
             **({} if self.rounding is None else {"rounding": dict(self.rounding)}),
             **({} if self.bracket is None else {"bracket": dict(self.bracket)}),
         }

@@ -9,19 +9,17 @@ from pydantic import BeforeValidator, Field
 
 from accountant.mechanisms.neighbours import NeighboursName
 from accountant.mechanisms.sampling import SamplingName
+from certify.runfile.meta_table import MetaTable
 from certify.runfile.pnsgd_tables import (
-    NEWER,
     AttestTable,
     AutoSTable,
     ClipTable,
     ExecutionTable,
-    Number,
     PsacTable,
     PsascTable,
-    Table,
     TargetTable,
-    Whole,
 )
+from certify.runfile.values import NEWER, OUTSIDE, Number, Table, Whole
 
 KINDS = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its scaling map
 
@@ -141,6 +139,7 @@ class TrainingTable(Table):
     threat: TrainingThreatTable = TrainingThreatTable()
     execution: ExecutionTable = Field(ExecutionTable(), json_schema_extra=NEWER)
     attest: AttestTable | None = None
+    meta: MetaTable = Field(MetaTable(), json_schema_extra=OUTSIDE)
 
 
 TRAINING_TABLES: dict[str, tuple[type[Table], ...]] = {
@@ -153,4 +152,5 @@ TRAINING_TABLES: dict[str, tuple[type[Table], ...]] = {
     "threat": (TrainingThreatTable,),
     "execution": (ExecutionTable,),
     "attest": (AttestTable,),
+    "meta": (MetaTable,),
 }

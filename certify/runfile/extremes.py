@@ -20,6 +20,7 @@ from certify.errors import OutOfReach, UsageError
 from certify.runfile.read import Run
 
 MIN_SIZE, MAX_SIZE = Fraction(1, 10**30), Fraction(10**30)
+UNUSED = ("attest", "data")  # tables that nothing is computed from
 _ANSWERS = (UsageError, OutOfReach, Indeterminate)  # which say by themselves what is wrong
 
 
@@ -49,7 +50,7 @@ def _extreme(value: Any, key: str) -> tuple[str, Fraction] | None:
     """The first number of a canonical run beyond MIN_SIZE or MAX_SIZE, with its key."""
     match value:
         case Mapping():
-            items = [(f"{key}.{name}" if key else name, item) for name, item in value.items() if name != "attest"]
+            items = [(f"{key}.{name}" if key else name, item) for name, item in value.items() if name not in UNUSED]
         case list():
             items = [(f"{key}[{i + 1}]", item) for i, item in enumerate(value)]
         case str():

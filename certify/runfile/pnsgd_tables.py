@@ -3,82 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
-from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_type_hints
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    create_model,
-    model_validator,
-)
-from pydantic.config import JsonDict
+from pydantic import BeforeValidator, Field, StrictBool, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from accountant import losses
-from accountant.core.exact import MAX_CHARACTERS, canonical, exact
 from accountant.core.scaling import AutoS, Clip, Psac, Psasc
 from accountant.losses import NamedLoss
 from accountant.mechanisms.neighbours import FixedSizeNeighbours
+from certify.runfile.data_table import DataTable
+from certify.runfile.meta_table import MetaTable
 from certify.runfile.questions import ATTESTABLE
-
-
-def _number(value: Any) -> Fraction:
-    try:
-        number = exact(value, "value")
-    except (TypeError, ValueError) as problem:
-        raise ValueError(str(problem).removeprefix("value: ")) from None
-    if abs(number) >= 10**MAX_CHARACTERS or len(canonical(number)) > MAX_CHARACTERS:
-        raise ValueError(f"the number has more than {MAX_CHARACTERS} digits when written out; write a shorter one")
-    return number
-
-
-def _whole(value: Any) -> int:
-    number = _number(value)
-    if number.denominator != 1:
-        raise ValueError(f"{canonical(number)} must be a whole number")
-    return int(number)
-
-
-def _one_or_more(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+from certify.runfile.values import (
+    NEWER,
+    OUTSIDE,
+    Day,
+    Digest,
+    Number,
+    Said,
+    Table,
+    Whole,
+    Wholes,
+    read_number,
+)
 
 
 def _step_size(value: Any) -> Fraction | str:
-    return value if value in ("1/L", "2/(L+m)") else _number(value)
-
-
-def _day(value: str) -> str:
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        raise ValueError(f"there is no day {value}; write one as YYYY-MM-DD") from None
-    return value
-
-
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("is blank; write it out, or leave the table out")
-    return value
-
-
-Number = Annotated[Fraction, BeforeValidator(_number)]
-Whole = Annotated[int, BeforeValidator(_whole)]
-Wholes = Annotated[list[Whole], BeforeValidator(_one_or_more)]
-
-# Field(default, json_schema_extra=…) of a key, or of a whole table, that came after the first release (0.1):
-# It enters the canonical run only there: digests stay.
-NEWER: JsonDict = {"canonical": "where it differs from its default"}
-OUTSIDE: JsonDict = {"canonical": "never"}  # never enters it: a subject of its own in the certificate
-
-
-class Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    return value if value in ("1/L", "2/(L+m)") else read_number(value)
 
 
 class MechanismTable(Table):
@@ -159,7 +112,7 @@ class RequestsTable(Table):
 
 class TargetTable(Table):
     epsilon: Number = Field(description="ε to be met")
-    delta: Annotated[Fraction | str, BeforeValidator(lambda v: v if v == "1/n" else _number(v))] = Field(
+    delta: Annotated[Fraction | str, BeforeValidator(lambda v: v if v == "1/n" else read_number(v))] = Field(
         "1/n", description='δ: a number in (0, 1), or "1/n"'
     )
 
@@ -184,11 +137,6 @@ class ExecutionTable(Table):
     largest_coordinate: Number | None = Field(
         None, description="X: no parameter is ever larger in size", json_schema_extra=NEWER
     )
-
-
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_day)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Said = Annotated[str, AfterValidator(_not_blank)]
 
 
 class AnswerTable(Table):
@@ -235,7 +183,9 @@ class RunTable(Table):
     target: TargetTable
     threat: ThreatTable = ThreatTable()
     execution: ExecutionTable = Field(ExecutionTable(), json_schema_extra=NEWER)
+    data: DataTable | None = Field(None, json_schema_extra=NEWER)
     attest: AttestTable | None = None
+    meta: MetaTable = Field(MetaTable(), json_schema_extra=OUTSIDE)
 
 
 # The losses whose constants depend on the mechanism's radius.
@@ -255,5 +205,7 @@ TABLES: dict[str, tuple[type[Table], ...]] = {
     "target": (TargetTable,),
     "threat": (ThreatTable,),
     "execution": (ExecutionTable,),
+    "data": (DataTable,),
     "attest": (AttestTable,),
+    "meta": (MetaTable,),
 }

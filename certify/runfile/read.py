@@ -8,7 +8,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +23,7 @@ from accountant.core.scaling import InvalidScaling
 from accountant.losses import SCALED_MODELS, Loss, ScaledLoss
 from accountant.pnsgd.rounding import FloatingPoint
 from certify.errors import UsageError
+from certify.runfile.data_table import DataColumns, make_columns
 from certify.runfile.dpsgd import make_training
 from certify.runfile.dpsgd_tables import KINDS, TRAINING_TABLES, TrainingTable
 from certify.runfile.given import as_written
@@ -51,7 +52,8 @@ M = TypeVar("M", NoisySGD, ScaledSGD, covariant=True)
 class Run(Generic[M]):
     """A checked run file: the mechanism, the target, and the canonical form whose digest names the run.
 
-    execution: the numbers that it is executed in; None where the file says nothing of them.
+    execution: the numbers that it is executed in; None where the file says nothing of them. columns: those of the
+    user's own file; None where there is no [data]. meta: the texts of [meta], which no digest covers.
     """
 
     mechanism: M
@@ -59,6 +61,8 @@ class Run(Generic[M]):
     target_delta: Fraction
     canonical: Mapping[str, Any]
     execution: FloatingPoint | None = None
+    columns: DataColumns | None = None
+    meta: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -75,7 +79,7 @@ class Run(Generic[M]):
 
     def _with(self, table: str, values: Mapping[str, Any]) -> Run:
         tables = {name: value for name, value in self.canonical.items() if value is not None}
-        return read_run(tables | {table: tables[table] | values})
+        return read_run(tables | {"meta": dict(self.meta), table: tables[table] | values})
 
 
 def canonical_json(value: Any) -> bytes:
@@ -104,7 +108,8 @@ def read_run(source: str | Path | Mapping[str, Any]) -> Run:
         table = (TrainingTable if about_training else RunTable).model_validate(_without_nulls(tables))
     except ValidationError as invalid:
         raise UsageError(_first_problem(invalid, tables)) from None
-    return _training_run(table) if about_training else _run(table)
+    run = _training_run(table) if about_training else _run(table)
+    return replace(run, meta=table.meta.given)
 
 
 def _check_kind(tables: Mapping[str, Any]) -> None:
@@ -231,7 +236,8 @@ def _run(table: RunTable) -> Run:
     except InvalidLoss as problem:
         raise UsageError(f"{'mechanism' if problem.key == 'radius' else 'loss'}.{problem}") from None
     target, execution = _target(table.target, mechanism.samples), _execution(table.execution)
-    return Run(mechanism, *target, _canonical(table, mechanism), execution)
+    columns = None if table.data is None else make_columns(table.data, table.loss, table.execution.dimension)
+    return Run(mechanism, *target, _canonical(table, mechanism, columns), execution, columns)
 
 
 def _values(table: Table) -> dict[str, Any]:
@@ -299,12 +305,14 @@ def key_and_problem(problem: InvalidMechanism) -> str:
     return f"{table_of.get(problem.key, 'mechanism.')}{problem}"
 
 
-def _canonical(table: RunTable, mechanism: NoisySGD) -> dict[str, Any]:
+def _canonical(table: RunTable, mechanism: NoisySGD, columns: DataColumns | None) -> dict[str, Any]:
     """Every key with its default (but for those marked NEWER or OUTSIDE), numbers as canonical strings, one unlearning
     entry for each request."""
     tables = _plain(table)
     tables["mechanism"]["unlearning_epochs"] = [str(k) for k in mechanism.unlearning_epochs]
     tables["requests"]["sizes"] = [str(size) for size in mechanism.requests]
+    if columns is not None:
+        tables["data"]["normalise"] = columns.normalise
     return tables
 
 
@@ -321,6 +329,8 @@ def _plain(value: Any) -> Any:
         }
     if isinstance(value, list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     return canonical(value) if isinstance(value, int | Fraction) and not isinstance(value, bool) else value
 
 

@@ -1,5 +1,14 @@
-"""Data sets as the learners need them, and where they come from."""
+"""Data sets as the learners need them, and where they come from.
 
+Files of records are read with pyarrow, which loads when `read_table`, `read_records` or `open_source` is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lazy_names import lazy_names
+from learners.data.columns import Columns, feature_names, needed
 from learners.data.dataset import (
     SHRINK,
     Dataset,
@@ -11,17 +20,37 @@ from learners.data.dataset import (
     permutation,
 )
 from learners.data.embedded import embedded
+from learners.data.fingerprints import record_bytes, row_bytes
 from learners.data.mapped import RowFile
+from learners.data.refused import InvalidTable
+
+if TYPE_CHECKING:
+    from learners.data.read import Records, open_source, read_records, read_table
 
 __all__ = [
     "SHRINK",
+    "Columns",
     "Dataset",
     "FeatureNormExceeded",
     "InvalidDataset",
+    "InvalidTable",
+    "Records",
     "RowFile",
     "UnknownId",
     "check_norms",
     "embedded",
+    "feature_names",
+    "needed",
     "normalise",
+    "open_source",
     "permutation",
+    "read_records",
+    "read_table",
+    "record_bytes",
+    "row_bytes",
 ]
+
+
+__getattr__, __dir__ = lazy_names(
+    __name__, {"learners.data.read": ("Records", "open_source", "read_records", "read_table")}
+)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -150,7 +151,8 @@ class Dataset:
         labels[places] = 1.0 if by is None else by.labels
         absent = set(self.absent) - set(records) if by is not None else {*self.absent, *records}
         if self.file is not None:
-            return replace(self, features=self.file.with_rows(records, rows), labels=labels, absent=tuple(absent))
+            in_file: Any = self.file.with_rows(records, rows)
+            return replace(self, features=in_file, labels=labels, absent=tuple(absent))
         features = self.features.clone()
         features[places] = rows
         return replace(self, features=features, labels=labels, absent=tuple(absent))

@@ -84,11 +84,13 @@ def mnist(**changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_toml(run: Mapping[str, Any]) -> str:
-    """Tables of scalars and lists as TOML; Fractions become strings."""
+    """Tables of scalars, lists and inline tables as TOML; Fractions become strings."""
 
     def value(item: Any) -> str:
         if isinstance(item, list | tuple):
             return f"[{', '.join(map(value, item))}]"
+        if isinstance(item, Mapping):
+            return f"{{ {', '.join(f'{value(key)} = {value(inner)}' for key, inner in item.items())} }}"
         if isinstance(item, Fraction):
             item = canonical(item)
         return json.dumps(item, ensure_ascii=False)

@@ -12,6 +12,7 @@ from certify.checking.descent.losses import LOSSES, linear_model, loss_constants
 from certify.checking.descent.scaling import read_scaling, scaled_constants
 from certify.checking.descent.steps import contraction
 from certify.checking.format.assumptions import ASSUMPTIONS
+from certify.checking.format.data import check_data
 from certify.checking.format.rounding import (
     KAPPA_DIGITS,
     NUMBERS,
@@ -143,6 +144,8 @@ def read_run(run: dict[str, Any]) -> Run:
     delta = Fraction(1, samples) if target["delta"] == "1/n" else Fraction(target["delta"])
     require(0 < delta < 1, "run: needs delta strictly between 0 and 1")
     check_floats(numbers_of(run))
+    if "data" in run:
+        check_data(run["data"], loss)
     return Run(
         samples, batch_size, batches, epochs, tuple(int(k) for k in mechanism["unlearning_epochs"]), sizes, step_size,
         mechanism["noise_std"], radius, mechanism["initial_distance"], loss, scaling, m, smoothness,

@@ -7,6 +7,7 @@ from typing import Any
 from certify.checking.descent.losses import CONSTANTS, LOSSES
 from certify.checking.descent.scaling import MAPS
 from certify.checking.descent.steps import NEIGHBOURS
+from certify.checking.format.data import DATA
 from certify.checking.limits import Malformed
 from certify.checking.reading import (
     anything,
@@ -75,7 +76,7 @@ def executed_in_shape(value: Any, where: str) -> None:
         raise Malformed(f"{where}: is empty, and then left out of the canonical run")
 
 
-RUN |= {"execution?": executed_in_shape}
+RUN |= {"execution?": executed_in_shape, "data?": DATA}
 STAGE = {"sample_rate": optional(exact), "batch_size": optional(integer), "steps": optional(integer)}
 STAGE |= {"epochs": optional(integer)}
 TRAINING_RUN = {

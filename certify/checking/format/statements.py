@@ -15,6 +15,7 @@ import certify.checking.descent.witnesses
 import certify.checking.sampled.claims  # noqa: F401
 from certify.checking.descent.steps import NEIGHBOURS
 from certify.checking.format.assumptions import ASSUMPTIONS
+from certify.checking.format.data import META
 from certify.checking.format.shapes import RUN, run_shape
 from certify.checking.limits import CERTIFICATE, ERASURE, MAX_FIGURE, Malformed
 from certify.checking.reading import (
@@ -137,6 +138,7 @@ STATEMENT = {
         "producer": PRODUCER,
         "created": date,
         "expires?": date,
+        "meta?": META,
         "run": run_shape,
         "verdict": one_of("CERTIFIED", "NOT_CERTIFIED", "INDETERMINATE"),
         "out_of_reach": one_of(True, False),

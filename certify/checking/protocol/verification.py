@@ -124,7 +124,9 @@ def check_expiry(predicate: dict[str, Any], now: datetime | None) -> str:
 def notes_of(predicate: dict[str, Any], confirmed: bool) -> tuple[str, ...]:
     """What a reader must know besides."""
     execution = predicate.get("execution")
+    called = ", ".join(f"{key} {text}" for key, text in sorted(predicate.get("meta", {}).items()))
     said = {
+        f"in the words of whoever wrote it, this is about {called}": called != "",
         "the lower bound was not verified": not confirmed,
         "what was run is the producer's word; it agrees with the run": execution is not None,
         "the noise can be drawn again: no privacy claim holds for this model": is_reproducible(predicate),

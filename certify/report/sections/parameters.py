@@ -80,6 +80,8 @@ def _tables(reading: Reading) -> Iterator[Table]:
     for name, title in _TITLES.items():
         if values := reading.run.get(name):
             yield Table(title, head, _rows(described[name], values))
+    if columns := reading.run.get("data"):
+        yield _data_columns(columns)
     for i, stage in enumerate(reading.run.get("stages") or ()):
         yield Table(f"Stage {i + 2}", head, _rows(described["stages"], stage))
     if releases := reading.run.get("releases"):
@@ -88,6 +90,26 @@ def _tables(reading: Reading) -> Iterator[Table]:
             for i, r in enumerate(releases)
         )
         yield Table("Other releases in the same budget", ("Release", "μ", "What it is"), rows, frozenset({1}))
+
+
+def _data_columns(data: Mapping[str, Any]) -> Table:
+    """[data]: each column of the records' file, and the public limits or values that it may have."""
+    described = TABLES["data"][0].model_fields
+    rows = [
+        (line(code(key)), line(code(_listed(data[key]))), line(described[key].description or ""))
+        for key in described
+        if key not in ("numeric", "categorical") and data[key] is not None
+    ]
+    numeric = "a column of numbers: its limits, and how many numbers a row has where it is more than one"
+    for key, meaning in (("numeric", numeric), ("categorical", "a column of categories: its values")):
+        rows += [(line(code(name)), line(code(_listed(data[key][name]))), line(meaning)) for name in sorted(data[key])]
+    return Table("Columns of the data, and their public limits", ("Key or column", "Value", "Meaning"), tuple(rows))
+
+
+def _listed(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"[{', '.join(value)}]" if isinstance(value, list) else str(value)
 
 
 def _rows(tables: tuple[Any, ...], values: Mapping[str, Any]) -> tuple[tuple[Line, ...], ...]:

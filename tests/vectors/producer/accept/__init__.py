@@ -1,7 +1,0 @@
-"""Valid certificates."""
-
-from tests.vectors.producer.accept import beyond, learning, sampled  # each fills the table
-from tests.vectors.producer.accept.envelopes import SEALED
-from tests.vectors.producer.table import ACCEPT, accepted
-
-__all__ = ["ACCEPT", "SEALED", "accepted", "beyond", "learning", "sampled"]
