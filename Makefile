@@ -9,7 +9,7 @@ JOBS ?= 2
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: certify test test-slow bench lint docs notebooks findings browser clean help
+.PHONY: certify test test-slow bench lint docs notebooks findings browser postgresql clean help
 
 help:
 	@echo "make certify    certify, train, unlearn, verify, compare and draw, into out/"
@@ -21,6 +21,7 @@ help:
 	@echo "make findings   run what findings/ says about public packages, each in an environment of its own"
 	@echo "make lint       ruff, and mypy with the errors that are known"
 	@echo "make browser    Chromium from the system's packages, for the tests of the HTML report (needs root)"
+	@echo "make postgresql PostgreSQL from the system's packages, for the tests of the ledger (needs root)"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Plumbline needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -65,6 +66,9 @@ findings:
 
 browser:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
 
 clean:
 	rm -rf .venv out build *.egg-info

@@ -315,6 +315,10 @@ def test_what_a_server_refuses(postgresql: str, postgresql_server: str) -> None:
     assert reader.verify().intact
     with pytest.raises(UsageError, match="the user may not do that; grant SELECT and INSERT"):
         append(reader)
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute(f"GRANT INSERT ON ALL TABLES IN SCHEMA {schema} TO {schema}_reader")
+    append(reader)
+    assert len(reader.rows()) == 1
     for state, words in {
         "53100": "the server's disk is full; nothing was written or lost",
         "25006": "is read-only; nothing was written; name the primary server",
