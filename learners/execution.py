@@ -12,13 +12,14 @@ from accountant.mechanisms.pnsgd import NoisySGD
 from learners.batches import Batches
 from learners.checks import check_device
 from learners.data import Dataset
+from learners.errors import Errors, bound_errors, rounded
 from learners.models import Clipped, Model, Network, Numbers, model_of
 from learners.noise import layers_drawing, source
 from learners.record import PER_RECORD, SECRET, SEEDED, WHOLE_BATCH, Phase, now, parameters_hash, versions
 from learners.refused import LearnerRefused
 from learners.rounding import Floor, dtype_of
 from learners.state import State
-from learners.stepping import Progress, Rule, RunCheckFailed, run
+from learners.stepping import Progress, Rule, RunCheckFailed, project, run
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def execute(
     numbers = Numbers(dtype_of(way.dtype, way.stated), length)
     rule = Rule.of(mechanism, numbers)
     model = _model(state, dataset, rule, numbers, device)
-    floor = Floor(mechanism, model.parameters, numbers.dtype, way.allowed_mu, way.stated)
+    errors = _errors(state, numbers, model.parameters, dataset.features.shape[1], epochs * mechanism.batches)
+    floor = Floor(mechanism, model.parameters, numbers.dtype, way.allowed_mu, way.stated, errors)
     floor.check_before(state.parameters)
     batches = Batches.of(mechanism, dataset, state.order, model, numbers, device)
     # With equal seeds a retrained model shares its first noises with the learned one: two runs coupled as in T1.
@@ -94,7 +96,9 @@ def execute(
     shift = largest_shift(mechanism, Fraction(observed.max_gradient_norm))
     if not shift <= Fraction(state.record.shift):  # compared exactly
         raise RunCheckFailed(f"shift: one record moves a step map by {float(shift)} > s = {state.record.shift}")
-    parameters = x.to("cpu", torch.float64, copy=True)
+    parameters, released = x.to("cpu", torch.float64, copy=True), state.released
+    if observed.last is not None:
+        released = project(rounded(observed.last, errors), rule) if errors.released else parameters
     phase = Phase(
         kind=kind,
         epochs=epochs,
@@ -114,6 +118,8 @@ def execute(
         max_shift=repr(float(shift)),
         started=started,
         finished=now(),
+        rounding=errors.as_json(),
+        released_after=parameters_hash(released),
         dtype=numbers.dtype,
         dimension=model.parameters,
         largest_coordinate=repr(observed.max_coordinate),
@@ -121,7 +127,22 @@ def execute(
         clipping=WHOLE_BATCH if mechanism.whole_batch else PER_RECORD,
     )
     record = replace(state.record, phases=(*state.record.phases, phase))
-    return State(mechanism, dataset, parameters, state.order, (*state.erased, *erased), record, state.network)
+    gone = (*state.erased, *erased)
+    return State(mechanism, dataset, parameters, state.order, gone, record, state.network, released)
+
+
+def _errors(state: State, numbers: Numbers, parameters: int, features: int, steps: int) -> Errors:
+    """For the whole history and `steps` more, in the least precise numbers of it."""
+    phases = state.record.phases
+    narrow = "float32" in (numbers.dtype, *(phase.dtype for phase in phases))
+    return bound_errors(
+        state.mechanism,
+        "float32" if narrow else numbers.dtype,
+        steps=steps + sum(phase.steps for phase in phases),
+        parameters=parameters,
+        features=features,
+        start=float(state.record.start_norm or "inf"),
+    )
 
 
 def _model(state: State, dataset: Dataset, rule: Rule, numbers: Numbers, device: torch.device) -> Model:

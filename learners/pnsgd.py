@@ -183,6 +183,7 @@ def _started(
     digest: str | None,
 ) -> State:
     """A state before its first phase. said: how the record words the order."""
+    first = check_start(mechanism, parameters_of(mechanism, dataset, network), start, network)
     record = RunRecord(
         mechanism_digest=mechanism_fingerprint(mechanism) if digest is None else digest,
         mechanism=mechanism_to_json(mechanism),
@@ -194,9 +195,9 @@ def _started(
         order=said,
         dataset=dataset.name,
         phases=(),
+        start_norm=repr(torch.linalg.vector_norm(first).item()),
         model=None if network is None else network.describe(),
     )
-    first = check_start(mechanism, parameters_of(mechanism, dataset, network), start, network)
     return State(mechanism, dataset, first, order, (), record, network)
 
 

@@ -32,7 +32,10 @@ NOT_NOISED = (
 )  # fmt: skip
 PER_RECORD, WHOLE_BATCH = "per-record", "batch"
 SEEDED = "reproducible experiment: the noise is known to whoever knows the seed: not private"
-SECRET = "drawn from the operating system's cryptographic generator (os.urandom), not kept"
+SECRET = (
+    "made from the keystream of AES-256 in counter mode under a key of the operating system (os.urandom), not kept: "
+    "that it cannot be told from uniform bits is a computational assumption"
+)
 
 
 # That learners execute: all whose constants are derived.
@@ -131,6 +134,8 @@ class Phase:
     dtype: str | None = None  # of the parameters and of the noise; None in records from before it was written down
     dimension: int | None = None
     largest_coordinate: str | None = None  # in size, before any projection; a float by repr
+    rounding: dict[str, Any] | None = None  # what `Errors.as_json` says, from the start of learning on: public numbers
+    released_after: str | None = None  # SHA-256 of the parameters on the grid, which are what is released
     clipping: str | None = None  # each data gradient, before the sum, or a batch's mean; None as for dtype
 
 
@@ -149,6 +154,7 @@ class RunRecord:
     dataset: str
     phases: tuple[Phase, ...]
     schema: str = "plumbline-run/1"
+    start_norm: str | None = None  # of the public start, a float by repr
     model: dict[str, Any] | None = None  # the module that was run, see `Network.describe`; None: a linear model
 
     @property
@@ -170,10 +176,12 @@ class RunRecord:
         return sha256(canonical_json(self.to_json()))
 
     def public(self) -> dict[str, object]:
-        """The record without what no noise protects; the hash of the last phase's model only."""
+        """The record without what no noise protects; the hash of the last phase's model only, as it is released."""
         content = self.to_json()
         for i, phase in enumerate(content["phases"]):
-            hidden = NOT_NOISED if i == len(content["phases"]) - 1 else (*NOT_NOISED, "parameters_after")
-            for key in hidden:
+            hidden = ("parameters_after", "released_after")
+            if i == len(content["phases"]) - 1:
+                hidden = hidden[:1] if phase["released_after"] is not None else ()
+            for key in (*NOT_NOISED, *hidden):
                 del phase[key]
         return content

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from accountant import FloatingPoint, NoisySGD, executed_charge, least_executed_noise
 from accountant.core.exact import decimal
+from learners.errors import FAILURE, Errors
 from learners.models import DTYPES
 from learners.refused import LearnerRefused
 from learners.stepping import RunCheckFailed
@@ -49,6 +50,7 @@ class Floor:
     dtype: str = "float64"
     allowed: Fraction = Fraction(1)
     stated: FloatingPoint | None = None
+    errors: Errors | None = None
 
     def check_before(self, start: Tensor) -> None:
         """Before anything is run.
@@ -66,15 +68,33 @@ class Floor:
             self.check(max(Fraction(start.abs().max().item()), stated.largest_coordinate or Fraction(0)))
         except RunCheckFailed as broken:
             raise LearnerRefused(str(broken)) from None
+        if self.dtype != "float64":
+            self._check_errors()
+
+    def _check_errors(self) -> None:
+        """In narrow numbers the bound of every step's error counts, and not what four units would be."""
+        charge = None if self.errors is None else self.errors.charge
+        if charge is None or not charge * 100 <= self.allowed:
+            shown = "an unknown amount" if charge is None else f"{charge:.3g}"
+            raise LearnerRefused(
+                f"dtype: the rounding of {self.dtype} may add {shown} to μ, more than a hundredth of the "
+                f"{float(self.allowed):.3g} that the target allows; take float64, or larger noise"
+            )
 
     def check(self, largest: float | Fraction, parameter: float = 0.0) -> None:
-        """With the largest size of a coordinate that was seen.
+        """With the largest size of a coordinate, and the largest norm, that were seen.
 
         Raises:
-            RunCheckFailed: it is beyond what the run file states, or the noise is below its rounding.
+            RunCheckFailed: they are beyond what the run file states or was foreseen, or the noise is below the rounding
+                of that coordinate.
         """
         seen = max(Fraction(largest), LEAST)
         stated = None if self.stated is None else self.stated.largest_coordinate
+        if self.errors is not None and parameter > self.errors.norm:
+            raise RunCheckFailed(
+                f"parameter_norm: {parameter:.6g}, more than the {self.errors.norm:.6g} that a run exceeds with "
+                f"probability {FAILURE:.1g}; run it again"
+            )
         if stated is not None and seen > stated:
             raise RunCheckFailed(
                 f"largest_coordinate: a coordinate of {float(largest):.6g} > {float(stated):.6g}, as [execution] "

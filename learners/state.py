@@ -1,4 +1,4 @@
-"""A model with its history, in memory and in a folder: private to whoever holds the data, but for `parameters`."""
+"""A model with its history, in memory and in a folder: private to whoever holds the data, but for `released`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from accountant.core.exact import canonical
+from accountant.core.exact import canonical, settle
 from accountant.mechanisms.pnsgd import NoisySGD
 from learners.data import Dataset
 from learners.models import Network, as_network
 from learners.record import RunRecord, canonical_json, mechanism_from_json, parameters_hash, sha256
 
-ARRAYS = ("parameters", "features", "labels", "order")
+SCHEMA = "plumbline-arrays/2"
+ARRAYS = ("parameters", "released", "features", "labels", "order")
 
 
 class StateMismatch(ValueError):
@@ -32,8 +33,9 @@ class State:
 
     dataset is the *current* one: erased records are replaced in it already. order (n,) holds the fixed permutation
     behind the batches, private when batch_order = "secret". erased lists the ids erased so far, private too.
-    parameters (p,): float64, on the CPU; class by class for softmax regression, in the order of `named_parameters`
-    for a module, which `network` holds.
+    released (p,): the parameters as they may be shown, rounded to a public grid (docs/theory.md T28); the next request
+    goes on from `parameters`, which stay private. Both are float64, on the CPU; class by class for softmax regression,
+    in the order of `named_parameters` for a module, which `network` holds.
     """
 
     mechanism: NoisySGD
@@ -43,6 +45,11 @@ class State:
     erased: tuple[int, ...]
     record: RunRecord
     network: Network | None = None
+    released: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.released is None:
+            settle(self, released=self.parameters)
 
     @property
     def requests_done(self) -> int:
@@ -55,7 +62,7 @@ def _order_hash(order: np.ndarray) -> str:
 
 
 def save(state: State, directory: str | Path) -> Path:
-    """Write the state to `directory`: four arrays as .npy, record.json, and state.json with what else is private.
+    """Write the state to `directory`: its arrays as .npy, record.json, and state.json with what else is private.
 
     The folder appears whole or not at all; a former state there is replaced, and with it the data that were erased
     since (unlinked, not wiped from the disk).
@@ -70,12 +77,13 @@ def save(state: State, directory: str | Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     arrays = {
         "parameters": state.parameters.numpy(),
+        "released": state.released.numpy(),
         "features": state.dataset.features.numpy(),
         "labels": state.dataset.labels.numpy(),
         "order": state.order.numpy(),
     }
     private = {
-        "schema": "plumbline-state/1",
+        "schema": SCHEMA,
         "record_digest": state.record.digest,
         "erased": list(state.erased),
         "order_hash": _order_hash(arrays["order"]),
@@ -118,6 +126,8 @@ def load(directory: str | Path, *, model: nn.Module | Network | None = None) -> 
     folder, name = Path(directory), "state.json"
     try:
         private = json.loads((folder / name).read_text(encoding="utf-8"))
+        if private["schema"] != SCHEMA:
+            raise ValueError(f"of version {private['schema']}, this reads {SCHEMA}")
         name = "record.json"
         record = RunRecord.from_json(json.loads((folder / name).read_text(encoding="utf-8")))
         mechanism = mechanism_from_json(record.mechanism)
@@ -128,7 +138,8 @@ def load(directory: str | Path, *, model: nn.Module | Network | None = None) -> 
                 arrays[array] = np.lib.format.read_array(handle, allow_pickle=False)
             if arrays[array].dtype != ("<i8" if array == "order" else "<f8"):
                 raise ValueError(f"numbers of type {arrays[array].dtype}")
-        parameters, order = torch.from_numpy(arrays["parameters"]), torch.from_numpy(arrays["order"])
+        parameters, released = torch.from_numpy(arrays["parameters"]), torch.from_numpy(arrays["released"])
+        order = torch.from_numpy(arrays["order"])
         name = "features.npy"
         dataset = Dataset(
             record.dataset,
@@ -139,12 +150,13 @@ def load(directory: str | Path, *, model: nn.Module | Network | None = None) -> 
             absent=tuple(private["absent"]),
         )
         last = record.phases[-1]
-        if parameters.shape != (last.dimension or dataset.features.shape[1],):
+        if released.shape != parameters.shape or parameters.shape != (last.dimension or dataset.features.shape[1],):
             name = "parameters.npy"
             raise ValueError(f"shape {tuple(parameters.shape)} for {dataset.features.shape[1]} features")
         expected = {
             "record.json": (record.digest, private["record_digest"]),
             "parameters.npy": (parameters_hash(parameters), last.parameters_after),
+            "released.npy": (parameters_hash(released), last.released_after),
             "features.npy or labels.npy": (dataset.fingerprint, last.data_after),
             "order.npy": (_order_hash(arrays["order"]), private["order_hash"]),
         }
@@ -158,4 +170,4 @@ def load(directory: str | Path, *, model: nn.Module | Network | None = None) -> 
             raise StateMismatch(
                 f"{folder / name}: hash {found[:12]}…, the record says {stated[:12]}…; restore it from a copy"
             )
-    return State(mechanism, dataset, parameters, order, erased, record, as_network(model))
+    return State(mechanism, dataset, parameters, order, erased, record, as_network(model), released)

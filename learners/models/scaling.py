@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -22,6 +23,16 @@ class Scaled:
     def of(cls, scaling: Scaling) -> Scaled:
         numbers = {key: value for key, value in scaling.arguments().items() if key != "kind" and value is not None}
         return cls(scaling.kind, **{key: float(value) for key, value in numbers.items()})
+
+    @property
+    def steepest(self) -> float:
+        """sup φ′ of φ(x) = x·w(x), as T16 has it."""
+        if self.kind == "clip":
+            return 1.0
+        if self.kind == "auto-s":
+            return self.max_grad_norm / self.r
+        least = min(self.r * (1.0 if self.s is None else self.s), 1.0)
+        return self.max_grad_norm * math.sqrt(27 / (least * (4 - least) ** 3))
 
     def weight(self, norms: Tensor) -> Tensor:
         """w of norms ≥ 0, of any shape."""

@@ -104,7 +104,7 @@ def by_hand(case: Case, theta: np.ndarray, x: np.ndarray, y: float) -> np.ndarra
         p[int(y)] -= 1
         gradient = np.outer(p, x).ravel()
     else:
-        z = float(x @ theta)
+        z = x @ theta
         margin = 1 - y * z
         slope = {
             "logistic": lambda: -y / (1 + np.exp(y * z)),
@@ -114,7 +114,7 @@ def by_hand(case: Case, theta: np.ndarray, x: np.ndarray, y: float) -> np.ndarra
             "poisson": lambda: np.exp(z) - y,
         }[case.kind]()
         gradient = slope * x
-    norm = float(np.linalg.norm(gradient))
+    norm = np.sqrt((gradient * gradient).sum())
     if norm == 0:
         return gradient
     if case.clip is not None:
@@ -122,7 +122,7 @@ def by_hand(case: Case, theta: np.ndarray, x: np.ndarray, y: float) -> np.ndarra
     return gradient * weight(case.loss.scaling, norm) if isinstance(case.loss, ScaledLoss) else gradient
 
 
-def weight(scaling, norm: float) -> float:
+def weight(scaling, norm):
     """The four maps as T16's sources print them."""
     c = float(scaling.max_grad_norm)
     if scaling.kind == "clip":

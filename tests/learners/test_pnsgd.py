@@ -207,14 +207,16 @@ def test_noise_is_standard_and_streams_are_apart():
     n = 400_000
     for sample in (
         seeded(1, "a")((n,)),
-        secret((n,)),
+        secret()((n,)),
     ):  # 6 standard errors: a false alarm in 10⁸ runs for the secret one
         assert sample.dtype == torch.float64 and sample.isfinite().all()
         assert abs(sample.mean()) < 6 / n**0.5
         assert abs(sample.square().mean() - 1) < 6 * (2 / n) ** 0.5
         assert abs(sample.pow(4).mean() - 3) < 6 * (96 / n) ** 0.5
         assert abs((sample[: n // 2] * sample[n // 2 :]).mean()) < 6 / (n / 2) ** 0.5
-    assert secret((3, 5)).shape == (3, 5) and not torch.equal(secret((4,)), secret((4,)))
+    stream = secret()
+    assert stream((3, 5)).shape == (3, 5) and not torch.equal(stream((4,)), stream((4,)))
+    assert not torch.equal(secret()((4,)), secret()((4,)))
     assert not torch.equal(seeded(1, "a")((4,)), seeded(1, "b")((4,)))
     phases = seeded(1, "a")
     assert not torch.equal(phases((4,)), phases((4,)))

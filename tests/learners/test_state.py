@@ -50,7 +50,7 @@ def test_record_never_says_which_records(make_data, make_mechanism):
     """The same run with another id: only hashes, norms and times may differ; 'erased' is a count."""
     record = unlearn(learn(make_mechanism(), make_data(), seed=1), [11], seed=1).record.to_json()
     other = unlearn(learn(make_mechanism(), make_data(), seed=1), [10], seed=1).record.to_json()
-    free = {*NOT_NOISED, "parameters_after", "started", "finished"}
+    free = {*NOT_NOISED, "parameters_after", "released_after", "started", "finished"}
     for one, two in zip(record.pop("phases"), other.pop("phases"), strict=True):
         assert {k: v for k, v in one.items() if k not in free} == {k: v for k, v in two.items() if k not in free}
     assert record == other
@@ -60,7 +60,9 @@ def test_public_record_holds_no_unprotected_figure(state):
     public = state.record.public()
     assert all(key not in phase for phase in public["phases"] for key in NOT_NOISED)
     assert "parameters_after" not in public["phases"][0]
-    assert public["phases"][1]["parameters_after"] == parameters_hash(state.parameters)
+    assert all("parameters_after" not in phase for phase in public["phases"])
+    assert "released_after" not in public["phases"][0]
+    assert public["phases"][1]["released_after"] == parameters_hash(state.released)
     assert "max_shift" in state.record.to_json()["phases"][0]  # the record itself is unchanged
 
 
@@ -104,7 +106,7 @@ def test_save_and_load_go_on_where_they_stopped(state, tmp_path):
     assert again.dataset.fingerprint == state.dataset.fingerprint and again.dataset.name == state.dataset.name
     assert torch.equal(unlearn(again, [3], seed=1).parameters, unlearn(state, [3], seed=1).parameters)
     assert sorted(p.name for p in folder.iterdir()) == [
-        "features.npy", "labels.npy", "order.npy", "parameters.npy", "record.json", "state.json",
+        "features.npy", "labels.npy", "order.npy", "parameters.npy", "record.json", "released.npy", "state.json",
     ]  # fmt: skip
 
 
@@ -149,7 +151,7 @@ def flip(path):
     np.save(path, array)
 
 
-@pytest.mark.parametrize("name", ["parameters", "features", "labels", "order"])
+@pytest.mark.parametrize("name", ["parameters", "released", "features", "labels", "order"])
 def test_a_changed_array_is_refused(name, state, tmp_path):
     folder = save(state, tmp_path / "model")
     flip(folder / f"{name}.npy")
