@@ -137,6 +137,15 @@ def test_learners_run_what_is_described_and_certify_nothing(path: Path) -> None:
     assert known <= LEARNERS_MAY_USE
 
 
+def test_the_producer_of_vectors_is_independent() -> None:
+    """It shares no code with what it is to try: numbers by mpmath, signatures by cryptography, and nothing of ours."""
+    vectors = ROOT / "tests/vectors"
+    for path in [vectors / "make_certificates.py", *(vectors / "producer").rglob("*.py")]:
+        own = {name for name in imports(path) if top(name) == "tests"}
+        assert all(name.startswith("tests.vectors.producer") for name in own), path
+        assert foreign(path) <= {"mpmath", "cryptography"}, path
+
+
 def test_theorems_do_not_search_and_the_kernel_knows_no_theorem() -> None:
     untrusted = {
         "accountant.pnsgd.derive",
