@@ -1,18 +1,22 @@
-"""CONTRIBUTING.md's steps for a new theorem, followed in a copy of the project: they are all that it takes."""
+"""CONTRIBUTING.md's steps for a theorem, a loss and a run key, followed in a copy: they are all that it takes."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("accountant", "certify", "docs", "examples", "findings", "hooks", "learners", "notebooks", "tests")
-BLOCK = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^ *```\w+ (\S+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 # What looks at a new theorem before anybody uses it. Of the long files, the tests of the tables.
 TABLES = ("tests/test_theorem_facts.py", "tests/test_theory_page.py", "tests/test_docs_fresh.py")
 KERNEL = "tests/accountant/core/test_kernel.py"
@@ -27,16 +31,26 @@ def put_before(path: Path, line: str, text: str) -> None:
     path.write_text(content.replace(line, text + line), encoding="utf-8")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy with the example of CONTRIBUTING.md in it, step by step."""
+def blocks_of(section: str) -> dict[str, str]:
+    """What is to be written where, in the section "How to add …"."""
+    (text,) = (part for part in PAGE.split("\n## How to add ") if part.startswith(section))
+    return dict(BLOCK.findall(text))
+
+
+def copied(folder: Path) -> None:
     for name in FOLDERS:
         ignored = shutil.ignore_patterns("__pycache__", "accept", ".*")
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for path in ROOT.iterdir():
         if path.is_file() and path.name != ".git":
-            shutil.copy(path, tmp_path)
-    blocks = dict(BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+            shutil.copy(path, folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy with the example of a theorem in it, step by step."""
+    copied(tmp_path)
+    blocks = blocks_of("a theorem")
     page = tmp_path / "docs/theory.md"
     put_before(page, "## 4. Conversions, secret orders, range before noise\n", blocks.pop("docs/theory.md") + "\n")
     put_before(page, "\n* [4. Conversions", ",\n  [T90](#t90-a-weaker-bound)")
@@ -87,3 +101,89 @@ def test_what_is_left_out_is_named(project: Path) -> None:
     path.write_text(whole.replace(", label=None", ""), encoding="utf-8")
     done = python(project, "-c", "import accountant.theorems")
     assert done.returncode == 1 and "missing 1 required keyword-only argument: 'label'" in done.stderr
+
+
+# --- a loss, and a key of the run file --------------------------------------------------------------------------------
+
+RUN = """
+[mechanism]
+kind = "pnsgd"
+samples = 1000
+batch_size = 100
+epochs = 5
+noise_std = 0.5
+[loss]
+kind = "{kind}"
+regularization = 0.1
+{clip}
+[target]
+epsilon = 5
+delta = 1e-5
+"""
+SCALED = '[scaling]\nkind = "auto-s"\nmax_grad_norm = 1\nr = 0.1\n'
+
+
+def certified(project: Path, run: str) -> dict[str, Any]:
+    """What `certify` prints of it; its certificate is accepted by the checker's one file."""
+    (project / "run.toml").write_text(run, encoding="utf-8")
+    done = python(project, "-m", "certify.cli", "certify", "run.toml", "-o", "out", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    checked = python(project, "certify/checker.py", "out/certificate.json")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_loss_is_added_by_its_steps(tmp_path: Path) -> None:
+    """Three files of the source: its own, the list of losses, the checker's statement."""
+    copied(tmp_path)
+    blocks = blocks_of("a loss")
+    put_before(tmp_path / "docs/theory.md", "### L7: ", blocks["docs/theory.md"] + "\n")
+    own = "accountant/losses/log_cosh.py"
+    (tmp_path / own).write_text(blocks[own], encoding="utf-8")
+    losses = tmp_path / "accountant/losses/__init__.py"
+    names = ("LogCoshLoss", "log_cosh_constants", "log_cosh_model")
+    put_before(
+        losses, "from accountant.losses.logistic", f"from accountant.losses.log_cosh import {', '.join(names)}\n"
+    )
+    put_before(losses, "    ConstantLoss,\n    ClippedLoss,\n)", "    LogCoshLoss,\n")
+    put_before(losses, '    "LogisticLoss",\n', "".join(f'    "{name}",\n' for name in names))
+    checker = tmp_path / "certify/checking/descent/losses.py"
+    put_before(checker, '    "clipped": ("L7", ()),\n', blocks["checker:kinds"])
+    put_before(checker, '    constants = {"curvature"', blocks["checker:models"])
+    put_before(checker, '    Rule("L7", ', blocks["checker:rules"])
+    assert python(tmp_path, "docs/generate.py").returncode == 0
+    plain = certified(tmp_path, RUN.format(kind="log-cosh", clip="clip = 0.5"))
+    assert "L90" in plain["theorems"]
+    assert plain["epsilon"] == certified(tmp_path, RUN.format(kind="huber", clip="threshold = 0.5"))["epsilon"]
+    scaled = certified(tmp_path, RUN.format(kind="log-cosh", clip="") + SCALED)
+    assert {"L90u", "T16"} <= set(scaled["theorems"])
+    explained = python(tmp_path, "-m", "certify.cli", "explain", "run.toml")
+    assert explained.returncode == 0 and "log_cosh_model" in explained.stdout
+    assert "log-cosh" in (tmp_path / "docs/run-file.md").read_text(encoding="utf-8")
+    assert python(tmp_path, "-c", "from accountant import LogCoshLoss; LogCoshLoss('0.1').constants()").returncode == 0
+
+
+def test_a_run_key_is_added_by_its_steps(tmp_path: Path) -> None:
+    """Two files; a run without the key keeps its digest, one with it its ε."""
+    copied(tmp_path)
+    blocks = blocks_of("a key")
+    run = RUN.format(kind="logistic", clip="clip = 1")
+    before = certified(tmp_path, run)
+    key = textwrap.indent(textwrap.dedent(blocks["run-file:key"]), "    ")
+    put_before(tmp_path / "certify/runfile/pnsgd_tables.py", '    dtype: Literal["float64", "float32"]', key)
+    put_before(
+        tmp_path / "certify/checking/format/shapes.py", '"dimension?": integer,', blocks["checker:key"].strip() + " "
+    )
+    assert python(tmp_path, "docs/generate.py").returncode == 0
+    assert certified(tmp_path, run)["digest"] == before["digest"]
+    after = certified(tmp_path, run + '[execution]\nmachine = "a laptop"\n')
+    assert after["digest"] != before["digest"] and after["epsilon"] == before["epsilon"]
+    assert after["assumptions"] == before["assumptions"]
+
+
+def test_every_file_that_is_named_is_there() -> None:
+    """But for those that the examples write."""
+    written = {name for section in ("a theorem", "a loss") for name in blocks_of(section)}
+    named = set(re.findall(r"`((?:accountant|certify|learners|tests|docs)/[\w/.]+)`", PAGE)) - written
+    missing = {name for name in named if "NAME" not in name and not (ROOT / name).exists()}
+    assert len(named) > 20 and not missing
