@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import Any, NoReturn
 
 from certify.cli.ledger import (
     run_backup,
@@ -17,6 +17,7 @@ from certify.cli.ledger import (
     run_show,
     run_verify,
 )
+from certify.errors import UsageError
 
 WHERE = "a state's folder, an .sqlite file, or a database (postgresql://USER@HOST/NAME; the password from PGPASSWORD)"
 CERTIFICATES = "a certificate as it is now, whose expiry date is read (those in a state's folder are; may be repeated)"
@@ -29,7 +30,7 @@ Type = Callable[[str], Any]
 
 def add_ledger(command: Callable[..., argparse.ArgumentParser], whole: Type, day: Callable[[str], date]) -> None:
     """Add `ledger` and its commands. `whole` and `day` read a number and a date."""
-    ledger = command("ledger", lambda _: _no_command(ledger), "look after the ledger of what was done", DETAILS)
+    ledger: argparse.ArgumentParser = command("ledger", _no_command, "look after the ledger of what was done", DETAILS)
     commands = ledger.add_subparsers(dest="ledger_command", metavar="COMMAND", parser_class=type(ledger))
 
     def add(
@@ -112,5 +113,5 @@ def add_ledger(command: Callable[..., argparse.ArgumentParser], whole: Type, day
     with_format(options)
 
 
-def _no_command(parser: argparse.ArgumentParser) -> int:
-    parser.error("the following arguments are required: COMMAND")
+def _no_command(_: argparse.Namespace) -> NoReturn:
+    raise UsageError("the following arguments are required: COMMAND (see plumbline ledger --help)")

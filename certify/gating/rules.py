@@ -33,12 +33,12 @@ def rules(policy: Policy, on: date, ledgers: Ledgers) -> Iterator[Rule]:
     yield from _limits(policy)
     yield from _guarantees(policy)
     yield from _assumptions(policy)
-    if policy.table.signatures is not None:
+    if policy.table.signatures is not None and (threshold := policy.threshold) is not None:
         names = ", ".join(policy.table.signatures.keys)
         yield Rule(
             SIGNATURES,
-            f"{policy.threshold} of {names}",
-            lambda _, reading: (str(len(reading.report.signers)), len(reading.report.signers) >= policy.threshold),
+            f"{threshold} of {names}",
+            lambda _, reading: (str(len(reading.report.signers)), len(reading.report.signers) >= threshold),
         )
     yield from _freshness(policy, on)
     if policy.table.freshness.not_revoked is not None:
@@ -133,14 +133,17 @@ def _freshness(policy: Policy, on: date) -> Iterator[Rule]:
     def created(predicate: dict[str, Any]) -> date:
         return date.fromisoformat(predicate["created"][:10])
 
-    def age(predicate: dict[str, Any], _: Reading) -> tuple[str, bool]:
-        days = (on - created(predicate)).days
-        return f"{days} (created on {created(predicate)})", days <= most
+    def age_within(most: int) -> Callable[..., tuple[str, bool]]:
+        def judge(predicate: dict[str, Any], _: Reading) -> tuple[str, bool]:
+            days = (on - created(predicate)).days
+            return f"{days} (created on {created(predicate)})", days <= most
+
+        return judge
 
     # Without a table too: a date that is yet to come is a false one.
     yield Rule("created", f"not after {on}", lambda p, _: (str(created(p)), created(p) <= on))
     if most is not None:
-        yield Rule("freshness.max_age_days", str(most), age)
+        yield Rule("freshness.max_age_days", str(most), age_within(most))
     if policy.table.freshness.require_expiry:
         yield Rule(
             "freshness.require_expiry",
@@ -153,9 +156,12 @@ def _report(policy: Policy, on: date) -> Iterator[Rule]:
     """What the report of the certificate would say on that day."""
     most, asked = policy.table.report.max_warnings, policy.table.report.answered
 
-    def count(_: dict[str, Any], reading: Reading) -> tuple[str, bool]:
-        ids = [warning.id for warning in warnings(reading, on)]
-        return f"{len(ids)} ({', '.join(ids)})" if ids else "0", len(ids) <= most
+    def at_most(most: int) -> Callable[..., tuple[str, bool]]:
+        def judge(_: dict[str, Any], reading: Reading) -> tuple[str, bool]:
+            ids = [warning.id for warning in warnings(reading, on)]
+            return f"{len(ids)} ({', '.join(ids)})" if ids else "0", len(ids) <= most
+
+        return judge
 
     def answered(_: dict[str, Any], reading: Reading) -> tuple[str, bool]:
         open_ones = [a.question.id for a in answers(reading, on) if a.status == "not assessed"]
@@ -163,7 +169,7 @@ def _report(policy: Policy, on: date) -> Iterator[Rule]:
         return f"not assessed: {', '.join(missing)}" if missing else "all are", not missing
 
     if most is not None:
-        yield Rule("report.max_warnings", str(most), count)
+        yield Rule("report.max_warnings", str(most), at_most(most))
     if asked:
         yield Rule("report.answered", ", ".join(asked), answered)
 
