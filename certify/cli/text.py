@@ -86,7 +86,13 @@ def _figures(result: Result) -> Iterator[tuple[str, str]]:
     if result.sensitivity is not None:
         yield from _guarantees(result)
         yield from _training(result)
+    if result.other_release is not None:
+        yield f'if release = "{result.other_release["release"]}"', _other(result.other_release["epsilon"])
     yield from _published(result)
+
+
+def _other(epsilon: str | None) -> str:
+    return "no theorem covers this run" if epsilon is None else f"ε ≤ {epsilon}"
 
 
 def _guarantees(result: Result) -> Iterator[tuple[str, str]]:

@@ -7,10 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from accountant import ASSUMPTIONS, ScaledSGD, derive_published, enclose
+from accountant import (
+    ASSUMPTIONS,
+    InvalidMechanism,
+    ScaledSGD,
+    TheoremError,
+    derive,
+    derive_published,
+    derive_upper,
+    enclose,
+)
 from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.core.facts import Family
 from accountant.losses import DerivedLoss, Loss, ScaledLoss
+from accountant.mechanisms.pnsgd import Release
+from accountant.pnsgd.search.string import TooLong
 from certify.results.certify_dpsgd import certify_training
 from certify.results.claims import DIGITS, Claim, Verdict, make_claim, worst
 from certify.results.fallback import describe_fallback
@@ -48,7 +59,24 @@ def _certify(run: Run, progress: Progress | None) -> Result:
         claims.append(make_claim(run, request))
         if progress:
             progress("certify", request + 1, len(run.mechanism.requests))
-    return summarise(run, tuple(claims))
+    return replace(summarise(run, tuple(claims)), other_release=_other_release(run))
+
+
+def _other_release(run: Run) -> dict[str, str | None] | None:
+    """What the same run would cost under the other release: the largest ε of its requests; None as ε where no theorem
+    covers that. None where nothing is unlearned, and both are the same."""
+    mechanism = run.mechanism
+    if not any(mechanism.unlearning_epochs) and len(mechanism.requests) == 1:
+        return None
+    other: Release = "all" if mechanism.release == "final" else "final"
+    last = len(mechanism.requests) - 1
+    looked_at = range(last if other == "all" else 0, last + 1)  # under "all" a later request adds records and stretches
+    try:
+        changed = replace(mechanism, release=other)
+        bounds = [derive_upper(changed, run.target_delta, i, derive(changed, i)) for i in looked_at]
+    except (InvalidMechanism, TheoremError, TooLong):
+        return {"release": other, "epsilon": None}
+    return {"release": other, "epsilon": largest([enclose(bound).upper_decimal(DIGITS) for bound in bounds])}
 
 
 def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:

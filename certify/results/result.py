@@ -33,7 +33,9 @@ class Result:
     what is printed; None where that is not known. fractional: Rényi orders of a training run that need a theorem of
     their own; certificates leave them out. bracket: of training runs, `width` is how far apart the upper ε and what no
     finer grid could go below are, relative to the larger of the upper ε and 0.001; `asked` is how wide it may be, and
-    `sharp` whether it is no wider; None where ε is exact. No part of a certificate either.
+    `sharp` whether it is no wider; None where ε is exact. No part of a certificate either. other_release: of runs that
+    unlearn, {"release", "epsilon"}: what the same run would cost if the observer saw the other models; no part of a
+    certificate.
     """
 
     verdict: Verdict
@@ -60,6 +62,7 @@ class Result:
     promised: tuple[Derivation | None, ...] = field(repr=False, default=())
     rounding: Mapping[str, str] | None = None
     bracket: Mapping[str, Any] | None = None
+    other_release: Mapping[str, str | None] | None = None
 
     @property
     def exit_code(self) -> Exit:
@@ -112,6 +115,7 @@ class Result:
             "digest": self.digest,
             **({"meta": dict(self.run.meta)} if self.run.meta else {}),
             **({} if self.rounding is None else {"rounding": dict(self.rounding)}),
+            **({} if self.other_release is None else {"other_release": dict(self.other_release)}),
             **({} if self.bracket is None else {"bracket": dict(self.bracket)}),
         }
 

@@ -113,7 +113,7 @@ class RequestsTable(Table):
 class TargetTable(Table):
     epsilon: Number = Field(description="ε to be met")
     delta: Annotated[Fraction | str, BeforeValidator(lambda v: v if v == "1/n" else read_number(v))] = Field(
-        "1/n", description='δ: a number in (0, 1), or "1/n"'
+        description='δ: a number in (0, 1), or "1/n"'
     )
 
 
@@ -124,8 +124,10 @@ class ThreatTable(Table):
     reference: Literal["retrain", "retrain-T", "stationary"] = Field(
         "retrain", description="compared with retraining for T + K epochs, for T epochs, or with the stationary law"
     )
-    release: Literal["final", "all"] = Field(
-        "final", description="what the observer sees: the last model, or the one after learning and every request"
+    release: Literal["final", "all"] | None = Field(
+        None,
+        description='what the observer sees: "final", the last model alone, or "all", the one after learning and every '
+        "request; required where anything is unlearned or requested twice",
     )
 
 

@@ -21,6 +21,7 @@ from accountant import InvalidLoss, InvalidMechanism, NoisySGD, ScaledSGD
 from accountant.core.exact import canonical
 from accountant.core.scaling import InvalidScaling
 from accountant.losses import SCALED_MODELS, Loss, ScaledLoss
+from accountant.mechanisms.pnsgd import Release
 from accountant.pnsgd.rounding import FloatingPoint
 from certify.errors import UsageError
 from certify.runfile.data_table import DataColumns, make_columns
@@ -184,6 +185,8 @@ def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
         return f"{key}.kind: is missing; write one of {', '.join(map(repr, tags))}"
     if kind == "union_tag_invalid":
         return f"{key}.kind: got {problem['ctx']['tag']!r}; write one of {problem['ctx']['expected_tags']}"
+    if kind == "missing" and key == "target.delta":
+        return f'{key}: is missing; write [target] delta = "1e-5", or another number well below 1/n'
     return describe_problem(problem, key)
 
 
@@ -221,13 +224,25 @@ def _table_in(annotation: Any) -> type[BaseModel]:
     return next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
 
 
+def _release(table: RunTable) -> Release:
+    """What the observer sees. Only where the learned model is all that there is, it may be left out."""
+    if table.threat.release is not None:
+        return table.threat.release
+    if any(table.mechanism.unlearning_epochs) or len(table.requests.sizes) > 1:
+        raise UsageError(
+            'threat.release: is missing; write [threat] release = "final" where only the model after the last request '
+            'is ever seen, or release = "all" where the learned one and each later one are'
+        )
+    return "final"
+
+
 def _run(table: RunTable) -> Run:
     try:
         mechanism = NoisySGD(
             loss=_loss(table),
             requests=tuple(table.requests.sizes),
             **_values(table.mechanism),
-            **_values(table.threat),
+            **_values(table.threat) | {"release": _release(table)},
         )
     except InvalidMechanism as problem:
         raise UsageError(key_and_problem(problem)) from None
@@ -310,6 +325,7 @@ def _canonical(table: RunTable, mechanism: NoisySGD, columns: DataColumns | None
     entry for each request."""
     tables = _plain(table)
     tables["mechanism"]["unlearning_epochs"] = [str(k) for k in mechanism.unlearning_epochs]
+    tables["threat"]["release"] = mechanism.release
     tables["requests"]["sizes"] = [str(size) for size in mechanism.requests]
     if columns is not None:
         tables["data"]["normalise"] = columns.normalise

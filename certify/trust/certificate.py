@@ -152,6 +152,7 @@ def make_statement(
         del shown[absent]
     shown.pop("rounding", None)  # the status of its assumption says what is proved of it
     shown.pop("bracket", None)  # both ends are there
+    shown.pop("other_release", None)  # another run's
     if result.fractional is not None:  # is no claim either: a quadrature, which the checker does not repeat
         del shown["renyi"][: len(enclose_all(result.fractional))]
     shown["theorems"] = sorted({step["theorem"] for step in proof.steps})  # those of the curve too

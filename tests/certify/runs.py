@@ -36,6 +36,7 @@ def tables(loss: Mapping[str, Any] | None = None, **changes: Mapping[str, Any]) 
         },
         "loss": dict(loss) if loss else constants(1, "1/2"),
         "target": {"epsilon": 1, "delta": "0.001"},
+        "threat": {"release": "final"},
     }
     for name, keys in changes.items():
         made[name] = {**made.get(name, {}), **keys}
@@ -77,6 +78,7 @@ def mnist(**changes: Mapping[str, Any]) -> dict[str, Any]:
         "mechanism": mechanism,
         "loss": constants("0.261264", "0.011264"),
         "target": {"epsilon": 1, "delta": "1/n"},
+        "threat": {"release": "final"},
     }
     for name, keys in changes.items():
         made[name] = {**made.get(name, {}), **keys}
@@ -217,5 +219,5 @@ def valid_runs(draw: st.DrawFn, *, radius: bool = True, requests: int = 3) -> di
             "epsilon": draw(st.fractions(0, 8, max_denominator=10)),
             "delta": draw(st.one_of(st.sampled_from(["1e-5", "1e-30", "0.5"]), st.fractions(F(1, 10**6), F(1, 10)))),
         },
-        "threat": {"neighbours": draw(st.sampled_from(["replace-one", "remove-one"]))},
+        "threat": {"neighbours": draw(st.sampled_from(["replace-one", "remove-one"])), "release": "final"},
     }

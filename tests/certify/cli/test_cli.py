@@ -161,7 +161,16 @@ def check_contract(shown: Any) -> None:
     assert list(shown) == [
         *("verdict", "out_of_reach", "epsilon", "delta", "mu", "wasserstein", "renyi", "requests", "theorems"),
         *("assumptions", "published", "fallback", "digest"),
+        *(
+            ["other_release"]
+            if any(request["epochs"] for request in shown["requests"]) or shown["requests"][1:]
+            else []
+        ),
     ]
+    if (other := shown.get("other_release")) is not None:
+        assert set(other) == {"release", "epsilon"} and other["release"] in ("final", "all")
+        if other["epsilon"] is not None:
+            check_decimal(other["epsilon"])
     assert shown["verdict"] in ("CERTIFIED", "NOT_CERTIFIED", "INDETERMINATE")
     assert isinstance(shown["out_of_reach"], bool)
     assert set(shown["epsilon"]) == {"lower", "upper", "target"}

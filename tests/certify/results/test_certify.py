@@ -178,6 +178,7 @@ def test_attributes_are_the_json(run: Any) -> None:
     assert set(shown) == {
         *("verdict", "out_of_reach", "epsilon", "delta", "mu", "wasserstein", "renyi", "requests", "theorems"),
         *("assumptions", "published", "fallback", "digest"),
+        *(["other_release"] if any(run["mechanism"]["unlearning_epochs"]) or len(result.requests) > 1 else []),
     }
     for key, value in shown.items():
         attribute = getattr(result, key)
@@ -185,6 +186,33 @@ def test_attributes_are_the_json(run: Any) -> None:
     assert shown["digest"] == result.run.digest
     assert (shown["epsilon"]["lower"] is None) == (result.run.mechanism.radius is not None)
     assert (shown["mu"]["lower"] is None) == (result.run.mechanism.radius is not None)
+
+
+@settings(max_examples=30)
+@given(valid_runs())
+def test_the_other_release_costs_what_it_costs_when_certified(run: Any) -> None:
+    other = {"final": "all", "all": "final"}
+    found = certify(run).other_release
+    if found is None:
+        assert run["mechanism"]["unlearning_epochs"] == [0]
+        return
+    assert found["release"] == other[run["threat"]["release"]]
+    try:
+        alone = certify(run | {"threat": run["threat"] | {"release": found["release"]}})
+    except UsageError:
+        assert found["epsilon"] is None
+        return
+    assert Fraction(found["epsilon"]) == pytest.approx(Fraction(alone.epsilon["upper"]), rel=1e-11)
+    assert alone.other_release["release"] == run["threat"]["release"]
+
+
+def test_under_all_the_learned_model_costs_too() -> None:
+    result = certify(tables(mechanism={"unlearning_epochs": 9}))
+    assert result.other_release["release"] == "all"
+    assert Fraction(result.other_release["epsilon"]) > Fraction(result.epsilon["upper"])
+    assert certify(tables(mechanism={"unlearning_epochs": 0})).other_release is None
+    together = certify(tables(threat={"release": "final", "reference": "retrain-T"}, mechanism={"radius": 1}))
+    assert together.other_release == {"release": "all", "epsilon": None}, "all goes with retrain alone"
 
 
 @settings(max_examples=60)

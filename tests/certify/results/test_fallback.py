@@ -185,8 +185,8 @@ RUNS = {
     "softmax": rough(SOFTMAX, radius=20),
     "requests": rough(unlearning_epochs=[2, 1]) | {"requests": {"sizes": [1, 2]}},
     "secret": rough(batch_order="secret"),
-    "stationary": rough(unlearning_epochs=9) | {"threat": {"reference": "stationary"}},
-    "retrain_T": rough() | {"threat": {"reference": "retrain-T"}},
+    "stationary": rough(unlearning_epochs=9) | {"threat": {"reference": "stationary", "release": "final"}},
+    "retrain_T": rough() | {"threat": {"reference": "retrain-T", "release": "final"}},
     "all": rough() | {"threat": {"release": "all"}},
 }
 
