@@ -52,10 +52,11 @@ def run(**changes: Any) -> Run:
         "unlearning_epochs": 1,
         "noise_std": "0.0041",
     }
-    target = {"epsilon": changes.pop("epsilon", 1), "delta": "1/n"}
+    target, threat = {"epsilon": changes.pop("epsilon", 1), "delta": "1/n"}, {"release": "final"}
     loss = {"kind": "constants", "smoothness": "0.261264", "strong_convexity": "0.011264", "gradient_bound": 1}
     requests = {"sizes": [1] * changes.pop("requests", 1)}
-    return read_run({"mechanism": mechanism | changes, "loss": loss, "target": target, "requests": requests})
+    tables = {"mechanism": mechanism | changes, "loss": loss, "target": target, "requests": requests, "threat": threat}
+    return read_run(tables)
 
 
 def seconds(work: Callable[[], Any], times: int) -> float:

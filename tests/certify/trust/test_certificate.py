@@ -99,8 +99,8 @@ def clipped_runs(draw: st.DrawFn) -> dict[str, Any]:
         threat["reference"] = draw(st.sampled_from(["retrain", "stationary"] if any(unlearning) else ["retrain"]))
     else:
         mechanism["initial_distance"] = draw(st.sampled_from([F(0), F(1, 4)]))
-    if threat.get("reference") != "stationary":
-        threat["release"] = draw(st.sampled_from(["final", "all"]))
+    joined = threat.get("reference") == "stationary"
+    threat["release"] = "final" if joined else draw(st.sampled_from(["final", "all"]))
     target = {"epsilon": draw(st.integers(0, 8)), "delta": draw(st.sampled_from(["1e-5", "0.1"]))}
     return {"mechanism": mechanism, "loss": loss, "requests": {"sizes": sizes}, "threat": threat, "target": target}
 
