@@ -20,7 +20,7 @@ Refuse = Callable[[int, str], Exception]
 
 def numbers(values: pa.Array, width: int | None, refuse: Refuse) -> np.ndarray:
     """(n, width) float64, all finite; width None: one number a row, (n, 1)."""
-    whole = values
+    values = whole = _plain(values)
     if (first := _first(compute.is_null(whole))) is not None:
         raise refuse(first, "is empty; repair the cell, or leave the record out")
     if width is not None:
@@ -66,8 +66,7 @@ def texts(values: pa.Array, refuse: Refuse, *, ids: bool = False) -> pa.Array:
 
     ids: whole numbers and texts alone, none of them missing, empty or with a control character in it.
     """
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
+    values = _plain(values)
     kind = values.type
     if pa.types.is_floating(kind) and not ids:
         values = _floats_spelt(values)
@@ -76,7 +75,7 @@ def texts(values: pa.Array, refuse: Refuse, *, ids: bool = False) -> pa.Array:
     elif not _is_text(kind):
         wanted = "whole numbers and text" if ids else "text, numbers and true/false"
         raise refuse(0, f"holds {kind}; {'ids' if ids else 'categories'} are {wanted}")
-    values = compute.fill_null(values.cast(pa.string()), "")
+    values = compute.fill_null(values, "")
     if ids:
         if (first := _first(compute.equal(values, ""))) is not None:
             raise refuse(first, "is empty; every record needs an id, or leave [data] id out")
@@ -90,6 +89,13 @@ def _floats_spelt(values: pa.Array) -> pa.Array:
     encoded = values.dictionary_encode()
     spelt = [str(int(v)) if float(v).is_integer() else repr(float(v)) for v in encoded.dictionary.to_pylist()]
     return pa.array(spelt, pa.string()).take(encoded.indices)
+
+
+def _plain(values: pa.Array) -> pa.Array:
+    """Without a dictionary, and text as strings: not all of Arrow's functions know its newer types of text."""
+    if pa.types.is_dictionary(values.type):
+        return _plain(values.dictionary).take(values.indices)
+    return values.cast(pa.string()) if _is_text(values.type) else values
 
 
 def _is_text(kind: pa.DataType) -> bool:

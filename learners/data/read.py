@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor
 
@@ -107,13 +108,17 @@ def read_records(
     ids: dict[str, int] = {}
     row = source.first_row
     with BytesIO() if store is None else open(store, "w+b") as rows:
-        for batch in source.batches(present, at_once):
-            rows.write(encoder.features(batch, row).astype("<f8", copy=False).data)
-            if columns.target in present:
-                labels.append(encoder.labels(batch, row))
-            if columns.id in present:
-                _collect(ids, encoder.ids(batch, row), row, encoder)
-            row += batch.num_rows
+        try:
+            for batch in source.batches(present, at_once):
+                rows.write(encoder.features(batch, row).astype("<f8", copy=False).data)
+                if columns.target in present:
+                    labels.append(encoder.labels(batch, row))
+                if columns.id in present:
+                    _collect(ids, encoder.ids(batch, row), row, encoder)
+                row += batch.num_rows
+        except pa.ArrowException as problem:
+            says = (str(problem).splitlines() or [type(problem).__name__])[0]
+            raise InvalidTable(source.file, f"is not read from row {row} on: {says}; save it in another way") from None
         count = row - source.first_row
         if not count:
             raise InvalidTable(source.file, "holds no records; give one at least")

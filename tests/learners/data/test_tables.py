@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pyarrow.parquet as parquet  # noqa: E402
 
 from learners.data import InvalidTable, read_records, read_table  # noqa: E402
 from learners.data import read as read_module  # noqa: E402
+from learners.data.encode import Encoder  # noqa: E402
 from tests.learners.data.files import columns, write_csv, write_every_format  # noqa: E402
 
 pytestmark = pytest.mark.learn
@@ -65,6 +67,36 @@ def test_features_are_written_to_a_file_and_stay_there(tmp_path):
     assert (tmp_path / "features.f64").read_bytes() == there.features.numpy().astype("<f8").tobytes()
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+def test_what_is_written_to_a_file_was_never_in_memory_whole(tmp_path, monkeypatch):
+    rows, width = 60_000, 200  # 96 MB
+    images = np.memmap(tmp_path / "raw", dtype=np.uint8, mode="w+", shape=(rows, width))
+    images[:, 0] = 255
+    np.savez(tmp_path / "t.npz", images=images, y=np.arange(rows) % 2)
+    monkeypatch.setattr(read_module, "NUMBERS_AT_ONCE", 1 << 18)
+    used, encode = [], Encoder.features
+
+    def watched(self, batch, row):
+        used.append(int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) * 1024)
+        return encode(self, batch, row)
+
+    monkeypatch.setattr(Encoder, "features", watched)
+    said = columns(numeric={"images": (0, 255, width)}, normalise="row")
+    dataset = read_table(tmp_path / "t.npz", said, store=tmp_path / "features.f64")
+    assert len(dataset) == rows and max(used) - used[0] < rows * width * 8 / 2
+
+
+def test_a_file_that_nobody_here_made():
+    """The irises that come with scikit-learn: its header is three names and two counts, in the wrong places."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    path = Path(datasets.__file__).parent / "data" / "iris.csv"
+    limits = dict.fromkeys(("150", "4", "setosa", "versicolor"), (0, 10))
+    dataset = read_table(path, columns(numeric=limits, target="virginica", classes=("0", "1", "2")))
+    raw, target = datasets.load_iris(return_X_y=True)
+    assert torch.allclose(dataset.features, torch.from_numpy(raw / 5 - 1), atol=1e-15)
+    assert dataset.labels.tolist() == target.tolist()
+
+
 def written(tmp_path, arrays: dict, name: str = "t.parquet"):
     path = tmp_path / name
     parquet.write_table(pa.table(arrays), path)
@@ -80,6 +112,8 @@ def written(tmp_path, arrays: dict, name: str = "t.parquet"):
         (pa.array([Decimal("2.50"), Decimal("10.00")]), [-0.5, 1]),
         (pa.array(["2.5", "1e1"]), [-0.5, 1]),
         (pa.array(["2.5", "1e1"], pa.large_string()), [-0.5, 1]),
+        (pa.array(["2.5", "1e1"], pa.string_view()), [-0.5, 1]),
+        (pa.array([2.5, 10]).dictionary_encode(), [-0.5, 1]),
     ],
     ids=str,
 )
@@ -96,11 +130,15 @@ def test_numbers_of_any_type(tmp_path, values, expected):
         pa.array([0.0, 1.0, 0.0]),
         pa.array(["0", "1", "0"]).dictionary_encode(),
         pa.array([0, 1, 0]).dictionary_encode(),
+        pa.array(["0", "1", "0"], pa.string_view()),
+        pa.DictionaryArray.from_arrays(pa.array([0, 1, 0], pa.uint32()), pa.array(["0", "1"], pa.string_view())),
     ],
-    ids=str,
+    ids=lambda values: str(values.type),
 )
 def test_a_typed_label_is_the_text_that_it_would_be(tmp_path, values):
-    path = written(tmp_path, {"a": [1, 2, 3], "y": values})
+    path, table = tmp_path / "t.arrow", pa.table({"a": [1, 2, 3], "y": values})
+    with path.open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
     assert read_table(path, columns()).labels.tolist() == [-1, 1, -1]
 
 
