@@ -86,7 +86,9 @@ def mechanism_to_json(mechanism: NoisySGD) -> dict[str, object]:
 
 def mechanism_from_json(content: dict[str, Any]) -> NoisySGD:
     """The mechanism that `mechanism_to_json` wrote down, validated anew."""
-    rest = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items() if key not in ("kind", "loss")}
+    rest: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in content.items() if key not in ("kind", "loss")
+    }
     loss = dict(content["loss"])
     made = LOSSES[loss.pop("kind")]
     if "scaling" in loss:

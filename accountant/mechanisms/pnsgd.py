@@ -125,8 +125,8 @@ class NoisySGD:
             raise InvalidMechanism("step_size", f"{canonical(step)} must be positive")
         if not constants.convex:
             self._check_nonconvex_step(step, constants)
-        elif self.radius is None and step * constants.smoothness > 2:
-            scaled, most = isinstance(self.loss, ScaledLoss), 2 / constants.smoothness
+        elif self.radius is None and constants.smoothness is not None and step * constants.smoothness > 2:
+            scaled, most = isinstance(self.loss, ScaledLoss), 2 / Fraction(constants.smoothness)
             # The L of a scaled loss has a square root in it, as a decimal of 18 digits: 2/L is long, and shown short.
             shown = decimal(round_decimal(most, 12, Rounding.DOWN), 12) if scaled else canonical(most)
             raise InvalidMechanism(

@@ -63,6 +63,7 @@ class FloatingPoint:
     @property
     def spacing(self) -> Fraction:
         """ulp(largest_coordinate), in parameter units; everything is known."""
+        assert self.dtype is not None and self.largest_coordinate is not None
         return ulp(self.dtype, self.largest_coordinate)
 
 
@@ -162,7 +163,7 @@ def floor_status(mechanism: NoisySGD, numbers: FloatingPoint, epsilon: Fraction,
     return "proved"
 
 
-def floor_noise(mechanism: NoisySGD, numbers: FloatingPoint, mu: float) -> Fraction | None:
+def floor_noise(mechanism: NoisySGD, numbers: FloatingPoint, mu: float | Fraction) -> Fraction | None:
     """The least σ of nine digits whose rounding adds at most a hundredth of `mu`, as far as `mu` is right; None where
     T28r does not apply."""
     square = charge_square(mechanism, numbers)

@@ -32,7 +32,9 @@ def least_noise(run: Run) -> Fraction | None:
     """The least σ of nine digits that the floor allows, everything else as in the run; None where it asks for none."""
     if status_of(run) not in ("proved", "violated"):
         return None
+    assert run.execution is not None  # or there is no status
     value = floor_noise(run.mechanism, run.execution, allowed_mu(run))
+    assert value is not None
     unit = Fraction(1, 10**DIGITS)
     for attempt in range(MAX_ATTEMPTS):  # the search was in doubles
         noise = round_decimal(value * (1 + (2**attempt - 1) * unit), DIGITS, Rounding.UP)
@@ -44,7 +46,9 @@ def least_noise(run: Run) -> Fraction | None:
 def rounding_of(run: Run) -> dict[str, str] | None:
     """What rounding may add to μ, and a hundredth of what the target allows, as decimals; None where T28r does not
     apply."""
-    square = None if status_of(run) in (None, "attested") else charge_square(run.mechanism, run.execution)
+    square = None
+    if run.execution is not None and status_of(run) != "attested":
+        square = charge_square(run.mechanism, run.execution)
     if square is None:
         return None
     return {"charge": decimal(root_above(square, DIGITS)), "allowed": f"{float(allowed_mu(run)) / 100:.9g}"}
@@ -52,7 +56,10 @@ def rounding_of(run: Run) -> dict[str, str] | None:
 
 def violation(run: Run) -> str:
     """What is wrong with the noise of a run whose floor is violated, and the fix; one line."""
-    numbers, charge = run.execution, root_above(charge_square(run.mechanism, run.execution), 3)
+    numbers = run.execution
+    square = None if numbers is None else charge_square(run.mechanism, numbers)
+    assert numbers is not None and square is not None and numbers.largest_coordinate is not None  # all are given
+    charge = root_above(square, 3)
     size = _short(numbers.largest_coordinate)
     text = (
         f"{ROUNDING} is violated: in {numbers.dimension} coordinates up to {size}, rounding to {numbers.dtype} may "

@@ -58,9 +58,12 @@ def least_noise(run: Run) -> Fraction:
     grows as σ²."""
     mechanism, target, delta = run.mechanism, float(run.target_epsilon), float(run.target_delta)
     requests = range(len(mechanism.requests))
-    products = [noise_times_mu(mechanism, request) for request in requests]
-    if None in products:
-        raise OutOfReach("noise_std: no noise bounds this run; see `plumbline certify`")
+    products: list[Fraction] = []
+    for request in requests:
+        product = noise_times_mu(mechanism, request)
+        if product is None:
+            raise OutOfReach("noise_std: no noise bounds this run; see `plumbline certify`")
+        products.append(product)
     if not any(products):
         raise NothingToTune(
             "noise_std: the two runs never differ, or by so little that any value from 1e-300 up meets the target: "
@@ -75,7 +78,9 @@ def least_noise(run: Run) -> Fraction:
     if not 0 < noise < math.inf:
         return worst
     # The requests that neither speaks about need what μ says.
-    floor = max((products[r] for r in requests if r not in others), default=0) / Fraction(_target_mu(target, delta))
+    floor = max((products[r] for r in requests if r not in others), default=Fraction(0)) / Fraction(
+        _target_mu(target, delta)
+    )
 
     def excess(log_noise: float) -> float:
         tried = replace(mechanism, noise_std=Fraction(math.exp(log_noise)))
@@ -96,7 +101,8 @@ def least_noise(run: Run) -> Fraction:
 def least_unlearning_epochs(run: Run) -> list[int]:
     """The least K_1, then the least K_2 after it, and so on. 0 where the noise of learning alone hides what was
     erased."""
-    mechanism, epochs = run.mechanism, []
+    mechanism = run.mechanism
+    epochs: list[int] = []
     least = 0 if mechanism.epochs else 1
     for request in range(len(mechanism.requests)):
 

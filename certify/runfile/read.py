@@ -105,11 +105,12 @@ def read_run(source: str | Path | Mapping[str, Any]) -> Run:
             "nothing bounds its hidden iterates; leave the table out, or take mechanism.kind = "
             f"{' or '.join(map(repr, KINDS))}, which charges every step"
         )
+    table: TrainingTable | RunTable
     try:
         table = (TrainingTable if about_training else RunTable).model_validate(_without_nulls(tables))
     except ValidationError as invalid:
         raise UsageError(_first_problem(invalid, tables)) from None
-    run = _training_run(table) if about_training else _run(table)
+    run = _training_run(table) if isinstance(table, TrainingTable) else _run(table)
     return replace(run, meta=table.meta.given)
 
 
@@ -123,7 +124,7 @@ def _check_kind(tables: Mapping[str, Any]) -> None:
         raise UsageError(f"mechanism.{close[0]}: unknown key; did you mean kind?")
     if not isinstance(kind, str) or kind not in kinds:
         problem = "is missing" if kind is None else f"got {kind!r:.80}"
-        close = difflib.get_close_matches(kind.lower(), kinds, n=1) if isinstance(kind, str) else ()
+        close = difflib.get_close_matches(kind.lower(), kinds, n=1) if isinstance(kind, str) else []
         meant = f"did you mean {close[0]!r}? Write" if close else "write"
         raise UsageError(f"mechanism.kind: {problem}; {meant} one of {', '.join(map(repr, kinds))}")
 
@@ -209,7 +210,7 @@ def _known_keys(where: list[str], tables: Mapping[str, Any]) -> list[str]:
     if len(where) == 1:
         return list(known)
     name = where[0].partition("[")[0]
-    choices = known.get(name, ())
+    choices: tuple[type[BaseModel], ...] = known.get(name, ())
     if len(choices) > 1 and isinstance(tables.get(name), Mapping):
         kind = tables[name].get("kind")
         choices = tuple(t for t in choices if kind in get_args(t.model_fields["kind"].annotation)) or choices[:1]
@@ -264,8 +265,8 @@ def _values(table: Table) -> dict[str, Any]:
 def _loss(table: RunTable) -> Loss:
     """The loss, in its ball, and with its gradients scaled where [scaling] says so."""
     loss, scaling = table.loss, table.scaling
-    make = LOSSES[loss.kind][1]
-    domain = {"radius": table.mechanism.radius} if make in IN_A_BALL else {}
+    make: Any = LOSSES[loss.kind][1]
+    domain: dict[str, Any] = {"radius": table.mechanism.radius} if make in IN_A_BALL else {}
     if scaling is None:
         return make(**loss.model_dump(exclude={"kind"}), **domain)
     if loss.kind not in SCALED_MODELS:
@@ -299,9 +300,12 @@ def _execution(table: ExecutionTable) -> FloatingPoint | None:
 
 def _target(target: TargetTable, samples: int | None) -> tuple[Fraction, Fraction]:
     """(ε, δ)."""
-    if target.delta == "1/n" and samples is None:
+    if not isinstance(target.delta, str):
+        delta = target.delta
+    elif samples is None:
         raise UsageError('target.delta: "1/n" needs mechanism.samples; or write a number')
-    delta = Fraction(1, samples) if target.delta == "1/n" else target.delta
+    else:
+        delta = Fraction(1, samples)
     if not 0 < delta < 1:
         raise UsageError(f"target.delta: {canonical(delta)} must lie strictly between 0 and 1")
     if target.epsilon < 0:

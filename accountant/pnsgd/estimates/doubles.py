@@ -58,10 +58,11 @@ def _block(mechanism: NoisySGD, phase: Phase, rate: str, unit: Fraction) -> Bloc
 def step_factor(mechanism: NoisySGD, rate: str) -> Fraction:
     """c of a step by the named theorem, exactly: so that η = 2/L is a contraction in doubles as well."""
     constants, step = mechanism.loss.constants(), mechanism.step_size
-    if rate == "T22":
-        return 1 + step * constants.smoothness
     if rate in DRIFTS:
         return 1 - step * constants.strong_convexity
+    assert constants.smoothness is not None  # the others need it
+    if rate == "T22":
+        return 1 + step * constants.smoothness
     return max(abs(1 - step * constants.strong_convexity), abs(1 - step * constants.smoothness))
 
 
