@@ -14,14 +14,14 @@ def output_directory(name: str | Path | None) -> Path | None:
     """The directory to write into, which need not exist yet; None stays None.
 
     Raises:
-        UsageError: it, or where it would be made, is no directory that can be written to.
+        UsageError: it, or its nearest existing parent, is not a directory that can be written to.
     """
     if name is None:
         return None
     path = Path(name)
     nearest = next(p for p in (path, *path.absolute().parents) if p.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise UsageError(f"-o {name}: {nearest} is no directory that can be written to")
+        raise UsageError(f"-o {name}: {nearest} is not a directory that can be written to")
     return path
 
 
@@ -35,7 +35,7 @@ def make_directory(path: Path) -> Path:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a half. Who may read it stays as it was.
+    """Write a file so that a reader sees the old one or the new one, both whole. Who may read it stays as it was.
 
     Raises:
         UsageError: it cannot be written, for the disk is full or the folder is not there or not ours.

@@ -57,7 +57,7 @@ def _values(quantity: object) -> tuple[Number, ...]:
             return (distance,)
         case RenyiCurve(_, divergences):
             return divergences
-    raise TypeError(f"{type(quantity).__name__} is no bound to enclose")
+    raise TypeError(f"{type(quantity).__name__} is not a bound that can be enclosed")
 
 
 def enclose_all(derivation: Derivation[Any]) -> tuple[Enclosure, ...]:
@@ -84,7 +84,7 @@ def enclose_all(derivation: Derivation[Any]) -> tuple[Enclosure, ...]:
         raise Indeterminate(
             f"{derivation.theorem.name} ({derivation.theorem.id}): {open_condition or 'no finite value'}"
         )
-    return enclosures  # wide (an ε that cannot be told from 0), and valid
+    return enclosures  # wide (an ε that cannot be distinguished from 0), and valid
 
 
 def enclose(derivation: Derivation[Any]) -> Enclosure:

@@ -45,8 +45,8 @@ def exact(value: int | Fraction | Decimal | str, name: str = "value") -> Fractio
     """The exact rational that `value` writes down: int, Fraction, Decimal, or a string with a decimal or "p/q".
 
     Raises:
-        TypeError: a float (write it as a decimal string), a bool, or anything else that is no number.
-        ValueError: a string or Decimal that is no finite number, or one of absurd size.
+        TypeError: a float (write it as a decimal string), a bool, or anything else that is not a number.
+        ValueError: a string or Decimal that is not a finite number, or one with far too many digits.
     """
     if isinstance(value, bool):
         raise TypeError(f"{name}: a number is needed, got {value}")
@@ -67,7 +67,7 @@ def exact(value: int | Fraction | Decimal | str, name: str = "value") -> Fractio
         return Fraction(int(ratio[1]), int(ratio[2]))
     number = _NUMBER.fullmatch(text)
     if not number:
-        raise ValueError(f'{name}: {text!r} is no finite number; write a decimal or "p/q"')
+        raise ValueError(f'{name}: {text!r} is not a finite number; write a decimal or "p/q"')
     if number[3] and abs(int(number[3][1:])) > MAX_EXPONENT:
         raise ValueError(f"{name}: the exponent of {text} is beyond ±{MAX_EXPONENT}")
     return Fraction(text)
@@ -155,7 +155,7 @@ def decimal(value: Fraction, digits: int = 12) -> str:
 def outward(value: Fraction, rounding: Rounding, *, digits: int = 12) -> str:
     """`value` as a decimal strictly above (UP) or strictly below it; zero stays "0", and below 1e-400 that is all.
 
-    Strictly, with room to spare, so that whoever recomputes the bound in enclosures can decide the comparison.
+    Strictly, with room to spare, so that a checker that recomputes the bound in enclosures can decide the comparison.
     """
     if value == 0:
         return "0"

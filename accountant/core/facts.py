@@ -1,7 +1,7 @@
 """What the rest of the project must know about a theorem, declared beside it: `@theorem(…, facts=Facts(…))`.
 
 Nothing here decides whether a bound is true. Explanations, pictures, certificates and comparisons look here instead of
-listing ids, so that a theorem cannot be forgotten by one of them: every field is given, None where there is none, and
+listing ids, so that none of them can forget a theorem: every field is given, None if there is nothing to give, and
 `tests/test_theorem_facts.py` holds each table to what the theorems name.
 """
 
@@ -72,9 +72,9 @@ class Profile(Enum):
 class Facts:
     """The record of one theorem.
 
-    states: None where it has no place in a certificate. formula: the name, in `accountant.explain.formulas.FORMULAS`,
-    of the function that prints it; None where there is no readable formula. profile: None where no picture shows its
-    δ(ε). label: what it is called in comparisons; None where it is no row, or takes its premise's. omits_batch_size:
+    states: None if certificates do not state it. formula: the name, in `accountant.explain.formulas.FORMULAS`,
+    of the function that prints it; None where there is no readable formula. profile: None if no picture shows its
+    δ(ε). label: what it is called in comparisons; None if it is not a row, or takes its premise's. omits_batch_size:
     whether its phases are written without their batch sizes, because a premise says them.
     """
 

@@ -189,7 +189,7 @@ def _fits(kind: type | UnionType, conclusion: type) -> bool:
 @final
 @dataclass(frozen=True, eq=False)
 class Derivation(Generic[Q]):
-    """A theorem applied to exact arguments and to derivations that conclude what it takes. Made by `apply` alone."""
+    """A theorem applied to exact arguments and to derivations that conclude what it takes. Only `apply` makes one."""
 
     theorem: Theorem[Q]
     premises: tuple[Derivation[Any], ...]
@@ -199,7 +199,7 @@ class Derivation(Generic[Q]):
     def __post_init__(self) -> None:
         t = self.theorem
         if THEOREMS.get(t.id) is not t:
-            raise TheoremError(f"{t.id} is no theorem of this table")
+            raise TheoremError(f"{t.id} is not a theorem of this table")
         for p in self.premises:
             if not isinstance(p, Derivation):
                 raise TypeError(f"{t.name} ({t.id}): a premise is a Derivation, made by `apply`; got {p!r}")
@@ -286,7 +286,7 @@ def conclude(theorem: Theorem[Q], A: Arithmetic, *premises: object, **arguments:
 
     Raises:
         ConditionViolated, Undecided: a side condition fails, or is open.
-        TypeError: the body made a float of exact numbers, or concludes something else than it says.
+        TypeError: the body turned exact numbers into a float, or its conclusion is not of the declared type.
     """
     converted = [Record(type(premise)).convert(A, premise, Whole) for premise in premises]
     named = {name: kind.convert(A, arguments[name], Whole) for name, kind in theorem.kinds.items()}

@@ -26,7 +26,7 @@ from accountant.core.arithmetic.rationals import Exact
 
 
 class UnknownKind(TypeError):
-    """An annotation that says none of the kinds above; the message names the parameter and the fix."""
+    """An annotation that is none of the kinds above; the message names the parameter and the fix."""
 
 
 class Whole(int):
@@ -204,7 +204,7 @@ def kind_of(hint: Any, where: str) -> Kind:
     """The kind that a resolved annotation says.
 
     Raises:
-        UnknownKind: none of the list.
+        UnknownKind: not on the list.
     """
     origin, parts = get_origin(hint), get_args(hint)
     if hint is int:
@@ -231,7 +231,7 @@ def kind_of(hint: Any, where: str) -> Kind:
                 _open.discard(hint)
         return Record(hint)
     raise UnknownKind(
-        f"{where}: {hint!r} is no kind of argument; write Number, int, str, bool, a tuple or frozen dataclass of "
+        f"{where}: {hint!r} is not a kind of argument; write Number, int, str, bool, a tuple or frozen dataclass of "
         "these, or one of them | None"
     )
 
@@ -241,7 +241,7 @@ def parameters(body: Callable[..., Any]) -> tuple[dict[str, Any], dict[str, Kind
     arithmetic.
 
     Raises:
-        UnknownKind: a parameter without annotation, or one whose annotation is none of the list.
+        UnknownKind: a parameter without annotation, or one whose annotation is not on the list.
     """
     _, *rest = inspect.signature(body).parameters.values()
     hints = _resolved(body, body.__name__) if rest else {}

@@ -11,7 +11,7 @@ from accountant.core.arithmetic.base import Number
 class LossBounds:
     """L, m, M: smoothness and strong convexity of the regularised loss, bound on one record's data gradient.
 
-    smoothness: None where nothing is known of it. convex: whether every record's data loss is; where it is not, m is
+    smoothness: None if it is not known. convex: whether every record's data loss is; where it is not, m is
     the regulariser's alone, (m/2)|θ|². whole_batch: M bounds the mean data gradient of a batch, clipped as a whole, and
     no record's.
     """

@@ -27,7 +27,7 @@ RENYI_ORDERS = (*FRACTIONAL_ORDERS, *map(Fraction, WHOLE_ORDERS))
 _MIN_DOUBLE = Fraction(1, 10**300)  # a δ below it is not divided by searches in doubles
 _MARGIN = 1e-4  # of a share of δ, for what the grid's ε exceeds the estimate by
 _ROUNDS, _CAPS = 8, 4
-# What the search for a grid, which is in doubles, finds an answer for, in seconds.
+# The range in which the search for a grid, which is in doubles, finds an answer within seconds.
 _MIN_NOISE, _MAX_NOISE = Fraction(1, 100), Fraction(10**9)
 _MIN_RATE = Fraction(1, 10**30)
 _MIN_DELTA = Fraction(1, 10**100)
@@ -37,8 +37,8 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Guarantee:
-    """What the run promises against one kind of inference. name: "membership" (was the record there at all?) or
-    "attribute or label" (what did it say?). neighbours, upper: None where nothing is known."""
+    """The guarantee against one kind of inference. name: "membership" (was the record in the data?) or "attribute or
+    label" (which value did it have?). neighbours, upper: None if no bound is known."""
 
     name: str
     neighbours: NeighboursName | None
@@ -47,9 +47,9 @@ class Guarantee:
 
 @dataclass(frozen=True)
 class Training:
-    """What is proved about a run. upper, lower: ε at δ; mu: where the guarantee is a Gaussian one; curve: Rényi, where
-    there is one; fractional: its orders that are no integers, where they need a theorem of their own; points: the
-    grid's size, 0 where none was needed; least: below every bound that a finer grid could give from the same pairs;
+    """What is proved about a run. upper, lower: ε at δ; mu: if the guarantee is Gaussian; curve: Rényi, if there is
+    one; fractional: its orders that are not integers, if they need a theorem of their own; points: the grid's size,
+    0 if none was needed; least: below every bound that a finer grid could give from the same pairs;
     width: that of the grid's own bracket (`accountant.pld.Bracket.width`); None where no grid was needed."""
 
     sensitivity: Derivation
@@ -65,7 +65,7 @@ class Training:
 
 def schedule(mechanism: ScaledSGD) -> tuple[Release, ...]:
     """The releases that a run is accounted as. Where batches are disjoint, a record meets one of an epoch: a full batch
-    an epoch is what it sees. Another μ-GDP release is no more telling than one noisy sum of that μ. A group of k that
+    an epoch is what it sees. Another μ-GDP release reveals no more than one noisy sum of that μ. A group of k that
     is drawn together, or always there, is one record whose term is k times as large (T8): noise z/k."""
     together, scheme = Fraction(mechanism.group_size, mechanism.coins), mechanism.scheme
     own = (
@@ -139,11 +139,12 @@ def derive_training(
     neighbours = _pair(mechanism)
     search = _Search(target, width, most_points, progress, mechanism.coins)
     upper, grids, least = _upper(mechanism, releases, neighbours, delta, search)
-    # Of the others only an upper bound is known. Which records a cut drops is not said: here not the one that differs.
+    # Of the others only an upper bound is known. Which records a cut drops is not specified: the lower bound assumes
+    # that the one that differs stays.
     own = releases[: len(mechanism.stages)]
     lower = derive_distribution(mechanism, True, own, neighbours, Grid(delta, grids.lower_points), direction="remove")
-    # Where a batch is cut a record more can push another one out: no sum's, and no divergence's bound is T18's then.
-    # Of a replaced record, or of several coins, T18 says nothing.
+    # Where a batch is cut, one more record can push another one out: T18 does not bound that divergence.
+    # T18 does not apply to a replaced record, or to several coins.
     known = (
         mechanism.max_batch_size is None and neighbours in mechanism.scheme.renyi_neighbours and mechanism.coins == 1
     )
@@ -211,8 +212,8 @@ def derive_guarantees(
     same δ and for groups of the same size.
 
     The other releases of the budget are known for the run's neighbours alone: a replaced record is one removed and one
-    added, so twice their μ (T8); the other way round nothing is known. Where the other one has no bound the run is none
-    the worse for it.
+    added, so twice their μ (T8); the other way round nothing is known. Where the other one has no bound, the run's own
+    guarantee is unaffected.
     """
     delta = exact(delta, "delta")
 
@@ -307,7 +308,7 @@ def _short(value: Fraction) -> str:
 def _upper(
     mechanism: ScaledSGD, releases: tuple[Release, ...], neighbours: str, delta: Fraction, search: _Search
 ) -> tuple[Derivation, Bracket, Fraction]:
-    """T19, and T20 on it where large batches are cut; the grid; and what no such bound is below."""
+    """T19, and T20 on it where large batches are cut; the grid; and a lower bound on all such bounds."""
     _refuse_extremes(releases, delta)
     if mechanism.max_batch_size is None:
         upper, grids = _uncut(mechanism, releases, neighbours, delta, search)
@@ -409,7 +410,7 @@ class Truncated:
         )
 
     def _needed(self, epsilon: Fraction, times: float = 1 + _MARGIN) -> Fraction:
-        """C·(1 + e^ε)/δ, in doubles; at least 1e-9, for less is hardly less."""
+        """C·(1 + e^ε)/δ, in doubles; at least 1e-9: smaller shares change nothing."""
         log_part = self._log_cost + truncation.log1p_exp(float(epsilon)) - _log(self.delta)
         return Fraction(max(times * math.exp(min(log_part, 1.0)), 1e-9))  # e^-inf = 0, where nothing is cut
 
@@ -421,7 +422,7 @@ class Truncated:
         for _ in range(_ROUNDS):
             needed = self._needed(least, math.exp(-1e-6 - 1e-13 * self._cap))  # rounding of logs
             if needed > 1:
-                return max(least, target + 1)  # no share at all
+                return max(least, target + 1)  # no share is enough
             needed = needed if needed > Fraction(1e-9) else Fraction(0)
             lower = self.search.bracket(self.releases, self.neighbours, self.delta * (1 - needed)).pair_lower
             if lower > target or lower <= least * Fraction(10001, 10000):
@@ -468,7 +469,7 @@ def estimate_mechanism(mechanism: ScaledSGD, delta: Fraction, *, rough: bool = F
 def lower_bound(
     mechanism: ScaledSGD, delta: Fraction, *, width: Fraction, progress: Progress | None = None
 ) -> Fraction:
-    """An ε that no bound of `derive_training` at δ is below, whatever its grid; batches that are cut, or not."""
+    """A lower bound on every ε that `derive_training` gives at δ, on any grid, with or without batches that are cut."""
     group = mechanism.coins
     grids = bracket(schedule(mechanism), _pair(mechanism), delta, group=group, width=width, progress=progress)
     return grids.pair_lower

@@ -1,4 +1,4 @@
-"""ε of composed subsampled Gaussians in doubles, for searches and pictures; close to 1e-3, and no bound.
+"""ε of composed subsampled Gaussians in doubles, for searches and pictures; within about 1e-3, and not bounds.
 
 The privacy-loss distribution of a step is put on a grid, tilted by e^{θx} so that the tail that δ asks for becomes the
 bulk, and composed by one Fourier transform: the tail keeps its relative accuracy however small δ is.
@@ -18,6 +18,12 @@ from accountant.core.arithmetic import Float
 from accountant.mechanisms.neighbours import sides
 from accountant.mechanisms.pairs import Coins, Symmetrised
 from accountant.mechanisms.release import Release
+
+# Example values (a test computes them again):
+# z = 1, q = 0.01, T = 1000: the estimate, and the rough one:
+#   δ = 1e-03: ε ≈ 1.1625, 1.1634
+#   δ = 1e-05: ε ≈ 1.8282, 1.8296
+#   δ = 1e-10: ε ≈ 3.2925, 3.2925
 
 MAX_POINTS = 1 << 22
 _TABLE = 1 << 14  # points at which the loss of a mixture is computed

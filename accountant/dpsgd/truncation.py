@@ -1,8 +1,8 @@
 """How δ is shared between a run of Poisson batches and what is cut from them (docs/theory.md T20): searches in doubles.
 
 T20 has ε at δ if the batches as they are drawn have it at δ − B, and B ≥ C·(1 + e^ε), C = Σ_steps P[Bin(n⁺,q) > c].
-A larger share B leaves less δ to the rest, whose ε then grows: those that are enough lie between two ends, or there
-is none. The least one gives the least ε.
+A larger share B leaves less δ to the rest, whose ε then grows: the shares that are enough form an interval, which may
+be empty. The least one gives the least ε.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NARROW = 1e-6
 
 
 def log_tails(releases: Iterable[Release], larger: int, cap: int) -> float:
-    """log C, C = Σ_steps P[Bin(n⁺, q) > cap] by T20's Chernoff bound, n⁺ = `larger`; ∞ where a cut is no rare event."""
+    """log C, C = Σ_steps P[Bin(n⁺, q) > cap] by T20's Chernoff bound, n⁺ = `larger`; ∞ where a cut is not rare."""
     logs = [_log_tail(larger, float(r.sample_rate), cap + 1) + math.log(r.steps) for r in releases if r.steps]
     return float(scipy.special.logsumexp(logs)) if logs else -math.inf
 
@@ -100,5 +100,5 @@ def least_cap(releases: tuple[Release, ...], larger: int, log_cost: float) -> in
 
 
 def log1p_exp(x: float) -> float:
-    """log(1 + e^x), also where e^x is no double."""
+    """log(1 + e^x), also where e^x overflows."""
     return float(np.logaddexp(0, x))

@@ -51,7 +51,7 @@ class Derivatives:
 def derivatives(upper: Derivation, noise_std: Fraction) -> Derivatives | None:
     """Enclosures of ∂ε/∂μ, ∂ε/∂σ and ∂ε/∂δ by the implicit function theorem on Σ w_j δ_{μ_j}(ε) = δ.
 
-    None where ε is no such function of σ (another theorem than T11 on T3, T5, T26, T26r or T7, or T9), where ε = 0 or
+    None if ε is not such a function of σ (any theorem but T11 on T3, T5, T26, T26r or T7, or T9), where ε = 0 or
     where μ = 0.
 
     Raises:
@@ -188,7 +188,7 @@ class Elasticity:
 def elasticities(mechanism: NoisySGD, delta: Fraction, request: int = 0) -> tuple[Elasticity, ...]:
     """What ε depends on most, first: noise, step size, radius, start, and the numbers that the loss is given by.
 
-    A loss that is held to the radius gets the changed one too.
+    A loss whose constants depend on the radius gets the changed radius too.
     """
     effects = [_elasticity(name, mechanism, delta, request) for name in _parameters(mechanism)]
     return tuple(sorted(effects, key=lambda e: -1.0 if e.elasticity is None else abs(e.elasticity), reverse=True))
@@ -243,7 +243,7 @@ def _elasticity(name: str, mechanism: NoisySGD, delta: Fraction, request: int) -
             return None
 
     def number(factor: Fraction) -> Fraction | None:
-        """ε where it is positive; in doubles where each takes long, for a slope needs no more."""
+        """ε where it is positive; in doubles where each takes long: enough for a slope."""
         if _takes_long(mechanism, request):
             try:
                 rough = estimate(scaled(name, mechanism, factor), float(delta), request)

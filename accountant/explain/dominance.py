@@ -1,4 +1,4 @@
-"""Which phase carries the bound: whose noise hides the distance (μ²), and whose shifts made it (W∞)."""
+"""Which phase determines the bound: whose noise hides the distance (μ²), and whose shifts caused it (W∞)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PhaseShare:
 @dataclass(frozen=True)
 class Segment:
     """One straight piece of the string, `times` alike in a row: from one moment to the next, each (block, epoch,
-    position). share: of μ², all of them together. composed: steps whose shifts are paid where they arrive (T26)."""
+    position). share: of μ², all of them together. composed: steps whose shifts are composed one by one (T26)."""
 
     start: Mark
     end: Mark

@@ -12,7 +12,7 @@ from accountant.core.arithmetic.symbols import Symbol, tidy
 from accountant.core.kernel import Derivation
 from accountant.explain.names import Names
 
-MAX_BLOCKS = 4  # a longer history has a formula that nobody reads; its numbers are printed all the same
+MAX_BLOCKS = 4  # the formula of a longer history is too long to read; its numbers are printed all the same
 
 MU = sympy.Symbol("mu", positive=True)
 MU_LOW = sympy.Symbol("mu_low", positive=True)

@@ -24,18 +24,18 @@ from accountant.mechanisms.timeline import unlearning_epochs
 from accountant.pnsgd.derive import derive_upper
 
 MAX_EPOCHS = 10**14
-_GONE = 120  # c^(l·epochs) below e^−120 is out of sight, also where the bends of the string are decided
+_GONE = 120  # c^(l·epochs) below e^−120 is negligible, also where the corners of the string are decided
 _AGREE = Fraction(1, 1000)  # relative, of the limit (or its leading term) with what is certified far out
 
 
 @dataclass(frozen=True)
 class Limit:
-    """Where the bound goes as one parameter goes to its limit.
+    """The limit of the bound as one parameter goes to its own.
 
     towards: "T → ∞" and the like. formula: the limit of μ² (of μ_j² for a secret order), 0 and infinite (oo) included;
-    None where it has no readable form. leading: how it gets to 0, or to infinity. mu, epsilon: enclosures at the
-    limit; None where infinite or not known. far: epsilon is not the limit's but that certified at so many epochs.
-    note: why something is missing, or what is held.
+    None where it has no readable form. leading: its leading term, if the limit is 0 or infinite.
+    mu, epsilon: enclosures at the limit; None where infinite or not known. far: epsilon is not the limit's but that
+    certified at so many epochs. note: why something is missing, or what is held.
     """
 
     towards: str
@@ -115,7 +115,7 @@ def _out_of_sight(mechanism: NoisySGD, request: int) -> int | None:
 
 
 def _squared(upper: Derivation, names: Names) -> tuple[str, sympy.Expr, sympy.Expr] | None:
-    """(whose, μ², its formula), of a secret order that of batch j; None where there is no readable one."""
+    """(theorem id, μ², its formula), for a secret order that of batch j; None if there is no readable formula."""
     match upper.theorem.facts.profile:
         case Profile.MIXTURE:
             whose, left, right = upper, MU_J**2, by_batch(upper, names)

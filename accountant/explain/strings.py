@@ -62,7 +62,7 @@ def _string_square(node: Derivation, names: Names, first: int = 0, of: int | Non
     if "restart" in arguments:
         # The restarts that help are those at which the projection keeps the runs 2R apart, to 1e-12.
         start, distance = mark_in(arguments["restart"], timeline), timeline.diameter
-    timeline = replace(timeline, diameter=None)  # a segment's own sums know of no cap
+    timeline = replace(timeline, diameter=None)  # the sums over one segment have no cap
     flows = Flows(Symbol(), timeline)
     if "excursions" in arguments:
         ends = ((mark_in(e.start, timeline), mark_in(e.end, timeline)) for e in arguments["excursions"])

@@ -46,7 +46,7 @@ def clipped_constants(A: Arithmetic, *, regularization: Number, clip: Number) ->
 def batch_clipped_constants(A: Arithmetic, *, regularization: Number, clip: Number) -> LossBounds:
     """Any loss with the mean data gradient of each batch clipped to norm C as a whole, and weight decay (m/2)|θ|².
 
-    Nothing bounds a record's own gradient: one record may turn the whole batch's round.
+    Nothing bounds a record's own gradient: one record may reverse the gradient of the whole batch.
     """
     A.require(A.at_least(regularization, A.of(0)), "0 ≤ m", regularization)
     A.require(A.at_least(clip, A.of(0)), "0 ≤ clip", clip)

@@ -26,7 +26,7 @@ from accountant.losses.base import (
     clipped,
 )
 
-MAX_EXPONENT = 100  # of e^(X·R): beyond it the constants are of no use
+MAX_EXPONENT = 100  # of e^(X·R): beyond it the constants are uselessly large
 
 
 @theorem(

@@ -38,7 +38,7 @@ class ScaledLoss(DerivedLoss):
 
     Raises:
         InvalidLoss: a number out of its range, one missing, or one that the model does not have.
-        TypeError: a map that is none of the four.
+        TypeError: a map other than the four.
     """
 
     model: str
@@ -59,11 +59,11 @@ class ScaledLoss(DerivedLoss):
         if model not in linear_losses():
             raise InvalidLoss(
                 "kind",
-                f"{model!r} is no scalar linear model, and scaling keeps convexity for those alone; "
+                f"{model!r} is not a scalar linear model, and scaling keeps convexity for those alone; "
                 f"write one of {', '.join(linear_losses())}",
             )
         if not isinstance(scaling, Scaling):
-            raise TypeError(f"scaling: {type(scaling).__name__} is no map of accountant.core.scaling")
+            raise TypeError(f"scaling: {type(scaling).__name__} is not a map of accountant.core.scaling")
         make: Any = linear_losses()[model]
         needed = {field.name: field.default is MISSING for field in fields(make) if field.name not in _SHARED}
         given = {key: value for key, value in (dict(own) | numbers).items() if value is not None}

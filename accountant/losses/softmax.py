@@ -49,7 +49,7 @@ class SoftmaxLoss(DerivedLoss):
     """Softmax regression log Σ_i exp⟨θ_i,x⟩ − ⟨θ_y,x⟩ + (m/2)|θ|² over `classes` classes, |x| ≤ feature_norm.
 
     θ holds one row for each class. A clip below √2·feature_norm can be active: with several classes the clipped
-    gradients need not belong to a convex loss, and it counts as none.
+    gradients need not belong to a convex loss, and the loss counts as not convex.
 
     Raises:
         InvalidLoss: a constant out of its range, or fewer than two classes.

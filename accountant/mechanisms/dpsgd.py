@@ -119,7 +119,7 @@ class ScaledSGD:
             )
         settle(self, stages=tuple(self.stages))
         if not self.stages:
-            raise InvalidMechanism("steps", "there is no step at all")
+            raise InvalidMechanism("steps", "the schedule has no step")
         if self.steps > MAX_STEPS:
             raise InvalidMechanism("steps", f"{self.steps} in {len(self.stages)} stages; at most 10^9 in all")
         if self.samples is not None:
@@ -166,7 +166,7 @@ class ScaledSGD:
             return
         self._whole("max_batch_size", self.max_batch_size)
         if not self.scheme.can_be_cut:
-            raise InvalidMechanism("max_batch_size", 'goes with sampling = "poisson", whose batches have no fixed size')
+            raise InvalidMechanism("max_batch_size", 'needs sampling = "poisson", whose batches have no fixed size')
         if self.samples is None:
             raise InvalidMechanism("samples", "is missing; max_batch_size needs it")
 

@@ -25,5 +25,5 @@ def sides(neighbours: str, group: int = 1) -> tuple[int, int]:
 
 def shift_of(neighbours: str, group: int = 1) -> int:
     """How far apart two sums are at most that have the records of the group in them, in units of the largest term: a
-    replaced record counts twice, for its term may turn round."""
+    replaced record counts twice, for its term may change sign."""
     return sum(sides(neighbours, group))

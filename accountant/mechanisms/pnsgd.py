@@ -85,7 +85,7 @@ class NoisySGD:
                     f"{canonical(self.initial_distance)} is beyond the ball's diameter {canonical(2 * self.radius)}",
                 )
         if not isinstance(self.loss, Loss):
-            raise TypeError(f"loss: {type(self.loss).__name__} is no loss of accountant.losses")
+            raise TypeError(f"loss: {type(self.loss).__name__} is not a loss of accountant.losses")
         domain = getattr(self.loss, "radius", None)  # where the loss's constants hold
         if domain not in (None, self.radius):
             raise InvalidMechanism("radius", f"the loss's is {canonical(domain)}; give both the same")
@@ -131,7 +131,7 @@ class NoisySGD:
             shown = decimal(round_decimal(most, 12, Rounding.DOWN), 12) if scaled else canonical(most)
             raise InvalidMechanism(
                 "step_size",
-                f"{canonical(step)} > 2/L = {shown}{' with the L of the scaled loss' * scaled}: the step is no "
+                f"{canonical(step)} > 2/L = {shown}{' with the L of the scaled loss' * scaled}: the step is not a "
                 "contraction; take a smaller step or give a radius",
             )
         return step

@@ -48,13 +48,13 @@ class Release:
 
 
 def check(releases: tuple[Release, ...], neighbours: str) -> None:
-    """Raise InvalidRelease where a schedule is none, or where nothing is known of its sampling and neighbours."""
+    """Raise InvalidRelease for a malformed schedule, or one whose sampling and neighbours have no bound."""
     for release in releases:
         z, q, steps = release.noise_multiplier, release.sample_rate, release.steps
         if z <= 0:
             raise InvalidRelease(f"noise_multiplier: {z} gives no privacy; it must be positive")
         if not 0 <= q <= 1:
-            raise InvalidRelease(f"sample_rate: {q} is no probability")
+            raise InvalidRelease(f"sample_rate: {q} is not a probability")
         if isinstance(steps, bool) or not isinstance(steps, int) or not 0 <= steps <= MAX_STEPS:
             raise InvalidRelease(f"steps: {steps!r} must be a whole number, at most {MAX_STEPS}")
         if release.sampling not in RELEASED:
@@ -102,7 +102,7 @@ def parts(
     extra: μ² of further Gaussian-DP releases. group: how many records differ, each drawn by a coin of its own (T27).
 
     Raises:
-        InvalidRelease: a schedule of which nothing is known.
+        InvalidRelease: a schedule that no theorem covers.
     """
     return _sided(tuple(releases), neighbours, extra, *sides(neighbours, group))
 

@@ -1,4 +1,4 @@
-"""How batches are drawn: one frozen class a way, which answers everything that is asked about it.
+"""How batches are drawn: one frozen class for each way, which knows everything that others need to know about it.
 
 Run files, certificates and theorems carry names; `sampling_of` makes a Sampling of one. No other module compares names
 (tests/accountant/mechanisms/test_sampling.py). To add a way, write its class, put one of it in SAMPLINGS, and its name
@@ -27,7 +27,7 @@ class Sampling(ABC):
     words: ClassVar[str]  # "batches were …"
 
     # --- what is proved of it
-    neighbours: ClassVar[tuple[NeighboursName, ...]]  # those that there is a bound for, the default first
+    neighbours: ClassVar[tuple[NeighboursName, ...]]  # those that have a bound, the default first
     instead: ClassVar[str]  # for all others: what has a bound
     renyi_neighbours: ClassVar[tuple[NeighboursName, ...]]  # those that T18 has a Rényi divergence for
     bounds_groups: ClassVar[bool]  # whether there is a bound where several records differ (T27, T8)

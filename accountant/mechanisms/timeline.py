@@ -34,17 +34,17 @@ def worst_batches(
     growing: bool = False,
     whole_batch: bool = False,
 ) -> tuple[tuple[int, int], ...]:
-    """Where that many differing records hurt most: (position, number), ascending. The one place that says so.
+    """The worst positions of that many differing records: (position, number), ascending. Decided here alone.
 
     quantity "privacy": μ, and with it ε, a Rényi divergence and a witness; "distance": W∞. growing: a step makes the
     distance of two runs larger by itself, for it expands (c > 1) or drifts. whole_batch: a batch's gradient is clipped
     as a whole, so that one differing record in it counts like many.
 
     *Privacy*: the last batch, whatever the rate. In an earlier one the same steps are followed by others in which the
-    two runs are together, and these are free. *Distance*: what follows a shift multiplies it by c, and a drift adds to
-    it: the last batch if that shrinks it, the first if it grows. Several records count most in one batch, filled up to
-    batch_size, and then the next; where batches are clipped as a whole, one in each. (For several records that expand
-    or drift the last batches are the worst for each epoch that is composed; T26 takes nothing else from them.)
+    two runs are together, and these cost nothing. *Distance*: what follows a shift multiplies it by c, and a drift adds
+    to it: the last batch if that shrinks it, the first if it grows. Several records count most in one batch, filled up
+    to batch_size, and then the next; where batches are clipped as a whole, one in each. (For several records that
+    expand or drift the last batches are the worst for each epoch that is composed; T26 takes nothing else from them.)
     """
     if whole_batch:
         counts = [1] * min(records, batches)
@@ -151,7 +151,7 @@ def stretches(mechanism: NoisySGD, request: int = 0) -> tuple[History, ...]:
 
 
 def hides_position(mechanism: NoisySGD, request: int) -> bool:
-    """Whether T9 speaks about the claim: a convex loss, a secret order, one differing record, equal starts, c ≤ 1."""
+    """Whether T9 applies to the claim: a convex loss, a secret order, one differing record, equal starts, c ≤ 1."""
     return (
         mechanism.batch_order == "secret"
         and mechanism.loss.constants().convex

@@ -17,7 +17,7 @@ from accountant.pld.grid_size import LOWER, UPPER, more_points, points_for
 from accountant.pld.tilt import FLOOR
 
 MIN_REVERSED = 1 << 6
-MAX_WIDTH_RATIO = 3  # brackets are made finer where they are so many times wider than an estimate said
+MAX_WIDTH_RATIO = 3  # brackets are refined if they are more than this many times wider than estimated
 MAX_GRID_POINTS = 1 << 18
 MIN_DELTA = Fraction(1, 2**1200)  # a smaller δ(ε) is printed as a bound, and no longer refined
 Progress = Callable[[str], None]
@@ -25,7 +25,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Tolerances:
-    """How far either end may be from the truth, relatively, where they need not be equally good.
+    """How far either end may be from the truth, relatively, where the two may differ.
 
     One computation of each, on the grid that an estimate asks for; finer ones only where that is far off.
     """
@@ -116,7 +116,7 @@ def bracket(
     Raises:
         TypeError: a float.
         ValueError: δ not inside (0, 1).
-        InvalidRelease: a schedule of which nothing is known.
+        InvalidRelease: a schedule that no theorem covers.
     """
     delta, extra = exact(delta, "delta"), exact(extra, "extra")
     if not 0 < delta < 1:
@@ -165,7 +165,7 @@ def bracket(
     reverse_points = 0
     for other_parts, way in others:
         reverse_points = max(reverse_points, MIN_REVERSED, points >> 4)
-        # On one grid where the first direction has two, it may need more points to be shown the easier one.
+        # It uses one grid where the first direction uses two: to show that it is the easier one may take more points.
         enough = points_for(other_parts, delta, width) if way is Way.FORWARD else points
         while reverse_points <= max(points, min(most_points, enough)):
             other = above_at("other directions", other_parts, way, reverse_points)

@@ -70,7 +70,7 @@ def composed(parts: tuple[Part, ...], way: Way, rounding: Rounding, delta: Fract
     Parts in their order; each by repeated squaring, on coarser grids as it goes on; a window of more than
     WINDOW·points masses is coarsened at once.
     """
-    way, rounding = Way(way), Rounding(rounding)  # an int or a bool would be neither of them, and nothing said
+    way, rounding = Way(way), Rounding(rounding)  # an int or a bool would match neither, without an error
     bits = scale_of(parts, delta, points)
     budget, bottom = int(delta * 2**bits) >> CUT, 2**bits >> CUT
     tilt = choose_tilt(parts, way, delta)

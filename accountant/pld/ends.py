@@ -14,11 +14,17 @@ from accountant.pld.pair import LossPair, Point, ball, rounded
 from accountant.pld.spread import SLACK
 from accountant.pld.tilt import Tilt
 
+# Example values (a test computes them again):
+# z = 1, q = 1/2, h = 1/4, from u = 0.5 on, where the loss is 0: cells, each with its mean at its point:
+#   point         0.1250   0.3750   0.6250   0.8750   1.1250   1.3750   1.6250   1.8750
+#   end in u      0.9814   1.3256   1.7130   1.9706   2.3511   2.5246   2.9806   2.9963
+#   loss there    0.2694   0.4957   0.7802   0.9843   1.3038   1.4555   1.8678   1.8823
+
 MAX_EMPTY_POINTS = 1 << 10  # points without a cell after which the search ends
 _FILL = 4  # times the central two standard deviations
 _NARROW = 0.25  # cells for which the series below is good to 1e-10
-_LIFTS = 9  # sixteenths of a cell, less two, by which a start is lifted at most
-_LOOK = 40  # cells after which a start is judged
+_LIFTS = 9  # a start is raised by at most so many sixteenths of a cell, less two
+_LOOK = 40  # cells after which a start is checked for alternating widths
 _TRIES, _CALM = 12, 2.0**-7
 _AIM = 2.0**-25  # how far beyond the grid point a cell's mean is aimed, in cells
 _SETTLED, _ITERATIONS = 2.0**-28, 12  # of a cell, when its end is found
@@ -166,7 +172,7 @@ class CellEndSearch:
                 if following <= allowed or following == 1:
                     break
                 following //= 3
-            if middle - yielded > MAX_EMPTY_POINTS:  # the doubles do not tell the points apart
+            if middle - yielded > MAX_EMPTY_POINTS:  # the doubles cannot distinguish the points
                 return
             if target > low:
                 high = self._end(way, low, target, ratio)

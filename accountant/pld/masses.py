@@ -8,7 +8,7 @@ later:
 * **upper** bounds stay so when mass is added, moved up, or spread with the mean of e^{−x} kept (Jensen);
 * **lower** bounds stay so when mass is taken away, moved down, or merged at the mean of e^{−x}.
 
-Nothing else is done here. Masses are integers at scale 2^bits: rounding up adds, rounding down takes away.
+No other operation is done here. Masses are integers at scale 2^bits: rounding up adds, rounding down takes away.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ from flint import arb, fmpz
 
 from accountant.core.arithmetic.balls import precision
 from accountant.core.exact import Rounding
+
+# Example values (a test computes them again):
+# h = 1/2, masses on five points, and what coarsening makes of them (Σ mass·e^−x in the last column):
+#   x                -0.5      0.0      0.5      1.0      1.5      2.0      2.5
+#   given                   0.1000   0.2000   0.4000   0.2000   0.1000               0.4266
+#   spread up               0.1755            0.6000            0.2245               0.4266
+#   merged down             0.1787            0.7213            0.1000               0.4576
 
 # A coarsening from h to 2h adds (or takes) about h²/2 to the variance of each copy, the first grid h²/6 (h²/12) to each
 # step's. After 4, 7, 10 … squarings that is 1/5 and then always half as much of it, and every level costs less.
@@ -77,7 +84,7 @@ def pack(values: list[int], bits: int) -> int:
 
 
 def _joined(pieces: Iterator[bytes]) -> bytearray:
-    """Pieces that are not empty, joined in runs: all of them at once would take three times the memory."""
+    """Pieces that are not empty, joined in runs: joining all of them at once would take three times the memory."""
     joined = bytearray()
     while run := b"".join(islice(pieces, _RUN)):
         joined += run

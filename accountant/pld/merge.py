@@ -22,6 +22,11 @@ from accountant.pld.pair import LossPair, Point, ball, integer, rounded
 from accountant.pld.spread import SLACK, guard
 from accountant.pld.tilt import FLAT, Tilt
 
+# Example values (a test computes them again):
+# z = 1, q = 1/2, h = 1/2, at most 1/1000 below:
+#   loss x   -0.6434  -0.1434   0.3566   0.8566   1.3566       ∞
+#   mass p    0.0080   0.7872   0.0000   0.1603   0.0445  0.0000   Σ p·e^−x = 1.0033
+
 ROUGH = 40  # bits of the masses where cells are chosen
 
 

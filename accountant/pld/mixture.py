@@ -3,7 +3,7 @@
 Source: docs/theory.md T17r, T27.
 
 Its ratio r(u) grows with u, for the first density over φ(u) is a sum of growing exponentials and the second a sum of
-falling ones. So whatever is asked of it is asked of intervals of u, as of `pair.Pair`, which is the case (1, 0).
+falling ones. So every question about losses becomes one about intervals of u, as for `pair.Pair`, the case (1, 0).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class MixedPair(LossPair):
         shrunk = [(-(self.mu**2) * j * j / 2).exp() for j in range(max(up, down) + 1)]
         self._rising = [w * s for w, s in zip(self._first, shrunk, strict=False)]
         self._falling = [w * s for w, s in zip(self._second, shrunk, strict=False)]
-        self._idle = ball((1 - rate) ** up), ball((1 - rate) ** down)  # what neither coin moves
+        self._idle = ball((1 - rate) ** up), ball((1 - rate) ** down)  # the weight of no coin coming up
         self._logs = tuple(
             [(j, float(c.log().mid())) for j, c in enumerate(part) if j] for part in (self._rising, self._falling)
         )
@@ -116,7 +116,7 @@ class MixedPair(LossPair):
         return (rising / falling).log(), self.mu * (up / rising + down / falling)
 
     def _guess(self, ratio: arb, gap: arb, near: float) -> float:
-        """About that u, in doubles: Newton's steps, or halvings where they leave what is known; any value would do, a
+        """About that u, in doubles: Newton's steps, or bisection where they leave the interval; any value would do, a
         good one saves steps in balls."""
         mu, about = float(self.mu.mid()), float(ratio.mid().log().mid())
         left = -math.inf if gap.mid() == 0 else float(abs(gap.mid()).log().mid())
@@ -165,7 +165,7 @@ def pair_of(part: Part) -> LossPair:
     """The pair of one step, at the working precision; of a symmetrised one, what it is made of.
 
     Raises:
-        TypeError: a dominating pair that is computed nowhere.
+        TypeError: a dominating pair that has no implementation.
     """
     match part.pair:
         case Symmetrised() | Coins(1, 0):

@@ -1,7 +1,7 @@
 """One pair (1−q)N(0,1) + qN(μ,1) against N(0,1): its privacy loss in balls.
 
-With r(u) = 1 − q + q·e^{μu − μ²/2} the first is r times the second, and r grows with u. Whatever is asked of the
-pair, or of the reversed one, is asked of intervals of u.
+With r(u) = 1 − q + q·e^{μu − μ²/2} the first is r times the second, and r grows with u. Every question about
+the pair, or about the reversed one, becomes one about intervals of u.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def between(low: Side, high: Side) -> arb:
 
 
 class LossPair(ABC):
-    """P and Q of one step, whose ratio r(u) = dP/dQ grows with u: whatever is asked of it is asked of intervals of u.
+    """P and Q of one step, whose ratio r(u) = dP/dQ grows with u, so that a set of losses is an interval of u.
 
     Numbers of the working precision: make one inside `precision` and use it there.
 

@@ -42,7 +42,7 @@ def epsilon(m: Masses, delta: Fraction) -> Fraction | None:
     """The least ε ≥ 0 with δ(ε) ≤ delta, rounded the way of the bound; None where +∞ alone holds more than delta.
 
     In a cell of the grid δ(ε) = S + p_∞ − e^{ε−x}W, with S and W the sums of p and of p·e^{x−x_i} from its upper end x
-    on. For a lower bound the formula of any cell is below δ(ε), so that no cell can be a wrong one.
+    on. For a lower bound the formula of any cell is below δ(ε), so that any cell gives a valid bound.
     """
     decay, shift = _decay(m)
     wanted = delta * Fraction(2) ** m.bits - m.infinite  # S − e^{ε−x}W must come down to it

@@ -35,8 +35,14 @@ from accountant.pld.pair import LossPair, Point, ball, integer, rounded
 from accountant.pld.spread import SLACK, guard, spread_bulk, spread_jumps
 from accountant.pld.tilt import BITS, FLOOR, Tilt
 
-MIN_STEPS = 1 << 12  # fewer steps fit on one grid
-_FEW = 1 << 15  # points with which one grid will do for all
+# Example values (a test computes them again):
+# z = 1, δ = 1e-5: border c, P[|loss| > c] of a step, size of most losses (— if one grid is enough):
+#   q = 1e-03, T = 1e+04:  —
+#   q = 1e-06, T = 1e+07:  1.91e-05, 0.000233, 1.43e-06
+#   q = 1e-07, T = 1e+08:  3.21e-06, 3.17e-05, 1.43e-07
+
+MIN_STEPS = 1 << 12  # fewer steps are composed on one grid
+_FEW = 1 << 15  # points up to which one grid is enough for all
 _WIDTH = 2.0**-11
 _SPREAD, _COARSENED = 0.42, 0.25  # of h², what a grid adds to the variance of a step, and of a sum that is put on it
 # A bulk begins with so many fewer cells than there are points: coarser ones, before it is wide, cost a lower bound its
@@ -72,7 +78,7 @@ def allowed(tilt: Tilt, width: float) -> float:
 
 @lru_cache(maxsize=256)
 def border_of(part: Part, way: Way, tilt: Tilt, tail: Fraction, delta: Fraction) -> Border | None:
-    """The c that splits a step's losses best; None where one grid will do for all.
+    """The c that splits a step's losses best; None if one grid is enough for all.
 
     An estimate, the same for every number of points: no bound rests on it.
     """

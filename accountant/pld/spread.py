@@ -16,12 +16,17 @@ from accountant.pld.mixture import pair_of
 from accountant.pld.pair import LossPair, Point, ball, integer, rounded
 from accountant.pld.tilt import FLAT, Tilt
 
+# Example values (a test computes them again):
+# z = 1, q = 1/2, h = 1/2, at most 1/1000 below:
+#   loss x   -0.6931  -0.1931   0.3069   0.8069   1.3069   1.8069   2.3069   2.8069   3.3069       ∞
+#   mass p    0.1282   0.3897   0.2599   0.1335   0.0585   0.0216   0.0066   0.0016   0.0003  0.0001   Σ p·e^−x = 1.0000
+
 SLACK = 40  # offsets are multiples of h·2^−SLACK
 
 
 def guard(part: Part, fineness: int, bits: int) -> int:
-    """The precision at which masses come out to about one unit of the scale; less would give wider bounds, no wrong
-    ones."""
+    """The precision at which masses come out to about one unit of the scale; less would give wider bounds, still
+    valid."""
     small = part.rate if part.rate == 1 else min(part.rate, 1 - part.rate)
     lost = max(part.up, part.down) * max(0, -_log2(small)) + max(0, -_log2(part.square))
     return bits + 2 * max(0, fineness) + lost + 16

@@ -21,6 +21,12 @@ from accountant.mechanisms.release import Part
 from accountant.pld.mixture import pair_of
 from accountant.pld.pair import ball, rounded
 
+# Example values (a test computes them again):
+# z = 1, q = 0.01, T = 1000: θ, the estimated ε, and a lower bound on ε by integers:
+#   δ = 1e-03: θ =  6.7272, ε ≈ 1.1403 (≥ 1.1595)
+#   δ = 1e-05: θ =  6.7272, ε ≈ 1.8143 (≥ 1.8222)
+#   δ = 1e-10: θ =  6.7272, ε ≈ 3.5092 (≥ 3.2812)
+
 BITS = 64
 FLOOR = Fraction(1, 1000)  # an ε below it is known to the width of that: a relative 1e-3 is 1e-6 then
 _QUARTERS = range(-24, 161)  # θ is 2^{k/4} for one of these k: from 1/64 to 2^40
@@ -162,7 +168,7 @@ def _alone(parts: tuple[Part, ...], delta: Fraction) -> tuple[float, float]:
 
 
 def _estimate(steps: tuple[_Step, ...], quarter: int, target: float, cap: arb | None) -> float:
-    """The ε with δ(ε) = e^{K − θε}/(θ(θ + 1)√(2πK″)); Chernoff's where that factor is no help."""
+    """The ε with δ(ε) = e^{K − θε}/(θ(θ + 1)√(2πK″)); Chernoff's bound where that factor does not reduce it."""
     theta = _slope(quarter)
     cumulant, _, variance = _cumulants(steps, quarter, cap)
     factor = theta * (theta + 1) * math.sqrt(2 * math.pi * max(variance, 0.0))

@@ -222,7 +222,7 @@ def derive_range(mechanism: NoisySGD, delta: Fraction, request: int, upper: Deri
 
 def derive_lower(mechanism: NoisySGD, delta: Fraction | str, request: int = 0) -> Derivation | None:
     """The best lower bound on ε for the class (m, L, M): T11 on T6, T6c for learning, T6m for a secret order; None
-    where there is none, or where nothing is known of L."""
+    if there is none, or if L is not known."""
     delta = exact(delta, "delta")
     if hides_position(mechanism, request):
         return search_secret_witness(mechanism, _loss(mechanism), delta)
@@ -243,7 +243,7 @@ def derive_secret(timeline: Derivation, delta: Fraction) -> Derivation:
 
 def derive_witness(mechanism: NoisySGD, request: int = 0) -> Derivation | None:
     """T6, the straight witness; None with a projection, with a reference whose start is not the run's own, with a
-    secret order, which hides more than T6 knows of, or where nothing is known of L."""
+    secret order, which hides more than T6 accounts for, or if L is not known."""
     erased = unlearning_epochs(mechanism, request)
     if mechanism.loss.constants().smoothness is None:
         return None
@@ -301,7 +301,7 @@ def chien2024_step(mechanism: NoisySGD) -> PublishedStep | None:
 
 
 def derive_published(mechanism: NoisySGD, delta: Fraction | str) -> dict[str, Derivation]:
-    """The published bounds that speak about this run, by name; none for learning, several requests, or c ≥ 1.
+    """The published bounds that apply to this run, by name; none for learning, several requests, or c ≥ 1.
 
     "chien2024" is the form for finite T where there is a radius, else the converged one; "chien2024_finite_T" is
     always the form for finite T, which the authors' code evaluates, with R = 0 where there is no radius. Both are of

@@ -102,7 +102,7 @@ def _allowed(mechanism: NoisySGD, runs: History) -> list[tuple[str, ...]]:
 
 
 def _fits(mechanism: NoisySGD, runs: History, rates: tuple[str, ...]) -> bool:
-    """Whether T10 takes them: expanding steps need a ball, one differing record and equal starts."""
+    """Whether T10 accepts them: expanding steps need a ball, one differing record and equal starts."""
     expanding = {rate for rate in set(rates) if step_factor(mechanism, rate) > 1}
     if not expanding:
         return True

@@ -19,7 +19,7 @@ from accountant.theorems import baselines
 from accountant.theorems.published import MAX_ORDER, learned_distance
 
 MIN_LANGEVIN_ORDER, MAX_LANGEVIN_ORDER = 2, 100_000  # the range that the authors' code searches
-MAX_LANGEVIN_REQUESTS = 200  # ε doubles with each request: beyond these it is of no use, and of no double soon
+MAX_LANGEVIN_REQUESTS = 200  # ε doubles with each request: beyond these the bound is useless, and soon overflows
 
 
 def step_in_order(mechanism: NoisySGD) -> PublishedStep | None:
@@ -30,7 +30,7 @@ def step_in_order(mechanism: NoisySGD) -> PublishedStep | None:
 def derive_sequential(mechanism: NoisySGD, delta: Fraction | str, form: str = "loose") -> Derivation | None:
     """P1s: the published bound for several requests, on the worst of them; None where it does not apply.
 
-    It speaks for two requests or more, each of at most a batch, with K ≥ 1, and c < 1.
+    It applies to two requests or more, each of at most a batch, with K ≥ 1, and c < 1.
     """
     step = step_in_order(mechanism) if len(mechanism.requests) > 1 else None
     if step is None or min(mechanism.unlearning_epochs) < 1:
@@ -51,7 +51,7 @@ def derive_sequential(mechanism: NoisySGD, delta: Fraction | str, form: str = "l
 def derive_langevin(mechanism: NoisySGD, delta: Fraction | str) -> Derivation | None:
     """P2 on the worst request, at the order that a search in doubles finds; None where it does not apply.
 
-    It speaks for full batches, η ≤ 1/L, 0 < m, at most 200 requests; for learning too (one request, K = 0). Silent also
+    It applies to full batches, η ≤ 1/L, 0 < m, at most 200 requests; to learning too (one request, K = 0). None also
     where doubles overflow.
     """
     step = _langevin_step(mechanism)
@@ -141,7 +141,7 @@ def langevin_noise(mechanism: NoisySGD, epsilon: float, delta: float) -> float |
 def derive_descent_to_delete(mechanism: NoisySGD, delta: Fraction | str) -> Derivation | None:
     """P3 with I = K and the run's σ as output noise; None where it does not apply.
 
-    It speaks for full batches, one request of one record, K ≥ 1, 0 < m < L. Its step is 2/(L+m), whatever the run's is.
+    It applies to full batches, one request of one record, K ≥ 1, 0 < m < L. Its step is 2/(L+m), whatever the run's is.
     """
     arguments = _descent_arguments(mechanism)
     if arguments is None:

@@ -19,7 +19,7 @@ Status = Literal["proved", "violated", "attested"]
 
 ERRORS = 4  # ulp in each coordinate that one step may be off: assumed
 DIGITS = 9  # of a charge, and of the noise that is asked for
-_HUNDRED = 100  # the charge is at most one part in so many of the μ that the target allows
+_HUNDRED = 100  # the charge is at most 1/_HUNDRED of the μ that the target allows
 _FRACTION_BITS = {"float64": 52, "float32": 23}
 _MIN_EXPONENT = {"float64": -1022, "float32": -126}  # of the numbers that are not subnormal
 
@@ -110,7 +110,7 @@ def charge_square(mechanism: NoisySGD, numbers: FloatingPoint) -> Fraction | Non
 
 def executed_charge(mechanism: NoisySGD, numbers: FloatingPoint) -> Fraction:
     """κ rounded up, for a run that is executed in `numbers`, of which all is known. Where no contraction is known it is
-    that of the last step's rounding alone: less cannot be, how much more nobody knows."""
+    that of the last step's rounding alone, a lower bound on the true charge."""
     square = charge_square(mechanism, numbers)
     if square is None:
         variance = 2 * mechanism.step_size * mechanism.noise_std**2
@@ -130,7 +130,7 @@ def releases(mechanism: NoisySGD) -> int:
 
 def derive_floor(mechanism: NoisySGD, numbers: FloatingPoint, epsilon: Fraction, delta: Fraction) -> Derivation | None:
     """T28f: rounding adds at most a hundredth of the μ that the target allows. The charge is rounded up to nine digits,
-    so that whoever repeats it decides the same. None where T28r does not apply.
+    so that a checker that repeats it decides the same. None where T28r does not apply.
 
     Raises:
         TheoremError: it provably adds more.

@@ -12,13 +12,13 @@ def scale_loss(loss: Loss, scaling: Scaling) -> ScaledLoss:
     """The same loss with scaled data gradients.
 
     Raises:
-        InvalidScaling: a loss that is no scalar linear model by name, or that has a clip of its own.
+        InvalidScaling: a loss that is not a scalar linear model by name, or that has a clip of its own.
     """
     if not isinstance(loss, DerivedLoss) or loss.unscaled is None:
         raise InvalidScaling(
             "scaling",
-            f"{type(loss).__name__} is no scalar linear model: scaling keeps convexity for losses of one inner product "
-            f"alone ({', '.join(SCALED_MODELS)})",
+            f"{type(loss).__name__} is not a scalar linear model: scaling keeps convexity for losses of one inner "
+            f"product alone ({', '.join(SCALED_MODELS)})",
         )
     arguments = loss.arguments()
     if arguments.pop("clip") is not None:

@@ -1,7 +1,8 @@
-"""What a stretch of steps does to the distance w of two runs, and to the variance v gathered on the way.
+"""What consecutive steps do to the distance w of two runs, and to the variance v gathered on the way.
 
-One step is w ← min(c·w + s, 2R), v ← c²·v + τ². Every stretch has the form w ← min(r·w + S, cap), v ← r²·v + V, and two
-stretches in a row have it again; so n equal epochs cost log n operations, and nothing is lost to cancellation.
+One step is w ← min(c·w + s, 2R), v ← c²·v + τ². Any number of steps has the form w ← min(r·w + S, cap),
+v ← r²·v + V, and two such flows in a row have it again; so n equal epochs cost log n operations, and nothing is lost to
+cancellation.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Mark:
 
 
 def still(A: Arithmetic) -> Flow:
-    """No step at all."""
+    """No step."""
     return Flow(A.of(1), A.of(0), A.of(0))
 
 
@@ -56,7 +57,7 @@ def then(A: Arithmetic, first: Flow, second: Flow) -> Flow:
 
 
 def repeat(A: Arithmetic, flow: Flow, n: int) -> Flow:
-    """The same stretch n times."""
+    """The same steps n times."""
     if n == 0:
         return still(A)
     shift = flow.shift * A.geometric(flow.rate, n)
@@ -76,7 +77,7 @@ class Flows:
         self.timeline = timeline
         self.end = Mark(len(timeline.blocks))
         self.exact = None if timeline.exact is None else Flows(Exact(), timeline.exact)
-        self._stretches: dict[tuple[int, int, int], Flow] = {}
+        self._of_steps: dict[tuple[int, int, int], Flow] = {}
         self._epochs: dict[tuple[int, int], Flow] = {}
 
     def between(self, start: Mark, end: Mark) -> Flow:
@@ -94,23 +95,23 @@ class Flows:
         """Within one block, from `start` to (epoch, position)."""
         i, batches = start.block, self.timeline.blocks[start.block].batches
         if start.epoch == epoch:
-            return self._stretch(i, start.position, position)
+            return self._in_epoch(i, start.position, position)
         flow = still(self.A)
         if start.position:
-            flow = self._stretch(i, start.position, batches)
+            flow = self._in_epoch(i, start.position, batches)
             start = Mark(i, start.epoch + 1)
         if whole := epoch - start.epoch:
             if (i, whole) not in self._epochs:
-                self._epochs[i, whole] = repeat(self.A, self._stretch(i, 0, batches), whole)
+                self._epochs[i, whole] = repeat(self.A, self._in_epoch(i, 0, batches), whole)
             flow = then(self.A, flow, self._epochs[i, whole])
-        return then(self.A, flow, self._stretch(i, 0, position)) if position else flow
+        return then(self.A, flow, self._in_epoch(i, 0, position)) if position else flow
 
-    def _stretch(self, i: int, start: int, end: int) -> Flow:
+    def _in_epoch(self, i: int, start: int, end: int) -> Flow:
         """Steps start … end − 1 of one epoch of block i."""
         key = (i, start, end)
-        if key not in self._stretches:
-            self._stretches[key] = self._steps(self.timeline.blocks[i], start, end)
-        return self._stretches[key]
+        if key not in self._of_steps:
+            self._of_steps[key] = self._steps(self.timeline.blocks[i], start, end)
+        return self._of_steps[key]
 
     def _steps(self, block: Block, start: int, end: int) -> Flow:
         A, diameter = self.A, self.timeline.diameter

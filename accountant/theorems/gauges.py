@@ -17,7 +17,7 @@ from accountant.theorems.timelines import Timeline
 
 @dataclass(frozen=True)
 class Excursion:
-    """A stretch of steps over which the runs are apart: from one moment to another, the end of a block being the
+    """Consecutive steps over which the runs are apart: from one moment to another, the end of a block being the
     start of the next."""
 
     start: Mark = field(metadata={"key": "from"})

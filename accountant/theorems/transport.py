@@ -104,7 +104,7 @@ def blocks(
 
 
 def drifting(block: Block, drift: Drift) -> Block:
-    """The same block, whose runs drift once they are apart; a batch that is clipped as a whole drifts at once."""
+    """The same block with runs that drift once they are apart; a batch that is clipped as a whole drifts at once."""
     shifts = block.shifts
     if drift.whole_batch:
         shifts = tuple((position, drift.distance) for position, _ in shifts)

@@ -19,7 +19,7 @@ from certify.errors import Exit, OutOfReach, UsageError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; every failure is one line on stderr and its own exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # what is printed has Greek letters, and names of files any bytes
+        if isinstance(stream, TextIOWrapper):  # output has Greek letters; names of files may have any bytes
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         parser = command_parser()
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             print(f"plumbline-dp {version('plumbline-dp')}")
             return Exit.OK
-        if parsed.command is None:  # the help, but no success: a script whose command is empty has done nothing
+        if parsed.command is None:  # prints the help and fails: a script whose command is empty has done nothing
             parser.print_help(sys.stderr)
             return Exit.USAGE
         code = int(parsed.run(parsed))
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Indeterminate as problem:
         return fail(f"{problem}", Exit.INDETERMINATE)
     except BrokenPipeError:
-        # Whoever read stdout has gone, and with them the verdict: no code that says certified or verified.
+        # The reader of stdout has gone without the verdict: the exit code must not say certified or verified.
         discard(sys.stdout)
         return Exit.INTERNAL
     except OSError as problem:  # a full disk, under stdout or elsewhere
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail("interrupted", 130)
     except SystemExit:  # --help
         raise
-    except BaseException as problem:  # what Rust code panics with is no Exception
+    except BaseException as problem:  # a panic of Rust code is not an Exception
         return _crashed(problem)
 
 

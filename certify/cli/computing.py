@@ -149,7 +149,7 @@ def run_explain(arguments: argparse.Namespace) -> int:
         claim = result.worst
         if arguments.request is not None:
             if not 1 <= arguments.request <= len(result.claims):
-                raise UsageError(f"--request: {arguments.request} is none of the requests 1 … {len(result.claims)}")
+                raise UsageError(f"--request: {arguments.request} is not one of the requests 1 … {len(result.claims)}")
             claim = result.claims[arguments.request - 1]
         derivation = claim.lower if arguments.lower else claim.upper
         if derivation is None:

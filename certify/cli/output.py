@@ -37,13 +37,13 @@ def tell(message: object) -> None:
     text = one_line(str(message))
     try:
         print(text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…", file=sys.stderr, flush=True)
-    except OSError:  # nobody can be told; the exit code still is what it is
+    except OSError:  # stderr is closed too; the exit code remains
         discard(sys.stderr)
 
 
 def discard(stream: TextIO) -> None:
-    """Let what is still to be written to a stream that cannot be written to go nowhere: Python would try again at its
-    end, and exit with a code of its own."""
+    """Discard what is still buffered for a stream that cannot be written to: Python would try again when it
+    exits, and return a code of its own."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
@@ -61,8 +61,10 @@ def one_line(text: str) -> str:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[str, int, int], None] | None]:
-    """A bar on stderr for work that takes longer than PATIENCE; none when stderr is no terminal. It is told what is
-    being done, how much of it is done, and of how much (0: unknown, and the bar only moves)."""
+    """A bar on stderr for work that takes longer than PATIENCE; none if stderr is not a terminal.
+
+    Yields a function of the task, how much of it is done, and its size (0: unknown, and the bar only moves).
+    """
     if not sys.stderr.isatty():
         yield None
         return

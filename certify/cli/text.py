@@ -40,7 +40,7 @@ def result_text(result: Result) -> str:
     """Verdict, guarantee, native parameters, assumptions."""
     meaning = MEANING[result.verdict]
     if result.out_of_reach:
-        meaning = "not certifiable from these constants: already the lower bound exceeds the target"
+        meaning = "not certifiable from these constants: the lower bound itself exceeds the target"
     if is_violated(result.run):
         meaning = violation(result.run)
     lines = [f"{result.verdict}: {meaning}", "", *_table(list(_figures(result)))]
@@ -96,7 +96,7 @@ def _other(epsilon: str | None) -> str:
 
 
 def _guarantees(result: Result) -> Iterator[tuple[str, str]]:
-    """What is promised against either kind of inference: an ε for one says nothing of the other."""
+    """What is promised against either kind of inference: an ε for one is not an ε for the other."""
     for kind in result.guarantees:
         if kind["neighbours"] is None:
             yield kind["name"], _why_unknown(result.run.mechanism)
@@ -246,7 +246,7 @@ def comparison_text(comparison: Comparison | TrainingComparison) -> str:
     lines = _columns(rows)
     note = "ε rounded outward; σ in floats (calibrate certifies one)."
     if not all(row.same_noise for row in comparison.rows):
-        note += "\nDescent-to-delete's σ is noise added once, to the output: no multiple of ours."
+        note += "\nDescent-to-delete's σ is noise added once, to the output: not comparable with ours."
     return "\n".join([f"δ = {result.delta}, worst request and batch position", "", *lines, "", note])
 
 

@@ -1,5 +1,5 @@
-"""`gate`: certificates held to a policy. The standalone checker verifies each; then the policy's rules, one by one, are
-applied to what it says."""
+"""`gate`: checks certificates against a policy. The standalone checker verifies each; then the policy's rules are
+applied to what it says, one by one."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ def gate(
 
     Args:
         policy: path of the policy (TOML).
-        certificates: paths. One that cannot be read, or that is no certificate, is judged as malformed.
+        certificates: paths. One that cannot be read, or that is not a certificate, is judged as malformed.
         on: the day (UTC) to judge expiry and age by; now, unless given.
-        progress: told "gate", how many certificates are done, and of how many.
+        progress: called as progress("gate", certificates done, certificates in all).
 
     Raises:
         UsageError: a malformed policy, no certificate at all, or a ledger that cannot be read.
@@ -165,7 +165,7 @@ def _statement(data: bytes) -> dict[str, Any]:
     envelope = checker.read_json(data, "envelope")
     statement = checker.read_json(base64.b64decode(envelope["payload"]), "payload")
     if statement["predicateType"] != checker.CERTIFICATE:
-        raise checker.Malformed("is the record of an erasure, no certificate")
+        raise checker.Malformed("is the record of an erasure, not a certificate")
     return statement
 
 

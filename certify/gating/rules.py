@@ -140,7 +140,7 @@ def _freshness(policy: Policy, on: date) -> Iterator[Rule]:
 
         return judge
 
-    # Without a table too: a date that is yet to come is a false one.
+    # Also without a [freshness] table: a date in the future is false.
     yield Rule("created", f"not after {on}", lambda p, _: (str(created(p)), created(p) <= on))
     if most is not None:
         yield Rule("freshness.max_age_days", str(most), age_within(most))

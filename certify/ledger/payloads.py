@@ -28,7 +28,7 @@ def certificate_entry(data: bytes) -> dict[str, Any]:
     statement = checker.read_json(payload, "payload")
     checker.check_types(statement)
     if statement["predicateType"] != checker.CERTIFICATE:
-        raise checker.Malformed("is the record of an erasure, no certificate")
+        raise checker.Malformed("is the record of an erasure, not a certificate")
     predicate = statement["predicate"]
     return {
         "digest": hashlib.sha256(payload).hexdigest(),

@@ -116,7 +116,7 @@ def _string_panel(axes: Axes, title: str, mechanism: NoisySGD) -> None:
 
 
 def noise_curves(run: Run, epsilons: np.ndarray) -> dict[str, np.ndarray]:
-    """The σ that each bound needs at each ε; NaN where it says nothing or cannot get there."""
+    """The σ that each bound needs at each ε; NaN where it does not apply or cannot reach it."""
     # μ is inversely proportional to σ: one σ for the run's own target gives the whole curve.
     own = float(gaussian_mu(float(run.target_epsilon), float(run.target_delta)))
     mus = gaussian_mu(epsilons, float(run.target_delta))

@@ -37,7 +37,7 @@ MAX_CLAIMS = 16  # whose profiles are not Gaussian
 MAX_POINTS = 1 << 13  # of a grid that is drawn from
 DEPTH = Fraction(1, 1000)  # curves go down to that part of the target's δ
 MAX_GROUPED = 256  # so many batches of a secret order are summed one by one
-_MARGIN = Fraction(1, 10**9)  # of δ: what is said below the claim's ε is above the claim's δ
+_MARGIN = Fraction(1, 10**9)  # of δ: below the claim's ε the curve stays above the claim's δ
 _NEGLIGIBLE = 1e-3  # of the largest μ: batches with less count together
 _SHARP, _MAX_PRECISION = 40, 1024  # bits: how sharp a δ is made, and the precision at which that is given up
 _BACK = (Fraction(1), 1 - Fraction(1, 10**6), Fraction(999, 1000), Fraction(9, 10), Fraction(1, 2))
@@ -83,7 +83,7 @@ def profile_of(result: Result) -> Profile | None:
     more = min(delta * (1 + _MARGIN), Fraction(1))
 
     # δ(ε) does not grow with ε: what the claim says of one ε bounds all the others on one side. On the other side the
-    # figure says nothing better than the claim, though a grid of its own may (the checker holds it to that).
+    # figure never shows less than the claim, though a grid of its own might (the checker requires it).
     def above(epsilon: Fraction) -> Fraction:
         return min(upper(epsilon), delta) if epsilon >= shown else max(upper(epsilon), more)
 

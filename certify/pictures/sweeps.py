@@ -291,7 +291,7 @@ def _renyi(releases: tuple[Release, ...], neighbours: str, delta: Fraction) -> D
     else:
         full = tuple(release for release in releases if release.sample_rate)
         mu = apply(theorems.full_batches, releases=full, neighbours=neighbours)
-        size = math.log(delta.denominator) - math.log(delta.numerator)  # δ may be no double
+        size = math.log(delta.denominator) - math.log(delta.numerator)  # δ may be too small for a double
         best = math.sqrt(2 * size) / float(enclose(mu).upper)  # α − 1, but for lower orders
         orders = tuple(1 + round_decimal(Fraction(best), 6, Rounding.UP) * share for share in _AROUND)
         converted = _converted(apply(theorems.renyi_curve, mu, orders=orders), delta)

@@ -136,7 +136,7 @@ def _cut(one: Point, other: Point, x: Scale, y: Scale) -> tuple[Point, Point] | 
                 enter = max(enter, distance / speed)
             else:
                 leave = min(leave, distance / speed)
-    if enter > leave:  # where they are one, an end may be a hair inside the edge
+    if enter > leave:  # where they are one, rounding may put an end just inside the edge
         return None
     along = ((one[0] + t * (other[0] - one[0]), one[1] + t * (other[1] - one[1])) for t in (enter, leave))
     start, end = along

@@ -74,7 +74,7 @@ class Chart:
             self._parts.append(element("path", d=path, fill="none", stroke_linejoin="round", **LINES[kind]))
         self._lines += _along([None if p is None else (self.x(p[0]), self.y(p[1])) for p in points])
         colour, alone = LINES[kind]["stroke"], (None, *points, None)
-        for i, point in enumerate(points):  # a point between gaps is no line: a short dash
+        for i, point in enumerate(points):  # a point between gaps has no line: draw a short dash
             if point is not None and not alone[i] and not alone[i + 2] and self.y.holds(point[1]):
                 dash = f"M{self.x(point[0]) - 10:.2f} {self.y(point[1]):.2f}h20"
                 self._parts.append(element("path", d=dash, stroke=colour, stroke_width="2"))

@@ -1,4 +1,4 @@
-"""What a verified certificate tells about the questions of the hazard checklist, before it is put into sentences."""
+"""What a verified certificate answers to the questions of the hazard checklist, before it is put into sentences."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Reading(Protocol):
 
 @dataclass(frozen=True)
 class AttestedText:
-    """Somebody's words. None: they do not say; the words of [attest] itself name their author, if anything does."""
+    """An attested text. by, date, evidence: None if not given; for [attest] itself the text may name its author."""
 
     text: str
     by: str | None
@@ -93,7 +93,7 @@ def begins(text: str, pattern: str) -> bool:
 
 
 def ways_named(text: str) -> set[str] | None:
-    """The ways of drawing batches that a text names; None where it hedges, so that they cannot be told."""
+    """The ways of drawing batches that a text names; None if it hedges, so that no way can be read from it."""
     if re.search(HEDGED, text, re.IGNORECASE):
         return None
     ways = {way for way, words in WAYS.items() if re.search(words, text, re.IGNORECASE)}
@@ -148,7 +148,7 @@ class Evidence:
         """Whether a question is shown: what somebody attested is in any case."""
         return self.applies(question) or self.attested(question.id) is not None
 
-    # --- what somebody said ---
+    # --- what was attested ---
 
     @property
     def general(self) -> AttestedText | None:
@@ -160,7 +160,7 @@ class Evidence:
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """What stands in [attest] and is shown nowhere, as it is of no known form."""
+        """The parts of [attest] that have no known form and are therefore not shown."""
         attest = self.run.get("attest") or {}
         if not isinstance(attest, Mapping):
             return ("attest",)

@@ -1,4 +1,4 @@
-"""What an answer of the hazard checklist is made of: its status, its sentence, and somebody's words."""
+"""The parts of an answer of the hazard checklist: its status, its sentence, and an attested text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Status = Literal["computed", "evidenced", "attested", "not assessed"]
 
 @dataclass(frozen=True)
 class Finding:
-    """tone: "bad" where the answer speaks against the claim, "warning" where it asks for attention."""
+    """tone: "bad" if the answer contradicts the claim, "warning" if it needs attention."""
 
     status: Status
     line: Line
@@ -44,7 +44,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def quoted(words: AttestedText) -> Line:
-    """Somebody's words, who and when, and the evidence that they name."""
+    """An attested text in quotation marks, with author, date and evidence."""
     whom = f" by {words.by}" if words.by else ""
     when = f" on {words.date}" if words.date else ""
     proof = (Text("; evidence "), code(words.evidence)) if words.evidence else ()
@@ -65,7 +65,7 @@ NOBODY = "Nobody has attested it."
 
 
 def answered(e: Evidence, item: str, before: Line = (), tone: Tone = "plain") -> Finding:
-    """Somebody's words on the item itself, or nobody's."""
+    """The attested text on the item itself, if there is one."""
     words = e.attested(item)
     if words is None:
         return Finding("not assessed", line(*before, NOBODY), "muted")

@@ -1,10 +1,10 @@
-"""The hazard checklist of a report: what an evaluator asks, answered or marked as not assessed; and what to beware of.
+"""The hazard checklist of a report: what an evaluator asks, answered or marked as not assessed; and the warnings.
 
     answers(reading, on)     every question that is about the run, in order; none of them blank
     warnings(reading, on)    what must not be missed, the worst first
 
 Both are drawn from the verified certificate alone. An answer is *computed* from it, *evidenced* by a digest in it,
-*attested* by somebody (`[attest]` of the run file, in their own words, which nobody checked) or *not assessed*.
+*attested* (`[attest]` of the run file, quoted, not checked) or *not assessed*.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from certify.runfile.questions import QUESTIONS, Question
 
 @dataclass(frozen=True)
 class Answer:
-    """`tone`: "bad" where it speaks against the claim, "warning" where it asks for attention, "muted": not assessed."""
+    """`tone`: "bad" if it contradicts the claim, "warning" if it needs attention, "muted": not assessed."""
 
     question: Question
     status: Status

@@ -1,4 +1,4 @@
-"""A report as GitHub-flavoured Markdown: texts are escaped, formulas are LaTeX, pictures are told in words."""
+"""A report as GitHub-flavoured Markdown: texts are escaped, formulas are LaTeX, pictures are described in words."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Calibration:
     """The value of `parameter` that meets the target, rounded to the safe side and certified, with what it gives.
 
     value: a decimal string, a whole number, or for several requests a list of whole numbers. published: the value
-    that the published bound needs, by name; None where it says nothing or cannot reach the target. binds: which of
+    that the published bound needs, by name; None if it does not apply or cannot reach the target. binds: which of
     target and floor asks for a noise as large as this; None where rounding sets no floor to it. note: what a user
     should know besides.
     """
@@ -241,7 +241,7 @@ def _note(result: Result, tune: str) -> str | None:
     if not longer:
         return None
     of = f"{longer} of {len(mechanism.requests)} requests"
-    return f"retraining ({mechanism.epochs} epochs) is no dearer than unlearning for {of}"
+    return f"retraining ({mechanism.epochs} epochs) costs no more than unlearning for {of}"
 
 
 def _published(run: Run, tune: str) -> dict[str, str | list[int] | None]:
@@ -254,7 +254,7 @@ def _published(run: Run, tune: str) -> dict[str, str | list[int] | None]:
 def published_epochs(run: Run) -> dict[str, list[int] | None]:
     """The least K of each request by the published sequential bound (P1s): in one form throughout, and as the
     authors' code
-    mixes its two forms; None where it says nothing."""
+    mixes its two forms; None if it does not apply."""
     mechanism = run.mechanism
     names = {"chien2024_sequential": "loose", "chien2024_sequential_code": "authors-code"}
     step = step_in_order(mechanism) if mechanism.epochs else None
@@ -289,7 +289,7 @@ def check_doubles(run: Run) -> None:
 
 
 def least_noise(run: Run, bound: Callable[[NoisySGD, int], Derivation | None]) -> float | None:
-    """The σ (a double) at which a bound on μ meets the target; None where μ is 0, or where the bound says nothing.
+    """The σ (a double) at which a bound on μ meets the target; None if μ is 0, or if the bound does not apply.
 
     Every distance is without σ and every variance grows as σ², so μ is inversely proportional to σ.
     """
@@ -312,7 +312,7 @@ Bounds = Callable[[NoisySGD, Fraction], Mapping[str, Derivation]]
 
 
 def published_noise(run: Run, bounds: Bounds = derive_published) -> dict[str, float | None]:
-    """The σ that each published bound needs for the target; None where even much noise does not bring it there."""
+    """The σ that each published bound needs for the target; None if no noise in the searched range reaches it."""
     target = float(run.target_epsilon)
 
     def epsilon(name: str, noise: float) -> float:

@@ -34,16 +34,16 @@ _MAX_ATTEMPTS, _MAX_REGAINS = 12, 4  # the latter where a certified value is far
 _MAX_EXCESS = 5e-4  # what the search allows a small count above the target: confirming goes down from there
 _MANY = 2000  # smaller counts are tried one by one
 _LOSS = 6e-5  # what the error of the upper bound may cost of a value, relatively
-_MIN_AIM, _MAX_AIM = 8e-5, 4e-4  # for the upper bound; the lower one is for show
+_MIN_AIM, _MAX_AIM = 8e-5, 4e-4  # for the upper bound; the lower one is only reported
 _LOWER = Fraction(1, 1000)
 _ESTIMATED = 3e-5  # what the estimate may be off, besides
-_TELLING = 1e-3  # so far apart two upper bounds tell a slope
+_TELLING = 1e-3  # two upper bounds further apart than this determine a slope
 _NEAR, _ROUNDS = 3e-4, 6  # from here on one more step of Newton's is exact enough
 
 _NEARBY = 0.02
 _MIN_SLOPE, _MAX_SLOPE = 0.3, 100.0
 
-_LOOSE = "certified, with ε far below the target: a {} value may be certified too"
+_LOOSE = "certified, with ε far below the target; a {} value may be certified too"
 Value = Fraction | int
 Excess = Callable[..., float]  # (value, rough = False) -> log(ε/target)
 
@@ -78,7 +78,7 @@ def calibrate_training(
 
     More noise is post-processing; so is leaving out steps, or drawing a record and then dropping it by a coin: ε falls
     with noise_multiplier and does not fall with steps, epochs, or a rate at a fixed number of steps. Where the rate
-    says how many steps an epoch has ε is no such function of it, and `certify.results.teeth` searches.
+    says how many steps an epoch has, ε is not monotone in it, and `certify.results.teeth` searches.
 
     Raises:
         UsageError: malformed, or a parameter that cannot be tuned.
@@ -97,11 +97,11 @@ def calibrate_training(
     _check_noise(run, tune)
     target, delta = run.target_epsilon, float(run.target_delta)
     if not target:
-        raise OutOfReach("target.epsilon: 0 asks for a run that tells nothing; no noise gives that")
+        raise OutOfReach("target.epsilon: 0 asks for a run that reveals nothing; no finite noise gives that")
     others = schedule(run.mechanism)[len(run.mechanism.stages) :]
     with within_doubles(run):
         if others and estimate_training(others, run.mechanism.neighbours, delta) > target:
-            raise OutOfReach("target.epsilon: already the other releases in [[releases]] exceed it")
+            raise OutOfReach("target.epsilon: the other releases in [[releases]] alone exceed it")
 
     def excess(value: float, rough: bool = False) -> float:
         """log(ε/target), in doubles; no less than −7, as far below it hardly matters."""
@@ -118,7 +118,7 @@ def calibrate_training(
 
 
 def _refuse_cut(run: Run, tune: str) -> None:
-    """Where even with the most noise no share of δ covers the batches that are cut, the cap is to blame."""
+    """Where even with the most noise no share of δ covers the batches that are cut, the cap is the cause."""
     if tune == "noise_multiplier" and run.mechanism.max_batch_size is not None:
         loudest = run.with_values(noise_multiplier=Fraction(PARAMETERS[tune].most))
         if math.isinf(estimate_mechanism(loudest.mechanism, run.target_delta)):
@@ -285,7 +285,7 @@ def _confirm(
                 best = tried, result
             if few or exactly or missed > -3 * aim - 2 * _ESTIMATED:
                 return *best, None
-        elif few and missed < 2 * aim and aim > _MIN_AIM / 8:  # perhaps it is the grid's fault
+        elif few and missed < 2 * aim and aim > _MIN_AIM / 8:  # a finer grid may be enough
             aim /= 4
             continue
         elif best is None:

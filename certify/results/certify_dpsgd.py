@@ -111,7 +111,7 @@ def _summarise(
 
 
 def _bracket(width: Fraction | None, asked_width: Fraction | None) -> dict[str, Any] | None:
-    """How wide the bracket is, and whether that is what was asked; None where there is no grid, or no such wish."""
+    """How wide the bracket is, and whether that was asked for; None without a grid, or if no width was asked for."""
     if width is None or asked_width is None:
         return None
     return {
@@ -149,9 +149,9 @@ def _mu(bounds: Training) -> dict[str, str | None]:
 
 
 def assumptions(mechanism: ScaledSGD, roots: list[Derivation], more: Iterable[str] = ()) -> list[dict[str, str]]:
-    """What the bound rests on, and `more`; nobody but the user can answer for it."""
+    """What the bound rests on, and `more`; only the user can attest it."""
     known = {name for root in roots for name in root.assumptions} | {f"neighbours:{mechanism.neighbours}", *more}
-    ids = sorted(known - {"release:all"})  # T7's: who sees every sum sees every model
+    ids = sorted(known - {"release:all"})  # T7's: every model is a function of the sums
     if mechanism.group_size > 1:
         ids.append(f"group:{mechanism.group_sampling}")
     if mechanism.others:

@@ -1,4 +1,4 @@
-"""Our bound beside the published ones, what W∞ alone gives, and what no bound can beat."""
+"""Our bound beside the published ones, what W∞ alone gives, and the lower bound."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from certify.results.result import Progress, Result
 from certify.runfile.extremes import within_doubles
 from certify.runfile.read import Run, read_run
 
-_ROWS = {  # and the theorem that gives a row its label where none speaks, or where no other does
+_ROWS = {  # and the theorem that gives a row its label if no bound applies
     "lower_bound": theorems.straight_witness,
     "plumbline": theorems.taut_string,
     "wasserstein_only": theorems.unlearning_noise,
@@ -58,7 +58,7 @@ BASELINES = {name: theorem.facts.label for name, theorem in _BASELINES.items()} 
 
 @dataclass(frozen=True)
 class Row:
-    """One bound: its ε on this run, and the σ at which it would meet the target; None where it says nothing."""
+    """One bound: its ε on this run, and the σ at which it would meet the target; None if it does not apply."""
 
     name: str
     label: str
@@ -104,7 +104,7 @@ class Comparison:
 def compare(
     source: str | Path | Mapping[str, Any] | Run, *, progress: Progress | None = None
 ) -> Comparison | TrainingComparison:
-    """Every bound that speaks about this run, on its worst request.
+    """Every bound that applies to this run, on its worst request.
 
     The ε are rounded outward; the σ are doubles (`calibrate` gives a certified one).
 
@@ -166,7 +166,7 @@ def _sequential(mechanism: NoisySGD, delta: Fraction) -> dict[str, Derivation]:
 
 
 def _baselines(run: Run) -> Iterator[Row]:
-    """P1s, P2 and P3 where they speak, each on its own worst request. P3 is another mechanism, of as many steps."""
+    """P1s, P2 and P3 if they apply, each on its own worst request. P3 is another mechanism, of as many steps."""
     mechanism, delta = run.mechanism, run.target_delta
     target = float(run.target_epsilon), float(delta)
     noise = published_noise(run, _sequential)

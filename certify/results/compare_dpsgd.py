@@ -1,4 +1,4 @@
-"""Our bound on a training run beside the Rényi route, no amplification, and what no bound can beat."""
+"""Our bound on a training run beside the Rényi route, no amplification, and the lower bound."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _RANGE = 1e-4, 1e6  # of the factor on all noise, in the search for the target
 @dataclass(frozen=True)
 class Row:
     """One bound: its ε on this run, and the factor on all noise multipliers at which it would meet the target (in
-    doubles); None where it says nothing, or none does."""
+    doubles); None if it does not apply, or no factor is enough."""
 
     name: str
     label: str
@@ -105,7 +105,7 @@ class TrainingComparison:
 
 
 def compare_training(run: Run, progress: Progress | None = None) -> TrainingComparison:
-    """Every bound that speaks about this run; ε rounded outward, noise in doubles.
+    """Every bound that applies to this run; ε rounded outward, noise in doubles.
 
     Raises:
         UsageError: a run that no theorem covers.

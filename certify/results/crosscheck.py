@@ -156,7 +156,7 @@ def _number(value: Any, option: str) -> Fraction:
         raise UsageError(str(problem)) from None
 
 
-# --- The run, as it may have been ------------------------------------------------------------------------------------
+# --- the run, as it may have been ------------------------------------------------------------------------------------
 
 
 def _mechanism(record: Record, sampling: Sampling, neighbours: str) -> ScaledSGD:
@@ -248,7 +248,7 @@ class _Bracket:
             return (most.upper, enclose(most.upper)), (least.lower, enclose(least.lower)), bool(most.points)
 
     def decided(self, claimed: Fraction | None) -> tuple[_End, _End]:
-        """Both ends, made finer until the claimed ε lies outside or it is of no use."""
+        """Both ends, made finer until the claimed ε lies outside, or a finer grid would not help."""
         width = WIDTH
         while True:
             upper, lower, on_a_grid = self.ends(width)
@@ -267,7 +267,7 @@ def _judge(claimed: Fraction | None, lower: Fraction, upper: Fraction) -> Judgem
 
 
 def _about_batches(sampling: Sampling, known_from: str, record: Record) -> tuple[Mapping[str, str], ...]:
-    """Who says how batches were drawn, where the record does not."""
+    """The assumption about how batches were drawn, if the record does not say."""
     if known_from == "record":
         return ()
     if known_from == "given":
@@ -283,7 +283,7 @@ def _about_batches(sampling: Sampling, known_from: str, record: Record) -> tuple
 
 
 def _reason(record: Record, bracket: _Bracket, claimed: Fraction) -> str | None:
-    """Why a printed ε is below the truth: what it would be an answer to."""
+    """Why a printed ε is below the truth: for which other run it would hold."""
     run = bracket.mechanism
     if not run.scheme.amplifies and sampling_of(record.sampling or POISSON.name) is POISSON:
         other = _mechanism(record, POISSON, POISSON.neighbours[0])
@@ -303,7 +303,7 @@ def _reason(record: Record, bracket: _Bracket, claimed: Fraction) -> str | None:
         if _holds(other, bracket, claimed):
             return why
     if record.accountant == "gdp":
-        return "Opacus' gdp accountant prints a central-limit approximation, which is no bound"
+        return "Opacus' gdp accountant prints a central-limit approximation, which is not a bound"
     return None
 
 

@@ -55,7 +55,7 @@ class Analysis:
     def _sensitivity(self) -> list[str]:
         lines = ["Sensitivity"]
         if self.derivatives is None:
-            lines.append(f"  no derivative of ε: {self.upper.id} is no Gaussian bound, or ε = 0")
+            lines.append(f"  no derivative of ε: {self.upper.id} is not a Gaussian bound, or ε = 0")
         else:
             names = (("∂ε/∂σ", "by_noise_std"), ("∂ε/∂μ", "by_mu"), ("∂ε/∂δ", "by_delta"))
             known = [(name, getattr(self.derivatives, key)) for name, key in names]
@@ -184,7 +184,7 @@ def _moments(shares: Dominance, string: Derivation) -> tuple[tuple[str, str], ..
 
 
 def _shown(limit: Limit) -> str:
-    """Where μ and ε go, in a line."""
+    """The limits of μ and ε, in a line."""
     if limit.infinite:
         return "μ → ∞, ε → ∞: there is no bound in the limit"
     if limit.zero:

@@ -1,4 +1,4 @@
-"""Which theorems stood in for convexity, why, and what that cost: told with every result."""
+"""Which theorems stood in for convexity, why, and what that cost: reported with every result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def describe_fallback(run: Run, claims: tuple[Claim, ...]) -> dict[str, Any] | N
         return None
     used = {node.theorem for claim in claims for root in (claim.bound, claim.upper) for node in root.nodes()}
     if top.upper.theorem.facts.family is Family.RANGE:
-        because = f"{because}; the last steps count by how far apart they leave any two points ({top.upper.theorem.id})"
+        because = (
+            f"{because}; the last steps are bounded by how far apart they leave any two points ({top.upper.theorem.id})"
+        )
     return {
         "theorems": sorted(theorem.id for theorem in used if theorem.facts.family in FALLBACKS),
         "because": because,

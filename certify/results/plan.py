@@ -22,7 +22,7 @@ from certify.runfile.extremes import within_doubles
 from certify.runfile.read import Run, is_training, read_run
 
 MAX_CHOICES = 6  # of batch sizes, and of epochs, unless they are given
-MAX_BATCHES = 1000  # of an epoch, unless the batch sizes are given: with more, no noise worth the name is needed
+MAX_BATCHES = 1000  # of an epoch, unless the batch sizes are given: with more, hardly any noise is needed
 MAX_ROWS = 10_000
 ROUNDING = 2**-24  # of single precision
 _MAX_ATTEMPTS = 40
@@ -260,9 +260,9 @@ def _found_noise(run: Run, least: Fraction) -> Fraction:
     if least and (noise is None or noise < least):
         return least
     if noise is None:
-        raise OutOfReach("noise_std: the two runs never differ, any positive value meets the target")
+        raise OutOfReach("noise_std: the two runs never differ, so any positive value meets the target")
     if noise < MIN_NOISE:
-        raise OutOfReach("noise_std: whatever doubles can hold meets the target, down to 1e-300")
+        raise OutOfReach("noise_std: every value that a double can hold meets the target, down to 1e-300")
     if noise > MAX_NOISE:
         raise OutOfReach("target.epsilon: the noise_std that it asks for is beyond 1e300")
     return Fraction(noise)
@@ -281,7 +281,7 @@ def _claims(run: Run) -> Iterator[Claim]:
 def noise_floor(run: Run) -> float:
     """The σ whose noise in a step is single precision's rounding of the longest step ηM: 2^(−24)·M·√(η/2).
 
-    With less the floating-point run does not do what is certified: noise that small is no better for being less.
+    With less the floating-point run does not do what is certified: so a smaller σ gains nothing.
     """
     mechanism = run.mechanism
     constants = mechanism.loss.constants()

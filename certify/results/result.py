@@ -80,7 +80,7 @@ class Result:
 
     @property
     def mu_upper(self) -> float | None:
-        """The upper end of the Gaussian parameter μ; None where the guarantee is no Gaussian one."""
+        """The upper end of the Gaussian parameter μ; None if the guarantee is not Gaussian."""
         return outward_double(self.mu["upper"], Rounding.UP)
 
     @property

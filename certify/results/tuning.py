@@ -77,7 +77,7 @@ def least_noise(run: Run) -> Fraction:
     noise = float(worst)
     if not 0 < noise < math.inf:
         return worst
-    # The requests that neither speaks about need what μ says.
+    # The requests to which neither applies need the σ that follows from μ.
     floor = max((products[r] for r in requests if r not in others), default=Fraction(0)) / Fraction(
         _target_mu(target, delta)
     )

@@ -21,7 +21,7 @@ from certify.runfile.read import Run
 
 MIN_SIZE, MAX_SIZE = Fraction(1, 10**30), Fraction(10**30)
 UNUSED = ("attest", "data")  # tables that nothing is computed from
-_ANSWERS = (UsageError, OutOfReach, Indeterminate)  # which say by themselves what is wrong
+_ANSWERS = (UsageError, OutOfReach, Indeterminate)  # their messages already name the key
 
 
 @contextmanager

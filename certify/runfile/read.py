@@ -53,7 +53,7 @@ M = TypeVar("M", NoisySGD, ScaledSGD, covariant=True)
 class Run(Generic[M]):
     """A checked run file: the mechanism, the target, and the canonical form whose digest names the run.
 
-    execution: the numbers that it is executed in; None where the file says nothing of them. columns: those of the
+    execution: the numbers that it is executed in; None if the file does not say. columns: those of the
     user's own file; None where there is no [data]. meta: the texts of [meta], which no digest covers.
     """
 
@@ -101,7 +101,7 @@ def read_run(source: str | Path | Mapping[str, Any]) -> Run:
     about_training = is_training(tables)
     if not about_training and tables.get("momentum") is not None:
         raise UsageError(
-            "momentum: a pnsgd run has none, for a step of position and velocity together is no contraction and "
+            "momentum: a pnsgd run has none, for a step of position and velocity together is not a contraction and "
             "nothing bounds its hidden iterates; leave the table out, or take mechanism.kind = "
             f"{' or '.join(map(repr, KINDS))}, which charges every step"
         )
@@ -150,7 +150,7 @@ def load_tables(path: Path, kind_of_file: str = "run file") -> dict[str, Any]:
     try:
         tables = tomllib.loads(data.decode("utf-8"), parse_float=Decimal)
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: is no UTF-8 text") from None
+        raise UsageError(f"{path}: is not UTF-8 text") from None
     except (RecursionError, ValueError) as problem:
         raise UsageError(f"{path}: is not valid TOML: {reason(problem)}") from None
     refuse_long_numbers(tables)
@@ -271,7 +271,7 @@ def _loss(table: RunTable) -> Loss:
         return make(**loss.model_dump(exclude={"kind"}), **domain)
     if loss.kind not in SCALED_MODELS:
         raise UsageError(
-            f'scaling: keeps convexity for scalar linear models alone, and loss.kind = "{loss.kind}" is none; leave '
+            f'scaling: keeps convexity of scalar linear models alone, and loss.kind = "{loss.kind}" is none; leave '
             f"[scaling] out, or write loss.kind = {' or '.join(map(repr, SCALED_MODELS))}"
         )
     if loss.clip is not None:

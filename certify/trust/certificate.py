@@ -153,7 +153,7 @@ def make_statement(
     shown.pop("rounding", None)  # the status of its assumption says what is proved of it
     shown.pop("bracket", None)  # both ends are there
     shown.pop("other_release", None)  # another run's
-    if result.fractional is not None:  # is no claim either: a quadrature, which the checker does not repeat
+    if result.fractional is not None:  # not part of the claim: a quadrature, which the checker does not repeat
         del shown["renyi"][: len(enclose_all(result.fractional))]
     shown["theorems"] = sorted({step["theorem"] for step in proof.steps})  # those of the curve too
     if execution is not None:
@@ -163,7 +163,7 @@ def make_statement(
             shown["assumptions"] = [
                 {**a, "status": "checked"} if a["id"] == CLIPPED else a for a in shown["assumptions"]
             ]
-        else:  # it says nothing of a run without a clip
+        else:  # it is not about a run without a clip
             execution.pop("clipping", None)
     shown["requests"] = [
         {"size": str(r["size"]), "epochs": str(r["epochs"]), "epsilon": r["epsilon"]} for r in shown["requests"]
@@ -232,7 +232,7 @@ def write_certificate(result: Result, directory: str | Path, **about: Any) -> Pa
     directory = Path(directory)
     make_directory(directory)
     path, content = directory / FILE_NAME, json.dumps(make_envelope(make_statement(result, **about)), indent=1) + "\n"
-    with alone(directory):  # or somebody could sign it between the look and the writing
+    with alone(directory):  # or somebody could sign it between this check and the writing
         refuse_signed(path)
         write_atomically(path, content)
     return path

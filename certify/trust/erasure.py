@@ -133,7 +133,7 @@ def _time(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise UsageError(f"received: {moment.isoformat()} has no time zone; give datetime(…, tzinfo=UTC)")
     if moment > datetime.now(UTC):
-        raise UsageError(f"received: {moment.isoformat()} is yet to come; give the time at which the request came in")
+        raise UsageError(f"received: {moment.isoformat()} is in the future; give the time at which the request came in")
     return _utc(moment)
 
 
@@ -303,7 +303,7 @@ def write_erasure_records(certificate: str | Path, *, created: datetime | None =
     content = base64.b64decode(json.loads(certificate.read_bytes())["payload"], validate=True)
     payload = json.loads(content)
     if payload["predicateType"] != PREDICATE_TYPE or "execution" not in payload["predicate"]:
-        raise UsageError(f"{certificate}: is no certificate of a run that was executed; it has no erasure records")
+        raise UsageError(f"{certificate}: is not a certificate of an executed run; it has no erasure records")
     written = []
     for request in range(1, len(payload["predicate"]["execution"]["erasures"]) + 1):
         statement = make_erasure_statement(payload, hashlib.sha256(content).hexdigest(), request, created=created)

@@ -19,7 +19,7 @@ def make_execution(record: Mapping[str, Any], erasures: Sequence[Erasure]) -> di
         record: `RunRecord.public()` of the released model.
 
     Raises:
-        ValueError: the record's phases are not learning and then one stretch of unlearning for each erasure.
+        ValueError: the record's phases are not learning and then one phase of unlearning for each erasure.
     """
     expected = [("learn", 0)] + [("unlearn", erasure.records) for erasure in erasures]
     if [(phase["kind"], phase["erased"]) for phase in record["phases"]] != expected:

@@ -53,7 +53,7 @@ def key_files(name: str | Path) -> tuple[Path, Path]:
         if os.path.lexists(path):
             raise UsageError(f"{path}: exists already, and no key is overwritten; take another name, or move it away")
     if not private.parent.is_dir():
-        raise UsageError(f"{private.parent}: is no folder")
+        raise UsageError(f"{private.parent}: is not a folder")
     return private, public
 
 
@@ -152,7 +152,7 @@ def load_private_key(path: str | Path, passphrase: str | Callable[[str], str] | 
     except TypeError:
         encrypted = True
     except (ValueError, UnsupportedAlgorithm):
-        raise UsageError(f"{path}: is no Ed25519 private key in PEM") from None
+        raise UsageError(f"{path}: is not an Ed25519 private key in PEM") from None
     if encrypted:
         given = passphrase(str(path)) if callable(passphrase) else passphrase
         if given is None:
@@ -180,12 +180,12 @@ def read_public_key(path: str | Path) -> bytes:
     data = _read(path)
     if b"PRIVATE KEY-----" in data:
         raise UsageError(f"{path}: is a private key; verifying takes the public one (NAME.pub)")
-    if data.count(b"-----BEGIN ") > 1:  # of which the library would take the first, and say nothing
+    if data.count(b"-----BEGIN ") > 1:  # the library would silently take the first
         raise UsageError(f"{path}: holds more than one key; give each in a file of its own")
     try:
         key = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
-        raise UsageError(f"{path}: is no Ed25519 public key in PEM") from None
+        raise UsageError(f"{path}: is not an Ed25519 public key in PEM") from None
     if not isinstance(key, Ed25519PublicKey):
         raise UsageError(f"{path}: is a key of another kind; Ed25519 is needed (plumbline keygen makes one)")
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -213,5 +213,5 @@ def _read(path: str | Path) -> bytes:
     except (OSError, ValueError) as problem:
         raise UsageError(f"{path}: {getattr(problem, 'strerror', None) or problem}") from None
     if len(data) > MAX_BYTES:
-        raise UsageError(f"{path}: is no key: more than {MAX_BYTES} bytes")
+        raise UsageError(f"{path}: is not a key: more than {MAX_BYTES} bytes")
     return data

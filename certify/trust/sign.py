@@ -101,7 +101,7 @@ def _target(path: Path, certificate: str | Path) -> Path:
         if not os.path.samefile(target, certificate):
             raise UsageError(f"-o {path}: cannot be written: exists already; to add a signature to it, sign it")
         if not target.is_file():
-            raise UsageError(f"{path}: cannot be written: is no regular file; name one with -o")
+            raise UsageError(f"{path}: cannot be written: is not a regular file; name one with -o")
     return target
 
 
@@ -120,7 +120,7 @@ def _records_beside(path: Path, envelope: dict[str, Any], before: str) -> list[P
             statement = checker.read_json(checker.open_envelope(beside), "payload")
             checker.check_types(statement)
         except checker.CheckError:
-            raise UsageError(f"--expires: {record} is no erasure record, and would be overwritten") from None
+            raise UsageError(f"--expires: {record} is not an erasure record, and would be overwritten") from None
         if {"name": "certificate", "digest": {"sha256": before}} not in statement["subject"]:
             raise UsageError(f"--expires: {record} is about another certificate, and would be overwritten")
         if beside["signatures"]:
@@ -177,6 +177,6 @@ def _signature(envelope: dict[str, Any], private: Ed25519PrivateKey, name: str |
         raise UsageError(f"{name}: has {MAX_SIGNATURES} signatures already, as many as there can be")
     known = SSlibKey.from_crypto(public, keyid=keyid)
     dsse.sign(CryptoSigner(private, known))
-    dsse.verify([known], 1)  # never write what does not verify
+    dsse.verify([known], 1)  # never write a file that does not verify
     (entry,) = dsse.to_dict()["signatures"]
     return entry

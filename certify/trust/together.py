@@ -130,7 +130,7 @@ def _begin(target: Path) -> tuple[Path, int, str]:
     filled = target.exists() and any(target.iterdir())
     if not here and not (filled and not _is_ours(target)):
         make_directory(target.parent)
-        with suppress(PermissionError):  # a folder of ours in one that is not
+        with suppress(PermissionError):  # our folder inside somebody else's
             return *_opened(target.parent, target), SWAPPED if filled else WHOLE
     make_directory(target)
     return *_opened(target, target), ONE_BY_ONE
@@ -177,7 +177,7 @@ def _lock_of(workshop: Path, *, needed: bool = False) -> int | None:
 
 
 def _is_ours(target: Path) -> bool:
-    """Whether a folder may be replaced by another one: it belongs to us, and is no disk of its own."""
+    """Whether a folder may be replaced by another one: it belongs to us, and is not a mount point."""
     known = target.stat()
     return os.name == "posix" and known.st_uid == os.geteuid() and known.st_dev == target.parent.stat().st_dev
 

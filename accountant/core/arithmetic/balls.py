@@ -26,7 +26,7 @@ def precision(bits: int) -> Iterator[None]:
         ctx.prec = before
 
 
-_MIN_DELTA = arb(10) ** -300  # below which δ is no double
+_MIN_DELTA = arb(10) ** -300  # a smaller δ is not a double
 _NEWTON_STEPS = 40
 _DOUBLES_KNOW = 2.0**20  # μ up to which an ε in doubles is a start for Newton's method
 _Mixture = Sequence[tuple[Number, Number]]  # (μ, weight)
@@ -34,7 +34,7 @@ _Mixture = Sequence[tuple[Number, Number]]  # (μ, weight)
 
 @lru_cache(maxsize=256)
 def _guess(mus: tuple[float, ...], weights: tuple[float, ...], delta: float) -> float:
-    """ε in doubles; the same one is asked for at every precision. Here alone, and for T24, doubles are loaded."""
+    """ε in doubles; every precision asks for the same one. Doubles are loaded only here and for T24."""
     from accountant.core.arithmetic.floats import mixture_epsilon
 
     return mixture_epsilon(np.array(mus), np.array(weights), delta)
@@ -73,7 +73,7 @@ class Ball(Arithmetic):
         return arb(x).max(arb(y))
 
     def at_least(self, x: Number, y: Number) -> bool | None:
-        # `not x >= y` would be no proof of x < y: both are asked.
+        # `not x >= y` does not prove x < y: both are asked.
         if x >= y:
             return True
         return False if x < y else None
@@ -113,7 +113,7 @@ class Ball(Arithmetic):
         raise Undecided("δ(ε) ≤ δ")
 
     def _root(self, mixture: _Mixture, delta: Number) -> Number:
-        """About the ε with δ(ε) = delta, to the working precision; nothing is proved of it."""
+        """About the ε with δ(ε) = delta, to the working precision; not proved."""
         mus = tuple(float(mu) for mu, _ in mixture)
         if len(mixture) > 1 and delta >= _MIN_DELTA and max(mus) < _DOUBLES_KNOW:
             root = arb(_guess(mus, tuple(float(weight) for _, weight in mixture), float(delta.mid())))
@@ -161,7 +161,7 @@ class Ball(Arithmetic):
 
     @staticmethod
     def _diffused_root(mu: Number, ratio: Number, steps: int, delta: Number) -> Number:
-        """About the ε of T24: the one in doubles, and a Newton step from there; nothing is proved of it."""
+        """About the ε of T24: the one in doubles, and a Newton step from there; not proved."""
         known = float(mu), float(ratio), steps, float(delta.mid())
         guess = _diffused_guess(*known)
         if not 0 < guess < np.inf:
@@ -193,7 +193,7 @@ def diffused_delta(
     grown, half = epsilon.expm1(), ratio / 2
     delta = side(Ball().gaussian_delta(mu, epsilon))
     for _ in range(steps):
-        if not delta > 0 or delta < enough:  # on the way down; a δ that is nowhere near is not looked at further
+        if not delta > 0 or delta < enough:  # on the way down; a δ that is far from it is not computed further
             return delta.max(arb(0))
         odds = 1 + grown / delta
         bend = odds.log() / ratio
@@ -242,7 +242,7 @@ def ends(x: Number) -> tuple[Fraction, Fraction] | None:
 
 
 def _end(x: Number, rounding: Rounding) -> Fraction:
-    """The exact value; next to zero something a little further out, lest the denominator fill the memory."""
+    """The exact value; next to zero something a little further out, to keep the denominator small enough for memory."""
     if -_NEXT_TO_ZERO < x < _NEXT_TO_ZERO and not x.is_zero():
         up = rounding is Rounding.UP
         return to_fraction((_NEXT_TO_ZERO if up else -_NEXT_TO_ZERO) if up == (x > 0) else arb(0))

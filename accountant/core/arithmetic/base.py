@@ -30,7 +30,7 @@ class Undecided(ArithmeticError):
 
 
 class Indeterminate(ArithmeticError):
-    """Not decided at the greatest precision; says what is open. Never a guess."""
+    """Not decided at the greatest precision; names the open condition. Never a guess."""
 
 
 class Arithmetic(ABC):
@@ -101,7 +101,7 @@ class Arithmetic(ABC):
         return x**n
 
     def geometric(self, x: Number, n: int) -> Number:
-        """Σ_{i<n} x^i by doubling, g(2k) = g(k)(1 + x^k): no division, so that x = 1 or x near 1 needs no care."""
+        """Σ_{i<n} x^i by doubling, g(2k) = g(k)(1 + x^k): no division, so x = 1 and x near 1 need no special case."""
         total, power = self.of(0), self.of(1)  # g(k) and x^k, k being the leading bits of n
         for bit in bin(n)[2:]:
             total, power = total * (1 + power), power * power

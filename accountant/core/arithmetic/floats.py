@@ -16,7 +16,7 @@ from accountant.core.exact import as_double
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 _LOG_SQRT_TAU = 0.5 * np.log(2 * np.pi)
 _FAR_OUT = -1e5
-_TIE = 1e-9  # rounding can break a tie either way: doubles refuse only what is clearly wrong
+_TIE = 1e-9  # rounding can break a tie either way: doubles refuse only clear violations
 
 
 @final
@@ -113,7 +113,7 @@ def log_gaussian_delta(mu: Number, epsilon: Number) -> Number:
     a, b = mu / 2 - epsilon / mu, -mu / 2 - epsilon / mu
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         log_a = scipy.special.log_ndtr(a)
-        # Rounding of a large ε may make the exponent positive: then nothing is known of δ but that it is small.
+        # Rounding of a large ε may make the exponent positive: then δ is only known to be small.
         far = log_a + np.log(-np.expm1(np.minimum(epsilon + scipy.special.log_ndtr(b) - log_a, 0)))
         difference = _mills(np.minimum(a, 30)) - _mills(np.minimum(b, 30))
         if np.any(mu < 1):
@@ -201,7 +201,7 @@ def mixture_epsilon(mus: Number, weights: Number, delta: float) -> float:
 
     if excess(0.0) <= 0:
         return 0.0
-    # All of the weight on the largest μ is the most that the mixture can be.
+    # The mixture is largest with all of its weight on the largest μ.
     highest = float(gaussian_epsilon(mus.max(), min(delta / np.exp(logs).sum(), 1.0))) * (1 + 1e-9) + 1e-300
     return float(scipy.optimize.brentq(excess, 0.0, highest, xtol=1e-300, rtol=1e-14, maxiter=500))
 

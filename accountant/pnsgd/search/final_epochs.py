@@ -1,4 +1,4 @@
-"""Where the bound is better taken earlier and carried on step by step, from the range before each noise (T24).
+"""How many of the last epochs are better bounded by the range before each noise (T24) than by T11 at the end.
 
 Untrusted search in doubles: how many of the last epochs; the theorem checks.
 """
@@ -31,7 +31,7 @@ class Late:
 
 
 def t24_applies(mechanism: NoisySGD, request: int) -> bool:
-    """Whether T24 speaks about the claim: a ball, one release, and last an unlearning phase on equal data."""
+    """Whether T24 applies to the claim: a ball, one release, and last an unlearning phase on equal data."""
     return (
         mechanism.radius is not None
         and mechanism.release == "final"

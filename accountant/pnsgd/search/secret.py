@@ -30,7 +30,7 @@ def derive_secret_renyi(timeline: Derivation, orders: tuple[Fraction, ...]) -> D
     """T9r on a timeline (T10) of T9: one record, in the last batch.
 
     Raises:
-        TheoremError: the timeline is none of T9's, or an order is at most 1.
+        TheoremError: T9 does not apply to the timeline, or an order is at most 1.
     """
     positions = curve_positions(timeline.preview.blocks[0].batches)
     return apply(theorems.secret_renyi, timeline, orders=orders, positions=positions)

@@ -1,4 +1,4 @@
-"""The taut string: where the best shift schedule bends. Untrusted search; T3 checks whatever it finds.
+"""The taut string: where the best shift schedule bends. Untrusted search; T3 checks its result.
 
 The cumulative shift A must stay below the staircase D (no distance can be hidden before it arrives) and end on it.
 Its energy Σ (ΔA)²/ΔV is least for the greatest convex function below the staircase: a string pulled taut, the lower
@@ -13,6 +13,13 @@ from accountant.core.arithmetic import Arithmetic, Number
 from accountant.theorems.flow import Flow, Flows, Mark, shift_marks, still, then
 from accountant.theorems.shifts import Corner
 from accountant.theorems.timelines import Timeline
+
+# Example values (a test computes them again):
+# c = 1/2, τ = 1, three epochs of two batches, a shift of 1 in the second: staircase and string:
+#   V             0.0000   0.0010   0.0049   0.0205   0.0830   0.3330   1.3330
+#   D             0.0000   0.0000   0.0625   0.0625   0.3125   0.3125   1.3125
+#   corner V      0.0000   0.0010   0.3330   1.3330
+#   corner A      0.0000   0.0000   0.3125   1.3125   μ² = 1.2941
 
 MAX_MARKS = 50_000  # c > 1 needs every shift step; beyond this it is refused
 _TIE = 2.0**-40
@@ -96,7 +103,7 @@ def _bends_down(a: Point, b: Point, c: Point) -> bool:
 
 
 def _expanding_hull(A: Arithmetic, flows: Flows, start: Mark, distance: Number) -> list[Mark]:
-    """The same corners from the stretches between them: where c > 1 units of the last step lose what comes late, while
+    """The same corners from the flows between them: where c > 1 units of the last step lose what comes late, while
     here only positive numbers of like size are added."""
     _refuse_long(flows.timeline, start)
     hull, pending, previous = [(start, still(A))], still(A), start  # each with the flow from the corner before
@@ -120,7 +127,7 @@ def _above_chord(A: Arithmetic, first: Flow, second: Flow, distance: Number) -> 
 
 
 def _with_first_shift(timeline: Timeline, start: Mark, marks: list[Mark]) -> list[Mark]:
-    """With equal starts the string lies on the ground until the first shift; doubles may have lost that corner to
+    """With equal starts the string has height 0 until the first shift; doubles may have lost that corner to
     underflow."""
     for mark in shift_marks(timeline, start, Mark(len(timeline.blocks))):
         at_once = any(position == start.position for position, _ in timeline.blocks[start.block].shifts)
@@ -174,5 +181,5 @@ def outline(A: Arithmetic, timeline: Timeline, bends: tuple[Corner, ...]) -> Out
         scale = scale * factor
     points.reverse()
     corners = [Mark(bend.block, epoch, bend.position) for bend in bends for epoch in range(bend.first, bend.last + 1)]
-    start = (points[0][0], A.of(0))  # the string starts on the ground, whatever the runs' distance
+    start = (points[0][0], A.of(0))  # the string starts at height 0, whatever the runs' distance
     return Outline(tuple(points), (start, *(points[index[corner]] for corner in corners), points[-1]))

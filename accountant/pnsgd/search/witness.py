@@ -24,7 +24,7 @@ from accountant.theorems.timelines import Timeline
 from accountant.theorems.transport import gradient_shift
 from accountant.theorems.witnesses import two_slopes
 
-MAX_EXACT = 2_048  # so many batches are all looked at
+MAX_EXACT = 2_048  # up to this many batches, all are evaluated
 MAX_POSITIONS = 4_096
 _SPACING = 1 / 2_000  # of log μ between two batches that are looked at
 _NEGLIGIBLE = -60.0  # of log δ_μ(ε) − log δ

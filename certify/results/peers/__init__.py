@@ -77,7 +77,7 @@ def _text_of_value(value: Any) -> str:
 
 
 def _written(value: Any) -> Any:
-    """numpy's numbers, Decimal and Fraction by their text, which the readers hold against what a number is."""
+    """numpy's numbers, Decimal and Fraction by their text, which the readers then parse."""
     if isinstance(value, Mapping):
         return dict(value)
     return str(value)

@@ -33,7 +33,7 @@ FIELDS = {  # of dp_accounting 0.6.0, in their order
     "NoOpDpEvent": (),
     "NonPrivateDpEvent": (),
 }
-DIGITS = 40  # of a noise multiplier that is no fraction
+DIGITS = 40  # of a noise multiplier that is irrational
 _TUPLE = re.compile(r"_?(\w+DpEvent)NamedTupleWrapper")
 _NUMPY = re.compile(r"(?:np\.|numpy\.)?(?:u?int(?:8|16|32|64|c|p)?|float(?:16|32|64)?|longlong|longdouble)")
 
@@ -205,12 +205,12 @@ class _Reader:
             case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
                 written = self.source[node.col_offset : node.end_col_offset].decode()
                 return exact(written.replace("_", ""), name)
-        raise ValueError(f"{name}: an argument is no number")
+        raise ValueError(f"{name}: an argument is not a number")
 
 
 def _list(node: ast.expr) -> list[ast.expr]:
     if not isinstance(node, ast.List | ast.Tuple):
-        raise ValueError("the events of a ComposedDpEvent are no list")
+        raise ValueError("the events of a ComposedDpEvent are not a list")
     return node.elts
 
 

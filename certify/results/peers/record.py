@@ -20,7 +20,7 @@ class Record:
     """What a record says of a run, and nothing that it does not say.
 
     stages: equal neighbours as one. noisier: the same stages with every noise multiplier rounded up, where `stages` has
-    it rounded down because it is no fraction; None where nothing was rounded. rows: how many rows, history entries or
+    it rounded down because it is irrational; None where nothing was rounded. rows: how many rows, history entries or
     noisy events were read. sampling: how batches were drawn; None where the record does not say. samples,
     max_batch_size: of Poisson batches that are cut. accountant: the name of the accountant, where the record has it.
     in_the_clear: whether something was released without any noise, so that no ε holds.

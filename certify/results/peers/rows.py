@@ -15,7 +15,7 @@ from accountant.core.exact import exact
 from certify.results.peers.record import Record, load_json, make_stage, merged
 
 # What a column may be called; case, spaces, underscores and hyphens do not count. "step", "epoch" and the like number
-# the rows of a log, and are no counts.
+# the rows of a log, and are not counts.
 NAMES = {
     "noise_multiplier": ("noise multiplier", "z", "sigma", "σ"),
     "sample_rate": ("sample rate", "q", "sampling rate", "sampling probability", "sample probability"),

@@ -59,7 +59,7 @@ def test_enclosures_of_several_numbers_and_of_none() -> None:
     assert len(enclose_all(curve)) == 10
     with pytest.raises(ValueError, match="too many values"):
         enclose(curve)
-    with pytest.raises(TypeError, match="Timeline is no bound to enclose"):
+    with pytest.raises(TypeError, match="Timeline is not a bound that can be enclosed"):
         enclose(derive_timeline(run()))
 
 

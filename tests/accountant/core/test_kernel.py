@@ -105,9 +105,9 @@ def forged(**changes) -> Theorem:
 
 def test_a_forged_theorem_is_refused() -> None:
     for id in ("T4", "T99"):
-        with pytest.raises(TheoremError, match=f"{id} is no theorem of this table"):
+        with pytest.raises(TheoremError, match=f"{id} is not a theorem of this table"):
             apply(forged(id=id))
-        with pytest.raises(TheoremError, match=f"{id} is no theorem of this table"):
+        with pytest.raises(TheoremError, match=f"{id} is not a theorem of this table"):
             Derivation(forged(id=id), (), ())
 
 

@@ -220,7 +220,7 @@ def test_the_constants_are_a_premise_like_any_loss() -> None:
 def test_what_is_no_scalar_linear_model_is_refused() -> None:
     """In the kernel too: L6, or a loss with a clip, is no premise of T16."""
     for loss in (SoftmaxLoss("0.1", 3), ConstantLoss(1, "0.1", 1)):
-        with pytest.raises(InvalidScaling, match=r"^scaling: .* is no scalar linear model"):
+        with pytest.raises(InvalidScaling, match=r"^scaling: .* is not a scalar linear model"):
             derive_scaled_loss(loss, SHARP)
     with pytest.raises(InvalidScaling, match=r"^clip: a loss is clipped or scaled, not both"):
         derive_scaled_loss(LogisticLoss("0.1", 1, "0.5"), SHARP)

@@ -59,7 +59,7 @@ def test_named_step_sizes() -> None:
         ({"radius": 0}, "radius", "leave it out for no projection"),
         ({"radius": 1, "initial_distance": "2.5"}, "initial_distance", "beyond the ball's diameter 2"),
         ({"step_size": 0}, "step_size", "must be positive"),
-        ({"step_size": "2.01"}, "step_size", "2.01 > 2/L = 2: the step is no contraction"),
+        ({"step_size": "2.01"}, "step_size", "2.01 > 2/L = 2: the step is not a contraction"),
         ({"step_size": "1/L", "loss": ConstantLoss(0, 0, 1)}, "step_size", "needs smoothness > 0"),
         ({"batch_order": "shuffled"}, "batch_order", "write one of fixed, secret"),
         ({"remainder": "keep"}, "remainder", "write one of error, drop"),
@@ -88,7 +88,7 @@ def test_floats_are_refused_with_what_to_write(key: str) -> None:
 
 
 def test_a_loss_must_be_a_loss() -> None:
-    with pytest.raises(TypeError, match="dict is no loss"):
+    with pytest.raises(TypeError, match="dict is not a loss"):
         run(loss={"kind": "logistic"})
 
 

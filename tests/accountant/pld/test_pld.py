@@ -628,7 +628,7 @@ def test_the_memory_cap_is_kept_and_said() -> None:
     ("release", "neighbours", "message"),
     [
         (Release("poisson", 0, "0.1"), "add-or-remove-one", "noise_multiplier: 0 gives no privacy"),
-        (Release("poisson", 1, 2), "add-or-remove-one", "sample_rate: 2 is no probability"),
+        (Release("poisson", 1, 2), "add-or-remove-one", "sample_rate: 2 is not a probability"),
         (Release("poisson", 1, "0.1", -1), "add-or-remove-one", "steps: -1 must be a whole number"),
         (Release("shuffled", 1, "0.1"), "add-or-remove-one", "sampling: got 'shuffled'"),
         (Release("full", 1, "0.1"), "replace-one", "sample_rate: 1/10 with sampling"),

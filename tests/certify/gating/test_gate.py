@@ -487,7 +487,7 @@ def test_a_broken_envelope_is_no_matter_of_signatures(rules: Any, store: Path, t
 def test_an_erasure_record_is_no_certificate(rules: Any) -> None:
     one = judged(rules, "", ACCEPTED / "erasure_record.json")
     assert one.exit_code == Exit.USAGE
-    assert one.violated[0].value == "is the record of an erasure, no certificate"
+    assert one.violated[0].value == "is the record of an erasure, not a certificate"
 
 
 def test_a_crash_is_70(rules: Any, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -593,7 +593,7 @@ def test_hostile_names_of_files(rules: Any, store: Path, tmp_path: Path) -> None
         ("[signatures]\nthreshold = 1", "signatures.keys: is missing"),
         ("[signatures]\nkeys = []", "signatures.keys: is empty"),
         ("[signatures]\nkeys = ['absent.pub']", "absent.pub: No such file"),
-        ("[signatures]\nkeys = ['policy.toml']", "policy.toml: is no Ed25519 public key"),
+        ("[signatures]\nkeys = ['policy.toml']", "policy.toml: is not an Ed25519 public key"),
         ("[signatures]\nkeys = ['lead.key']", "lead.key: is a private key"),
         ("[signatures]\nkeys = ['lead.pub', 'lead.pub']", "is the same key as"),
         ("[signatures]\nkeys = ['lead.pub']\nthreshold = 2", "signatures.threshold: got 2, but there are only 1 keys"),

@@ -94,8 +94,8 @@ def test_a_stage_keeps_its_own_noise() -> None:
 @pytest.mark.parametrize(
     ("keys", "tune", "says"),
     [
-        ({}, "noise_std", "'noise_std' is none of"),
-        ({}, "unlearning_epochs", "is none of"),
+        ({}, "noise_std", "'noise_std' is not one of"),
+        ({}, "unlearning_epochs", "is not one of"),
         (FULL, "sample_rate", "there is no sample_rate to tune"),
         (SHUFFLED, "batch_size", "there is no batch_size to tune"),
         ({}, "batch_size", "mechanism.samples"),

@@ -178,7 +178,7 @@ def test_requests() -> None:
 @pytest.mark.parametrize("request_number", ["0", "4", "-1", "100000000000000000000"])
 def test_request_out_of_range(request_number: str) -> None:
     line = refused(plumbline("explain", EXAMPLES / "breast_cancer.toml", f"--request={request_number}"))
-    assert f"--request: {request_number} is none of the requests 1 … 3" in line
+    assert f"--request: {request_number} is not one of the requests 1 … 3" in line
 
 
 def test_a_missed_target_is_explained_too(tmp_path: Path) -> None:

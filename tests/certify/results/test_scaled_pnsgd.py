@@ -132,7 +132,7 @@ C = {"kind": "psac", "max_grad_norm": 1, "r": "0.1"}
 REFUSED = {
     "softmax": (
         tables({"kind": "softmax", "regularization": "0.1", "classes": 3}, scaling=C),
-        'scaling: keeps convexity for scalar linear models alone, and loss.kind = "softmax" is none; leave [scaling]',
+        'scaling: keeps convexity of scalar linear models alone, and loss.kind = "softmax" is none; leave [scaling]',
     ),
     "constants": (tables(constants(1, "0.5"), scaling=C), 'loss.kind = "constants" is none'),
     "clipped": (
@@ -155,7 +155,7 @@ REFUSED = {
     "negative_r": (scaled_tables(scaling=C | {"r": -1}), "scaling.r: -1 must be positive"),
     "momentum": (
         scaled_tables(momentum={"outer": "0.9"}),
-        "momentum: a pnsgd run has none, for a step of position and velocity together is no contraction",
+        "momentum: a pnsgd run has none, for a step of position and velocity together is not a contraction",
     ),
     "step_beyond_the_scaled_loss": (
         scaled_tables(

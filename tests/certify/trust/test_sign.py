@@ -573,7 +573,7 @@ def test_keys_of_another_kind(kind: str, certificate: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("content", [b"", b"hello", b"\xff\x00" * 99, b"-----BEGIN PRIVATE KEY-----\nAAAA\n", b"{}"])
 def test_files_that_are_no_keys(content: bytes, certificate: Path, tmp_path: Path) -> None:
     (tmp_path / "no").write_bytes(content)
-    assert "is no Ed25519 private key" in refused(plumbline("sign", certificate, "--key", tmp_path / "no"))
+    assert "is not an Ed25519 private key" in refused(plumbline("sign", certificate, "--key", tmp_path / "no"))
     assert f"{tmp_path / 'no'}: is " in refused(plumbline("verify", certificate, "--key", tmp_path / "no"))
 
 
