@@ -32,7 +32,7 @@ _MIN_NOISE, _MAX_NOISE = Fraction(1, 100), Fraction(10**9)
 _MIN_RATE = Fraction(1, 10**30)
 _MIN_DELTA = Fraction(1, 10**100)
 _MAX_SAMPLED = 32  # different sampled releases: each has a grid of its own
-Progress = Callable[[str], None]
+Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def derive_training(
     target: Fraction | None = None,
     width: Fraction | Tolerances = WIDTH,
     most_points: int = MAX_GRID_POINTS,
-    progress: Progress | None = None,
+    progress: Announce | None = None,
 ) -> Training:
     """ε at δ from above and from below, within a relative `width` where memory allows; finer where a target lies
     between (no target goes with `Tolerances`).
@@ -206,7 +206,7 @@ def _curves(releases: tuple[Release, ...], neighbours: str) -> tuple[Derivation 
 
 
 def derive_guarantees(
-    mechanism: ScaledSGD, delta: Fraction | str, upper: Derivation, *, progress: Progress | None = None
+    mechanism: ScaledSGD, delta: Fraction | str, upper: Derivation, *, progress: Announce | None = None
 ) -> tuple[Guarantee, Guarantee]:
     """Both guarantees of a run: that of its own neighbours, of which `upper` is the bound, and the other one, at the
     same δ and for groups of the same size.
@@ -238,7 +238,7 @@ def _membership(mechanism: ScaledSGD) -> NeighboursName | None:
     return next((name for name in mechanism.scheme.neighbours if not replaces(name)), None)
 
 
-def _other_upper(mechanism: ScaledSGD, delta: Fraction, progress: Progress | None) -> Derivation:
+def _other_upper(mechanism: ScaledSGD, delta: Fraction, progress: Announce | None) -> Derivation:
     releases = schedule(mechanism)
     if all(release.sample_rate in (0, 1) for release in releases):
         kept = tuple(release for release in releases if release.sample_rate == 1)
@@ -259,7 +259,7 @@ class _Search:
     target: Fraction | None
     width: Fraction | Tolerances
     most_points: int
-    progress: Progress | None
+    progress: Announce | None
     group: int = 1
     names_cap: bool = True  # whether a refusal says which cap would work
 
@@ -467,7 +467,7 @@ def estimate_mechanism(mechanism: ScaledSGD, delta: Fraction, *, rough: bool = F
 
 
 def lower_bound(
-    mechanism: ScaledSGD, delta: Fraction, *, width: Fraction, progress: Progress | None = None
+    mechanism: ScaledSGD, delta: Fraction, *, width: Fraction, progress: Announce | None = None
 ) -> Fraction:
     """A lower bound on every ε that `derive_training` gives at δ, on any grid, with or without batches that are cut."""
     group = mechanism.coins

@@ -75,7 +75,7 @@ class ClippedLoss(DerivedLoss):
             "clip": Key("norm to which each record's data gradient is clipped, or each batch's mean", "C"),
             "clipping": Key(
                 '"per-record": each record\'s gradient is clipped by itself, before the sum; "batch": the batch\'s '
-                "mean gradient is clipped as a whole, so that one record may turn it round: a far weaker guarantee",
+                "mean gradient is clipped as a whole, so that one record may reverse it: a far weaker guarantee",
                 newer=True,
             ),
         }

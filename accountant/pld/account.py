@@ -20,7 +20,7 @@ MIN_REVERSED = 1 << 6
 MAX_WIDTH_RATIO = 3  # brackets are refined if they are more than this many times wider than estimated
 MAX_GRID_POINTS = 1 << 18
 MIN_DELTA = Fraction(1, 2**1200)  # a smaller δ(ε) is printed as a bound, and no longer refined
-Progress = Callable[[str], None]
+Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def bracket(
     extra: Fraction | str = Fraction(0),
     width: Fraction | str | Tolerances = Fraction(1, 1000),
     most_points: int = MAX_GRID_POINTS,
-    progress: Progress | None = None,
+    progress: Announce | None = None,
 ) -> Bracket:
     """ε at δ within a `width` relative to its upper end, or to FLOOR where that is larger.
 

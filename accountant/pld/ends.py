@@ -10,7 +10,7 @@ from flint import arb
 
 from accountant.core.exact import Rounding
 from accountant.mechanisms.pairs import Way
-from accountant.pld.pair import LossPair, Point, ball, rounded
+from accountant.pld.pair import Boundary, LossPair, ball, rounded
 from accountant.pld.spread import SLACK
 from accountant.pld.tilt import Tilt
 
@@ -224,7 +224,7 @@ class CellEndSearch:
         """The same for wide cells: the false position, with Illinois' halving."""
         pair, start, scale = self.pair, self.pair.at(arb(low)), 1 / ball(self.h)
 
-        def excess(point: Point) -> float:
+        def excess(point: Boundary) -> float:
             """The mean's distance from where it is aimed, in h."""
             mixed, base = pair.masses(start, point)
             return float(((mixed / (base * ratio)).log() * scale).mid()) - way * _AIM

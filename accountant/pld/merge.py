@@ -18,7 +18,7 @@ from accountant.mechanisms.release import Part
 from accountant.pld.ends import MAX_EMPTY_POINTS, CellEndSearch, choose_start, start_below
 from accountant.pld.masses import Masses, from_sparse
 from accountant.pld.mixture import pair_of
-from accountant.pld.pair import LossPair, Point, ball, integer, rounded
+from accountant.pld.pair import Boundary, LossPair, ball, integer, rounded
 from accountant.pld.spread import SLACK, guard
 from accountant.pld.tilt import FLAT, Tilt
 
@@ -173,7 +173,7 @@ class _Cells:
         loss: Fraction,
         ends: list[tuple[int, float]],
         topmost: bool = False,
-        end: Point | None = None,
+        end: Boundary | None = None,
         before: int = 0,
     ) -> None:
         """Cells from u = start to `end` (+∞), at the points loss, loss + h …, index 1, 2 …; REVERSED mirrors them.
@@ -191,8 +191,8 @@ class _Cells:
     def place(
         self,
         way: Way,
-        low: Point,
-        high: Point,
+        low: Boundary,
+        high: Boundary,
         loss: arb,
         index: int,
         anywhere: bool = False,

@@ -16,7 +16,7 @@ from flint import arb, ctx
 
 from accountant.mechanisms.pairs import Coins, Symmetrised
 from accountant.mechanisms.release import Part
-from accountant.pld.pair import LossPair, Pair, Point, Side, ball, between, side
+from accountant.pld.pair import Boundary, LossPair, Pair, Side, ball, between, side
 
 _SEARCHED = 200  # halvings of an interval of u, in doubles
 _POLISHED = 12  # Newton steps in balls
@@ -25,7 +25,7 @@ _WIDENED = 40  # times that the interval of the last step is doubled before it c
 
 @final
 class MixedPair(LossPair):
-    """The pair of any (up, down); a Point of it has a side for each normal, from N(−down·μ, 1) to N(up·μ, 1)."""
+    """The pair of any (up, down); a Boundary of it has a side for each normal, from N(−down·μ, 1) to N(up·μ, 1)."""
 
     base_is_normal = False
 
@@ -45,12 +45,12 @@ class MixedPair(LossPair):
             [(j, float(c.log().mid())) for j, c in enumerate(part) if j] for part in (self._rising, self._falling)
         )
         ends = [tuple(Side(arb(mass), False) for _ in range(up + down + 1)) for mass in (0, 1)]
-        self.bottom, self.top = Point(None, ends[0]), Point(None, _everything(ends[1]))
+        self.bottom, self.top = Boundary(None, ends[0]), Boundary(None, _everything(ends[1]))
 
-    def at(self, u: arb) -> Point:
-        return Point(u, tuple(side(u - j * self.mu) for j in range(-self.down, self.up + 1)))
+    def at(self, u: arb) -> Boundary:
+        return Boundary(u, tuple(side(u - j * self.mu) for j in range(-self.down, self.up + 1)))
 
-    def masses(self, low: Point, high: Point) -> tuple[arb, arb]:
+    def masses(self, low: Boundary, high: Boundary) -> tuple[arb, arb]:
         each = [between(a, b) for a, b in zip(low.sides, high.sides, strict=True)]
         first = sum((w * m for w, m in zip(self._first, each[self.down :], strict=True)), arb(0))
         second = sum((w * m for w, m in zip(self._second, each[self.down :: -1], strict=True)), arb(0))

@@ -44,7 +44,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Point:
+class Boundary:
     """A boundary in u (None: −∞ or +∞) as each of a pair's normals sees it, from the lowest mean to the highest."""
 
     u: arb | None
@@ -73,15 +73,15 @@ class LossPair(ABC):
     base_is_normal: ClassVar[bool]  # whether Q is N(0,1)
     mu: arb
     rest: arb
-    bottom: Point
-    top: Point
+    bottom: Boundary
+    top: Boundary
 
     @abstractmethod
-    def at(self, u: arb) -> Point:
+    def at(self, u: arb) -> Boundary:
         """The boundary at u."""
 
     @abstractmethod
-    def masses(self, low: Point, high: Point) -> tuple[arb, arb]:
+    def masses(self, low: Boundary, high: Boundary) -> tuple[arb, arb]:
         """What P and what Q has between two boundaries."""
 
     @abstractmethod
@@ -105,7 +105,7 @@ class LossPair(ABC):
         """How far apart the losses at u = 1 and −1 are: where most of the mass is. No bound."""
         return float((self.ratio(arb(1)) / self.ratio(arb(-1))).log().mid())
 
-    def point(self, ratio: arb) -> Point:
+    def point(self, ratio: arb) -> Boundary:
         """The boundary where r = ratio."""
         u = self.inverse(ratio)
         return self.bottom if u is None else self.at(u)
@@ -117,11 +117,11 @@ class LossPair(ABC):
             raise ArithmeticError("a privacy loss below every other")
         return u
 
-    def of_whom(self, way: Way, low: Point, high: Point) -> arb:
+    def of_whom(self, way: Way, low: Boundary, high: Boundary) -> arb:
         """What the first of the pair, or of the reversed pair, has between two boundaries."""
         return self.masses(low, high)[0 if way is Way.FORWARD else 1]
 
-    def neither(self, point: Point) -> arb:
+    def neither(self, point: Boundary) -> arb:
         """1 less what P and what Q has above."""
         first, second = self.masses(point, self.top)
         return 1 - (first + second)
@@ -139,13 +139,13 @@ class Pair(LossPair):
         self.rest = ball(1 - rate)
         self.half = self.mu / 2
         nothing, everything = Side(arb(0), False), Side(arb(0), True)
-        self.bottom = Point(None, (nothing, nothing))
-        self.top = Point(None, (everything, everything))
+        self.bottom = Boundary(None, (nothing, nothing))
+        self.top = Boundary(None, (everything, everything))
 
-    def at(self, u: arb) -> Point:
-        return Point(u, (side(u), side(u - self.mu)))
+    def at(self, u: arb) -> Boundary:
+        return Boundary(u, (side(u), side(u - self.mu)))
 
-    def masses(self, low: Point, high: Point) -> tuple[arb, arb]:
+    def masses(self, low: Boundary, high: Boundary) -> tuple[arb, arb]:
         base, shifted = (between(a, b) for a, b in zip(low.sides, high.sides, strict=True))
         if self.rest.is_zero():
             return shifted, base

@@ -31,7 +31,7 @@ from accountant.mechanisms.release import Part
 from accountant.pld.masses import Masses, compose, power
 from accountant.pld.merge import merge_bulk, merge_jumps, start_of_jumps
 from accountant.pld.mixture import pair_of
-from accountant.pld.pair import LossPair, Point, ball, integer, rounded
+from accountant.pld.pair import Boundary, LossPair, ball, integer, rounded
 from accountant.pld.spread import SLACK, guard, spread_bulk, spread_jumps
 from accountant.pld.tilt import BITS, FLOOR, Tilt
 
@@ -220,7 +220,7 @@ def _lost(mean: arb, left: int) -> arb:
     return (first / shrink).min(arb(1)) if shrink > 0 else arb(1)
 
 
-def _bulk_of(part: Part, pair: LossPair, way: Way, point: Point) -> tuple[arb, arb]:
+def _bulk_of(part: Part, pair: LossPair, way: Way, point: Boundary) -> tuple[arb, arb]:
     """(P's mass of the bulk, log r); point: where the larger losses begin."""
     if part.mirrored:
         return pair.neither(point), arb(0)

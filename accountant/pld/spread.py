@@ -13,7 +13,7 @@ from accountant.mechanisms.pairs import BOTH, Way
 from accountant.mechanisms.release import Part
 from accountant.pld.masses import Masses, from_sparse
 from accountant.pld.mixture import pair_of
-from accountant.pld.pair import LossPair, Point, ball, integer, rounded
+from accountant.pld.pair import Boundary, LossPair, ball, integer, rounded
 from accountant.pld.tilt import FLAT, Tilt
 
 # Example values (a test computes them again):
@@ -60,7 +60,7 @@ def spread(
         return values.collect(anchor, values.units(_beyond(pair, way, end, Rounding.UP)))
 
 
-def _beyond(pair: LossPair, way: Way, point: Point, end: Rounding) -> arb:
+def _beyond(pair: LossPair, way: Way, point: Boundary, end: Rounding) -> arb:
     """The mass of losses above the one at that boundary, or below it (`end` DOWN)."""
     if (way is Way.FORWARD) == (end is Rounding.UP):
         return pair.of_whom(way, point, pair.top)
@@ -212,7 +212,7 @@ class _Spread:
         high: int,
         start: Fraction | None = None,
         end: Fraction | None = None,
-    ) -> tuple[Point, Point]:
+    ) -> tuple[Boundary, Boundary]:
         """Spread the cells between the grid's indices low and high; their outermost boundaries.
 
         A cell may be 3, 9, … units long where that matters little. start, end: losses in the first and in the last
@@ -243,7 +243,7 @@ class _Spread:
             length = min(longest, 3 * length)
         return first, before
 
-    def top_cell(self, anchor: Fraction, last: Point, high: int) -> int:
+    def top_cell(self, anchor: Fraction, last: Boundary, high: int) -> int:
         """All above the last cell, which ends at `last`, as one cell, of which the upper end is +∞; what goes there."""
         p, q = self.pair.masses(last, self.pair.top)
         whole = self.units(p)
@@ -251,7 +251,7 @@ class _Spread:
         self.masses[high] = self.masses.get(high, 0) + whole - up
         return up
 
-    def _boundary(self, way: Way, loss: arb) -> tuple[arb, Point]:
+    def _boundary(self, way: Way, loss: arb) -> tuple[arb, Boundary]:
         ratio = loss.exp()
         return ratio, self.pair.point(ratio if way is Way.FORWARD else 1 / ratio)
 

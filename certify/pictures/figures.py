@@ -12,7 +12,7 @@ from typing import Any
 
 from accountant import Indeterminate
 from accountant.core.exact import MAX_CHARACTERS, MIN_PRINTED, Rounding, canonical, decimal, round_decimal
-from certify.pictures.profiles import DEPTH, Profile, profile_of
+from certify.pictures.profiles import DEPTH, ProfileCurves, profile_of
 from certify.pictures.sweeps import Sweep, sweep_of
 from certify.results.result import Progress, Result
 
@@ -65,7 +65,7 @@ def _profile(result: Result) -> dict[str, Any] | None:
     return {"epsilon": shown, "upper": upper, "lower": lower}
 
 
-def _epsilons(profile: Profile, result: Result) -> list[Fraction] | None:
+def _epsilons(profile: ProfileCurves, result: Result) -> list[Fraction] | None:
     """From 0 to where δ has fallen to DEPTH of the target's, and to above the target; the run's own two ε and the
     target's among them. None where δ is 0 everywhere."""
     own, target = Fraction(result.epsilon["upper"]), result.run.target_epsilon
@@ -86,7 +86,7 @@ def _epsilons(profile: Profile, result: Result) -> list[Fraction] | None:
     return sorted(epsilons)
 
 
-def _far(profile: Profile, own: Fraction, depth: Fraction) -> Fraction | None:
+def _far(profile: ProfileCurves, own: Fraction, depth: Fraction) -> Fraction | None:
     """About the ε at which δ has fallen to `depth`."""
     start = own or 2 * profile.upper(Fraction(0))
     if not start:

@@ -20,7 +20,7 @@ from accountant.core.arithmetic import Ball, Float
 from accountant.core.arithmetic.balls import diffused_delta, ends, precision
 from accountant.core.enclose import MIN_PRECISION
 from accountant.core.exact import Rounding, round_decimal
-from accountant.core.facts import Profile as Kind
+from accountant.core.facts import Profile
 from accountant.mechanisms.pairs import Way
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.release import directions, parts
@@ -44,7 +44,7 @@ _BACK = (Fraction(1), 1 - Fraction(1, 10**6), Fraction(999, 1000), Fraction(9, 1
 
 
 @dataclass(frozen=True)
-class Profile:
+class ProfileCurves:
     """δ ≤ upper(ε), and no bound for the class is below lower(ε); lower is None where there is no witness.
 
     cost: of one upper(ε), in terms of δ's of a Gaussian.
@@ -55,7 +55,7 @@ class Profile:
     cost: int = 1
 
 
-def profile_of(result: Result) -> Profile | None:
+def profile_of(result: Result) -> ProfileCurves | None:
     """The profile of a result: above those of all its claims, and below that of the worst one. None where the theorem
     of one has none, or where there are too many.
 
@@ -64,9 +64,9 @@ def profile_of(result: Result) -> Profile | None:
     """
     delta = result.run.target_delta
     # Which claim is the worst differs with ε. Of Gaussian pairs it is always the one with the largest μ.
-    gaussian = [claim for claim in result.claims if _kind(claim.upper) is Kind.GAUSSIAN]
+    gaussian = [claim for claim in result.claims if _kind(claim.upper) is Profile.GAUSSIAN]
     kept = sorted(gaussian, key=lambda claim: enclose(claim.upper.premises[0]).upper)[-1:]
-    kept += [claim for claim in result.claims if _kind(claim.upper) is not Kind.GAUSSIAN]
+    kept += [claim for claim in result.claims if _kind(claim.upper) is not Profile.GAUSSIAN]
     if len(kept) > MAX_CLAIMS:
         return None
     bounds = [_upper(claim) for claim in kept]
@@ -92,7 +92,7 @@ def profile_of(result: Result) -> Profile | None:
             return min(lower(epsilon), delta)
         return max(lower(epsilon), delta) if own > 0 else lower(epsilon)
 
-    return Profile(above, None if lower is None or own is None else below, cost)
+    return ProfileCurves(above, None if lower is None or own is None else below, cost)
 
 
 def _upper(claim: Claim) -> tuple[Bound, int] | None:
@@ -106,7 +106,7 @@ def _lower(result: Result) -> Bound | None:
     return None if kind is None else BELOW[kind](result, result.worst.lower)
 
 
-def _kind(epsilon: Derivation) -> Kind | None:
+def _kind(epsilon: Derivation) -> Profile | None:
     return epsilon.theorem.facts.profile
 
 
@@ -326,16 +326,16 @@ def _thinned(positions: tuple[int, ...]) -> tuple[int, ...]:
 
 # --- by what a theorem says that its δ(ε) is inverted from ------------------------------------------------------------
 
-ABOVE: Mapping[Kind, Callable[[Claim], tuple[Bound, int]]] = {
-    Kind.GAUSSIAN: lambda claim: (_gaussian(claim.upper.premises[0], Rounding.UP), 1),
-    Kind.MIXTURE: lambda claim: _secret(claim.upper),
-    Kind.RANGE: _ranged_or_plain,
-    Kind.LOSSES: lambda claim: (_composed(claim.upper), 1),
-    Kind.TRUNCATED: lambda claim: (_cut(claim.upper), 1),
+ABOVE: Mapping[Profile, Callable[[Claim], tuple[Bound, int]]] = {
+    Profile.GAUSSIAN: lambda claim: (_gaussian(claim.upper.premises[0], Rounding.UP), 1),
+    Profile.MIXTURE: lambda claim: _secret(claim.upper),
+    Profile.RANGE: _ranged_or_plain,
+    Profile.LOSSES: lambda claim: (_composed(claim.upper), 1),
+    Profile.TRUNCATED: lambda claim: (_cut(claim.upper), 1),
 }
-BELOW: Mapping[Kind, Callable[[Result, Derivation], Bound]] = {
-    Kind.GAUSSIAN: lambda result, lower: _gaussian(lower.premises[0], Rounding.DOWN),
-    Kind.CURVED: _curved_or_straight,
-    Kind.THRESHOLD: lambda result, lower: _mixed(lower, result.run.mechanism),
-    Kind.LOSSES: lambda result, lower: _merged(lower),
+BELOW: Mapping[Profile, Callable[[Result, Derivation], Bound]] = {
+    Profile.GAUSSIAN: lambda result, lower: _gaussian(lower.premises[0], Rounding.DOWN),
+    Profile.CURVED: _curved_or_straight,
+    Profile.THRESHOLD: lambda result, lower: _mixed(lower, result.run.mechanism),
+    Profile.LOSSES: lambda result, lower: _merged(lower),
 }

@@ -43,7 +43,7 @@ _BACK = tuple(1 - Fraction(4**k, 10_000) for k in range(7))
 
 
 @dataclass(frozen=True)
-class Point:
+class SweepPoint:
     """ε as decimals on their safe sides; None where there is none."""
 
     upper: str | None = None
@@ -57,7 +57,7 @@ class Sweep:
 
     parameter: str
     values: tuple[int, ...]
-    points: tuple[Point, ...]
+    points: tuple[SweepPoint, ...]
     published_name: str | None
 
 
@@ -132,7 +132,7 @@ def _is_heavy(result: Result) -> bool:
     return any(block.expanding or len(block.shifts) > _MANY for line in timelines for block in line.blocks)
 
 
-def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Point]:
+def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], SweepPoint]:
     mechanism, delta, claim = result.run.mechanism, result.run.target_delta, result.worst
     own = mechanism.unlearning_epochs[request] if unlearning else mechanism.epochs
     # T24 would take long, and gave no less.
@@ -152,12 +152,12 @@ def _noisy(result: Result, request: int, unlearning: bool) -> Callable[[int], Po
             return _curved(changed, claim.lower, request, delta)
         return derive_lower(changed, delta, request)
 
-    def point_at(value: int) -> Point:
+    def point_at(value: int) -> SweepPoint:
         changed = replace(mechanism, **_with(mechanism, request, value, unlearning))
         shown = _attempt(lambda: published(changed), Rounding.UP)
         if value == own:
-            return Point(result.epsilon["upper"], result.epsilon["lower"], shown)
-        return Point(
+            return SweepPoint(result.epsilon["upper"], result.epsilon["lower"], shown)
+        return SweepPoint(
             _attempt(lambda: upper(changed), Rounding.UP), _attempt(lambda: lower(changed), Rounding.DOWN), shown
         )
 
@@ -206,26 +206,26 @@ def _stopped(mechanism: ScaledSGD, steps: int) -> ScaledSGD:
     return replace(mechanism, stages=(*stages, replace(last, steps=last.steps + left)))
 
 
-def _training(result: Result) -> Callable[[int], Point]:
+def _training(result: Result) -> Callable[[int], SweepPoint]:
     mechanism, delta = result.run.mechanism, result.run.target_delta
 
-    def point_at(value: int) -> Point:
+    def point_at(value: int) -> SweepPoint:
         try:
             with refusals():
                 changed = _stopped(mechanism, value)
         except UsageError:
-            return Point()
+            return SweepPoint()
         releases = schedule(changed)
         renyi = None
         if result.curve is not None:
             renyi = _attempt(lambda: _renyi(releases, changed.neighbours, delta), Rounding.UP)
         if value == mechanism.steps:
-            return Point(result.epsilon["upper"], result.epsilon["lower"], renyi)
+            return SweepPoint(result.epsilon["upper"], result.epsilon["lower"], renyi)
         if all(release.sample_rate in (0, 1) for release in releases):  # Gaussian, and exact
             upper, lower = (partial(_side, changed, delta, side) for side in ("upper", "lower"))
         else:
             upper, lower = _sampled(result, releases, len(changed.stages), value / mechanism.steps)
-        return Point(_attempt(upper, Rounding.UP), _attempt(lower, Rounding.DOWN), renyi)
+        return SweepPoint(_attempt(upper, Rounding.UP), _attempt(lower, Rounding.DOWN), renyi)
 
     return point_at
 

@@ -192,12 +192,12 @@ def start(e: Evidence) -> Finding:
 # --- implementation ---------------------------------------------------------------------------------------------------
 
 
-UNTOLD = line("The certificate does not tell of an execution. ")
+NO_EXECUTION = line("The certificate records no execution. ")
 
 
 def execution(e: Evidence) -> Finding:
     if e.execution is None:
-        return answered(e, "execution", UNTOLD)
+        return answered(e, "execution", NO_EXECUTION)
     phases = [
         f"{phase['kind']} {phase['epochs']} {_epochs(phase)} on {phase['device']}" for phase in e.execution["phases"]
     ]
@@ -331,13 +331,13 @@ def capacity(e: Evidence) -> Finding:
     )
 
 
-UNASKED = line("The certificate does not tell of a request that was honoured. ")
+NO_REQUEST = line("The certificate records no honoured request. ")
 
 
 def forget_set(e: Evidence) -> Finding:
     done = e.execution["erasures"] if e.execution is not None else ()
     if not done:
-        return answered(e, "forget_set", UNASKED)
+        return answered(e, "forget_set", NO_REQUEST)
     rows = [
         part
         for entry in done

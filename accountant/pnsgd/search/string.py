@@ -30,10 +30,10 @@ class TooLong(ValueError):
     """An expanding timeline (c > 1) with too many shift steps to look at one by one."""
 
 
-Point = tuple[Mark, Number, Number]
+StairPoint = tuple[Mark, Number, Number]
 
 
-def staircase(A: Arithmetic, flows: Flows, start: Mark, distance: Number) -> list[Point]:
+def staircase(A: Arithmetic, flows: Flows, start: Mark, distance: Number) -> list[StairPoint]:
     """(mark, V, D) in units of the last step: at `start`, just before each shift that can matter, and at the end."""
     _refuse_long(flows.timeline, start)
     marks = [*shift_marks(flows.timeline, start, flows.end), flows.end]
@@ -89,13 +89,13 @@ def corners(
     return _runs(marks if distance != 0 else _with_first_shift(timeline, start, marks))
 
 
-def _push(hull: list[Point], point: Point) -> None:
+def _push(hull: list[StairPoint], point: StairPoint) -> None:
     while len(hull) >= 2 and _bends_down(hull[-2], hull[-1], point):
         hull.pop()
     hull.append(point)
 
 
-def _bends_down(a: Point, b: Point, c: Point) -> bool:
+def _bends_down(a: StairPoint, b: StairPoint, c: StairPoint) -> bool:
     """b lies above the chord from a to c (clearly: a tie keeps b)."""
     left = (b[2] - a[2]) * (c[1] - a[1])
     right = (c[2] - a[2]) * (b[1] - a[1])

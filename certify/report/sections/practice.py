@@ -45,7 +45,7 @@ NOISE = {
 
 
 REMARK: Mapping[str, Line] = {
-    "bad": line(" ", Badge("speaks against the claim", "bad")),
+    "bad": line(" ", Badge("contradicts the claim", "bad")),
     "warning": line(" ", Badge("needs attention", "warning")),
 }
 

@@ -188,7 +188,7 @@ def evidence(reading: Reading, id: str, status: str) -> Line:
 
 
 _CLIPPING = ("per_record_clipping", "batch_clipping")
-# Which question of the checklist speaks about which assumption.
+# Which question of the checklist is about which assumption.
 _ITEMS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("convexity", "smoothness", "gradient_bound", "weight_decay", *_CLIPPING), ("constants",)),
     **dict.fromkeys(("feature_norm", "features", "target_bound", "counts", "classes", "domain"), ("data_bounds",)),

@@ -330,7 +330,7 @@ def test_a_missed_target_is_written_too(tmp_path: Path) -> None:
 def test_o_into_a_regular_file(below: str, tmp_path: Path, run_file: Path) -> None:
     (tmp_path / "file").write_text("mine")
     line = refused(plumbline("certify", run_file, "-o", tmp_path / "file" / below))
-    assert "-o " in line and "no directory that can be written to" in line
+    assert "-o " in line and "not a directory that can be written to" in line
     assert (tmp_path / "file").read_text() == "mine" and sorted(os.listdir(tmp_path)) == ["file", "run.toml"]
 
 
@@ -338,7 +338,7 @@ def test_o_into_a_folder_without_permission(tmp_path: Path, run_file: Path, monk
     """For root every folder is writable, so the system's answer is played."""
     (tmp_path / "out").mkdir()
     monkeypatch.setattr(cli.os, "access", lambda path, mode: Path(path) != tmp_path / "out")
-    assert "no directory that can be written to" in refused(plumbline("certify", run_file, "-o", tmp_path / "out"))
+    assert "not a directory that can be written to" in refused(plumbline("certify", run_file, "-o", tmp_path / "out"))
     assert os.listdir(tmp_path / "out") == []
 
 

@@ -122,7 +122,7 @@ def test_targets_beyond_doubles_are_refused(target) -> None:
     ("tables", "tune", "says"),
     [
         (training(target={"epsilon": 0, "delta": "1e-5"}), "noise_multiplier", "no noise gives that"),
-        (training(releases=[{"mu": 3}]), "noise_multiplier", "already the other releases"),
+        (training(releases=[{"mu": 3}]), "noise_multiplier", "the other releases"),
         (training({"noise_multiplier": "0.3"}), "steps", "no steps from 1 up"),
         (training({"noise_multiplier": 1000}), "sample_rate", "nothing to tune"),
         (training({"noise_multiplier": 10**6} | FULL), "steps", "nothing to tune"),

@@ -169,7 +169,7 @@ def test_times_are_written_in_utc() -> None:
     [
         ("received", [None], "received: 1 for 2 requests"),
         ("received", [datetime(2026, 1, 1), None], "received: 2026-01-01T00:00:00 has no time zone"),
-        ("received", [datetime(9000, 1, 1, tzinfo=UTC), None], "is yet to come"),
+        ("received", [datetime(9000, 1, 1, tzinfo=UTC), None], "is in the future"),
         ("ids", ["a"], "ids: 1 for 2 requests"),
         ("ids", ["a", "a"], "ids: two are alike"),
         ("ids", ["a", " "], "ids: got ' '; write some text"),
