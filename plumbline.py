@@ -17,7 +17,6 @@ from lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from accountant.explain import explain
-    from accountant.pnsgd.estimates.sweep import sweep
     from certify import (
         Calibration,
         Comparison,
@@ -44,13 +43,14 @@ if TYPE_CHECKING:
         plan,
         read_run,
         sign,
+        sweep,
         verify,
         write_certificate,
         write_erasure_records,
         write_report,
     )
 
-_ELSEWHERE = {"accountant.explain": ("explain",), "accountant.pnsgd.estimates.sweep": ("sweep",)}
+_ELSEWHERE = {"accountant.explain": ("explain",)}
 
 __all__ = [
     "Calibration",

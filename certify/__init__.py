@@ -4,7 +4,7 @@
     calibrate(path_or_mapping, tune="noise_std") -> Calibration
     compare(path_or_mapping) -> Comparison
     crosscheck(path_or_mapping, written_by="opacus", delta=…, printed=…) -> CrossCheck
-    plan(path_or_mapping) -> Plan
+    plan(path_or_mapping) -> Plan;  sweep(…, workers="dask://HOST:PORT") -> Sweep
     write_certificate(result, directory) -> Path
     verify(certificate, keys=…, threshold=…) -> Verification
     keygen(name) -> KeyFiles;  sign(certificate, key=…) -> Signed
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from certify.results.crosscheck_result import CrossCheck, Judgement
     from certify.results.plan import Plan, plan
     from certify.results.result import Result
+    from certify.results.sweep import sweep
     from certify.runfile.read import Run, read_run
     from certify.trust.certificate import write_certificate
     from certify.trust.erasure import check_commitment, write_erasure_records
@@ -52,6 +53,7 @@ _HOMES = {
     "certify.results.crosscheck_result": ("CrossCheck", "Judgement"),
     "certify.results.plan": ("Plan", "plan"),
     "certify.results.result": ("Result",),
+    "certify.results.sweep": ("sweep",),
     "certify.runfile.read": ("Run", "read_run"),
     "certify.trust.certificate": ("write_certificate",),
     "certify.trust.erasure": ("check_commitment", "write_erasure_records"),
@@ -86,6 +88,7 @@ __all__ = [
     "plan",
     "read_run",
     "sign",
+    "sweep",
     "verify",
     "write_certificate",
     "write_erasure_records",

@@ -169,6 +169,7 @@ LAYERS = {
     "certify": (
         "errors",
         "files",
+        "engine",
         "checking",
         "checker",
         "runfile",

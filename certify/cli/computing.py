@@ -127,6 +127,7 @@ def run_plan(arguments: argparse.Namespace) -> int:
             arguments.file,
             batch_sizes=arguments.batch_sizes,
             unlearning_epochs=arguments.unlearning_epochs,
+            workers=arguments.workers,
             progress=progress and (lambda done, of: progress("plan", done, of)),
         )
     written = write_plan(result, output) if output else ()

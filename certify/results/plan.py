@@ -14,6 +14,7 @@ from accountant.core.display import page, table
 from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.mechanisms.timeline import hides_position
 from accountant.pnsgd.search.final_epochs import t24_applies
+from certify.engine import spread
 from certify.errors import OutOfReach, UsageError
 from certify.results import floor, tuning
 from certify.results.calibrate import DIGITS, MAX_NOISE, MIN_NOISE, check_doubles, least_noise, tables_of
@@ -113,6 +114,7 @@ def plan(
     *,
     batch_sizes: Sequence[int] | None = None,
     unlearning_epochs: Sequence[int] | None = None,
+    workers: str | int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Plan:
     """The least certified noise_std for each number of unlearning epochs and each batch size, all else as in the file.
@@ -124,6 +126,7 @@ def plan(
         batch_sizes: default: at most six divisors of the number of samples, evenly spread, and the run file's own.
         unlearning_epochs: the same for every request; default: 1, 2, 3, 5, 8 … below the epochs of learning, at most
             six.
+        workers: where the rows are worked on, as for `certify.engine.spread`; None: here, one after the other.
         progress: called as progress(done, of) after each row.
 
     Raises:
@@ -142,7 +145,7 @@ def plan(
         tables["mechanism"] = _FREE | tables["mechanism"]
     run = read_run(tables)
     with within_doubles(run):
-        return _plan(run, given, batch_sizes, unlearning_epochs, progress)
+        return _plan(run, given, batch_sizes, unlearning_epochs, workers, progress)
 
 
 def _plan(
@@ -150,6 +153,7 @@ def _plan(
     given: bool,
     batch_sizes: Sequence[int] | None,
     unlearning_epochs: Sequence[int] | None,
+    workers: str | int | None,
     progress: Callable[[int, int], None] | None,
 ) -> Plan:
     """given: whether the run file says a batch size of its own."""
@@ -163,10 +167,11 @@ def _plan(
     # All are read before the first is worked on: what is malformed is refused at once.
     candidates = [_candidate(run, k, b) for k in epochs for b in sizes]
     rows = []
-    for candidate in candidates:
-        rows.append(_row(candidate))
-        if progress:
-            progress(len(rows), len(candidates))
+    with spread(workers) as each:
+        for row in each(_row, candidates):
+            rows.append(row)
+            if progress:
+                progress(len(rows), len(candidates))
     if not any(row.certified for row in rows):
         raise OutOfReach(rows[0].problem)
     return Plan(run, tuple(_compared(rows, noise_floor(run))))
