@@ -19,6 +19,7 @@ from learners.data.dataset import (
     normalise,
     permutation,
 )
+from learners.data.decode import as_written
 from learners.data.embedded import embedded
 from learners.data.fingerprints import record_bytes, row_bytes
 from learners.data.mapped import RowFile
@@ -37,6 +38,7 @@ __all__ = [
     "Records",
     "RowFile",
     "UnknownId",
+    "as_written",
     "check_norms",
     "embedded",
     "feature_names",

@@ -7,12 +7,14 @@ would be lost or changed without a word. RFC 4180 allows neither, so the bytes a
 from __future__ import annotations
 
 import codecs
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.csv as csv
 
 from learners.data.refused import InvalidTable, shown
@@ -115,6 +117,7 @@ class Delimited:
     def batches(self, names: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
         """The records with these columns as text. rows: not used; a block decides."""
         reader, wrong = self._open(names)
+        row = self.first_row
         while True:
             try:
                 batch = reader.read_next_batch()
@@ -122,8 +125,16 @@ class Delimited:
                 return
             except pa.ArrowInvalid as problem:
                 raise self._refused(problem, wrong) from None
+            self._refuse_blank(batch, row)
+            row += batch.num_rows
             if batch.num_rows:
                 yield batch
+
+    def _refuse_blank(self, batch: pa.RecordBatch, row: int) -> None:
+        """A blank line is read as a row of empty cells."""
+        blank = functools.reduce(compute.and_, (compute.equal(column, "") for column in batch.columns))
+        if (place := compute.index(blank, True).as_py()) >= 0:
+            raise InvalidTable(self.file, "is a blank line, or empty in every column that is read", row=row + place)
 
     def _open(self, names: Sequence[str] | None) -> tuple[csv.CSVStreamingReader, list[csv.InvalidRow]]:
         wrong: list[csv.InvalidRow] = []
@@ -154,8 +165,6 @@ class Delimited:
     def _refused(self, problem: pa.ArrowInvalid, wrong: list[csv.InvalidRow]) -> InvalidTable:
         if wrong:
             row = wrong[0]
-            if not row.text.strip("\r\n"):
-                return InvalidTable(self.file, "is a blank line; delete it", row=row.number)
             cells = f"{row.actual_columns} cell{'s' * (row.actual_columns > 1)}"
             return InvalidTable(
                 self.file,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("pyarrow")
-from learners.data import InvalidTable, feature_names, read_records, read_table  # noqa: E402
+from learners.data import InvalidTable, as_written, feature_names, read_records, read_table  # noqa: E402
 from tests.learners.data.files import columns, write_csv  # noqa: E402
 
 pytestmark = pytest.mark.learn
@@ -149,6 +149,24 @@ def test_targets_are_scaled_from_their_limits(tmp_path):
     for value, message in (("31", r"31 is outside the limits \[-10, 30\]"), ("x", r"'x' is not a finite")):
         with pytest.raises(InvalidTable, match=rf"row 6, column t: {message}"):
             read(tmp_path, [*rows, [1, value]], said)
+
+
+def test_labels_are_written_as_the_column_has_them(tmp_path):
+    limits = columns(target="t", target_limits=(Fraction(-10), Fraction(30)))
+    for said, name, values, bound in (
+        (columns(positive=("yes", "y"), negative=("no", "n")), "y", ["yes", "no"], None),
+        (columns(classes=("c", "a", "b")), "y", ["b", "c", "a"], None),
+        (limits, "t", ["-10.0", "30.0", "10.0", "-2.5"], None),
+        (limits, "t", ["-10.0", "30.0", "10.0", "-2.5"], Fraction("0.3")),
+        (columns(target="n", positive=()), "n", ["0.0", "7.0"], None),
+    ):
+        labels = read(tmp_path, [["a", name], *([1, value] for value in values)], said, target_bound=bound).labels
+        written = as_written(said, labels, bound)
+        if said.target_limits is None:
+            assert written == values
+        assert name == "y" or [float(text) for text in written] == pytest.approx([float(value) for value in values])
+    signs = as_written(columns(positive=("yes",)), torch.tensor([1.0, -1.0]))
+    assert signs == ["yes", "not yes"]
 
 
 def test_counts_are_not_scaled(tmp_path):
