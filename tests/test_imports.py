@@ -264,7 +264,17 @@ def test_the_checker_loads_nothing_but_the_standard_library() -> None:
     assert not modules & {"accountant", "numpy", "scipy", "sympy", "flint", "pydantic", "torch", "learners"}
 
 
-HEAVY = {"sympy", "scipy.special", "scipy.optimize", "matplotlib", "sklearn", "torch", "learners"}
+HEAVY = {
+    "sympy",
+    "scipy.special",
+    "scipy.optimize",
+    "matplotlib",
+    "sklearn",
+    "torch",
+    "learners",
+    "sqlalchemy",
+    "psycopg",
+}
 
 
 @pytest.mark.parametrize(
@@ -274,6 +284,7 @@ HEAVY = {"sympy", "scipy.special", "scipy.optimize", "matplotlib", "sklearn", "t
         "import accountant.pnsgd.derive, accountant.dpsgd.derive, certify.results.certify, certify.trust.certificate",
         "import sys; from certify.cli import main; sys.argv = ['plumbline']; main(['--version'])",
         "import plumbline; plumbline.certify('examples/mnist.toml')",
+        "import certify.ledger, certify.ledger.summary, certify.ledger.backup, certify.ledger.revocation",
     ],
 )
 def test_what_needs_no_formula_and_no_special_function_loads_none(statement: str) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,14 @@ def stage(
 
 
 def place(folder: Path, name: str) -> None:
-    """Move the files into place, state.json last; done again after a crash, it goes on."""
-    found = [path.relative_to(folder / name) for path in (folder / name).rglob("*") if path.is_file()]
-    for path in sorted(found, key=lambda path: path.name == "state.json"):
-        (folder / path).parent.mkdir(exist_ok=True)
-        os.replace(folder / name / path, folder / path)
+    """Move the files into place, state.json last; done again after a crash, it goes on. The next caller may do the same
+    at the same time: what is not there any more, it has moved."""
+    with suppress(FileNotFoundError):
+        found = [path.relative_to(folder / name) for path in (folder / name).rglob("*") if path.is_file()]
+        for path in sorted(found, key=lambda path: path.name == "state.json"):
+            (folder / path).parent.mkdir(exist_ok=True)
+            with suppress(FileNotFoundError):
+                os.replace(folder / name / path, folder / path)
     shutil.rmtree(folder / name, ignore_errors=True)
 
 
