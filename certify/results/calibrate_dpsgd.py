@@ -85,7 +85,7 @@ def calibrate_training(
         OutOfReach: no value meets the target, or every value does.
     """
     if tune not in PARAMETERS:
-        raise UsageError(f"--tune: {tune!r} is none of {', '.join(PARAMETERS)}, which a training run has")
+        raise UsageError(f"--tune: {tune!r} is not one of {', '.join(PARAMETERS)}, the parameters of a training run")
     parameter = PARAMETERS[tune]
     table = {key: value for key, value in tables["mechanism"].items() if key not in parameter.rivals}
     start = table.get("samples", 1) if tune == "batch_size" else 1  # with smaller batches epochs may be too long

@@ -121,7 +121,7 @@ def test_targets_beyond_doubles_are_refused(target) -> None:
 @pytest.mark.parametrize(
     ("tables", "tune", "says"),
     [
-        (training(target={"epsilon": 0, "delta": "1e-5"}), "noise_multiplier", "no noise gives that"),
+        (training(target={"epsilon": 0, "delta": "1e-5"}), "noise_multiplier", "no finite noise gives that"),
         (training(releases=[{"mu": 3}]), "noise_multiplier", "the other releases"),
         (training({"noise_multiplier": "0.3"}), "steps", "no steps from 1 up"),
         (training({"noise_multiplier": 1000}), "sample_rate", "nothing to tune"),
@@ -190,4 +190,4 @@ def test_a_value_far_from_the_target_is_said_to_be_so() -> None:
     """ε falls to 0 at once: what is certified may be far from the least."""
     found = calibrate(training(target={"epsilon": "1e-200", "delta": "1e-5"}), tune="noise_multiplier")
     assert found.result.verdict is Verdict.CERTIFIED
-    assert found.note == "certified, with ε far below the target: a smaller value may be certified too"
+    assert found.note == "certified, with ε far below the target; a smaller value may be certified too"
