@@ -46,6 +46,8 @@ def _value(value: Any) -> str:
         return str(value)
     if not isinstance(value, str) or len(value) > MAX_NAME:
         raise ValueError(f"{value!s:.80}: write text, a whole number, true or false, as it stands in the file")
+    if not value.isprintable():
+        raise ValueError(f"{value!r:.80} has a line break or another character that is not printed; write one line")
     return value
 
 

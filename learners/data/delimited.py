@@ -2,6 +2,8 @@
 
 pyarrow reads a quote that is never closed up to the end of the file, and drops quotes in the middle of a cell: records
 would be lost or changed without a word. RFC 4180 allows neither, so the bytes are looked at on their way to the parser.
+It also drops a byte of a CRLF within a quoted cell where a block ends in it (https://github.com/apache/arrow/issues/51368).
+No value that is taken can have one: ids with line breaks are refused, labels and categories are the run file's.
 """
 
 from __future__ import annotations

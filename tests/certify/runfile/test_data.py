@@ -149,6 +149,12 @@ def test_a_name_that_no_column_has_is_refused(name: str) -> None:
             columns_of(**change)
 
 
+def test_a_value_of_two_lines_is_refused() -> None:
+    for change in ({"positive": "a\r\nb"}, {"negative": ["a\n"]}, {"categorical": {"c": ["a", "\x00"]}}):
+        with pytest.raises(UsageError, match=r"^data\.[a-z.]+: '.*' has a line break"):
+            columns_of(**change)
+
+
 def test_a_training_run_has_meta_and_no_data() -> None:
     assert read_run(training(meta=META)).meta == META
     with pytest.raises(UsageError, match=r"^data: unknown key"):

@@ -125,6 +125,18 @@ def test_rows_are_counted_over_blocks(tmp_path, monkeypatch):
                 read_table(bad, said)
 
 
+def test_line_breaks_in_cells_that_are_not_read_change_nothing(tmp_path, monkeypatch):
+    rows = [[f'x{i}\r\ny"{i}\r\n', f"id{i}", i % 11, i % 2] for i in range(40)]
+    path = write_csv(tmp_path / "t.csv", [["note", "id", "a", "y"], *rows])
+    whole = read_table(path, BY_ID)
+    for size in range(64, 100):
+        monkeypatch.setattr(delimited_module, "BLOCK", size)
+        again = read_table(path, BY_ID)
+        assert again.ids == whole.ids and again.fingerprint == whole.fingerprint
+        with pytest.raises(InvalidTable, match=r"row 2, column note: 'x0\\r.*' has a line break"):
+            read_table(path, columns(id="note"))
+
+
 def test_a_record_that_no_block_holds_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(delimited_module, "BLOCK", 64)
     with pytest.raises(InvalidTable, match=r"has a record of more than 64 bytes"):
