@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -19,10 +19,9 @@ import torch
 from torch import Tensor
 
 from accountant.core.exact import canonical, exact, settle
-from learners.data.mapped import RowFile
+from learners.data.mapped import NUMBERS_AT_ONCE, RowFile
 
 SHRINK = 1 - 2.0**-40  # bounds are met with this much room, so that float64 rounding never exceeds them
-NUMBERS_AT_ONCE = 1 << 20  # of features that may be larger than memory
 
 
 class UnknownId(LookupError):
@@ -156,6 +155,31 @@ class Dataset:
         features = self.features.clone()
         features[places] = rows
         return replace(self, features=features, labels=labels, absent=tuple(absent))
+
+    def placed(self, places: Sequence[int], count: int) -> Dataset:
+        """A set of `count` records with this one's at `places`, and absent ones elsewhere: what is left of a file from
+        which erased records were removed, each where it was before.
+
+        The absent ones get ids that no file can have. Features in a file are written to another one beside it.
+
+        Raises:
+            InvalidDataset: places that are not one for each record, twice the same, or not below `count`.
+        """
+        if len(places) != len(self) or len(set(places)) < len(places) or not set(places) <= set(range(count)):
+            raise InvalidDataset(f"places: {len(places)} for {len(self)} records; give each another one below {count}")
+        rows = torch.tensor(places, dtype=torch.long)
+        labels, ids = torch.ones(count, dtype=torch.float64), [f"\0{place}" for place in range(count)]
+        labels[rows] = self.labels
+        for place, id in zip(places, self.ids, strict=True):
+            ids[place] = id
+        gone = set(self.absent)
+        absent = set(range(count)) - {place for i, place in enumerate(places) if i not in gone}
+        features: Any = torch.zeros(count, self.features.shape[1], dtype=torch.float64)
+        if self.file is not None:
+            features = self.file.placed(rows, count)
+        else:
+            features[rows] = self.features
+        return replace(self, features=features, labels=labels, ids=tuple(ids), absent=tuple(absent))
 
 
 def _copied(value: Tensor) -> Tensor:

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 FLOAT64 = 8  # bytes
+NUMBERS_AT_ONCE = 1 << 20  # of features that may be larger than memory
 # A private mapping reserves memory for every page that might be written, unless told not to; few ever are.
 NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 
@@ -51,6 +53,17 @@ class RowFile:
         for place, row in self.changed.items():
             features[place] = row
         return features
+
+    def placed(self, places: Tensor, count: int) -> RowFile:
+        """A file of `count` rows beside this one, with its rows at `places` (rows,) and zeros elsewhere."""
+        features, target = self.tensor(), self.path.with_name(f"{self.path.name}.placed")
+        shape = (count, self.dimension)
+        written = np.memmap(target, dtype="<f8", mode="w+", shape=shape)  # zeros take no room on the disk
+        at_once = max(1, NUMBERS_AT_ONCE // self.dimension)
+        for first in range(0, self.rows, at_once):
+            written[places[first : first + at_once].numpy()] = features[first : first + at_once].numpy()
+        written.flush()
+        return RowFile(target, *shape)
 
     def with_rows(self, places: tuple[int, ...], rows: Tensor) -> RowFile:
         """The same with `rows` (len(places), dimension) at `places`; the file stays."""

@@ -142,6 +142,25 @@ def test_features_may_stay_in_their_file(tmp_path, make_data):
     assert (tmp_path / "rows.f64").read_bytes() == data.features.numpy().tobytes()
 
 
+def test_records_go_back_to_their_places(tmp_path, make_data):
+    data = make_data(5)
+    names = Dataset("n", data.features, data.labels, 1, tuple("abcde"), absent=())
+    whole = names.replaced((1, 3))
+    left = [0, 4, 2]  # in another order, too
+    mapped = Dataset("n", written(tmp_path / "rows.f64", data.features[left]), data.labels[left], 1, ("a", "e", "c"))
+    kept = Dataset("n", data.features[left], data.labels[left], 1, ("a", "e", "c"))
+    for rest in (kept, mapped):
+        again = rest.placed(left, 5)
+        assert torch.equal(again.features, whole.features) and torch.equal(again.labels, whole.labels)
+        assert again.absent == whole.absent == (1, 3) and again.index_of(["e", "a"]) == (4, 0)
+        assert again.placed([1, 2, 3, 4, 5], 6).absent == (0, 2, 4)
+        for places in ([0, 4], [0, 4, 4], [0, 4, 5], [-1, 0, 1]):
+            with pytest.raises(
+                InvalidDataset, match=rf"places: {len(places)} for 3 records; give each another one below 5"
+            ):
+                rest.placed(places, 5)
+
+
 def test_a_file_of_another_size_and_a_row_beyond_the_norm_are_refused(tmp_path):
     features = torch.zeros(5, 2)
     file = written(tmp_path / "rows.f64", features)
