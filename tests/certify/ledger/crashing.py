@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType
@@ -31,6 +31,12 @@ from certify.ledger.turn import Turn
 from tests.certify.ledger.committing import place, recover, stage
 
 OWN = ("certify/ledger/", "certify/service/", "tests/certify/ledger/committing")
+
+
+@cache
+def known_ledger(where: str) -> Ledger:
+    """For the checks: opened once."""
+    return Ledger.open(where, create=True)
 
 
 @dataclass(frozen=True)
@@ -52,9 +58,9 @@ class Case:
         return case
 
     @contextmanager
-    def opened(self) -> Iterator[Turn]:
+    def opened(self, ledger: Ledger) -> Iterator[Turn]:
         """A turn with the state; what a crash left is finished, and the state fits its ledger."""
-        with Ledger.open(self.where, create=True).transaction(self.model) as turn:
+        with ledger.transaction(self.model) as turn:
             recover(self.folder, turn.rows)
             state = self.folder / "state.json"
             if state.exists():
@@ -67,7 +73,7 @@ class Case:
     def request(self, token: str) -> None:
         """Add one, once for each token: three files and two rows, together or not at all."""
         names = []
-        with self.opened() as turn:
+        with self.opened(Ledger.open(self.where, create=True)) as turn:
             if any(row.content.get("token") == token for row in turn.rows):
                 return
             number = self.number() + 1
@@ -88,9 +94,10 @@ class Case:
 
     def check(self, fewest: int, most: int) -> None:
         """Recover, and look at everything: the ledger whole, each request counted once, files as the rows say."""
-        with self.opened() as turn:
+        ledger = known_ledger(self.where)
+        with self.opened(ledger) as turn:
             rows = turn.rows
-        assert Ledger.open(self.where).verify().intact
+        assert ledger.verify().intact
         number = len(rows) // 2
         assert [row.kind for row in rows] == ["requested", "erased"] * number, "half a request was counted"
         assert fewest <= number <= most, f"{number} requests counted, not {fewest} to {most}"
