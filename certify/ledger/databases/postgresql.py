@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
 SECRET_KEYS = ("password", "passfile", "sslpassword")  # of a URL's query
-_CONNECT_SECONDS = 10
+# Unless the URL says otherwise. A model is computed while a connection is idle: what is between must not forget it.
+_SETTINGS = {"application_name": "plumbline", "connect_timeout": "10", "keepalives_idle": "60"}
 
 _AWAY = "is away; nothing was lost, try again"
 # By the beginning of the SQLSTATE (PostgreSQL, Appendix A).
@@ -46,9 +47,7 @@ def open_postgresql(url: URL) -> PostgreSQL:
         import psycopg  # noqa: F401
     except ImportError:
         raise UsageError(f"ledger {shown}: needs psycopg; pip install 'plumbline-dp[postgres]'") from None
-    settings = {"application_name": "plumbline"}
-    if "connect_timeout" not in url.query:
-        settings["connect_timeout"] = str(_CONNECT_SECONDS)
+    settings = {key: value for key, value in _SETTINGS.items() if key not in url.query}
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"), poolclass=NullPool, connect_args=settings, hide_parameters=True
     )
@@ -65,13 +64,18 @@ class PostgreSQL(Database):
     """A transaction holds an advisory lock on the model; the first row that it appends takes that on the ledger."""
 
     def prepare(self, connection: Connection) -> None:
-        # What is committed is on the disk, whatever the server's default; and computing takes longer than a default
-        # that ends idle transactions may allow.
-        connection.exec_driver_sql("SET synchronous_commit = on")
-        connection.exec_driver_sql("SET idle_in_transaction_session_timeout = 0")
+        """Settings are those of a transaction: a pooler may give the next one another session."""
 
     def take(self, connection: Connection, model: str, seconds: float) -> None:
         connection.exec_driver_sql("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        # What is committed is on the disk, whatever the server's default; and computing takes longer than a default
+        # that ends transactions may allow.
+        connection.exec_driver_sql(
+            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        if (connection.dialect.server_version_info or (0,)) >= (17,):
+            connection.exec_driver_sql("SET LOCAL transaction_timeout = 0")
         self._lock(connection, model, seconds)
 
     def take_ledger(self, connection: Connection) -> None:

@@ -290,6 +290,19 @@ def test_a_server_that_goes_away(postgresql: str) -> None:
     assert ledger.verify().rows == 2
 
 
+def test_a_commit_is_on_the_disk_whatever_the_servers_default(postgresql: str) -> None:
+    where = postgresql.replace(
+        "options=", "options=-csynchronous_commit%3Doff%20-cidle_in_transaction_session_timeout%3D5000%20"
+    )
+    database = Ledger.open(where, create=True)._database
+    with database.connected() as connection:
+        settings = [f"SHOW {name}" for name in ("synchronous_commit", "idle_in_transaction_session_timeout")]
+        assert [connection.exec_driver_sql(query).scalar() for query in settings] == ["off", "5s"]
+        database.begin(connection, A, 1)
+        assert [connection.exec_driver_sql(query).scalar() for query in settings] == ["on", "0"]
+        database.rollback(connection)
+
+
 def test_other_models_go_on_while_one_is_computed(postgresql: str) -> None:
     ledger = Ledger.open(postgresql, create=True)
     with ledger.transaction(A) as turn:

@@ -219,6 +219,19 @@ def test_of_two_callers_one_waits(ledger: Ledger) -> None:
     assert line.startswith("waiting for another caller of ledger ") and line.endswith("(at most 60 s)")
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_is_told_what_is_waited_for(
+    terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("certify.ledger.databases.database.QUIET", 0.1)
+    monkeypatch.setattr("certify.ledger.databases.database.SLICE", 0.1)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    opened = Ledger.open(tmp_path / "ledger.sqlite", create=True)
+    with opened.transaction(A), pytest.raises(UsageError), opened.transaction(A, timeout=0.4):
+        pass
+    assert capsys.readouterr().err.count("waiting for another caller") == terminal
+
+
 def test_who_waits_too_long_is_told_to_try_again(ledger: Ledger) -> None:
     with ledger.transaction(A) as turn:
         turn.append("requested", {})
