@@ -3689,9 +3689,13 @@ ASSUMPTIONS = {
     "batches:fixed": "The batches are fixed in advance, visited in the same order every epoch, and alike in both runs.",
     "batches:secret": "The assignment of the records to batches was drawn uniformly, independently of data and noise, "
     "is alike in both runs, and the observer does not know it.",
-    "release:final": "The observer sees the final model alone, and the requests were fixed in advance.",
-    "release:all": "The observer sees the model after learning and after every request, and the requests were fixed in "
-    "advance.",
+    "release:final": "The observer sees the final model alone; which records are asked for, and when, does not depend "
+    "on any released model.",
+    "release:all": "The observer sees the model after learning and after every request; which records are asked for, "
+    "and when, does not depend on any released model.",
+    "release:adaptively": "The observer sees the model after learning and after every request; the set of records that "
+    "the claim is about is fixed in advance, and everything else about the requests may be chosen from the released "
+    "models.",
     "reference:retrain": "Unlearning is compared with retraining for as many epochs, with the same start and batches, "
     "without the records to be unlearned.",
     "reference:retrain-T": "Unlearning is compared with retraining for the learning epochs alone, with the same "
@@ -3810,7 +3814,8 @@ RUN = {
     },
     "loss": loss_shape,
     "scaling": optional(scaling_shape),
-    "requests": {"sizes": [integer]},
+    "requests": {"sizes": [integer], "chosen?": newer(one_of("adaptively"), "independently"), "max_records?": integer,
+                 "max_epochs?": integer},
     "target": {"epsilon": exact, "delta": named_or_exact("1/n")},
     "threat": {"neighbours": NEIGHBOURS, "reference": one_of("retrain", "retrain-T", "stationary"),
                "release": one_of("final", "all")},
@@ -3974,6 +3979,7 @@ STATEMENT = {
         ),
         "figures?": FIGURES,
         "execution?": EXECUTION,
+        "predecessor?": hexadecimal,
     },
 }  # fmt: skip
 RECORD = STATEMENT | {
@@ -4052,6 +4058,7 @@ class Run:
     reference: str
     release: str
     secret: bool
+    adaptively: bool  # whether requests are chosen from the released models
     target: Fraction
     delta: Fraction
     execution: dict[str, str]  # what numbers it is executed in
@@ -4136,6 +4143,13 @@ def read_run(run: dict[str, Any]) -> Run:
     sizes = tuple(int(size) for size in run["requests"]["sizes"])
     require(all(size >= 1 for size in sizes), "run: needs requests of at least one record")
     require(sum(sizes) <= batches * batch_size, "run: the requests name more records than the batches hold")
+    limits = run["requests"]
+    require(sum(sizes) <= int(limits.get("max_records", sum(sizes))), "run: more records than requests.max_records")
+    longest = max(int(k) for k in mechanism["unlearning_epochs"])
+    require(longest <= int(limits.get("max_epochs", longest)), "run: more unlearning_epochs than requests.max_epochs")
+    adaptively = "chosen" in limits
+    seen = run["threat"]["release"] == "all"
+    require(seen or not adaptively, "run: requests.chosen = adaptively needs release = all")
     require(sum(sizes) <= MAX_BATCHES * batch_size, f"run: more than {MAX_BATCHES} batches with differing records")
     expands = constants["convex"] and step_size * smoothness > 2
     require(not expands or radius is not None, "run: contraction > 1 (step_size > 2/L) without a radius")
@@ -4149,7 +4163,7 @@ def read_run(run: dict[str, Any]) -> Run:
         samples, batch_size, batches, epochs, tuple(int(k) for k in mechanism["unlearning_epochs"]), sizes, step_size,
         mechanism["noise_std"], radius, mechanism["initial_distance"], loss, scaling, m, smoothness,
         constants["gradient_bound"], constants["convex"], threat["neighbours"], threat["reference"], threat["release"],
-        mechanism["batch_order"] == "secret", Fraction(target["epsilon"]), delta, numbers_of(run),
+        mechanism["batch_order"] == "secret", adaptively, Fraction(target["epsilon"]), delta, numbers_of(run),
     )  # fmt: skip
 
 
@@ -4181,9 +4195,13 @@ def implied_start(run: Run, request: int) -> str:
 
 
 def differing(run: Run, request: int, phase: int) -> int:
-    """Records that differ in a phase of the claim on a request: of all requests up to it that are not yet erased."""
+    """Records that differ in a phase of the claim on a request: of all requests up to it that are not yet erased.
+
+    Where requests are chosen from the released models, each record may be the last that is asked for.
+    """
     spend(1 + (request >> 4))
-    return sum(run.sizes[phase : request + 1])
+    first = 0 if run.adaptively and phase <= request else phase
+    return sum(run.sizes[first : request + 1])
 
 
 def is_hidden(run: Run, request: int) -> bool:
@@ -4270,7 +4288,8 @@ def implied_assumptions(
     status |= {"noise_above_rounding": of.rounding} if of.rounding else {}
     mechanism, threat = run["mechanism"], run["threat"]
     chosen = {"gaussian_noise", "starts", "batches:fixed", f"batches:{mechanism['batch_order']}"}
-    chosen |= {f"{key}:{threat[key]}" for key in ("neighbours", "release")}
+    chosen |= {f"neighbours:{threat['neighbours']}"}
+    chosen |= {"release:adaptively" if of.adaptively else f"release:{threat['release']}"}
     chosen |= set(LOSSES[run["loss"]["kind"]][1]) if derived else set()
     chosen |= {"weight_decay"} if not of.convex or theorems & {"T22", "T23", "T23b"} else set()
     chosen |= {"batch_clipping"} if clips_batches(of.loss) else set()
@@ -4497,10 +4516,14 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     require(len(erasures) <= len(run.sizes), f"execution.erasures: the run has {len(run.sizes)} requests")
     public = run.secret and execution["noise"] == "secret" and execution["order"] != "secret"
     require(not public, 'execution.order: the run has a secret batch order; needs "secret"')
-    done, expected = list(zip(run.unlearning_epochs, run.sizes, strict=True))[: len(erasures)], []
-    expected += [("learn", run.epochs, run.epochs * run.batches, 0)]
+    last_alone = "predecessor" in predicate  # which tells of the phases before
+    first, learning = (len(run.sizes) - 1, 0) if last_alone else (0, 1)
+    require(len(erasures) == 1 or not last_alone, "execution.erasures: needs that of the last request, and no other")
+    done, expected = list(zip(run.unlearning_epochs, run.sizes, strict=True))[first : first + len(erasures)], []
+    expected += [("learn", run.epochs, run.epochs * run.batches, 0)] * learning
     expected += [("unlearn", epochs, epochs * run.batches, size) for epochs, size in done]
     if phases and phases[-1]["kind"] == "retrain":
+        require(not last_alone, "execution.phases: a certificate with a predecessor has that of its request alone")
         require(run.reference != "stationary", "execution.phases: no run reaches the stationary distribution")
         epochs = run.epochs + (sum(k for k, _ in done) if run.reference == "retrain" else 0)
         expected += [("retrain", epochs, epochs * run.batches, sum(size for _, size in done))]
@@ -4508,14 +4531,15 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     ended = all(moment(phase["finished"]) <= moment(predicate["created"]) for phase in phases)
     require(ended, "created: before the run that it tells of ended")
     require(len({entry["id"] for entry in erasures}) == len(erasures), "execution.erasures: an id is given twice")
-    cumulative, cap = 0, str(sum(run.sizes))
+    cumulative, cap = sum(run.sizes[:first]), str(sum(run.sizes))
     for i, entry in enumerate(erasures):
         where = f"execution.erasures[{i}]"
         check_erasure(entry, where)
         records, cumulative = int(entry["records"]), cumulative + int(entry["records"])
-        require(records <= run.sizes[i], f"{where}.records: the run allows {run.sizes[i]}")
+        allowed = run.sizes[first + i]
+        require(records <= allowed, f"{where}.records: the run allows {allowed}")
         implied = {
-            "request": str(i + 1), "cumulative": str(cumulative), "cap": cap,
+            "request": str(first + i + 1), "cumulative": str(cumulative), "cap": cap,
             "guarantee": {"epsilon": entry["guarantee"]["epsilon"], "delta": predicate["delta"],
                           "reference": run.reference, "neighbours": run.neighbours},
         }  # fmt: skip
@@ -4530,7 +4554,7 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
             keyed = entry[key]["algorithm"] == "HMAC-SHA-256"
             require(shown or keyed, f"{where}.{key}: a plain digest of a model that is not released")
         for key in ("started", "finished"):
-            require(entry[key] == phases[i + 1][key], f"{where}.{key}: not that of its phase")
+            require(entry[key] == phases[i + learning][key], f"{where}.{key}: not that of its phase")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -4703,8 +4727,8 @@ class Proof:
         require(not unused, f"step {unused[0] if unused else ''}: nothing refers to it")
 
 
-def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]]) -> None:
-    """Every step has the arguments and premises that the run implies.
+def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], first: int = 0) -> None:
+    """Every step has the arguments and premises that the run implies. `first`: the request of the first claim.
 
     Free are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they rest on), the schedule
     (restart, corners, excursions), orders, positions and rule, the epochs left to T24, and what a witness chooses.
@@ -4794,7 +4818,7 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             with_constants(witness, "T6", **of)
 
     proof.check_order()
-    for request, claim in enumerate(claims):
+    for request, claim in enumerate(claims, first):
         epochs, every = phase_epochs(run, request), range(request + 2)
         start, string, bound = implied_start(run, request), None, claim["bound"]
         retrain = run.reference == "retrain" or not run.unlearns(request)
@@ -4946,8 +4970,8 @@ def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
-    """The numbers on the front page are those of the proof."""
+def check_displayed(predicate: dict[str, Any], run: Run, worst: int, first: int) -> None:
+    """The numbers on the front page are those of the proof. `first`: the request of the first claim."""
     steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
 
     def concluded(index: str | None, key: str) -> Any:
@@ -4982,7 +5006,7 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
         "renyi": [{"order": order, "upper": upper} for order, upper in orders],
         "requests": [
             {"size": str(size), "epochs": str(epochs), "epsilon": concluded(claims[i]["bound"], "epsilon")}
-            for i, (size, epochs) in enumerate(zip(run.sizes, run.unlearning_epochs, strict=True))
+            for i, (size, epochs) in enumerate(zip(run.sizes[first:], run.unlearning_epochs[first:], strict=True))
         ],
         "theorems": sorted({step["theorem"] for step in steps}),
         "assumptions": implied_assumptions(
@@ -5372,15 +5396,20 @@ def numbered(log: list[str], index: int, name: str) -> Iterator[None]:
     log.append(f"{index} {name:<16} ok")
 
 
-def worst_claim(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]]) -> int:
-    """The request with the largest bound, the first of equals."""
-    require(len(claims) == len(run.sizes), "proof.claims: needs one entry for each request")
+def worst_claim(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], first: int) -> int:
+    """The claim with the largest bound, the first of equals. `first`: the request of the first claim."""
+    require(len(claims) == len(run.sizes) - first, "proof.claims: needs one entry for each request that is claimed")
     for claim in claims:
         index = int(claim["bound"])
         bounds_epsilon = index < len(steps) and steps[index]["theorem"] in ("T11", "T9", "T24")
         require(bounds_epsilon, "proof.claims: bound must be a T11, T9 or T24 step")
     bounds = [Fraction(steps[int(claim["bound"])]["concludes"]["epsilon"]) for claim in claims]
     return bounds.index(max(bounds))
+
+
+def first_claimed(predicate: dict[str, Any], run: Run) -> int:
+    """The first request that the certificate claims: the last, where it has a predecessor that claims those before."""
+    return len(run.sizes) - 1 if "predecessor" in predicate else 0
 
 
 def open_envelope(envelope: Any) -> bytes:
@@ -5412,6 +5441,8 @@ def check_types(statement: Any) -> None:
         return
     run, claims = statement["predicate"]["run"], statement["predicate"]["proof"]["claims"]
     training = run["mechanism"]["kind"] in TRAINING
+    if "predecessor" in statement["predicate"] and (training or "figures" in statement["predicate"]):
+        raise Malformed("payload.predicate: predecessor goes with requests, and without figures")
     if any(("sensitivity" in claim) != training for claim in claims):
         raise Malformed("proof.claims: sensitivity belongs to training runs")
     if ("guarantees" in statement["predicate"]) != training:
@@ -5441,6 +5472,8 @@ def notes_of(predicate: dict[str, Any], confirmed: bool) -> tuple[str, ...]:
         f"in the words of whoever wrote it, this is about {called}": called != "",
         "the lower bound was not verified": not confirmed,
         "what was run is the producer's word; it agrees with the run": execution is not None,
+        f"claims the last request alone; the others are claimed by the certificate whose payload has the SHA-256 "
+        f"{predicate.get('predecessor')} and its predecessors": "predecessor" in predicate,
         "the noise can be drawn again: no privacy claim holds for this model": is_reproducible(predicate),
         "figures agree with the claim; what it does not imply of them is not re-derived": "figures" in predicate,
     }
@@ -5464,10 +5497,10 @@ def check_recorded(statement: dict[str, Any], certificate: bytes, now: datetime 
     known = {entry["name"]: entry["digest"]["sha256"] for entry in whole["subject"]}
     execution, entry = whole["predicate"].get("execution"), statement["predicate"]["erasure"]
     require(execution is not None, "--certificate: of a run that was not executed")
-    at, entries = int(entry["request"]), execution["erasures"]
-    require(at <= len(entries) and entries[at - 1] == entry, "erasure: the certificate says otherwise")
+    entries = execution["erasures"]
+    require(entry in entries, "erasure: the certificate says otherwise")
     require(statement["predicate"]["noise"] == execution["noise"], "noise: the certificate says otherwise")
-    files = {"run", "model"} if at == len(entries) else {"run"}
+    files = {"run", "model"} if entry == entries[-1] else {"run"}
     require(named_digests == {name: known[name] for name in files}, "subject: the certificate says otherwise")
     return report
 
@@ -5574,13 +5607,14 @@ def verified(
             check_training_arguments(run, steps, claims[0], guarantees)
         else:
             run = read_run(canonical_run)
-            worst = worst_claim(run, steps, claims)
-            check_arguments(run, steps, claims)
+            first = first_claimed(predicate, run)
+            worst = worst_claim(run, steps, claims, first)
+            check_arguments(run, steps, claims, first)
     with numbered(log, 6, "recomputation"):
         if training:
             check_training_displayed(predicate, run, guarantees)
         else:
-            check_displayed(predicate, run, worst)
+            check_displayed(predicate, run, worst, first)
         check_execution(predicate, run, named_digests)
         values = recompute(steps, run.cut if training else None)
         confirmed = not any(value is False for value in values)

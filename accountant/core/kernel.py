@@ -70,9 +70,13 @@ ASSUMPTIONS: dict[str, str] = {
     "batches:secret": "The assignment of the records to batches was drawn uniformly, independently of data and noise, "
     "is alike in both runs, and the observer does not know it.",
     "release:sums": "The observer may see every noisy sum, and with it every iterate.",
-    "release:final": "The observer sees the final model alone, and the requests were fixed in advance.",
-    "release:all": "The observer sees the model after learning and after every request, and the requests were fixed "
-    "in advance.",
+    "release:final": "The observer sees the final model alone; which records are asked for, and when, does not depend "
+    "on any released model.",
+    "release:all": "The observer sees the model after learning and after every request; which records are asked for, "
+    "and when, does not depend on any released model.",
+    "release:adaptively": "The observer sees the model after learning and after every request; the set of records that "
+    "the claim is about is fixed in advance, and everything else about the requests may be chosen from the released "
+    "models.",
     "reference:retrain": "Unlearning is compared with retraining for as many epochs, with the same start and batches, "
     "without the records to be unlearned.",
     "reference:retrain-T": "Unlearning is compared with retraining for the learning epochs alone, with the same "

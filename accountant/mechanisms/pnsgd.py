@@ -14,6 +14,7 @@ from accountant.mechanisms.neighbours import FIXED_SIZE, FixedSizeNeighbours, sh
 
 Reference = Literal["retrain", "retrain-T", "stationary"]
 Release = Literal["final", "all"]
+Chosen = Literal["independently", "adaptively"]
 BatchOrder = Literal["fixed", "secret"]
 Remainder = Literal["error", "drop"]
 
@@ -31,7 +32,7 @@ class NoisySGD:
 
     Each step is x ← Π(x − η(mean of the batch's data gradients + regulariser's gradient) + N(0, 2ησ² I)); the batch's
     sum of data gradients is divided by `batch_size`, whoever is erased. Π projects on the ball of `radius`, if there
-    is one.
+    is one. chosen: whether which records are asked for, and when, may depend on the released models ("adaptively").
 
     Numbers may be int, Fraction, Decimal or strings; they are stored exactly. Source: Chien, Wang, Chen, Li (NeurIPS
     2024, arXiv 2403.17105), Algorithm 1.
@@ -56,6 +57,7 @@ class NoisySGD:
     neighbours: FixedSizeNeighbours = "replace-one"
     reference: Reference = "retrain"
     release: Release = "final"
+    chosen: Chosen = "independently"
 
     def __post_init__(self) -> None:
         for key in ("samples", "batch_size", "epochs"):
@@ -95,6 +97,7 @@ class NoisySGD:
         _one_of("neighbours", self.neighbours, FIXED_SIZE)
         _one_of("reference", self.reference, ("retrain", "retrain-T", "stationary"))
         _one_of("release", self.release, ("final", "all"))
+        _one_of("requests.chosen", self.chosen, ("independently", "adaptively"))
         self._check_requests()
 
     @staticmethod
@@ -181,6 +184,12 @@ class NoisySGD:
         self._check_threat()
 
     def _check_threat(self) -> None:
+        if self.chosen == "adaptively" and self.release != "all":
+            raise InvalidMechanism(
+                "requests.chosen",
+                '"adaptively" chooses from models that were released, and release = "final" releases none before the '
+                'last request; write release = "all"',
+            )
         if self.release == "all" and not self.epochs and self.initial_distance:
             raise InvalidMechanism(
                 "release", '"all" with epochs = 0 shows the starts themselves; they must not be initial_distance apart'

@@ -75,9 +75,12 @@ def phases(mechanism: NoisySGD, request: int = 0) -> tuple[Phase, ...]:
     throughout.
 
     Learning sees the records of this and every earlier request differ; after request i those of the later ones still
-    do.
+    do. Where requests are chosen from the released models (T7), which of the records comes when is not known: each of
+    them differs until the last request.
     """
     sizes = mechanism.requests[: request + 1]
+    if mechanism.chosen == "adaptively":
+        sizes = (0,) * request + (sum(sizes),)
     lengths = (mechanism.epochs, *mechanism.unlearning_epochs[: request + 1])
     return tuple(
         Phase(

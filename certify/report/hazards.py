@@ -149,8 +149,8 @@ def _of_what_was_said(e: Evidence) -> Iterator[Caution]:
         text = "The bound is for an observer who sees the last model alone. "
         title = "A model from before a request was handed out"
         yield Caution("earlier_models", title, line(text, *_words(e, "earlier_models")))
-    if e.denied("adaptive_requests") is False:
-        text = "The bound is for requests that were fixed in advance. "
+    if e.denied("adaptive_requests") is False and "chosen" not in e.run.get("requests", {}):
+        text = "The bound is for requests that do not depend on any released model. "
         title = "Requests may depend on a model that was seen"
         yield Caution("adaptive_requests", title, line(text, *_words(e, "adaptive_requests")))
     if e.denied("saved_state") is False:

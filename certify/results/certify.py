@@ -79,14 +79,14 @@ def _other_release(run: Run) -> dict[str, str | None] | None:
     return {"release": other, "epsilon": largest([enclose(bound).upper_decimal(DIGITS) for bound in bounds])}
 
 
-def summarise(run: Run, claims: tuple[Claim, ...]) -> Result:
-    """Put the claims of a run together."""
+def summarise(run: Run, claims: tuple[Claim, ...], first: int = 0) -> Result:
+    """Put the claims of a run together: those of its requests from `first` (0-based) on."""
     target, top = run.target_epsilon, worst(claims, run.target_epsilon)
     verdicts = {claim.verdict(target) for claim in claims}
     verdict = next(v for v in (Verdict.NOT_CERTIFIED, Verdict.INDETERMINATE, Verdict.CERTIFIED) if v in verdicts)
     if is_violated(run):
         verdict = Verdict.INDETERMINATE
-    natives = tuple(derive_natives(run, request, claim) for request, claim in enumerate(claims))
+    natives = tuple(derive_natives(run, request, claim) for request, claim in enumerate(claims, first))
     result = Result(
         verdict=verdict,
         out_of_reach=any(claim.out_of_reach(target) for claim in claims),
@@ -152,7 +152,7 @@ def assumptions(run: Run, nonconvex_steps: bool) -> list[dict[str, str]]:
         f"neighbours:{mechanism.neighbours}",
         "batches:fixed",
         *(["batches:secret"] if mechanism.batch_order == "secret" else []),
-        f"release:{mechanism.release}",
+        f"release:{'adaptively' if mechanism.chosen == 'adaptively' else mechanism.release}",
         *([f"reference:{mechanism.reference}"] if any(mechanism.unlearning_epochs) else []),
     ]
     proved = {"convexity", "smoothness", "gradient_bound"} if derived else set()

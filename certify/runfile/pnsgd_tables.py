@@ -108,6 +108,20 @@ class PsascTable(Table):
 
 class RequestsTable(Table):
     sizes: Wholes = Field([1], description="how many records each request asks to unlearn, in order")
+    chosen: Literal["independently", "adaptively"] = Field(
+        "independently",
+        description='"independently": which records are asked for, and when, does not depend on any released model; '
+        '"adaptively": it may, with threat.release = "all", and each record counts until the last request',
+        json_schema_extra=NEWER,
+    )
+    max_records: Whole | None = Field(
+        None,
+        description="the most records that all requests together may name; absent = no limit",
+        json_schema_extra=NEWER,
+    )
+    max_epochs: Whole | None = Field(
+        None, description="the most epochs of unlearning for one request; absent = epochs", json_schema_extra=NEWER
+    )
 
 
 class TargetTable(Table):

@@ -308,7 +308,7 @@ QUESTIONS: tuple[Question, ...] = (
         "adaptive_requests",
         "unlearning",
         "Could the choice of a request depend on a model that was already seen?",
-        "Requests that react to a model carry what it tells past a bound that is for requests fixed in advance.",
+        "Requests that react to a model carry what it tells past a bound for requests that depend on none.",
         when="unlearning",
         hint=_NO,
     ),

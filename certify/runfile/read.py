@@ -37,6 +37,7 @@ from certify.runfile.pnsgd_tables import (
     TABLES,
     AttestTable,
     ExecutionTable,
+    RequestsTable,
     RunTable,
     Table,
     TargetTable,
@@ -72,15 +73,20 @@ class Run(Generic[M]):
 
     def with_values(self, **values: Any) -> Run:
         """The same run with other values in its mechanism table. Raises UsageError as `read_run` does."""
-        return self._with("mechanism", values)
+        return self._with(mechanism=values)
+
+    def with_requests(self, sizes: Sequence[int], unlearning_epochs: Sequence[int]) -> Run:
+        """The same run with these requests, one number of epochs for each."""
+        return self._with(mechanism={"unlearning_epochs": list(unlearning_epochs)}, requests={"sizes": list(sizes)})
 
     def with_target(self, epsilon: Fraction) -> Run:
         """The same run with another target ε."""
-        return self._with("target", {"epsilon": epsilon})
+        return self._with(target={"epsilon": epsilon})
 
-    def _with(self, table: str, values: Mapping[str, Any]) -> Run:
+    def _with(self, **changes: Mapping[str, Any]) -> Run:
         tables = {name: value for name, value in self.canonical.items() if value is not None}
-        return read_run(tables | {"meta": dict(self.meta), table: tables[table] | values})
+        changed = {name: tables[name] | values for name, values in changes.items()}
+        return read_run(tables | {"meta": dict(self.meta)} | changed)
 
 
 def canonical_json(value: Any) -> bytes:
@@ -242,6 +248,7 @@ def _run(table: RunTable) -> Run:
         mechanism = NoisySGD(
             loss=_loss(table),
             requests=tuple(table.requests.sizes),
+            chosen=table.requests.chosen,
             **_values(table.mechanism),
             **_values(table.threat) | {"release": _release(table)},
         )
@@ -251,6 +258,7 @@ def _run(table: RunTable) -> Run:
         raise UsageError(f"scaling.{problem}") from None
     except InvalidLoss as problem:
         raise UsageError(f"{'mechanism' if problem.key == 'radius' else 'loss'}.{problem}") from None
+    _check_limits(table.requests, mechanism)
     target, execution = _target(table.target, mechanism.samples), _execution(table.execution)
     columns = None if table.data is None else make_columns(table.data, table.loss, table.execution.dimension)
     return Run(mechanism, *target, _canonical(table, mechanism, columns), execution, columns)
@@ -260,6 +268,20 @@ def _values(table: Table) -> dict[str, Any]:
     """The keys of a table that are the mechanism's own, by name; its kind is its class."""
     values = {name: getattr(table, name) for name in type(table).model_fields if name != "kind"}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _check_limits(requests: RequestsTable, mechanism: NoisySGD) -> None:
+    """The requests that the run names keep to the limits that it sets."""
+    named = {
+        "max_records": ("sizes", sum(mechanism.requests), "in all"),
+        "max_epochs": ("mechanism.unlearning_epochs", max(mechanism.unlearning_epochs), "for a request"),
+    }
+    for key, (counted, most, what) in named.items():
+        limit = getattr(requests, key)
+        if limit is not None and limit < 1:
+            raise UsageError(f"requests.{key}: {limit} must be at least 1; or leave it out")
+        if limit is not None and limit < most:
+            raise UsageError(f"requests.{key}: {limit}, but {counted} has {most} {what}; write at least {most}")
 
 
 def _loss(table: RunTable) -> Loss:
@@ -317,6 +339,7 @@ def key_and_problem(problem: InvalidMechanism) -> str:
     """The message with the key as the run file has it."""
     table_of = {
         "requests.sizes": "",
+        "requests.chosen": "",
         "target.delta": "",
         "stages": "",
         **dict.fromkeys(("neighbours", "reference", "release"), "threat."),

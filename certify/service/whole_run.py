@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +21,9 @@ from certify.results.claims import Verdict
 from certify.results.floor import allowed_mu
 from certify.results.result import Result
 from certify.runfile.read import Run, read_run
+from certify.service.key import KEY_FILE, make_key, read_key
 from certify.trust.certificate import FILE_NAME, refuse_signed, write_certificate
 from certify.trust.erasure import (
-    KEY_BYTES,
     Erasure,
     check_key,
     check_text,
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from learners import Dataset, State
 
 RECORD_FILE, MODEL_FILE = "run_record.json", "model.npy"
-PRIVATE, KEY_FILE = "private", "erasure.key"  # for its owner only
+PRIVATE = "private"  # for its owner only
 
 
 class NotCertified(ValueError):
@@ -119,7 +117,7 @@ def execute(
     clear(output, last=FILE_NAME)
     _refuse_leftovers(output)
     kept = output / PRIVATE / KEY_FILE if erasure_key is None else None
-    key = check_key(erasure_key) if kept is None else _read_key(kept)
+    key = check_key(erasure_key) if kept is None else read_key(kept)
     result = certify(run)
     if result.verdict is not Verdict.CERTIFIED:
         raise NotCertified(f"{result.verdict}: ε ≤ {result.epsilon['upper']} against ε = {result.epsilon['target']}")
@@ -170,7 +168,7 @@ def execute(
     }
     with appearing(output, last=FILE_NAME) as folder:
         if key is None:  # before anything that it opens
-            key = _make_key((output if (output / PRIVATE).exists() else folder) / PRIVATE / KEY_FILE)
+            key = make_key((output if (output / PRIVATE).exists() else folder) / PRIVATE / KEY_FILE)
         for name, content in files.values():
             write_atomically(folder / name, content)
         erasures = make_erasures(result, state.record, asked, key)
@@ -205,42 +203,3 @@ def _refuse_leftovers(output: Path) -> None:
         if os.path.lexists(path):
             what = "the record of another run" if path.suffix == ".json" else "the model of another run"
             raise UsageError(f"{path}: is {what}; move it away, or write to another directory")
-
-
-def _read_key(path: Path) -> bytes | None:
-    """The key in a file, None where there is none. Raises UsageError where others can read it, or it is no key."""
-    for private, fix in ((path.parent, "chmod 700"), (path, "chmod 600")):
-        try:
-            mode = private.lstat().st_mode
-        except FileNotFoundError:
-            return None
-        except OSError as problem:
-            raise UsageError(f"{private}: cannot be read: {problem.strerror}") from None
-        if stat.S_ISLNK(mode) or (os.name == "posix" and mode & 0o077):
-            raise UsageError(f"{private}: is a link, or open to others than its owner; {fix} {private}")
-    try:
-        key = bytes.fromhex(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        key = b""
-    if len(key) < KEY_BYTES:
-        raise UsageError(f"{path}: holds no key of {KEY_BYTES} bytes in hexadecimal digits; restore it from a copy")
-    return key
-
-
-def _make_key(path: Path) -> bytes:
-    """A new random key, in a file that only its owner can read from the first byte on. Raises UsageError."""
-    key = secrets.token_bytes(KEY_BYTES)
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(key.hex() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            path.unlink()  # half a key is none
-            raise
-    except OSError as problem:
-        raise UsageError(f"{path}: cannot be written: {problem.strerror}") from None
-    return key

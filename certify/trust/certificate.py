@@ -134,6 +134,7 @@ def make_statement(
     figures: Mapping[str, Any] | None = None,
     execution: Mapping[str, Any] | None = None,
     subjects: Mapping[str, str] | None = None,
+    predecessor: str | None = None,
 ) -> dict[str, Any]:
     """The in-toto statement about a result.
 
@@ -142,6 +143,8 @@ def make_statement(
         figures: what pictures are drawn from (`certify.pictures.figures`); no part of the claim.
         execution: what was run (`certify.trust.execution`), where it was.
         subjects: SHA-256 of further files that the statement is about, by name: "model", "run_record".
+        predecessor: SHA-256 of the payload of the certificate before this one, where requests are certified one by one
+            as they come: then the claim is about the run's last request alone, and `result` has that one claim.
     """
     target = result.run.target_epsilon
     known = {id(claim.upper): {"epsilon": claim.printed(target)} for claim in result.claims}
@@ -183,6 +186,7 @@ def make_statement(
             "proof": {"steps": proof.steps, "claims": claims},
             **({"figures": dict(figures)} if figures else {}),
             **({"execution": dict(execution)} if execution else {}),
+            **({"predecessor": predecessor} if predecessor else {}),
         },
     }
 
@@ -220,6 +224,16 @@ def make_envelope(statement: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def certificate_bytes(result: Result, **about: Any) -> bytes:
+    """The file of a certificate; `about` as for `make_statement`."""
+    return (json.dumps(make_envelope(make_statement(result, **about)), indent=1) + "\n").encode()
+
+
+def payload_digest(certificate: bytes) -> str:
+    """SHA-256 (hex) of the payload of a certificate's file, which signing leaves as it is."""
+    return json.loads(certificate)["digest"]["sha256"]
+
+
 def write_certificate(result: Result, directory: str | Path, **about: Any) -> Path:
     """Write `directory/certificate.json`, whole or not at all; the directory is made. Returns its path.
 
@@ -231,7 +245,7 @@ def write_certificate(result: Result, directory: str | Path, **about: Any) -> Pa
     """
     directory = Path(directory)
     make_directory(directory)
-    path, content = directory / FILE_NAME, json.dumps(make_envelope(make_statement(result, **about)), indent=1) + "\n"
+    path, content = directory / FILE_NAME, certificate_bytes(result, **about)
     with alone(directory):  # or somebody could sign it between this check and the writing
         refuse_signed(path)
         write_atomically(path, content)

@@ -269,9 +269,10 @@ def make_erasure_statement(
     """
     execution = payload["predicate"]["execution"]
     erasures = execution["erasures"]
+    entry = next(entry for entry in erasures if entry["request"] == str(request))
     named = {subject["name"]: subject["digest"] for subject in payload["subject"]}
     subjects = {"certificate": {"sha256": digest}, "run": named["run"]}
-    if request == len(erasures):
+    if entry is erasures[-1]:
         subjects["model"] = named["model"]
     return {
         "_type": STATEMENT_TYPE,
@@ -281,7 +282,7 @@ def make_erasure_statement(
             "producer": {"name": "plumbline-dp", "version": version("plumbline-dp")},
             "created": _utc(created or datetime.now(UTC)),
             "noise": execution["noise"],
-            "erasure": erasures[request - 1],
+            "erasure": entry,
         },
     }
 

@@ -12,16 +12,21 @@ SECRET, REPRODUCIBLE = "secret", "reproducible"
 PER_RECORD = "per-record"
 
 
-def make_execution(record: Mapping[str, Any], erasures: Sequence[Erasure]) -> dict[str, Any]:
+def make_execution(
+    record: Mapping[str, Any], erasures: Sequence[Erasure], *, last_alone: bool = False
+) -> dict[str, Any]:
     """The predicate's `execution`; numbers as strings. It takes what it names and nothing else of the record.
 
     Args:
         record: `RunRecord.public()` of the released model.
+        last_alone: of a certificate that claims the last request alone: that request's phase and erasure, and no other.
 
     Raises:
         ValueError: the record's phases are not learning and then one phase of unlearning for each erasure.
     """
-    expected = [("learn", 0)] + [("unlearn", erasure.records) for erasure in erasures]
+    expected = [] if last_alone else [("learn", 0)]
+    expected += [("unlearn", erasure.records) for erasure in erasures]
+    record = {**record, "phases": record["phases"][-len(expected) :]} if last_alone else record
     if [(phase["kind"], phase["erased"]) for phase in record["phases"]] != expected:
         raise ValueError("record: its phases are not learning, and then one of unlearning for each erasure")
     clipped = {"clipping": PER_RECORD} if all(p.get("clipping") == PER_RECORD for p in record["phases"]) else {}

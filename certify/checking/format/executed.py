@@ -57,10 +57,14 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     require(len(erasures) <= len(run.sizes), f"execution.erasures: the run has {len(run.sizes)} requests")
     public = run.secret and execution["noise"] == "secret" and execution["order"] != "secret"
     require(not public, 'execution.order: the run has a secret batch order; needs "secret"')
-    done, expected = list(zip(run.unlearning_epochs, run.sizes, strict=True))[: len(erasures)], []
-    expected += [("learn", run.epochs, run.epochs * run.batches, 0)]
+    last_alone = "predecessor" in predicate  # which tells of the phases before
+    first, learning = (len(run.sizes) - 1, 0) if last_alone else (0, 1)
+    require(len(erasures) == 1 or not last_alone, "execution.erasures: needs that of the last request, and no other")
+    done, expected = list(zip(run.unlearning_epochs, run.sizes, strict=True))[first : first + len(erasures)], []
+    expected += [("learn", run.epochs, run.epochs * run.batches, 0)] * learning
     expected += [("unlearn", epochs, epochs * run.batches, size) for epochs, size in done]
     if phases and phases[-1]["kind"] == "retrain":
+        require(not last_alone, "execution.phases: a certificate with a predecessor has that of its request alone")
         require(run.reference != "stationary", "execution.phases: no run reaches the stationary distribution")
         epochs = run.epochs + (sum(k for k, _ in done) if run.reference == "retrain" else 0)
         expected += [("retrain", epochs, epochs * run.batches, sum(size for _, size in done))]
@@ -68,14 +72,15 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     ended = all(moment(phase["finished"]) <= moment(predicate["created"]) for phase in phases)
     require(ended, "created: before the run that it tells of ended")
     require(len({entry["id"] for entry in erasures}) == len(erasures), "execution.erasures: an id is given twice")
-    cumulative, cap = 0, str(sum(run.sizes))
+    cumulative, cap = sum(run.sizes[:first]), str(sum(run.sizes))
     for i, entry in enumerate(erasures):
         where = f"execution.erasures[{i}]"
         check_erasure(entry, where)
         records, cumulative = int(entry["records"]), cumulative + int(entry["records"])
-        require(records <= run.sizes[i], f"{where}.records: the run allows {run.sizes[i]}")
+        allowed = run.sizes[first + i]
+        require(records <= allowed, f"{where}.records: the run allows {allowed}")
         implied = {
-            "request": str(i + 1), "cumulative": str(cumulative), "cap": cap,
+            "request": str(first + i + 1), "cumulative": str(cumulative), "cap": cap,
             "guarantee": {"epsilon": entry["guarantee"]["epsilon"], "delta": predicate["delta"],
                           "reference": run.reference, "neighbours": run.neighbours},
         }  # fmt: skip
@@ -90,4 +95,4 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
             keyed = entry[key]["algorithm"] == "HMAC-SHA-256"
             require(shown or keyed, f"{where}.{key}: a plain digest of a model that is not released")
         for key in ("started", "finished"):
-            require(entry[key] == phases[i + 1][key], f"{where}.{key}: not that of its phase")
+            require(entry[key] == phases[i + learning][key], f"{where}.{key}: not that of its phase")

@@ -53,6 +53,7 @@ class Run:
     reference: str
     release: str
     secret: bool
+    adaptively: bool  # whether requests are chosen from the released models
     target: Fraction
     delta: Fraction
     execution: dict[str, str]  # what numbers it is executed in
@@ -137,6 +138,13 @@ def read_run(run: dict[str, Any]) -> Run:
     sizes = tuple(int(size) for size in run["requests"]["sizes"])
     require(all(size >= 1 for size in sizes), "run: needs requests of at least one record")
     require(sum(sizes) <= batches * batch_size, "run: the requests name more records than the batches hold")
+    limits = run["requests"]
+    require(sum(sizes) <= int(limits.get("max_records", sum(sizes))), "run: more records than requests.max_records")
+    longest = max(int(k) for k in mechanism["unlearning_epochs"])
+    require(longest <= int(limits.get("max_epochs", longest)), "run: more unlearning_epochs than requests.max_epochs")
+    adaptively = "chosen" in limits
+    seen = run["threat"]["release"] == "all"
+    require(seen or not adaptively, "run: requests.chosen = adaptively needs release = all")
     require(sum(sizes) <= MAX_BATCHES * batch_size, f"run: more than {MAX_BATCHES} batches with differing records")
     expands = constants["convex"] and step_size * smoothness > 2
     require(not expands or radius is not None, "run: contraction > 1 (step_size > 2/L) without a radius")
@@ -150,7 +158,7 @@ def read_run(run: dict[str, Any]) -> Run:
         samples, batch_size, batches, epochs, tuple(int(k) for k in mechanism["unlearning_epochs"]), sizes, step_size,
         mechanism["noise_std"], radius, mechanism["initial_distance"], loss, scaling, m, smoothness,
         constants["gradient_bound"], constants["convex"], threat["neighbours"], threat["reference"], threat["release"],
-        mechanism["batch_order"] == "secret", Fraction(target["epsilon"]), delta, numbers_of(run),
+        mechanism["batch_order"] == "secret", adaptively, Fraction(target["epsilon"]), delta, numbers_of(run),
     )  # fmt: skip
 
 
@@ -182,9 +190,13 @@ def implied_start(run: Run, request: int) -> str:
 
 
 def differing(run: Run, request: int, phase: int) -> int:
-    """Records that differ in a phase of the claim on a request: of all requests up to it that are not yet erased."""
+    """Records that differ in a phase of the claim on a request: of all requests up to it that are not yet erased.
+
+    Where requests are chosen from the released models, each record may be the last that is asked for.
+    """
     spend(1 + (request >> 4))
-    return sum(run.sizes[phase : request + 1])
+    first = 0 if run.adaptively and phase <= request else phase
+    return sum(run.sizes[first : request + 1])
 
 
 def is_hidden(run: Run, request: int) -> bool:
@@ -271,7 +283,8 @@ def implied_assumptions(
     status |= {"noise_above_rounding": of.rounding} if of.rounding else {}
     mechanism, threat = run["mechanism"], run["threat"]
     chosen = {"gaussian_noise", "starts", "batches:fixed", f"batches:{mechanism['batch_order']}"}
-    chosen |= {f"{key}:{threat[key]}" for key in ("neighbours", "release")}
+    chosen |= {f"neighbours:{threat['neighbours']}"}
+    chosen |= {"release:adaptively" if of.adaptively else f"release:{threat['release']}"}
     chosen |= set(LOSSES[run["loss"]["kind"]][1]) if derived else set()
     chosen |= {"weight_decay"} if not of.convex or theorems & {"T22", "T23", "T23b"} else set()
     chosen |= {"batch_clipping"} if clips_batches(of.loss) else set()

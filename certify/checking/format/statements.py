@@ -159,6 +159,7 @@ STATEMENT = {
         ),
         "figures?": FIGURES,
         "execution?": EXECUTION,
+        "predecessor?": hexadecimal,
     },
 }  # fmt: skip
 RECORD = STATEMENT | {

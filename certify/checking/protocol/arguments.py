@@ -71,8 +71,8 @@ class Proof:
         require(not unused, f"step {unused[0] if unused else ''}: nothing refers to it")
 
 
-def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]]) -> None:
-    """Every step has the arguments and premises that the run implies.
+def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], first: int = 0) -> None:
+    """Every step has the arguments and premises that the run implies. `first`: the request of the first claim.
 
     Free are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they rest on), the schedule
     (restart, corners, excursions), orders, positions and rule, the epochs left to T24, and what a witness chooses.
@@ -162,7 +162,7 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             with_constants(witness, "T6", **of)
 
     proof.check_order()
-    for request, claim in enumerate(claims):
+    for request, claim in enumerate(claims, first):
         epochs, every = phase_epochs(run, request), range(request + 2)
         start, string, bound = implied_start(run, request), None, claim["bound"]
         retrain = run.reference == "retrain" or not run.unlearns(request)

@@ -11,8 +11,8 @@ from certify.checking.format.training import Training, training_assumptions
 from certify.checking.limits import require
 
 
-def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
-    """The numbers on the front page are those of the proof."""
+def check_displayed(predicate: dict[str, Any], run: Run, worst: int, first: int) -> None:
+    """The numbers on the front page are those of the proof. `first`: the request of the first claim."""
     steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
 
     def concluded(index: str | None, key: str) -> Any:
@@ -47,7 +47,7 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int) -> None:
         "renyi": [{"order": order, "upper": upper} for order, upper in orders],
         "requests": [
             {"size": str(size), "epochs": str(epochs), "epsilon": concluded(claims[i]["bound"], "epsilon")}
-            for i, (size, epochs) in enumerate(zip(run.sizes, run.unlearning_epochs, strict=True))
+            for i, (size, epochs) in enumerate(zip(run.sizes[first:], run.unlearning_epochs[first:], strict=True))
         ],
         "theorems": sorted({step["theorem"] for step in steps}),
         "assumptions": implied_assumptions(

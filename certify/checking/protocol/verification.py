@@ -60,15 +60,20 @@ def numbered(log: list[str], index: int, name: str) -> Iterator[None]:
     log.append(f"{index} {name:<16} ok")
 
 
-def worst_claim(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]]) -> int:
-    """The request with the largest bound, the first of equals."""
-    require(len(claims) == len(run.sizes), "proof.claims: needs one entry for each request")
+def worst_claim(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], first: int) -> int:
+    """The claim with the largest bound, the first of equals. `first`: the request of the first claim."""
+    require(len(claims) == len(run.sizes) - first, "proof.claims: needs one entry for each request that is claimed")
     for claim in claims:
         index = int(claim["bound"])
         bounds_epsilon = index < len(steps) and steps[index]["theorem"] in ("T11", "T9", "T24")
         require(bounds_epsilon, "proof.claims: bound must be a T11, T9 or T24 step")
     bounds = [Fraction(steps[int(claim["bound"])]["concludes"]["epsilon"]) for claim in claims]
     return bounds.index(max(bounds))
+
+
+def first_claimed(predicate: dict[str, Any], run: Run) -> int:
+    """The first request that the certificate claims: the last, where it has a predecessor that claims those before."""
+    return len(run.sizes) - 1 if "predecessor" in predicate else 0
 
 
 def open_envelope(envelope: Any) -> bytes:
@@ -100,6 +105,8 @@ def check_types(statement: Any) -> None:
         return
     run, claims = statement["predicate"]["run"], statement["predicate"]["proof"]["claims"]
     training = run["mechanism"]["kind"] in TRAINING
+    if "predecessor" in statement["predicate"] and (training or "figures" in statement["predicate"]):
+        raise Malformed("payload.predicate: predecessor goes with requests, and without figures")
     if any(("sensitivity" in claim) != training for claim in claims):
         raise Malformed("proof.claims: sensitivity belongs to training runs")
     if ("guarantees" in statement["predicate"]) != training:
@@ -129,6 +136,8 @@ def notes_of(predicate: dict[str, Any], confirmed: bool) -> tuple[str, ...]:
         f"in the words of whoever wrote it, this is about {called}": called != "",
         "the lower bound was not verified": not confirmed,
         "what was run is the producer's word; it agrees with the run": execution is not None,
+        f"claims the last request alone; the others are claimed by the certificate whose payload has the SHA-256 "
+        f"{predicate.get('predecessor')} and its predecessors": "predecessor" in predicate,
         "the noise can be drawn again: no privacy claim holds for this model": is_reproducible(predicate),
         "figures agree with the claim; what it does not imply of them is not re-derived": "figures" in predicate,
     }
@@ -152,10 +161,10 @@ def check_recorded(statement: dict[str, Any], certificate: bytes, now: datetime 
     known = {entry["name"]: entry["digest"]["sha256"] for entry in whole["subject"]}
     execution, entry = whole["predicate"].get("execution"), statement["predicate"]["erasure"]
     require(execution is not None, "--certificate: of a run that was not executed")
-    at, entries = int(entry["request"]), execution["erasures"]
-    require(at <= len(entries) and entries[at - 1] == entry, "erasure: the certificate says otherwise")
+    entries = execution["erasures"]
+    require(entry in entries, "erasure: the certificate says otherwise")
     require(statement["predicate"]["noise"] == execution["noise"], "noise: the certificate says otherwise")
-    files = {"run", "model"} if at == len(entries) else {"run"}
+    files = {"run", "model"} if entry == entries[-1] else {"run"}
     require(named_digests == {name: known[name] for name in files}, "subject: the certificate says otherwise")
     return report
 
@@ -262,13 +271,14 @@ def verified(
             check_training_arguments(run, steps, claims[0], guarantees)
         else:
             run = read_run(canonical_run)
-            worst = worst_claim(run, steps, claims)
-            check_arguments(run, steps, claims)
+            first = first_claimed(predicate, run)
+            worst = worst_claim(run, steps, claims, first)
+            check_arguments(run, steps, claims, first)
     with numbered(log, 6, "recomputation"):
         if training:
             check_training_displayed(predicate, run, guarantees)
         else:
-            check_displayed(predicate, run, worst)
+            check_displayed(predicate, run, worst, first)
         check_execution(predicate, run, named_digests)
         values = recompute(steps, run.cut if training else None)
         confirmed = not any(value is False for value in values)

@@ -179,10 +179,8 @@ def not_promised(reading: Reading, wording: Wording) -> Iterator[Line]:
             "back-up, a log, or a model derived from one of them."
         )
     if reading.unlearns:
-        yield line(
-            "That the records are gone from anywhere else, or that requests may be chosen after looking at a model: "
-            "they are taken to be fixed in advance."
-        )
+        chosen = "" if wording.adaptively else ", or that requests may be chosen after looking at a released model"
+        yield line(f"That the records are gone from anywhere else{chosen}.")
     attested = sum(status == "attested" for _, status, _ in reading.report.assumptions)
     if attested:
         held = f"the {attested} assumptions marked “attested” hold"

@@ -40,6 +40,11 @@ class Wording:
         return not self.reading.training and self.reading.run["threat"]["release"] == "all" and self.reading.unlearns
 
     @property
+    def adaptively(self) -> bool:
+        """Whether requests may be chosen from the released models."""
+        return "chosen" in self.reading.run.get("requests", {})
+
+    @property
     def outcomes(self) -> str:
         if self.reading.training:
             return "possible outcomes"
@@ -83,9 +88,11 @@ class Wording:
                     f"the models X after {learning} and after {several(lengths[0], 'epoch')} of unlearning, together"
                 )
             return f"For {who}, {model}, and X′, {self._reference(run, mechanism, without)}"
+        how = "which may depend on the released models" if self.adaptively else "which depend on no released model"
+        claimed = "the last of these requests" if "predecessor" in self.reading.predicate else "each of these requests"
         who = (
-            f"any dataset of {mechanism['samples']} records, any {len(sizes)} requests, fixed in advance, to unlearn "
-            f"{several(self.records, 'record')} of them in all, and each of these requests"
+            f"any dataset of {mechanism['samples']} records, any {len(sizes)} requests, {how}, to unlearn "
+            f"{several(self.records, 'record')} of them in all, and {claimed}"
         )
         model = f"the model X after {learning} and the unlearning up to that request"
         if self.everything:

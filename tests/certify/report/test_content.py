@@ -156,7 +156,11 @@ def test_the_pictures_data_are_in_the_appendix() -> None:
 WORDS = {
     "unlearning": ("any one record to be unlearned", "as many epochs with the same start and batches", "another value"),
     "learning": ("the models X and X′ that 3 epochs of learning release", "differ in the value of one record"),
-    "several requests": ("any 2 requests, fixed in advance", "3 records of them in all", "each of these requests"),
+    "several requests": (
+        "any 2 requests, which depend on no released model",
+        "3 records of them in all",
+        "each of these requests",
+    ),
     "every model": ("after every request up to that one, together", "sequences of models"),
     "a ball": ("the stationary distribution of training with the same batches",),
     "retrain-T": ("retraining for 3 epochs with the same batches",),

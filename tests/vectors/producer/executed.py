@@ -128,15 +128,16 @@ def record_of(stated: Json, request: int = 1) -> Json:
     digest = json.loads(seal(stated))["digest"]
     subject = [{"name": "certificate", "digest": digest}, made["subject"][0]]
     erasures = stated["predicate"]["execution"]["erasures"]
+    entry = next(entry for entry in erasures if entry["request"] == str(request))
     return {
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": subject + [made["subject"][1]] * (request == len(erasures)),
+        "subject": subject + [made["subject"][1]] * (entry is erasures[-1]),
         "predicateType": "urn:plumbline-dp:erasure:v2",
         "predicate": {
             "producer": {"name": "plumbline-dp", "version": "0.2.0"},
             "created": "2026-11-21T22:00:00Z",
             "noise": stated["predicate"]["execution"]["noise"],
-            "erasure": erasures[request - 1],
+            "erasure": entry,
         },
     }
 

@@ -19,7 +19,7 @@ from tests.vectors.producer.losses import (
     rounding,
     scaled_constants,
 )
-from tests.vectors.producer.numbers import ORDERS, Json, exact, outward, real
+from tests.vectors.producer.numbers import ORDERS, Json, exact, hexed, outward, real
 from tests.vectors.producer.secret import curved_low, range_epsilon, secret_curve, secret_epsilon, secret_low
 from tests.vectors.producer.strings import epsilon_of, moment, noise_of, string, walk
 
@@ -53,12 +53,13 @@ def statement_about(run: Json, claim: Json) -> Json:
 def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: list[int] | None = None,
               curved: tuple[str, ...] | None = None, witness: bool = True, rates: tuple[str, ...] = (),
               before_noise: tuple[int, str] | None = None, mixed: list[int] | None = None,
-              gauged: bool = False) -> Json:
+              gauged: bool = False, last_alone: bool = False) -> Json:
     """The in-toto statement of a valid certificate for the run.
 
     Choices: whether the string may restart (T5), the rule and positions of T9, own and others of T6c (with ε and μ: say
     these, true or not), whether there is a T6m, the rate of each phase (T22, T23, …; C1 where none is named), how many
     epochs are left to T24 and by which rate, the positions of T9r, and whether T26 is used though nothing drifts.
+    last_alone: it claims the last request alone, and names its predecessor.
     """
     mechanism, loss, threat = run["mechanism"], run["loss"], run["threat"]
     samples, batch, learning = (int(mechanism[key]) for key in ("samples", "batch_size", "epochs"))
@@ -183,7 +184,9 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
 
     claims: list[Json] = []
     details: list[Json] = []
-    for r in range(len(sizes)):
+    first, adaptively = len(sizes) - 1 if last_alone else 0, "chosen" in run["requests"]
+    for r in range(first, len(sizes)):
+        erased = [sum(sizes[0 if adaptively and i <= r else i : r + 1]) for i in range(r + 2)]
         reference = threat["reference"] if any(unlearning[: r + 1]) else "retrain"
         start = Fraction(mechanism["initial_distance"]) if reference == "retrain" else diameter
         epochs = [learning, *unlearning[: r + 1]]
@@ -192,8 +195,8 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
             epochs[i], skip = max(0, count - skip), max(0, skip - count)
         described = [
             {"epochs": str(count), "batches": str(samples // batch), "step_size": exact(eta),
-             "noise_std": mechanism["noise_std"], "records": records(sum(sizes[i : r + 1]), False),
-             "count": sum(sizes[i : r + 1]), "rate": rates[i] if rates else "C1"}
+             "noise_std": mechanism["noise_std"], "records": records(erased[i], False),
+             "count": erased[i], "rate": rates[i] if rates else "C1"}
             for i, count in enumerate(epochs)
         ]
         phases = [phase for phase in described if phase["epochs"] != "0"]
@@ -276,7 +279,7 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
         for name, count, text in (("learned", learned, tracked[0]), ("released", len(far), tracked[1])):
             claim[name] = str(step("T1", {"phases": str(count)}, [timeline(start, far)], {"wasserstein": text}))
         apart.append(tracked)
-    worst = max(range(len(sizes)), key=lambda r: details[r][0])
+    worst = max(range(len(details)), key=lambda r: details[r][0])
     upper, low = details[worst][1:3]
 
     def largest(texts: Any) -> str | None:
@@ -295,7 +298,9 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
     absent["projection"] = diameter is None
     absent["noise_above_rounding"] = "execution" not in run
     absent["batches:secret"] = mechanism["batch_order"] == "fixed"
-    for key, kinds in (("neighbours", ("replace-one", "remove-one")), ("release", ("final", "all")),
+    absent |= {"release:adaptively": not adaptively, "release:final": threat["release"] != "final"}
+    absent["release:all"] = adaptively or threat["release"] != "all"
+    for key, kinds in (("neighbours", ("replace-one", "remove-one")),
                        ("reference", ("retrain", "retrain-T", "stationary"))):
         absent |= {f"{key}:{kind}": kind != threat[key] for kind in kinds}
     if not any(unlearning):
@@ -327,9 +332,9 @@ def statement(run: Json, restart: bool = False, rule: str = "chord", looked_at: 
                   for order, bound in zip(ORDERS, map(largest, zip(*curves, strict=True)), strict=True)],
         "requests": [
             {"size": str(size), "epochs": str(count), "epsilon": detail[1]}
-            for size, count, detail in zip(sizes, unlearning, details, strict=True)
+            for size, count, detail in zip(sizes[first:], unlearning[first:], details, strict=True)
         ],
         "theorems": sorted({s["theorem"] for s in steps}),
         "assumptions": assumptions,
         "proof": {"steps": steps, "claims": claims},
-    })
+    } | ({"predecessor": hexed("the certificate before")} if last_alone else {}))

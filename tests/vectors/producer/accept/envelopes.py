@@ -15,5 +15,6 @@ SEALED: dict[str, Callable[[], bytes]] = {  # accepted too; envelopes, and not t
     "signed_twice": lambda: signed(seal(accepted("executed")), "a", "b"),
     "erasure_record": lambda: seal(record_of(accepted("executed"))),
     "erasure_record_first_of_two": lambda: seal(record_of(accepted("executed_two_of_two"))),
+    "erasure_record_of_the_last_request_alone": lambda: seal(record_of(accepted("executed_last_request_alone"), 3)),
     "signed_erasure_record": lambda: signed(seal(record_of(accepted("executed"))), "b"),
 }

@@ -8,6 +8,7 @@ from tests.vectors.producer.reject.executed import rejected_executed
 from tests.vectors.producer.reject.format import malformed
 from tests.vectors.producer.reject.gauges import rejected_gauges
 from tests.vectors.producer.reject.histories import of_histories
+from tests.vectors.producer.reject.one_by_one import of_requests_one_by_one
 from tests.vectors.producer.reject.own_data import of_own_data
 from tests.vectors.producer.reject.proof import of_the_proof
 from tests.vectors.producer.reject.run import of_the_run
@@ -24,6 +25,7 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     of_own_data(made)
     of_the_proof(made)
     of_histories(made)
+    of_requests_one_by_one(made)
     of_other_theorems(made)
     of_the_target(made)
     rejected_gauges(made.edited, made.lied, put, made.at, made.find)

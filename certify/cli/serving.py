@@ -1,0 +1,199 @@
+"""The commands of the service: learn, unlearn, status, predict, retrain, export, key."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from certify.cli.output import print_json, print_text, progress_bar, tell
+from certify.errors import Exit, UsageError
+
+MAX_FILE = 1 << 26  # bytes of a list of ids
+
+
+def run_learn(arguments: argparse.Namespace) -> int:
+    from certify.service.learning import learn
+
+    as_json = arguments.format == "json"
+    with progress_bar("learn") as progress:
+        learned = learn(
+            arguments.file,
+            arguments.output,
+            data=arguments.data,
+            model=arguments.model,
+            ledger=arguments.ledger,
+            device=arguments.device,
+            seed=arguments.reproducible,
+            tell=tell if as_json else lambda text: print(text, flush=True),
+            progress=progress,
+        )
+    state, mechanism = learned.state, learned.state.run.mechanism
+    if as_json:
+        print_json(learned.as_json())
+    else:
+        k, result = learned.epochs_sentence(), learned.result
+        records = _records(learned.learning.records)
+        print_text(
+            f"{result.verdict}: ε ≤ {result.epsilon['upper']} at δ = {result.delta} for {records} at once "
+            f"(target ε ≤ {result.epsilon['target']})\n{k}\n"
+            f"learned {mechanism.epochs} epochs from {mechanism.samples} records"
+        )
+    _tell_experiment(state.seed)
+    _tell_written(state.folder, "certificate.json (UNSIGNED)", "model.npz", "run_record.json")
+    return Exit.OK
+
+
+def run_unlearn(arguments: argparse.Namespace) -> int:
+    from certify.service.unlearning import unlearn
+
+    with progress_bar("unlearn") as progress:
+        done = unlearn(
+            arguments.state,
+            _ids(arguments),
+            data=arguments.data,
+            ledger=arguments.ledger,
+            epochs=arguments.epochs,
+            received=arguments.received,
+            device=arguments.device,
+            progress=progress,
+        )
+    if arguments.format == "json":
+        print_json(done.as_json())
+    else:
+        result = done.result
+        records = _records(done.records)
+        lines = [
+            f"{result.verdict}: request {done.request}, {records} erased with K = {done.certified.epochs}: "
+            f"ε ≤ {result.epsilon['upper']} at δ = {result.delta} (target ε ≤ {result.epsilon['target']})",
+            *([] if done.left is None else [f"{_records(done.left)} left"]),
+            *([] if done.certified.note is None else [done.certified.note]),
+        ]
+        print_text("\n".join(lines))
+    _tell_experiment(done.state.seed)
+    _tell_written(done.state.folder, f"certificate-{done.request}.json (UNSIGNED)", f"erasure-{done.request}.json")
+    return Exit.OK
+
+
+def run_status(arguments: argparse.Namespace) -> int:
+    from certify.service.reporting import status
+
+    found = status(arguments.state, ledger=arguments.ledger)
+    if arguments.format == "json":
+        print_json(found.as_json())
+    else:
+        print_text(found.text())
+    return Exit.OK
+
+
+def run_predict(arguments: argparse.Namespace) -> int:
+    from certify.service.predicting import predict
+
+    done = predict(arguments.state, arguments.data, arguments.output, ledger=arguments.ledger)
+    if arguments.format == "json":
+        print_json(done.as_json())
+    else:
+        print_text(done.text())
+    return _tell_released(done.released)
+
+
+def run_retrain(arguments: argparse.Namespace) -> int:
+    from certify.service.retraining import retrain
+
+    with progress_bar("retrain") as progress:
+        done = retrain(
+            arguments.state,
+            data=arguments.data,
+            ledger=arguments.ledger,
+            device=arguments.device,
+            progress=progress,
+        )
+    if arguments.format == "json":
+        print_json(done.as_json())
+    else:
+        print_text(f"retrained {done.epochs} epochs without the records of {done.state.requests} requests")
+    print(f"wrote {done.output}", file=sys.stderr)
+    return Exit.OK
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    from certify.service.releasing import export
+
+    done = export(arguments.state, arguments.output, format=arguments.format, ledger=arguments.ledger)
+    if arguments.format == "sklearn":
+        tell(f"{done.output}: is a pickle (joblib), which runs code when it is loaded; npz and state-dict do not")
+    return _tell_released(done)
+
+
+def run_key(arguments: argparse.Namespace) -> int:
+    from certify.service.keys import back_up_key, restore_key, rotate_key
+
+    def needed(name: str) -> Any:
+        value = getattr(arguments, name)
+        if value is None:
+            raise UsageError(f"--{name}: is missing; key {arguments.action} needs it")
+        return value
+
+    match arguments.action:
+        case "backup":
+            done = back_up_key(arguments.state, needed("output"), ledger=arguments.ledger)
+        case "restore":
+            done = restore_key(arguments.state, needed("source"), ledger=arguments.ledger)
+        case _:
+            done = rotate_key(arguments.state, data=arguments.data, ledger=arguments.ledger)
+    print(f"{done.action}: key {done.fingerprint}, {done.path}")
+    return Exit.OK
+
+
+def _ids(arguments: argparse.Namespace) -> list[str]:
+    """The ids that --records and --file name, as they are written there."""
+    given = [id for listed in arguments.records or () for id in listed.split(",")]
+    if arguments.id_file is not None:
+        path = Path(arguments.id_file)
+        try:
+            with path.open("rb") as file:
+                content = file.read(MAX_FILE + 1)
+            lines = content.decode("utf-8-sig").splitlines()
+        except OSError as problem:
+            raise UsageError(f"{path}: {problem.strerror or problem}") from None
+        except UnicodeDecodeError:
+            raise UsageError(f"{path}: is no UTF-8 text; write one id a line") from None
+        if len(content) > MAX_FILE:
+            raise UsageError(f"{path}: a list of more than {MAX_FILE} bytes is not read")
+        given += [line for line in lines if line.strip()]
+    if not given:
+        raise UsageError("--records, --file: one of them is needed; name the records to erase")
+    return given
+
+
+def received(text: str) -> datetime:
+    """When a request came in."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}; write a time as 2026-01-31T12:00:00+00:00") from None
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"got {text!r}; write its time zone too: 2026-01-31T12:00:00+00:00")
+    return moment
+
+
+def _records(count: int) -> str:
+    return f"{count} record{'s' * (count != 1)}"
+
+
+def _tell_released(done: Any) -> int:
+    if done.note is not None:
+        tell(f"released: {done.note}")
+    print(f"wrote {done.output}", file=sys.stderr)
+    return Exit.OK
+
+
+def _tell_written(folder: Path, *names: str) -> None:
+    print(f"wrote {', '.join(str(folder / name) for name in names)}", file=sys.stderr)
+
+
+def _tell_experiment(seed: int | None) -> None:
+    if seed is not None:
+        tell("REPRODUCIBLE EXPERIMENT: the noise can be drawn again; no privacy claim holds for this model")

@@ -1,0 +1,149 @@
+"""What every command that drives a learner shares: loading torch, the learners' refusals, the model's file."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from certify.errors import UsageError
+from certify.results.floor import allowed_mu
+from certify.runfile.read import Run, canonical_json
+from certify.service.folder import MODEL_FILE, State, read_bytes, read_json
+
+if TYPE_CHECKING:
+    import learners
+
+SALT_BYTES = 32
+
+
+def load_learners() -> ModuleType:
+    """The learners. Raises UsageError where torch, or what else they need, is missing."""
+    try:
+        import learners
+    except ImportError as missing:
+        raise UsageError(f"running needs {missing.name}; pip install 'plumbline-dp[learn]'") from None
+    return learners
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What the learners refuse, as UsageError."""
+    known = load_learners()
+    refused = (
+        known.LearnerRefused,
+        known.RunCheckFailed,
+        known.InvalidDataset,
+        known.FeatureNormExceeded,
+        known.StateMismatch,
+    )
+    try:
+        yield
+    except refused as problem:
+        raise UsageError(str(problem)) from None
+
+
+def told_to_learners(run: Run, device: str, seed: int | None) -> dict[str, Any]:
+    """What `learners.learn`, `unlearn` and `retrain` are told besides mechanism and data."""
+    return {"device": device, "seed": seed, "allowed_mu": allowed_mu(run), "execution": run.execution}
+
+
+def module_of(factory: str | None) -> dict[str, Any]:
+    """The model that MODULE:FACTORY makes, as an argument of the learners; none where nothing is given.
+
+    Raises:
+        UsageError: it cannot be imported or called, or makes no torch module.
+    """
+    if factory is None:
+        return {}
+    from pkgutil import resolve_name
+
+    from torch import nn
+
+    if ":" not in factory:
+        raise UsageError(f"--model: got {factory!a:.100}; write MODULE:FACTORY")
+    try:
+        made = resolve_name(factory)()
+    except Exception as problem:  # whatever a user's own code raises
+        raise UsageError(f"--model: {factory!a:.100} cannot be called: {problem}") from None
+    if not isinstance(made, nn.Module):
+        raise UsageError(f"--model: {factory!a:.100} makes {type(made).__name__}, not a torch.nn.Module")
+    return {"model": made}
+
+
+def model_file(parameters: Any) -> bytes:
+    """model.npz: the parameters, one flat float64 vector, and a random salt.
+
+    Certificates name the SHA-256 of this file. The salt keeps it from being a look at a model that is not released.
+    """
+    import numpy as np
+
+    content = BytesIO()
+    salt = np.frombuffer(secrets.token_bytes(SALT_BYTES), dtype=np.uint8)
+    np.savez(content, parameters=np.asarray(parameters, dtype="<f8"), salt=salt)
+    return content.getvalue()
+
+
+def read_parameters(state: State) -> Any:
+    """The state's parameters as a torch vector. Raises UsageError where the file is damaged or not the record's."""
+    import numpy as np
+    import torch
+
+    path = state.folder / MODEL_FILE
+    try:
+        with np.load(BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
+            parameters = torch.from_numpy(np.array(arrays["parameters"], dtype="<f8"))
+    except (OSError, ValueError, KeyError) as problem:
+        raise UsageError(f"{path}: is damaged ({problem}); restore it from a back-up") from None
+    return parameters
+
+
+def continued(state: State, dataset: learners.Dataset) -> learners.State:
+    """The learner's state: parameters, order and record as they were left."""
+    import numpy as np
+    import torch
+
+    known = load_learners()
+    from learners.models import as_network
+    from learners.record import mechanism_from_json, parameters_hash
+
+    record_path, order_path = state.private / "run_record.json", state.private / "order.npy"
+    try:
+        record = known.RunRecord.from_json(read_json(record_path))
+        mechanism = mechanism_from_json(record.mechanism)
+        order = torch.from_numpy(np.load(BytesIO(read_bytes(order_path)), allow_pickle=False))
+    except (TypeError, KeyError, ValueError) as problem:
+        raise UsageError(f"{record_path}: is damaged ({problem}); restore it from a back-up") from None
+    parameters = read_parameters(state)
+    if parameters_hash(parameters) != record.phases[-1].parameters_after:
+        raise UsageError(f"{state.folder / MODEL_FILE}: is not the model of the run record; restore it from a back-up")
+    erased = tuple(place for place, _ in sorted(state.rows().erased.items(), key=lambda entry: entry[1]))
+    network = as_network(module_of(state.factory).get("model"))
+    return known.State(mechanism, dataset, parameters, order, erased, record, network)
+
+
+def private_files(record: Mapping[str, Any], order: Any) -> dict[str, bytes]:
+    """The private run record and the order behind the batches."""
+    import numpy as np
+
+    content = BytesIO()
+    np.save(content, order.numpy(), allow_pickle=False)
+    return {"private/run_record.json": canonical_json(record) + b"\n", "private/order.npy": content.getvalue()}
+
+
+def public_record(record: learners.RunRecord, run: Run) -> dict[str, Any]:
+    """The run record's public part; under release = "final" without the digest of a model that is not released yet."""
+    public = dict(record.public())
+    if run.mechanism.release == "final":
+        phases = [dict(phase) for phase in public["phases"]]
+        phases[-1].pop("parameters_after", None)
+        public["phases"] = phases
+    return public
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

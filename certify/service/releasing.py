@@ -1,0 +1,177 @@
+"""`predict` and `export`: what lets somebody see the model. The ledger has a row of it before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from certify.errors import UsageError
+from certify.files import make_directory, write_atomically
+from certify.service.driving import load_learners, read_parameters, sha256
+from certify.service.folder import Change, State, opened
+
+FORMATS = ("npz", "state-dict", "sklearn")
+
+
+@dataclass(frozen=True)
+class Released:
+    """What was written, and what it means for later requests: `note` is None where they are covered as before."""
+
+    state: State
+    output: Path
+    kind: str
+    note: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "state": str(self.state.folder),
+            "model": self.state.model,
+            "row": self.kind,
+            "output": str(self.output),
+            "note": self.note,
+        }
+
+
+def export(folder: str | Path, output: str | Path, *, format: str = "npz", ledger: str | None = None) -> Released:
+    """Write the model for use elsewhere.
+
+    It takes features as the run file's [data] table encodes them: scaled from the public limits, and then normalised.
+
+    Args:
+        format: "npz" (numpy: one array `parameters`), "state-dict" (torch.save of tensors, which torch.load reads with
+            weights_only), or "sklearn" (a fitted scikit-learn model by joblib: a pickle, which runs code when it is
+            loaded; give it to those who trust you, and load none that you do not trust).
+
+    Raises:
+        UsageError: another format, a loss without a counterpart in scikit-learn, an output that cannot be written.
+        Mismatch: the state is a copy, or its ledger is another one.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"--format: got {format!r}; write one of {', '.join(FORMATS)}")
+    load_learners()
+    written = _writable(output)
+    with opened(Path(folder), ledger=ledger) as change:
+        state = change.state
+        content = _exported(state, read_parameters(state), format)
+        release(change, "exported", {"format": format, "output": sha256(content)})
+    write_atomically(written, content)
+    return Released(state, written, "exported", note_of(state))
+
+
+def release(change: Change, kind: str, about: dict[str, Any]) -> None:
+    """Append the row of a release; what it is about may be written once the turn has ended."""
+    state = change.state
+    change.commit(kind, {"request": str(state.requests), "certificate": state.certificate} | about, {}, state)
+
+
+def note_of(state: State) -> str | None:
+    if state.run.mechanism.release == "all":
+        return None
+    return 'the model has been seen: with release = "final" no further request is covered'
+
+
+def _writable(output: str | Path) -> Path:
+    """The file to write, once its row is there. Raises UsageError before anything counts."""
+    path = Path(output)
+    make_directory(path.absolute().parent)
+    if path.is_dir():
+        raise UsageError(f"-o {output}: is a directory; name a file")
+    write_atomically(path.with_name(f".{path.name}.probe"), b"")
+    path.with_name(f".{path.name}.probe").unlink(missing_ok=True)
+    return path
+
+
+def _exported(state: State, parameters: Any, format: str) -> bytes:
+    content = BytesIO()
+    if format == "npz":
+        import numpy as np
+
+        np.savez(content, parameters=parameters.numpy())
+    elif format == "state-dict":
+        import torch
+
+        torch.save(_state_dict(state, parameters), content)
+    else:
+        _dump_sklearn(state, parameters, content)
+    return content.getvalue()
+
+
+def _kind(state: State) -> str:
+    return state.run.canonical["loss"]["kind"]
+
+
+def _weights(state: State, parameters: Any) -> Any:
+    """(outputs, features): one row for each class of softmax, else one."""
+    classes = int(state.run.canonical["loss"].get("classes", 1))
+    return parameters.reshape(classes, -1)
+
+
+def _state_dict(state: State, parameters: Any) -> dict[str, Any]:
+    """Tensors by name: those of the module that was brought along, or the `weight` of a linear layer without bias."""
+    if state.factory is None:
+        return {"weight": _weights(state, parameters)}
+    from torch.nn.utils import vector_to_parameters
+
+    from certify.service.driving import module_of
+
+    module = module_of(state.factory)["model"].to(parameters.dtype)
+    vector_to_parameters(parameters, module.parameters())
+    return dict(module.state_dict())
+
+
+def _logistic(weights: Any) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(fit_intercept=False)
+    model.coef_, model.n_iter_ = weights, [0]
+    return model
+
+
+def _hinge(weights: Any) -> Any:
+    from sklearn.svm import LinearSVC
+
+    model = LinearSVC(fit_intercept=False)
+    model.coef_ = weights
+    return model
+
+
+def _linear(weights: Any) -> Any:
+    from sklearn.linear_model import LinearRegression
+
+    model = LinearRegression(fit_intercept=False)
+    model.coef_ = weights[0]
+    return model
+
+
+_SKLEARN: dict[str, Callable[[Any], Any]] = {
+    "logistic": _logistic,
+    "softmax": _logistic,
+    "smoothed-hinge": _hinge,
+    "least-squares": _linear,
+    "huber": _linear,
+}
+
+
+def _dump_sklearn(state: State, parameters: Any, content: BytesIO) -> None:
+    """A fitted linear model of scikit-learn, with its classes; the intercept is a feature of ours, if there is one."""
+    import numpy as np
+
+    kind = _kind(state)
+    if kind not in _SKLEARN:
+        known = ", ".join(sorted(_SKLEARN))
+        raise UsageError(f'--format: no model of scikit-learn is loss.kind = "{kind}"; they are of {known}')
+    import joblib
+
+    weights = _weights(state, parameters).numpy()
+    model = _SKLEARN[kind](weights)
+    model.n_features_in_ = weights.shape[1]
+    if kind in ("logistic", "smoothed-hinge"):
+        model.classes_, model.intercept_ = np.array([-1, 1]), np.zeros(1)
+    elif kind == "softmax":
+        model.classes_, model.intercept_ = np.arange(len(weights)), np.zeros(len(weights))
+    else:
+        model.intercept_ = 0.0
+    joblib.dump(model, content)

@@ -1,0 +1,123 @@
+"""`status`: what a state has done, what it may still do, and whether its folder is whole. Needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64decode
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from certify.checker import Mismatch
+from certify.results.history import max_records
+from certify.service.folder import State, certificate_name, opened, read_bytes
+
+
+@dataclass(frozen=True)
+class Status:
+    """releases: how often somebody has seen a model. open: whether a further request can be made at all.
+
+    epsilon, delta: what the last certificate claims. left: records that may still be named; None without a limit.
+    """
+
+    state: State
+    epsilon: str
+    target: str
+    delta: str
+    releases: int
+    left: int | None
+    address: str
+
+    @property
+    def open(self) -> bool:
+        return not (self.state.run.mechanism.release == "final" and self.releases) and self.left != 0
+
+    def as_json(self) -> dict[str, Any]:
+        state = self.state
+        return {
+            "state": str(state.folder),
+            "model": state.model,
+            "run": state.run.digest,
+            "release": state.run.mechanism.release,
+            "requests": [
+                {"size": size, "unlearning_epochs": epochs}
+                for size, epochs in zip(state.sizes, state.epochs, strict=True)
+            ],
+            "records": sum(state.sizes),
+            "left": self.left,
+            "epsilon": {"upper": self.epsilon, "target": self.target},
+            "delta": self.delta,
+            "releases": self.releases,
+            "open": self.open,
+            "reproducible": state.seed is not None,
+            "certificate": str(state.folder / certificate_name(state.requests)),
+            "data": dict(state.data),
+            "ledger": self.address,
+            "head": {"seq": str(state.head[0]), "hash": state.head[1]},
+        }
+
+    def text(self) -> str:
+        state = self.state
+        records, requests = sum(state.sizes), state.requests
+        release = state.run.mechanism.release
+        lines = [
+            f"model              {state.model}",
+            f"learned            {state.run.mechanism.epochs} epochs from {state.run.mechanism.samples} records, "
+            f'release = "{release}"',
+            f"requests honoured  {requests}" + f", {records} records" * bool(requests),
+            f"ε                  ≤ {self.epsilon} at δ = {self.delta} (target ε ≤ {self.target}), "
+            f"{certificate_name(requests)}",
+            f"left               {'no limit' if self.left is None else f'{self.left} records'}",
+            f"released           {self.releases} times",
+            f"ledger             {self.address}, row {state.head[0]}",
+        ]
+        if release == "final" and self.releases:
+            lines.append('no further request is covered: the model was released, and release = "final"')
+        if state.seed is not None:
+            lines.append("REPRODUCIBLE EXPERIMENT: the noise can be drawn again; no privacy claim holds for this model")
+        return "\n".join(lines)
+
+
+def status(folder: str | Path, *, ledger: str | None = None) -> Status:
+    """What a state folder and its ledger say, held against each other.
+
+    Raises:
+        UsageError: no state, or a damaged one. Mismatch: a file is not the one that the ledger names, or the state is a
+            copy.
+    """
+    with opened(Path(folder), ledger=ledger) as change:
+        state = change.state
+        for name, digest in _named_files(change.turn.rows).items():
+            if hashlib.sha256(read_bytes(state.folder / name)).hexdigest() != digest and not _signed(state, name):
+                raise Mismatch(f"{state.folder / name}: is not the file that the ledger names; restore it")
+        predicate = _payload(state.folder / certificate_name(state.requests))["predicate"]
+        limit = max_records(state.run)
+        return Status(
+            state=state,
+            epsilon=predicate["epsilon"]["upper"],
+            target=predicate["epsilon"]["target"],
+            delta=predicate["delta"],
+            releases=change.releases,
+            left=None if limit is None else limit - sum(state.sizes),
+            address=state.ledger or str(state.folder / "ledger.sqlite"),
+        )
+
+
+def _named_files(rows: Any) -> dict[str, str]:
+    """The last digest that a row gives each file of the folder."""
+    named: dict[str, str] = {}
+    for row in rows:
+        named |= row.content.get("files", {})
+    return named
+
+
+def _payload(path: Path) -> dict[str, Any]:
+    return json.loads(b64decode(json.loads(read_bytes(path))["payload"]))
+
+
+def _signed(state: State, name: str) -> bool:
+    """Whether a certificate or erasure record has been signed since it was written."""
+    if not name.startswith(("certificate", "erasure")):
+        return False
+    return bool(json.loads(read_bytes(state.folder / name)).get("signatures"))

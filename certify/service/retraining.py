@@ -1,0 +1,84 @@
+"""`retrain`: the reference that unlearning is compared with, from the start and without the erased records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from certify.errors import UsageError
+from certify.service.commit import check_writable
+from certify.service.data import data_of
+from certify.service.driving import (
+    continued,
+    load_learners,
+    model_file,
+    module_of,
+    refusals,
+    told_to_learners,
+)
+from certify.service.folder import State, opened
+
+RETRAINED_FILE = "retrained.npz"
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """epochs: how many it took; output: where the reference was written, as model.npz is."""
+
+    state: State
+    epochs: int
+    output: Path
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "state": str(self.state.folder),
+            "model": self.state.model,
+            "requests": self.state.requests,
+            "epochs": self.epochs,
+            "output": str(self.output),
+        }
+
+
+def retrain(
+    folder: str | Path,
+    *,
+    data: str | Path | None = None,
+    ledger: str | None = None,
+    device: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Retrained:
+    """Train the reference on the data without the erased records; it shares the batches of the state's model.
+
+    It is written to STATE/retrained.npz, beside the model and not in its place.
+
+    Raises:
+        UsageError: no request was honoured yet, a reference that no run reaches, data that changed.
+        Mismatch: the state is a copy, or its ledger is another one.
+    """
+    known = load_learners()
+    folder = Path(folder)
+    with opened(folder, ledger=ledger) as change:
+        state = change.state
+        if not state.requests:
+            raise UsageError(f"{folder}: no request was honoured yet; there is nothing to leave out")
+        check_writable(folder)
+        records = data_of(state, state.read_key(), data)
+        run = state.run.with_requests(state.sizes, state.epochs)
+        former = continued(state, records.dataset)
+        with refusals():
+            reference = known.retrain(
+                run.mechanism,
+                records.dataset,
+                former.erased,
+                order=former.order,
+                mechanism_digest=run.digest,
+                progress=progress and (lambda done, of: progress("retrain", done, of)),
+                **module_of(state.factory),
+                **told_to_learners(run, device or state.device, state.seed),
+            )
+        epochs = reference.record.phases[-1].epochs
+        about = {"request": str(state.requests), "records": str(sum(state.sizes)), "epochs": str(epochs)}
+        change.commit("retrained", about, {RETRAINED_FILE: model_file(reference.parameters)}, state)
+    return Retrained(state, epochs, folder / RETRAINED_FILE)
