@@ -12,7 +12,7 @@ from accountant.core.arithmetic import Ball, Exact, Undecided
 from accountant.core.arithmetic.balls import precision
 from accountant.core.enclose import MIN_PRECISION, enclose
 from accountant.core.exact import exact
-from accountant.core.kernel import THEOREMS, Derivation, TheoremError, apply, evaluate
+from accountant.core.kernel import Derivation, Theorem, TheoremError, apply, evaluate
 from accountant.losses import DerivedLoss, ScaledLoss
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import (
@@ -25,7 +25,8 @@ from accountant.mechanisms.timeline import (
     unlearning_epochs,
 )
 from accountant.pnsgd.estimates.doubles import in_units
-from accountant.pnsgd.fallback import choose_rates, step_theorems
+from accountant.pnsgd.fallback import choose_rates, step_rates
+from accountant.pnsgd.rates import StepRate
 from accountant.pnsgd.scaled import derive_scaled
 from accountant.pnsgd.search.excursions import Path, best_path
 from accountant.pnsgd.search.final_epochs import search_range, t24_applies
@@ -74,7 +75,7 @@ def derive_farthest(mechanism: NoisySGD, request: int = 0, timeline: Derivation 
     return timeline if farthest == runs else _timeline(mechanism, farthest, choose_rates(mechanism, runs).rates)
 
 
-def _timeline(mechanism: NoisySGD, runs: History, rates: tuple[str, ...] = ()) -> Derivation:
+def _timeline(mechanism: NoisySGD, runs: History, rates: tuple[StepRate, ...] = ()) -> Derivation:
     """Equal phases share their premises. rates: default, the best that the run may use."""
     known = _Steps(mechanism)
     chosen = rates or choose_rates(mechanism, runs).rates
@@ -96,33 +97,24 @@ class _Steps:
         self._loss, self._constants = _loss(mechanism), mechanism.loss.constants()
         self._made: dict[tuple[str, Fraction, int], Derivation] = {}
 
-    def rates(self, phase: Phase, rate: str) -> tuple[Derivation, Derivation]:
+    def rates(self, phase: Phase, rate: StepRate) -> tuple[Derivation, Derivation]:
         """The two premises of T10 for one phase: what contracts or drifts and what shifts, or twice the drift of
         batches that are clipped as a whole."""
         first = self.bound(phase, rate)
-        return first, first if rate == "T23b" else self._once("C2", phase)
+        return first, first if rate.whole_batch else self._shift(phase)
 
-    def bound(self, phase: Phase, rate: str) -> Derivation:
-        return self._once(rate, phase)
+    def bound(self, phase: Phase, rate: StepRate) -> Derivation:
+        return self._once(rate.theorem, phase, rate.arguments(self._constants))
 
-    def _once(self, id: str, phase: Phase) -> Derivation:
-        key = id, phase.step_size, phase.batch_size
+    def _shift(self, phase: Phase) -> Derivation:
+        known = {"gradient_bound": self._constants.gradient_bound, "neighbours": self._mechanism.neighbours}
+        return self._once(theorems.gradient_shift, phase, {"batch_size": phase.batch_size} | known)
+
+    def _once(self, theorem: Theorem[Any], phase: Phase, arguments: dict[str, Any]) -> Derivation:
+        key = theorem.id, phase.step_size, phase.batch_size
         if key not in self._made:
-            self._made[key] = apply(THEOREMS[id], *self._loss, **self._arguments(id, phase))
+            self._made[key] = apply(theorem, *self._loss, step_size=phase.step_size, **arguments)
         return self._made[key]
-
-    def _arguments(self, id: str, phase: Phase) -> dict[str, Any]:
-        constants, step = self._constants, {"step_size": phase.step_size}
-        match id:
-            case "C1":
-                return step | {"strong_convexity": constants.strong_convexity, "smoothness": constants.smoothness}
-            case "T22":
-                return step | {"smoothness": constants.smoothness}
-            case "T23" | "T23b":
-                known = {"strong_convexity": constants.strong_convexity, "gradient_bound": constants.gradient_bound}
-                return step | known
-        known = {"gradient_bound": constants.gradient_bound, "neighbours": self._mechanism.neighbours}
-        return step | {"batch_size": phase.batch_size} | known
 
 
 def pull_taut(timeline: Derivation) -> Derivation:
@@ -334,7 +326,7 @@ def derive_clipped_published(mechanism: NoisySGD, delta: Fraction | str) -> dict
     claim = (mechanism.reference, mechanism.release, len(mechanism.requests))
     if mechanism.radius is None or not k or claim != ("retrain", "final", 1):
         return {}
-    if not {"T23", "T23b"} & set(step_theorems(mechanism)):
+    if not any(rate.drifts for rate in step_rates(mechanism)):
         return {}
     constants, step = mechanism.loss.constants(), mechanism.step_size
     pair = apply(

@@ -14,28 +14,25 @@ from itertools import product
 from accountant.core.exact import canonical
 from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
 from accountant.mechanisms.timeline import History
-from accountant.pnsgd.estimates.doubles import DRIFTS, scaled_mu, step_factor
-
-_WHY = {
-    "T22": "a step expands distances by 1 + ηL at most (T22)",
-    "T23": "gradients of norm at most M, whatever the data, drive two runs that have parted further apart by 2ηM a "
-    "step at most (T23)",
-    "T23b": "gradients of batches, clipped to norm M as a whole, drive two runs apart by 2ηM a step at most (T23b)",
-}
+from accountant.pnsgd.estimates.doubles import scaled_mu
+from accountant.pnsgd.rates import BOUNDED_BATCHES, BOUNDED_RECORDS, CONVEX, SMOOTH, StepRate
 
 
 @dataclass(frozen=True)
 class Choice:
-    """rates: the theorem (C1, T22, T23 or T23b) for each phase's steps. because: one sentence on why it is not C1
-    throughout; None where it is."""
+    """rates: the one for each phase's steps. because: one sentence on why it is not C1 throughout; None where it is."""
 
-    rates: tuple[str, ...]
+    rates: tuple[StepRate, ...]
     because: str | None
 
     @property
     def theorems(self) -> tuple[str, ...]:
         """The fall-backs among them."""
-        return tuple(sorted({rate for rate in self.rates if rate != "C1"}))
+        return tuple(rate.id for rate in _fallbacks(self.rates))
+
+
+def _fallbacks(rates: tuple[StepRate, ...]) -> list[StepRate]:
+    return sorted(set(rates) - {CONVEX}, key=lambda rate: rate.id)
 
 
 def choose_rates(mechanism: NoisySGD, runs: History) -> Choice:
@@ -44,15 +41,15 @@ def choose_rates(mechanism: NoisySGD, runs: History) -> Choice:
     Raises:
         InvalidMechanism: the loss is not convex, and no other theorem covers the run; says what would.
     """
-    if step_theorems(mechanism) == ("C1",):
-        return Choice(("C1",) * len(runs.phases), None)
+    if step_rates(mechanism) == (CONVEX,):
+        return Choice((CONVEX,) * len(runs.phases), None)
     return _choose(*_without_noise(mechanism, runs))
 
 
 def best_scaled_mu(mechanism: NoisySGD, runs: History) -> Fraction | None:
     """About μ·σ by these rates; None where no theorem gives one. Raises as `choose_rates` does."""
-    if step_theorems(mechanism) == ("C1",):
-        return scaled_mu(mechanism, runs, ("C1",) * len(runs.phases))
+    if step_rates(mechanism) == (CONVEX,):
+        return scaled_mu(mechanism, runs, (CONVEX,) * len(runs.phases))
     plain = _without_noise(mechanism, runs)
     return _mu(*plain, _choose(*plain).rates)
 
@@ -72,7 +69,7 @@ def _choose(mechanism: NoisySGD, runs: History) -> Choice:
     if not allowed:
         if not mechanism.loss.constants().convex:
             _refuse(mechanism, runs)
-        allowed = [("C1",) * len(runs.phases)]  # T10 says what is wrong with them
+        allowed = [(CONVEX,) * len(runs.phases)]  # T10 says what is wrong with them
     best = allowed[0]
     if len(allowed) > 1:
         mus = [_mu(mechanism, runs, rates) for rates in allowed]
@@ -80,20 +77,22 @@ def _choose(mechanism: NoisySGD, runs: History) -> Choice:
     return Choice(best, _because(mechanism, best))
 
 
-def step_theorems(mechanism: NoisySGD) -> tuple[str, ...]:
-    """The theorems that bound a step of this size for this loss, wherever it stands; the first is the usual one."""
+def step_rates(mechanism: NoisySGD) -> tuple[StepRate, ...]:
+    """What bounds a step of this size for this loss, wherever it stands; the first is the usual one."""
     constants, step = mechanism.loss.constants(), mechanism.step_size
-    clipped = ("T23b" if mechanism.whole_batch else "T23",) if step * constants.strong_convexity <= 1 else ()
+    clipped: tuple[StepRate, ...] = ()
+    if step * constants.strong_convexity <= 1:
+        clipped = (BOUNDED_BATCHES if mechanism.whole_batch else BOUNDED_RECORDS,)
     if constants.convex:
-        return ("C1", *clipped) if step_factor(mechanism, "C1") > 1 else ("C1",)
-    return (*(() if constants.smoothness is None else ("T22",)), *clipped)
+        return (CONVEX, *clipped) if CONVEX.factor(mechanism) > 1 else (CONVEX,)
+    return (*(() if constants.smoothness is None else (SMOOTH,)), *clipped)
 
 
-def _allowed(mechanism: NoisySGD, runs: History) -> list[tuple[str, ...]]:
+def _allowed(mechanism: NoisySGD, runs: History) -> list[tuple[StepRate, ...]]:
     """The combinations over learning and all of unlearning that T10 takes."""
-    kinds = step_theorems(mechanism)
+    kinds = step_rates(mechanism)
     learning, unlearning = runs.learning_phases, len(runs.phases) - runs.learning_phases
-    if kinds == ("C1",) or not (learning and unlearning):
+    if kinds == (CONVEX,) or not (learning and unlearning):
         pairs = [(kind, kind) for kind in kinds]
     else:
         pairs = list(product(kinds, repeat=2))
@@ -101,9 +100,9 @@ def _allowed(mechanism: NoisySGD, runs: History) -> list[tuple[str, ...]]:
     return [rates for rates in choices if _fits(mechanism, runs, rates)]
 
 
-def _fits(mechanism: NoisySGD, runs: History, rates: tuple[str, ...]) -> bool:
+def _fits(mechanism: NoisySGD, runs: History, rates: tuple[StepRate, ...]) -> bool:
     """Whether T10 accepts them: expanding steps need a ball, one differing record and equal starts."""
-    expanding = {rate for rate in set(rates) if step_factor(mechanism, rate) > 1}
+    expanding = {rate for rate in set(rates) if rate.factor(mechanism) > 1}
     if not expanding:
         return True
     single = all(sum(count for _, count in phase.records) <= 1 for phase in runs.phases)
@@ -127,8 +126,8 @@ def _refuse(mechanism: NoisySGD, runs: History) -> None:
     )
 
 
-def _because(mechanism: NoisySGD, rates: tuple[str, ...]) -> str | None:
-    used = sorted(set(rates) - {"C1"})
+def _because(mechanism: NoisySGD, rates: tuple[StepRate, ...]) -> str | None:
+    used = _fallbacks(rates)
     if not used:
         return None
     constants = mechanism.loss.constants()
@@ -138,18 +137,20 @@ def _because(mechanism: NoisySGD, rates: tuple[str, ...]) -> str | None:
         failed = "the loss need be neither convex nor smooth"
     else:
         failed = "the loss need not be convex"
-    return f"{failed}; {', and '.join(_WHY[rate] for rate in used)}"
+    return f"{failed}; {', and '.join(rate.words for rate in used)}"
 
 
-def late_range(mechanism: NoisySGD) -> tuple[str, Fraction] | None:
-    """The theorem by which two points of the ball have the closest images before the noise, and how close (T24's D);
+def late_range(mechanism: NoisySGD) -> tuple[StepRate, Fraction] | None:
+    """The rate by which two points of the ball have the closest images before the noise, and how close (T24's D);
     None without a ball."""
     if mechanism.diameter is None:
         return None
-    kinds = step_theorems(mechanism)
-    if not {"T23", "T23b"} & set(kinds) and mechanism.step_size * mechanism.loss.constants().strong_convexity <= 1:
-        kinds = (*kinds, "T23")  # of a convex loss
-    apart = 2 * mechanism.step_size * mechanism.loss.constants().gradient_bound
-    drifts = {kind: apart if kind in DRIFTS else Fraction(0) for kind in kinds}
-    ranges = [(step_factor(mechanism, kind) * mechanism.diameter + drifts[kind], kind) for kind in kinds]
-    return min(ranges)[::-1] if ranges else None
+    kinds, constants = step_rates(mechanism), mechanism.loss.constants()
+    if not any(rate.drifts for rate in kinds) and mechanism.step_size * constants.strong_convexity <= 1:
+        kinds = (*kinds, BOUNDED_RECORDS)  # of a convex loss
+    drift = 2 * mechanism.step_size * constants.gradient_bound
+    reached = [(rate.factor(mechanism) * mechanism.diameter + drift * rate.drifts, rate) for rate in kinds]
+    if not reached:
+        return None
+    spread, rate = min(reached, key=lambda pair: (pair[0], pair[1].id))
+    return rate, spread

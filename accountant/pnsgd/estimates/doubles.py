@@ -15,6 +15,7 @@ from accountant.core.exact import as_double
 from accountant.core.kernel import conclude
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import History, Phase
+from accountant.pnsgd.rates import StepRate
 from accountant.pnsgd.search.excursions import best_path
 from accountant.pnsgd.search.restart import best_restart
 from accountant.pnsgd.search.string import TooLong, corners
@@ -27,11 +28,8 @@ from accountant.theorems.transport import distance_at, gradient_shift
 _A = Float()
 
 
-DRIFTS = ("T23", "T23b")
-
-
-def float_timeline(mechanism: NoisySGD, runs: History, unit: Fraction, rates: tuple[str, ...]) -> Timeline:
-    """T10 in doubles by the named theorem (C1, T22, T23 or T23b) of each phase: distances in that unit, and the noise
+def float_timeline(mechanism: NoisySGD, runs: History, unit: Fraction, rates: tuple[StepRate, ...]) -> Timeline:
+    """T10 in doubles by the rate of each phase: distances in that unit, and the noise
     that of σ = 1, for μ is scale-free and doubles do not overflow."""
     blocks = tuple(_block(mechanism, phase, rate, unit) for phase, rate in zip(runs.phases, rates, strict=True))
     diameter = None if mechanism.diameter is None else as_double(mechanism.diameter / unit)
@@ -47,23 +45,12 @@ def float_timeline(mechanism: NoisySGD, runs: History, unit: Fraction, rates: tu
     )
 
 
-def _block(mechanism: NoisySGD, phase: Phase, rate: str, unit: Fraction) -> Block:
-    factor, variance = step_factor(mechanism, rate), as_double(2 * phase.step_size)
+def _block(mechanism: NoisySGD, phase: Phase, rate: StepRate, unit: Fraction) -> Block:
+    factor, variance = rate.factor(mechanism), as_double(2 * phase.step_size)
     shift = as_double(step_shift(mechanism, phase, rate) / unit)
-    drift = as_double(step_drift(mechanism, phase) / unit) if rate in DRIFTS else None
-    shifts = tuple((position, shift if rate == "T23b" else count * shift) for position, count in phase.records)
+    drift = as_double(step_drift(mechanism, phase) / unit) if rate.drifts else None
+    shifts = tuple((position, shift if rate.whole_batch else count * shift) for position, count in phase.records)
     return Block(phase.epochs, phase.batches, as_double(factor), variance, shifts, expanding=factor > 1, drift=drift)
-
-
-def step_factor(mechanism: NoisySGD, rate: str) -> Fraction:
-    """c of a step by the named theorem, exactly: so that η = 2/L is a contraction in doubles as well."""
-    constants, step = mechanism.loss.constants(), mechanism.step_size
-    if rate in DRIFTS:
-        return 1 - step * constants.strong_convexity
-    assert constants.smoothness is not None  # the others need it
-    if rate == "T22":
-        return 1 + step * constants.smoothness
-    return max(abs(1 - step * constants.strong_convexity), abs(1 - step * constants.smoothness))
 
 
 def step_drift(mechanism: NoisySGD, phase: Phase) -> Fraction:
@@ -71,20 +58,20 @@ def step_drift(mechanism: NoisySGD, phase: Phase) -> Fraction:
     return 2 * phase.step_size * mechanism.loss.constants().gradient_bound
 
 
-def step_shift(mechanism: NoisySGD, phase: Phase, rate: str) -> Fraction:
+def step_shift(mechanism: NoisySGD, phase: Phase, rate: StepRate) -> Fraction:
     """What one record shifts a step by where the runs are together (C2), or a batch that is clipped as a whole."""
-    if rate == "T23b":
+    if rate.whole_batch:
         return step_drift(mechanism, phase)
     bound = mechanism.loss.constants().gradient_bound
     known = {"step_size": phase.step_size, "batch_size": phase.batch_size, "gradient_bound": bound}
     return conclude(gradient_shift, Exact(), **known, neighbours=mechanism.neighbours).distance
 
 
-def unit_of(mechanism: NoisySGD, runs: History, rates: tuple[str, ...]) -> Fraction:
+def unit_of(mechanism: NoisySGD, runs: History, rates: tuple[StepRate, ...]) -> Fraction:
     """A distance of the run's own size."""
     pairs = list(zip(runs.phases, rates, strict=True))
     shifts = [step_shift(mechanism, phase, rate) for phase, rate in pairs if phase.records]
-    drifts = [step_drift(mechanism, phase) for phase, rate in pairs if rate in DRIFTS]
+    drifts = [step_drift(mechanism, phase) for phase, rate in pairs if rate.drifts]
     return max([runs.start, *shifts, *drifts]) or Fraction(1)
 
 
@@ -129,7 +116,7 @@ def string_mu(timeline: Timeline) -> float:
         return together
 
 
-def scaled_mu(mechanism: NoisySGD, runs: History, rates: tuple[str, ...]) -> Fraction | None:
+def scaled_mu(mechanism: NoisySGD, runs: History, rates: tuple[StepRate, ...]) -> Fraction | None:
     """About μ·σ, which no longer depends on σ; None where no theorem gives one."""
     unit = unit_of(mechanism, runs, rates)
     mu = string_mu(float_timeline(mechanism, runs, unit, rates))

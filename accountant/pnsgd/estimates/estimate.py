@@ -15,6 +15,7 @@ from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import hides_position, history, stretches, unlearning_epochs
 from accountant.pnsgd.estimates.doubles import float_timeline, unit_of
 from accountant.pnsgd.fallback import best_scaled_mu
+from accountant.pnsgd.rates import CONVEX
 from accountant.pnsgd.search.final_epochs import search_range
 from accountant.pnsgd.search.witness import choose_positions
 from accountant.theorems.secret import weights_of
@@ -53,7 +54,7 @@ def estimate(mechanism: NoisySGD, delta: float, request: int = 0) -> float:
         late = search_range(mechanism, delta, epsilon, request)
         return epsilon if late is None else late.epsilon
     runs = history(mechanism, request)
-    rates = ("C1",) * len(runs.phases)
+    rates = (CONVEX,) * len(runs.phases)
     unit = unit_of(mechanism, runs, rates)
     timeline = float_timeline(mechanism, runs, unit, rates)
     scale = as_double(unit / mechanism.noise_std)

@@ -13,7 +13,8 @@ from fractions import Fraction
 from accountant.core.arithmetic.floats import diffused_epsilon, diffused_log_delta, log_theta
 from accountant.mechanisms.pnsgd import NoisySGD
 from accountant.mechanisms.timeline import History, Phase, hides_position, history, unlearning_epochs
-from accountant.pnsgd.fallback import best_scaled_mu, late_range, step_theorems
+from accountant.pnsgd.fallback import best_scaled_mu, late_range, step_rates
+from accountant.pnsgd.rates import CONVEX, StepRate
 
 MAX_STEPS = 10_000  # that a search looks at; T24 itself takes twice as many
 _GAIN = 1e-9  # of ε, below which T11 is kept
@@ -21,12 +22,12 @@ _GAIN = 1e-9  # of ε, below which T11 is kept
 
 @dataclass(frozen=True)
 class Late:
-    """`before`: the two runs without the last epochs; `phase`: those epochs; `rate`: the theorem for their steps;
+    """`before`: the two runs without the last epochs; `phase`: those epochs; `rate`: what bounds their steps;
     epsilon: about what T24 gives."""
 
     before: History
     phase: Phase
-    rate: str
+    rate: StepRate
     epsilon: float
 
 
@@ -54,7 +55,7 @@ def search_range(mechanism: NoisySGD, delta: float, epsilon: float, request: int
     runs, target = history(mechanism, request), math.log(delta)
     last = runs.phases[-1]
     most = min(last.epochs * last.batches, MAX_STEPS)
-    contracting = step_theorems(mechanism) == ("C1",)  # else μ may be less already without the last steps
+    contracting = step_rates(mechanism) == (CONVEX,)  # else μ may be less already without the last steps
     if contracting and math.isfinite(epsilon) and -log_theta(ratio, _log_growth(epsilon) - target) * most < _GAIN:
         return None  # not even all the steps together, at the largest ε̃, take anything off δ
     best = None
