@@ -181,7 +181,7 @@ class RunRecord:
         """The record without what no noise protects; the hash of the last phase's model only, as it is released."""
         content = self.to_json()
         for i, phase in enumerate(content["phases"]):
-            hidden = ("parameters_after", "released_after")
+            hidden: tuple[str, ...] = ("parameters_after", "released_after")
             if i == len(content["phases"]) - 1:
                 hidden = hidden[:1] if phase["released_after"] is not None else ()
             for key in (*NOT_NOISED, *hidden):

@@ -284,7 +284,7 @@ def chien2024_step(mechanism: NoisySGD) -> PublishedStep | None:
     constants, claim = mechanism.loss.constants(), (mechanism.reference, mechanism.release)
     if claim != ("retrain", "final") or mechanism.initial_distance or max(mechanism.requests) > mechanism.batch_size:
         return None
-    if not constants.convex or mechanism.step_size * constants.smoothness > 2:
+    if not constants.convex or constants.smoothness is None or mechanism.step_size * constants.smoothness > 2:
         return None
     contraction, shift = (evaluate(rate, Exact()) for rate in derive_timeline(mechanism).premises[:2])
     if not 0 < contraction.factor < 1 or shift.distance == 0:

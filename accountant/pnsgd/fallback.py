@@ -92,6 +92,7 @@ def _allowed(mechanism: NoisySGD, runs: History) -> list[tuple[StepRate, ...]]:
     """The combinations over learning and all of unlearning that T10 takes."""
     kinds = step_rates(mechanism)
     learning, unlearning = runs.learning_phases, len(runs.phases) - runs.learning_phases
+    pairs: list[tuple[StepRate, ...]]
     if kinds == (CONVEX,) or not (learning and unlearning):
         pairs = [(kind, kind) for kind in kinds]
     else:

@@ -29,8 +29,9 @@ def noise_times_mu(mechanism: NoisySGD, request: int = 0) -> Fraction | None:
     """About μ·σ of one request (0-based) in the worst batch: μ is inversely proportional to σ. None where no theorem
     gives one."""
     if mechanism.release == "all" and unlearning_epochs(mechanism, request):
-        parts = [best_scaled_mu(mechanism, stretch) for stretch in stretches(mechanism, request)]
-        if None in parts:
+        known = [best_scaled_mu(mechanism, stretch) for stretch in stretches(mechanism, request)]
+        parts = [part for part in known if part is not None]
+        if len(parts) < len(known):
             return None
         largest = max(parts, default=Fraction(0))
         return largest * Fraction(math.hypot(*(float(part / largest) for part in parts))) if largest else Fraction(0)
