@@ -195,14 +195,16 @@ def test_the_database_refuses_changes(ledger: Ledger, where: str) -> None:
     assert report.intact and any("trigger plumbline_ledger" in note for note in report.notes)
 
 
-def test_of_two_callers_one_waits(ledger: Ledger) -> None:
+def test_of_two_callers_one_waits(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certify.ledger.databases.database.QUIET", 0.3)
+    monkeypatch.setattr("certify.ledger.databases.database.SLICE", 0.2)
     order: list[str] = []
     has_it, told = threading.Event(), []
 
     def first() -> None:
         with ledger.transaction(A) as turn:
             has_it.set()
-            time.sleep(2.5)
+            time.sleep(1)
             turn.append("requested", {"caller": "first"})
             order.append("first")
 
