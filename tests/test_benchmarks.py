@@ -22,6 +22,7 @@ ROWS = (
     "certificate, T",
     "certificate, 3 requests",
     "unlearning epochs of 3 requests",
+    "private step, b = 256",
 )
 
 

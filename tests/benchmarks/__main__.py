@@ -32,6 +32,7 @@ from certify.results.calibrate import published_noise
 from certify.results.tuning import least_noise
 from certify.trust.certificate import make_envelope, make_statement
 from tests.benchmarks.rows import Row, shown
+from tests.benchmarks.steps import private_steps
 from tests.benchmarks.training import brackets, calibrations, plain_gaussians
 from tests.oracles import published
 
@@ -205,7 +206,7 @@ def requests(quick: bool) -> Iterator[Row]:
 
 
 BENCHMARKS = (
-    noise, sharpness, long_runs, sweeps, certificates, requests, brackets, calibrations, plain_gaussians
+    noise, sharpness, long_runs, sweeps, certificates, requests, brackets, calibrations, plain_gaussians, private_steps
 )  # fmt: skip
 
 
