@@ -8,6 +8,7 @@ from fractions import Fraction
 import torch
 
 from accountant import ClippedLoss, FloatingPoint, SoftmaxLoss
+from accountant.losses import Loss
 from accountant.mechanisms.pnsgd import NoisySGD
 from learners.batches import Batches
 from learners.checks import check_device
@@ -68,7 +69,8 @@ def execute(
     length = max(dataset.features.shape[1], len(state.parameters))
     numbers = Numbers(dtype_of(way.dtype, way.stated), length)
     rule = Rule.of(mechanism, numbers)
-    model = _model(state, dataset, rule, numbers, device)
+    _check_network(state, numbers)
+    model = executed_model(mechanism.loss, state.network, dataset, rule, numbers, device)
     errors = _errors(state, numbers, model.parameters, dataset.features.shape[1], epochs * mechanism.batches)
     floor = Floor(mechanism, model.parameters, numbers.dtype, way.allowed_mu, way.stated, errors)
     floor.check_before(state.parameters)
@@ -145,11 +147,20 @@ def _errors(state: State, numbers: Numbers, parameters: int, features: int, step
     )
 
 
-def _model(state: State, dataset: Dataset, rule: Rule, numbers: Numbers, device: torch.device) -> Model:
-    """What is run for the mechanism's loss."""
-    loss, bound, features = state.mechanism.loss, rule.gradient_bound, dataset.features
-    if not isinstance(loss, ClippedLoss):
-        return model_of(loss, features.shape[1], bound, numbers)
+def executed_model(
+    loss: Loss, network: Network | None, dataset: Dataset, rule: Rule, numbers: Numbers, device: torch.device
+) -> Model:
+    """What is run for a mechanism's loss: a linear model, or the network."""
+    if not isinstance(loss, ClippedLoss) or network is None:
+        return model_of(loss, dataset.features.shape[1], rule.gradient_bound, numbers)
+    whole = loss.clipping == "batch"
+    return Clipped.of(network, dataset.features, rule.gradient_bound * numbers.room, whole, device)
+
+
+def _check_network(state: State, numbers: Numbers) -> None:
+    """Whether a clipped loss has the network that it was learned with, in float64."""
+    if not isinstance(state.mechanism.loss, ClippedLoss):
+        return
     if state.network is None or state.network.describe() != state.record.model:
         raise LearnerRefused(
             "model: the state was learned with another module, or was loaded without it; give `load` that one"
@@ -159,4 +170,3 @@ def _model(state: State, dataset: Dataset, rule: Rule, numbers: Numbers, device:
             f'dtype: {numbers.dtype} with kind = "clipped": nothing bounds what the rounding of its steps adds; '
             "take float64"
         )
-    return Clipped.of(state.network, features, bound * numbers.room, state.mechanism.whole_batch, device)
