@@ -102,18 +102,19 @@ def place(folder: Path, name: str) -> None:
     """
     staged = folder / name
     try:
-        found = sorted(path.relative_to(staged) for path in staged.rglob("*") if not path.is_dir())
+        found: list[Path] = []
+        with suppress(FileNotFoundError):  # somebody else, who recovers at the same time, has moved them
+            found = sorted(path.relative_to(staged) for path in staged.rglob("*") if not path.is_dir())
         for path in sorted(found, key=lambda path: path == Path(STATE_FILE)):
             target = folder / path
             if path.parent != Path("."):
                 target.parent.mkdir(mode=0o700 if path.parts[0] == PRIVATE else 0o777, exist_ok=True)
             if path == Path(STATE_FILE):
                 _flush_names(folder)  # the others are there before what names their row
-            with suppress(FileNotFoundError):  # somebody else recovers at the same time
+            with suppress(FileNotFoundError):
                 os.replace(staged / path, target)
-        for root, _, _ in os.walk(folder):
-            if PREFIX not in root:
-                _flush_names(Path(root))
+        for changed in {folder, *(folder / path.parent for path in found)}:
+            _flush_names(changed)
     except OSError as problem:
         raise UsageError(f"{folder}: cannot be written: {problem.strerror or problem}; call it again") from None
     shutil.rmtree(staged, ignore_errors=True)
@@ -128,12 +129,13 @@ def recover(folder: Path, rows: Iterable[Row]) -> None:
     named = next((content for row in reversed(tuple(rows)) if "staged" in (content := row.content)), None)
     for staged in sorted(folder.glob(f"{PREFIX}*")):
         if named is None or staged.name != named["staged"]:
-            shutil.rmtree(staged) if staged.is_dir() else staged.unlink(missing_ok=True)
+            shutil.rmtree(staged, ignore_errors=True) if staged.is_dir() else staged.unlink(missing_ok=True)
             continue
         for name, digest in named["files"].items():
             path = staged / name
-            if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-                raise UsageError(f"{path}: is not the file that the ledger names; restore the folder from a back-up")
+            with suppress(FileNotFoundError):  # moved already
+                if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+                    raise UsageError(f"{path}: is not the file that the ledger names; restore it from a back-up")
         place(folder, staged.name)
 
 

@@ -52,7 +52,7 @@ def export(folder: str | Path, output: str | Path, *, format: str = "npz", ledge
     if format not in FORMATS:
         raise UsageError(f"--format: got {format!r}; write one of {', '.join(FORMATS)}")
     load_learners()
-    written = _writable(output)
+    written = check_output(output)
     with opened(Path(folder), ledger=ledger) as change:
         state = change.state
         content = _exported(state, read_parameters(state), format)
@@ -73,7 +73,7 @@ def note_of(state: State) -> str | None:
     return 'the model has been seen: with release = "final" no further request is covered'
 
 
-def _writable(output: str | Path) -> Path:
+def check_output(output: str | Path) -> Path:
     """The file to write, once its row is there. Raises UsageError before anything counts."""
     path = Path(output)
     make_directory(path.absolute().parent)

@@ -28,9 +28,9 @@ from typing import Any
 
 from certify.ledger import Ledger
 from certify.ledger.turn import Turn
-from tests.certify.ledger.committing import place, recover, stage
+from certify.service.commit import place, recover, stage
 
-OWN = ("certify/ledger/", "certify/service/", "tests/certify/ledger/committing")
+OWN = ("certify/ledger/", "certify/service/")
 
 
 @cache
