@@ -177,14 +177,16 @@ def measure(case: Case) -> tuple[int, float]:
         f"{case.model}.twin",
         case.before,
     )
+    twin.request("first")  # which imports what a request needs
+    start = time.monotonic()
+    twin.request("second")
+    seconds = time.monotonic() - start
     sys.settrace(tracer(act))
     try:
         case.request("measured")
     finally:
         sys.settrace(None)
-    start = time.monotonic()
-    twin.request("measured")
-    return count, time.monotonic() - start
+    return count, seconds
 
 
 def crash(case: Case, arm: Callable[[], None], *, beside: bool) -> bool:
