@@ -16,10 +16,11 @@ This file may be copied alone to another machine. Checking signatures (--key), a
 
 A certificate (format: docs/certificate.md) carries a run, a claim about it, and a proof. This file believes none of it:
 it restates the theorems, derives from the run what each step of the proof must say, and computes every bound again in
-integer arithmetic that rounds outward. Floating point chooses grids and orders, of which any would do, and decides
-nothing; an undecided comparison is a refusal. What it cannot check, it prints: the assumptions under which the claim
-holds, and a lower bound that it could not confirm. It never says that a deployed system is private. What was run, and
-what pictures are drawn from, are the producer's word: of these it checks the shape, and that they agree with the run.
+integer arithmetic that rounds outward. Floating point chooses grids, of which any would do, where a certificate brings
+none, and decides nothing; an undecided comparison is a refusal. What it cannot check, it prints: the assumptions under
+which the claim holds, and a lower bound that it could not confirm. It never says that a deployed system is private.
+What was run, and what pictures are drawn from, are the producer's word: of these it checks the shape, and that they
+agree with the run.
 An erasure record is verified with the certificate that it names, which must have the same entry; without it the record
 is only known to be whole.
 
@@ -70,7 +71,6 @@ from typing import Any, TypeVar
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Limits, and the ways to refuse.
-# ---------------------------------------------------------------------------------------------------------------------
 
 WORK = 16_000_000  # units that may be spent, see *Work*
 MAX_BYTES = 16 * 2**20
@@ -92,14 +92,14 @@ MAX_NODES = 2**18  # T19: of the grid of one step
 MAX_SAMPLED = 10**7  # sampled steps
 MAX_GROUPS = 16  # different sampled releases
 MAX_GROUP = 128  # records of a group that have coins of their own
-ROUGH_STEPS = 8  # up to which a finer grid may do worse
-FEW_STEPS = 2000  # up to which the finest grids are tried for a lower bound
 MAX_ORDER = 512  # T18
 MAX_ORDERS = 32
 MAX_REACH = 600  # losses of one step beyond ±600 are given away
 MAX_EPSILON = 10_000
 ONE_WAY = 30  # ε from which on the two directions are looked at one by one
-MAX_TRIES = 14  # grids, finer and finer
+FEW_STEPS = 2000  # up to which finer grids are tried for a lower bound
+MAX_GRID_DIGITS = 1000  # of a grid that a certificate brings
+MAX_HALVINGS = 64
 MAX_DIGITS = 60  # of 1/delta
 MAX_SIGNATURES = 32  # and keys
 MAX_KEY = 2**16  # bytes of a key file
@@ -111,47 +111,39 @@ EARLIER = {  # predicate types that this checker does not read -> what does
     "urn:plumbline-dp:erasure:v1": "plumbline-dp 0.1",
 }
 
-
 class CheckError(Exception):
     """A certificate that is refused. `steps` are the report's lines up to the failure."""
 
     exit_code = 70
     steps: tuple[str, ...] = ()
 
-
 class Malformed(CheckError):
     """The input is no certificate at all, or an option is wrong."""
 
     exit_code = 2
-
 
 class Mismatch(CheckError):
     """The bytes, the run or a file are not those that a digest names, or not signed by those who should have."""
 
     exit_code = 4
 
-
 class DoesNotFollow(CheckError):
     """The certificate is intact, but what it claims does not follow."""
 
     exit_code = 1
-
 
 class OutOfWork(CheckError):
     """The work that may be done is used up: nothing was decided."""
 
     exit_code = 3
 
-
 class Undecided(Exception):
     """Two enclosures overlap: the comparison needs more precision."""
-
 
 def require(condition: bool, message: str) -> None:
     """A side condition or a conclusion: it holds, or the claim does not follow."""
     if not condition:
         raise DoesNotFollow(message)
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Work.
@@ -159,10 +151,8 @@ def require(condition: bool, message: str) -> None:
 # A short certificate can ask for much. So work is counted, in units of about a microsecond: an operation on intervals,
 # or a step of a loop that has none. What takes longer counts more, by the length of its numbers. Units are counted,
 # not seconds measured: the same certificate takes the same work on every machine, and in every order.
-# ---------------------------------------------------------------------------------------------------------------------
 
 F = TypeVar("F", bound=Callable[..., Any])
-
 
 class Meter:
     """How much was spent, of how much."""
@@ -191,25 +181,20 @@ class Meter:
         finally:
             self.limit = before
 
-
 _REMEMBERED: list[Callable[..., Any]] = []  # functions that keep their results
-
 
 def remembered(function: F) -> F:
     """What a function with a cache is decorated with, so that each certificate begins without what others computed."""
     _REMEMBERED.append(function)
     return function
 
-
 _METER: ContextVar[Meter | None] = ContextVar("_METER", default=None)
-
 
 def spend(units: int) -> None:
     """Count work, while something is verified."""
     meter = _METER.get()
     if meter is not None:
         meter.spend(units)
-
 
 @contextmanager
 def budgeted() -> Iterator[None]:
@@ -220,7 +205,6 @@ def budgeted() -> Iterator[None]:
         return
     with meter.half():
         yield
-
 
 @contextmanager
 def metered(work: int) -> Iterator[Meter]:
@@ -237,13 +221,10 @@ def metered(work: int) -> Iterator[Meter]:
     finally:
         _METER.reset(token)
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Intervals with dyadic ends: every result contains what it stands for.
-# ---------------------------------------------------------------------------------------------------------------------
 
 Dyadic = tuple[int, int]  # (mantissa, exponent) stands for mantissa · 2**exponent
-
 
 def _rounded(number: Dyadic, bits: int, up: bool) -> Dyadic:
     """The number rounded down (or up) to a mantissa of about `bits` bits."""
@@ -252,7 +233,6 @@ def _rounded(number: Dyadic, bits: int, up: bool) -> Dyadic:
     if extra <= 0:
         return number
     return (-(-mantissa >> extra) if up else mantissa >> extra), exponent + extra  # >> rounds down
-
 
 def _compare(x: Dyadic, y: Dyadic) -> int:
     """-1, 0 or 1; exact, and cheap however far apart the exponents are."""
@@ -265,7 +245,6 @@ def _compare(x: Dyadic, y: Dyadic) -> int:
     m, n = m << max(e - f, 0), n << max(f - e, 0)  # equal magnitudes: the shift is no longer than a mantissa
     return (m > n) - (m < n)
 
-
 def _sum(x: Dyadic, y: Dyadic, bits: int, up: bool) -> Dyadic:
     """x + y, rounded down or up."""
     if x[0] == 0 or y[0] == 0:
@@ -275,7 +254,6 @@ def _sum(x: Dyadic, y: Dyadic, bits: int, up: bool) -> Dyadic:
         n, f = ((n > 0) if up else -(n < 0)), e - 2 * bits
     return _rounded(((m << (e - f)) + n, f), bits, up)
 
-
 def _quotient(x: Dyadic, y: Dyadic, bits: int, up: bool) -> Dyadic:
     """x / y for y > 0, rounded down or up."""
     (m, e), (n, f) = x, y
@@ -283,9 +261,7 @@ def _quotient(x: Dyadic, y: Dyadic, bits: int, up: bool) -> Dyadic:
     quotient = -((-m << shift) // n) if up else (m << shift) // n
     return _rounded((quotient, e - f - shift), bits, up)
 
-
 _by_value = cmp_to_key(_compare)
-
 
 class Interval:
     """All real numbers from `low` to `high`, both dyadic. Every result contains what it stands for.
@@ -399,9 +375,7 @@ class Interval:
         """Exactly zero: no member besides 0."""
         return self.low[0] == 0 == self.high[0]
 
-
 Number = Interval | Fraction
-
 
 def smaller(x: Number, y: Number) -> Number:
     """The minimum; never undecided, because the minimum of two intervals is an interval."""
@@ -409,7 +383,6 @@ def smaller(x: Number, y: Number) -> Number:
         return min(x, y)
     spend(3)
     return Interval(min(x.low, y.low, key=_by_value), min(x.high, y.high, key=_by_value), x.bits)
-
 
 def decide(question: Callable[[int], bool], what: str) -> bool:
     """The answer to `question(bits)` at the first precision that decides it."""
@@ -420,16 +393,12 @@ def decide(question: Callable[[int], bool], what: str) -> bool:
             continue
     raise DoesNotFollow(f"{what}: not decided with {PRECISIONS[-1]} bits")
 
-
 def larger(x: Interval, y: Interval) -> Interval:
     """The maximum; never undecided."""
     return -smaller(-x, -y)
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Exact numbers: how certificates write them, and irrational ones rounded up.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def number(value: int | Fraction, bits: int | None) -> Number:
     """The rational `value` as a number to compute with."""
@@ -438,7 +407,6 @@ def number(value: int | Fraction, bits: int | None) -> Number:
     value = Fraction(value)
     spend_exactly(value)
     return value
-
 
 def spend_exactly(*values: Number) -> None:
     """Count an operation on fractions, whose common factors are looked for: the square of their length."""
@@ -449,7 +417,6 @@ def spend_exactly(*values: Number) -> None:
     if length:
         spend(1 + (length * length >> 18))
 
-
 def least_decimal(value: Fraction) -> Fraction:
     """The least decimal of LOSS_DIGITS significant digits that is not below a positive number."""
     size = 0
@@ -459,7 +426,6 @@ def least_decimal(value: Fraction) -> Fraction:
         size -= 1
     unit = Fraction(10) ** (size - LOSS_DIGITS)
     return -(-value // unit) * unit
-
 
 def root_rounded_up(square: Fraction, digits: int = LOSS_DIGITS) -> Fraction:
     """The least decimal of so many significant digits that is not below sqrt(square), exactly; square > 0."""
@@ -473,7 +439,6 @@ def root_rounded_up(square: Fraction, digits: int = LOSS_DIGITS) -> Fraction:
     root = isqrt(units.numerator // units.denominator)
     return (root + (root * root != units)) * unit
 
-
 def rounded_up(enclosed: Callable[[int], Interval], what: str) -> Fraction:
     """A positive irrational number as that decimal: both ends of a narrow enough enclosure agree on it."""
     for bits in PRECISIONS:
@@ -482,7 +447,6 @@ def rounded_up(enclosed: Callable[[int], Interval], what: str) -> Fraction:
         if low == high:
             return low
     raise DoesNotFollow(f"{what}: not decided with {PRECISIONS[-1]} bits")
-
 
 def canonical(value: Fraction) -> str:
     """An exact number as certificates write it: an integer, a finite decimal, or p/q in lowest terms."""
@@ -501,11 +465,8 @@ def canonical(value: Fraction) -> str:
     digits = str(p * 10**places // q).rjust(places + 1, "0")
     return f"{digits[:-places]}.{digits[-places:]}"
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Powers and geometric sums; `bits` None means exact.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 @remembered
 @lru_cache(maxsize=2**16)
@@ -516,7 +477,6 @@ def power(c: Fraction, n: int, bits: int | None) -> Number:
     half = power(c, n // 2, bits)
     spend_exactly(half, half)
     return half * half * number(c, bits) if n % 2 else half * half
-
 
 @remembered
 @lru_cache(maxsize=2**16)
@@ -530,7 +490,6 @@ def geometric(c: Fraction, stride: int, n: int, bits: int | None) -> Number:
     spend_exactly(half, half)
     return half * (number(1, bits) + power(c, stride * (n // 2), bits))
 
-
 def to_the(x: Interval, n: int) -> Interval:
     """x^n by repeated squaring, n ≥ 0."""
     result = Interval.of(1, x.bits)
@@ -540,11 +499,8 @@ def to_the(x: Interval, n: int) -> Interval:
             result = result * x
     return result
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # exp, log, π and the normal tail.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def series(x: Interval, stride: int) -> Interval:
     """Σ_k x^k/(d_1·…·d_k) for x ≥ 0: e^x for stride 1 (d_k = k), Σ x^k/(1·3·…·(2k+1)) for stride 2 (d_k = 2k+1).
@@ -569,7 +525,6 @@ def series(x: Interval, stride: int) -> Interval:
         total_low, total_high = total_low + low, total_high + high
     return Interval((total_low, -bits), (total_high + high, -bits), bits)
 
-
 def exp(x: Interval) -> Interval:
     """e^x for x ≥ 0: halve x until it is below 2^-8, sum the Taylor series, square back."""
     bits, mantissa, exponent = x.bits, x.high[0], x.high[1]
@@ -580,13 +535,11 @@ def exp(x: Interval) -> Interval:
         total = total * total
     return Interval(_rounded(total.low, bits, False), _rounded(total.high, bits, True), bits)
 
-
 def exp_minus(x: Interval) -> Interval:
     """e^-x for x ≥ 0. Beyond 2^64 it is enough to know that 0 < e^-x < 2^-x."""
     if _compare(x.low, (1, 64)) >= 0:
         return Interval((0, 0), (1, -(2**64)), x.bits)
     return 1 / exp(x)
-
 
 def artanh(p: int, q: int, bits: int) -> Interval:
     """artanh(p/q) = Σ (p/q)^(2k+1)/(2k+1) for 0 ≤ p/q ≤ 1/3, absolutely to about 2^-bits: plain integers, as `series`.
@@ -602,13 +555,11 @@ def artanh(p: int, q: int, bits: int) -> Interval:
         total_low, total_high = total_low + low // k, total_high - (-high // k)
     return Interval((total_low, -bits), (total_high + high, -bits), bits)
 
-
 @remembered
 @cache
 def log_of_two(bits: int) -> Interval:
     """log 2 = 2 artanh(1/3)"""
     return 2 * artanh(1, 3, bits)
-
 
 def log(x: Interval) -> Interval:
     """log x for x ≥ 1. At the lower end u·2^k, 1 ≤ u < 2, it is 2 artanh((u-1)/(u+1)) + k·log 2; the slope is 1/x."""
@@ -618,7 +569,6 @@ def log(x: Interval) -> Interval:
     value = value + (unit.bit_length() - 1 + exponent) * log_of_two(x.bits)
     least = Interval(x.low, x.low, x.bits)
     return Interval(value.low, (value + (x - least) / least).high, x.bits)
-
 
 @remembered
 @cache
@@ -638,13 +588,11 @@ def pi(bits: int) -> Interval:
 
     return 16 * arctan_of_inverse(5) - 4 * arctan_of_inverse(239)
 
-
 @remembered
 @cache
 def root_of_two_pi(bits: int) -> Interval:
     """sqrt(2π)"""
     return (2 * pi(bits)).sqrt()
-
 
 def mills(t: Interval) -> Interval:
     """Mills' ratio M(t) = Φ(-t)/φ(t) for t ≥ 0, where φ is the normal density.
@@ -673,11 +621,9 @@ def mills(t: Interval) -> Interval:
     width = t - a
     return Interval((value - Interval(width.high, width.high, bits)).low, value.high, bits)
 
-
 def density(x: Interval) -> Interval:
     """The normal density φ(x), for x ≥ 0."""
     return exp_minus(x * x / 2) / root_of_two_pi(x.bits)
-
 
 def at_most(x: Interval) -> Interval:
     """Φ(x), the normal distribution function, with small relative error where it is small."""
@@ -687,7 +633,6 @@ def at_most(x: Interval) -> Interval:
         return Interval((half - size / 2).low, (half + size / 2).high, x.bits)
     tail = density(size) * mills(size)
     return tail if x.high[0] <= 0 else 1 - tail
-
 
 def profile(epsilon: Number, mu: Interval) -> Interval:
     """δ(ε) = Φ(μ/2 - ε/μ) - e^ε·Φ(-μ/2 - ε/μ), the smallest δ of N(0,1) against N(μ,1). It rises with μ ≥ 0."""
@@ -699,16 +644,12 @@ def profile(epsilon: Number, mu: Interval) -> Interval:
         return density(x) * (mills(x) - mills(y))
     return at_most(-x) - density(abs(x)) * mills(y)
 
-
 def e_to(x: Fraction, bits: int) -> Interval:
     """e^x"""
     return exp(Interval.of(x, bits)) if x >= 0 else exp_minus(Interval.of(-x, bits))
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Fixed point: log and Φ, to within two units 2^-bits.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def fixed(x: Interval, bits: int) -> int:
     """A number of a narrow interval, in units of 2^-bits, rounded down: off by less than 2."""
@@ -722,18 +663,15 @@ def fixed(x: Interval, bits: int) -> int:
         raise Undecided
     return low
 
-
 def fixed_ratio(value: Fraction, bits: int) -> int:
     """A rational in units of 2^-bits, rounded down."""
     return (value.numerator << bits) // value.denominator
-
 
 @remembered
 @lru_cache(maxsize=2**12)
 def log_of_step(i: int, k: int, bits: int) -> int:
     """log(1 + i/2^k) = 2·artanh(i/(2^(k+1) + i)), 0 ≤ i ≤ 2^k, in units of 2^-bits: off by less than 2."""
     return fixed(2 * artanh(i, (2 << k) + i, bits + 32), bits)
-
 
 def fixed_log(u: int, bits: int) -> int:
     """log of u > 0, both in units of 2^-bits; u is taken to be exact, the result is off by less than one unit.
@@ -758,7 +696,6 @@ def fixed_log(u: int, bits: int) -> int:
         power, n = power * rest >> work, n + 1
     return total >> 32
 
-
 @remembered
 @lru_cache(maxsize=2**12)
 def normal_series(g: int, bits: int) -> list[int]:
@@ -778,7 +715,6 @@ def normal_series(g: int, bits: int) -> list[int]:
         size += 12 + n.bit_length() - 1
     return [c >> 64 for c in reversed(coefficients)]
 
-
 def fixed_normal(x: int, bits: int) -> int:
     """Φ(x), both in units of 2^-bits, off by less than two units (x is exact)."""
     if x > 0:
@@ -794,11 +730,8 @@ def fixed_normal(x: int, bits: int) -> int:
         total = coefficient + (total * d >> work)
     return total >> 16
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Reading JSON, and the shape of its values.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def is_deep(text: str) -> bool:
     """Whether brackets are nested too deeply, before the first character that is no JSON.
@@ -813,7 +746,6 @@ def is_deep(text: str) -> bool:
             if depth > MAX_NESTING:
                 return True
     return False
-
 
 def read_json(data: bytes, what: str) -> Any:
     """Strict JSON: UTF-8, bounded nesting, no duplicate keys, no bare numbers (the format writes them as strings)."""
@@ -841,7 +773,6 @@ def read_json(data: bytes, what: str) -> Any:
         raise Malformed(f"{what}: not valid JSON ({error})") from None
     return value
 
-
 def pattern(regex: str, meaning: str) -> Callable[[Any, str], None]:
     compiled = re.compile(regex)
 
@@ -851,7 +782,6 @@ def pattern(regex: str, meaning: str) -> Callable[[Any, str], None]:
 
     shape.__doc__ = meaning
     return shape
-
 
 def one_of(*values: Any) -> Callable[[Any, str], None]:
     texts = frozenset(value for value in values if isinstance(value, str))
@@ -865,7 +795,6 @@ def one_of(*values: Any) -> Callable[[Any, str], None]:
     shape.__doc__ = f"{', '.join(most)} or {last}" if most else last
     return shape
 
-
 def optional(inner: Any) -> Callable[[Any, str], None]:
     def shape(value: Any, where: str) -> None:
         """Or null."""
@@ -873,7 +802,6 @@ def optional(inner: Any) -> Callable[[Any, str], None]:
             check_shape(value, inner, where)
 
     return shape
-
 
 def newer(shape: Any, default: Any) -> Callable[[Any, str], None]:
     """A `key?` of the canonical run that came later: absent where it has its default, so that digests stay."""
@@ -884,7 +812,6 @@ def newer(shape: Any, default: Any) -> Callable[[Any, str], None]:
         check_shape(value, shape, where)
 
     return differing_shape
-
 
 def check_shape(value: Any, shape: Any, where: str) -> None:
     """`shape`: an object with exactly these keys (but for `key?`, which may be absent), [shape of every entry],
@@ -908,12 +835,10 @@ def check_shape(value: Any, shape: Any, where: str) -> None:
         for i, entry in enumerate(value):
             check_shape(entry, shape[0] if isinstance(shape, list) else shape[i], f"{where}[{i}]")
 
-
 integer = pattern(r"0|[1-9][0-9]*", "an integer in a string")
 _exact = pattern(r"(0|[1-9][0-9]*)([.][0-9]+|/[1-9][0-9]*)?", "an exact number in a string")
 _rounded_decimal = pattern(r"(0|[1-9][0-9]*)([.][0-9]+)?(e[+-]?[0-9]{1,4})?", "a decimal in a string")
 hexadecimal = pattern(r"[0-9a-f]{64}", "64 lower-case hexadecimal digits")
-
 
 def exact(value: Any, where: str) -> None:
     """An exact number."""
@@ -921,13 +846,11 @@ def exact(value: Any, where: str) -> None:
     if canonical(Fraction(value)) != value:
         raise Malformed(f"{where}: {value[:60]} is not in canonical form")
 
-
 def rounded(value: Any, where: str) -> None:
     """A bound, as a decimal."""
     _rounded_decimal(value, where)
     if len(value.partition("e")[0].replace(".", "").strip("0")) > 15:
         raise Malformed(f"{where}: more than fifteen significant digits")
-
 
 def date(value: Any, where: str) -> None:
     pattern(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z", "a time like 2026-11-21T22:00:00Z")(value, where)
@@ -936,31 +859,25 @@ def date(value: Any, where: str) -> None:
     except ValueError:
         raise Malformed(f"{where}: no such time: {value}") from None
 
-
 def day(value: Any, where: str) -> None:
     pattern(r"[0-9]{4}(-[0-9]{2}){2}", "a day like 2026-11-21")(value, where)
     date(f"{value}T00:00:00Z", where)
 
-
 def moment(value: str) -> datetime:
     """The time that a well-formed date stands for."""
     return datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-
 
 def end_of(value: str) -> datetime:
     """The last second of a day, UTC."""
     day(value, "--date")
     return moment(f"{value}T23:59:59Z")
 
-
 def anything(value: Any, where: str) -> None:
     """Looked at elsewhere."""
-
 
 def text(value: Any, where: str) -> None:
     if not isinstance(value, str):
         raise Malformed(f"{where}: needs a string")
-
 
 def attestation(value: Any, where: str) -> None:
     """Free text about who answers for what: objects, lists, strings, null. Digested; nothing depends on it."""
@@ -971,10 +888,8 @@ def attestation(value: Any, where: str) -> None:
     for entry in value if isinstance(value, list) else ():
         attestation(entry, where)
 
-
 def named_or_exact(*names: str) -> Callable[[Any, str], None]:
     return lambda value, where: None if value in names else exact(value, where)
-
 
 def named(name_of: Callable[[Any, str], None], inner: Any) -> Callable[[Any, str], None]:
     """An object with any names of a form, and entries of one shape."""
@@ -988,14 +903,11 @@ def named(name_of: Callable[[Any, str], None], inner: Any) -> Callable[[Any, str
 
     return shape
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Rules: what a step of a proof may be.
 #
 # Each theorem is declared next to its mathematics: the shape of its arguments, that of what it concludes, and how a
 # step by it is checked.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Step:
@@ -1029,7 +941,6 @@ class Step:
             require(self.concludes[key] == shown, f"{self.name}: {key} is {shown}, not {self.concludes[key]}")
         return derived
 
-
 @dataclass(frozen=True)
 class Rule:
     """A theorem, as a step of a proof states it.
@@ -1050,9 +961,7 @@ class Rule:
     lower: bool = False  # it bounds from below
     may_fail: bool = False  # it returns whether it was confirmed, and is tried with the work that all others leave
 
-
 RULES: dict[str, Rule] = {}  # by id
-
 
 def declare(*rules: Rule) -> None:
     for rule in rules:
@@ -1060,10 +969,8 @@ def declare(*rules: Rule) -> None:
             raise ValueError(f"{rule.id} is declared twice")
         RULES[rule.id] = rule
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Constants of the losses: L1 to L7b.
-# ---------------------------------------------------------------------------------------------------------------------
 
 LOSSES = {  # kind -> (theorem, what it takes for granted)
     "logistic": ("L1", ("feature_norm",)),
@@ -1077,10 +984,8 @@ LOSSES = {  # kind -> (theorem, what it takes for granted)
 
 Constants = dict[str, Any]  # smoothness (None if unknown), strong_convexity, gradient_bound; convex is a bool
 
-
 def read_exact(args: dict[str, Any]) -> dict[str, Any]:
     return {key: None if value is None else Fraction(value) for key, value in args.items()}
-
 
 def linear_model(theorem: str, args: dict[str, Any], name: str) -> Constants:
     """L1u to L5u. A data loss a(⟨x,θ⟩), |x| ≤ X, with a convex: its gradient a'·x has norm at most `gradient_bound`
@@ -1111,7 +1016,6 @@ def linear_model(theorem: str, args: dict[str, Any], name: str) -> Constants:
     constants = {"curvature": curvature, "gradient_bound": bound, "growth": growth, "floor": floor}
     return {"regularization": values["regularization"]} | constants
 
-
 def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
     """L1 to L7b. L, m, M of the data loss of a record plus (m/2)|θ|², its gradient clipped to norm C before that.
 
@@ -1140,14 +1044,11 @@ def loss_constants(theorem: str, args: dict[str, Any]) -> Constants:
     require(bool(bounds), f"{name}: needs a clip or a radius")
     return {"smoothness": m + min(slopes), "strong_convexity": m, "gradient_bound": min(bounds), "convex": True}
 
-
 def check_loss(step: Step) -> Constants:
     return step.equal(loss_constants(step.theorem, step.args))
 
-
 def check_model(step: Step) -> Constants:
     return step.equal(linear_model(step.theorem, step.args, RULES[step.theorem].name))
-
 
 CONSTANTS = {"smoothness": exact, "strong_convexity": exact, "gradient_bound": exact, "convex": one_of(True, False)}
 ROUGH = CONSTANTS | {"smoothness": one_of(None)}
@@ -1176,13 +1077,10 @@ declare(
     Rule("L5u", "poisson_model", MODEL | TARGETS, MODELLED, check_model, remarks=OF_THE_RUN),
 )
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Maps that scale each gradient: the constants of a scaled loss (T16).
-# ---------------------------------------------------------------------------------------------------------------------
 
 MAPS = {"clip": (), "auto-s": ("r",), "psac": ("r",), "psasc": ("r", "s")}  # scaling map -> what it needs besides C
-
 
 @dataclass(frozen=True)
 class Scaling:
@@ -1224,7 +1122,6 @@ class Scaling:
         """At least sup x·φ'(x). auto-s: C·r·x/(x+r)² ≤ C/4; psasc: C·r·(2x² + rx)/(su + r)² ≤ 2C·ru/(4s·ur)."""
         return {"clip": self.c, "auto-s": self.c / 4}.get(self.kind, self.c / (2 * self.s))
 
-
 def read_scaling(args: dict[str, Any], name: str) -> Scaling:
     """The map of a run's table, or of a step (where the keys that it does not have are null)."""
     kind, c = args["kind"], Fraction(args["max_grad_norm"])
@@ -1233,7 +1130,6 @@ def read_scaling(args: dict[str, Any], name: str) -> Scaling:
         require((args.get(key) is not None) == (key in MAPS[kind]), f"{name}: {kind} and {key} do not go together")
         require(args.get(key) is None or Fraction(args[key]) > 0, f"{name}: needs {key} > 0")
     return Scaling(kind, c, Fraction(args.get("r") or 1), Fraction(args.get("s") or 1))
-
 
 def scaled_constants(model: Constants, scaling: Scaling) -> Constants:
     """T16. The scaled gradient sign(a')·φ(|a'||x|)·x/|x| of L1u to L5u rises with ⟨x,θ⟩, with slope φ'(t)·(slope of the
@@ -1245,30 +1141,18 @@ def scaled_constants(model: Constants, scaling: Scaling) -> Constants:
     bound = scaling.limit if bound is None else scaling.of(bound)
     return {"smoothness": m + min(bounds), "strong_convexity": m, "gradient_bound": bound, "convex": True}
 
-
 def check_scaled(step: Step) -> Constants:
     return step.equal(scaled_constants(step.given[0], read_scaling(step.args, "scaled_linear_constants")))
-
 
 MAP = {"kind": one_of(*MAPS), "max_grad_norm": exact, "r": optional(exact), "s": optional(exact)}
 
 declare(
-    Rule(
-        "T16",
-        "scaled_linear_constants",
-        MAP,
-        CONSTANTS,
-        check_scaled,
-        "L1u … L5u",
-        "`r`, `s`: null where the map has none; always convex",
-    ),
+    Rule("T16", "scaled_linear_constants", MAP, CONSTANTS, check_scaled, "L1u … L5u",
+         "`r`, `s`: null where the map has none; always convex"),
 )
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What one step does to the distance of two runs: C1, T22, T23, and C2.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fraction:
     """C1. A noiseless gradient step on an m-strongly convex, L-smooth loss is max(|1-ηm|, |1-ηL|)-Lipschitz."""
@@ -1276,12 +1160,10 @@ def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fract
     require(m <= smoothness, "contraction: needs strong_convexity <= smoothness")  # 0 ≤ m: the format has no signs
     return max(abs(1 - step_size * m), abs(1 - step_size * smoothness))
 
-
 def nonconvex_step(step_size: Fraction, smoothness: Fraction) -> Fraction:
     """T22. A noiseless gradient step on an L-smooth loss, convex or not, is (1+ηL)-Lipschitz."""
     require(step_size > 0, "nonconvex_step: needs step_size > 0")
     return 1 + step_size * smoothness
-
 
 @dataclass(frozen=True)
 class Drift:
@@ -1295,7 +1177,6 @@ class Drift:
     distance: Fraction
     batch: bool = False
 
-
 def clipped_step(step_size: Fraction, m: Fraction, gradient_bound: Fraction, batch: bool = False) -> Drift:
     """T23, T23b. A step (1-ηm)·x - η·g with |g| ≤ M, g any function of x and of the records: factor 1-ηm, distance
     2ηM."""
@@ -1304,12 +1185,10 @@ def clipped_step(step_size: Fraction, m: Fraction, gradient_bound: Fraction, bat
     require(step_size * m <= 1, f"{name}: needs step_size * strong_convexity <= 1")
     return Drift(1 - step_size * m, 2 * step_size * gradient_bound, batch)
 
-
 def gradient_shift(step_size: Fraction, batch_size: int, gradient_bound: Fraction, neighbours: str) -> Fraction:
     """C2. One differing record moves a step by at most 2ηM/b (value replaced) or ηM/b (gradient zeroed)."""
     require(batch_size >= 1, "gradient_shift: needs batch_size >= 1")
     return {"replace-one": 2, "remove-one": 1}[neighbours] * step_size * gradient_bound / batch_size
-
 
 def variance(phase: dict[str, Any]) -> Fraction:
     """τ² = 2ησ², the variance of the noise of a step."""
@@ -1317,16 +1196,13 @@ def variance(phase: dict[str, Any]) -> Fraction:
     require(noise_std > 0, "requests: needs noise_std > 0")
     return 2 * Fraction(phase["step_size"]) * noise_std**2
 
-
 def check_contraction(step: Step) -> Fraction:
     c = contraction(*map(step.argument, ("step_size", "strong_convexity", "smoothness")))
     return step.equal({"contraction": c})["contraction"]
 
-
 def check_nonconvex(step: Step) -> Fraction:
     c = nonconvex_step(step.argument("step_size"), step.argument("smoothness"))
     return step.equal({"contraction": c})["contraction"]
-
 
 def check_drift(step: Step) -> Drift:
     numbers = map(step.argument, ("step_size", "strong_convexity", "gradient_bound"))
@@ -1334,12 +1210,10 @@ def check_drift(step: Step) -> Drift:
     step.equal({"contraction": drift.factor, "shift": drift.distance})
     return drift
 
-
 def check_shift(step: Step) -> Fraction:
     size, bound = int(step.args["batch_size"]), step.argument("gradient_bound")
     shift = gradient_shift(step.argument("step_size"), size, bound, step.args["neighbours"])
     return step.equal({"shift": shift})["shift"]
-
 
 NEIGHBOURS = one_of("replace-one", "remove-one")
 CLIPPED_STEP = {"step_size": exact, "strong_convexity": exact, "gradient_bound": exact}
@@ -1347,35 +1221,20 @@ RATE, DRIFTING = {"contraction": exact}, {"contraction": exact, "shift": exact}
 LOSS = "L1 unless the loss is `constants`"
 
 declare(
-    Rule(
-        "C1",
-        "contraction",
-        {"step_size": exact, "strong_convexity": exact, "smoothness": exact},
-        RATE,
-        check_contraction,
-        LOSS,
-    ),
+    Rule("C1", "contraction", {"step_size": exact, "strong_convexity": exact, "smoothness": exact}, RATE,
+         check_contraction, LOSS),
     Rule("T22", "nonconvex_step", {"step_size": exact, "smoothness": exact}, RATE, check_nonconvex, LOSS),
     Rule("T23", "clipped_step", CLIPPED_STEP, DRIFTING, check_drift, LOSS),
     Rule("T23b", "batch_clipped_step", CLIPPED_STEP, DRIFTING, check_drift, "L7b"),
-    Rule(
-        "C2",
-        "gradient_shift",
-        {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
-        {"shift": exact},
-        check_shift,
-        LOSS,
-        "of one differing record",
-    ),
+    Rule("C2", "gradient_shift",
+         {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
+         {"shift": exact}, check_shift, LOSS, "of one differing record"),
 )
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Two runs side by side: phases, and what stretches of steps do (T10).
-# ---------------------------------------------------------------------------------------------------------------------
 
 Moment = tuple[int, int]  # (block, steps done in it)
-
 
 @dataclass(frozen=True)
 class Phase:
@@ -1397,7 +1256,6 @@ class Phase:
     def steps(self) -> int:
         return self.epochs * self.batches
 
-
 @dataclass(frozen=True)
 class Timeline:
     """Two runs side by side: the distance of their starts, the diameter of the domain if there is one, the phases."""
@@ -1414,7 +1272,6 @@ class Timeline:
     @property
     def end(self) -> Moment:
         return len(self.phases), 0
-
 
 def requests(start: Fraction, diameter: Fraction | None, phases: list[Any], factors: list[Any], shift: Any) -> Timeline:
     """T10. The timeline of a request: a step whose batch has `count` differing records shifts by count times C2.
@@ -1438,7 +1295,6 @@ def requests(start: Fraction, diameter: Fraction | None, phases: list[Any], fact
     require(bool(built), "requests: needs at least one step")
     require(sum(phase.steps for phase in built) <= MAX_STEPS, f"requests: more than {MAX_STEPS} steps")
     return Timeline(start, diameter, tuple(built))
-
 
 def stretch(phase: Phase, begin: int, end: int, bits: int | None) -> tuple[Number, Number, Number]:
     """Steps begin … end-1 of a phase as (r, s, q): the distance goes w ← r·w + s, the variance v ← r²·v + q."""
@@ -1464,7 +1320,6 @@ def stretch(phase: Phase, begin: int, end: int, bits: int | None) -> tuple[Numbe
     noise = number(phase.noise, bits) * geometric(c, 2, end - begin, bits)
     return power(c, end - begin, bits), number(phase.shift, bits) * moved, noise
 
-
 def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phase, int, int]]:
     """What lies between two moments, block by block, as (phase, from step, to step)."""
     for block in range(begin[0], min(end[0] + 1, len(timeline.phases))):
@@ -1473,7 +1328,6 @@ def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phas
         first, last = begin[1] if block == begin[0] else 0, end[1] if block == end[0] else phase.steps
         if first < last:
             yield phase, first, last
-
 
 def first_shift(phase: Phase, step: int) -> int:
     """The first step from `step` on whose batch has a differing record; the number of steps where there is none."""
@@ -1484,13 +1338,11 @@ def first_shift(phase: Phase, step: int) -> int:
     following = (epoch, phase.positions[i]) if i < len(phase.positions) else (epoch + 1, phase.positions[0])
     return min(phase.steps, following[0] * phase.batches + following[1])
 
-
 def shift_at(phase: Phase, step: int) -> Fraction:
     """How far a step takes two runs apart that are together."""
     if first_shift(phase, step) > step:
         return Fraction(0)
     return phase.counts[bisect_left(phase.positions, step % phase.batches)] * phase.shift
-
 
 def check_requests(step: Step) -> Timeline:
     args, factors, shifts = step.args, step.given[::2], step.given[1::2]
@@ -1499,36 +1351,25 @@ def check_requests(step: Step) -> Timeline:
     step.equal({"steps": Fraction(sum(phase.steps for phase in timeline.phases))})
     return timeline
 
-
 PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std": exact, "records": [(integer, integer)]}
 MOMENT = {"block": integer, "epoch": integer, "position": integer}
 
 declare(
-    Rule(
-        "T10",
-        "requests",
-        {"start": exact, "diameter": optional(exact), "phases": [PHASE]},
-        {"steps": integer},
-        check_requests,
-        "for each phase two: C1, C2 or T22, C2 or T23, C2 or T23b, the same T23b",
-        "`diameter` = 2R, if there is a radius; `records`: [position, count]; `steps`: total number",
-    ),
+    Rule("T10", "requests", {"start": exact, "diameter": optional(exact), "phases": [PHASE]}, {"steps": integer},
+         check_requests, "for each phase two: C1, C2 or T22, C2 or T23, C2 or T23b, the same T23b",
+         "`diameter` = 2R, if there is a radius; `records`: [position, count]; `steps`: total number"),
 )
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # How far two runs are apart: T1.
-# ---------------------------------------------------------------------------------------------------------------------
 
 CappedMap = tuple[Number, Number, Number] | None  # (r, s, cap) is w ← min(r·w + s, cap), r ≥ 0; None is w ← w
-
 
 def then(f: CappedMap, g: CappedMap) -> CappedMap:
     """First f, then g: again a capped map."""
     if f is None or g is None:
         return f or g
     return g[0] * f[0], g[0] * f[1] + g[1], smaller(g[0] * f[2] + g[1], g[2])
-
 
 def repeated(f: CappedMap, n: int) -> CappedMap:
     """n times f, by doubling."""
@@ -1537,11 +1378,9 @@ def repeated(f: CappedMap, n: int) -> CappedMap:
         result, f, n = then(result, f) if n % 2 else result, then(f, f), n // 2
     return result
 
-
 def vanishes(x: Number) -> bool:
     """Exactly zero."""
     return x.is_zero() if isinstance(x, Interval) else x == 0
-
 
 def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -> Number:
     """T1. W∞ of the two runs at a moment: w ← c·w + s, at most the diameter after a projected step; where a phase
@@ -1587,31 +1426,19 @@ def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -
             w = w if step is None else smaller(step[0] * w + step[1], step[2])
     return w
 
-
 def check_distance(step: Step) -> None:
     count, stated = int(step.args["phases"]), step.stated("wasserstein")
     step.decided("wasserstein", lambda bits: wasserstein_tracking(step.given[0], (count, 0), bits) <= stated)
 
-
 declare(
-    Rule(
-        "T1",
-        "wasserstein_tracking",
-        {"phases": integer},
-        {"wasserstein": rounded},
-        check_distance,
-        "T10",
-        "`phases`: how many leading ones",
-    ),
+    Rule("T1", "wasserstein_tracking", {"phases": integer}, {"wasserstein": rounded}, check_distance, "T10",
+         "`phases`: how many leading ones"),
 )
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Straight schedules: the taut string, T3 and T5.
-# ---------------------------------------------------------------------------------------------------------------------
 
 SquaredMu = Callable[[int], Interval]  # μ², at so many bits
-
 
 def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Moment, int]]:
     """The pieces between corners: (from, to, how many equal ones in a row)."""
@@ -1631,7 +1458,6 @@ def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Momen
         moment = (block, last * phase.batches + position)
     return [*found, (moment, timeline.end, 1)]
 
-
 def restarted(timeline: Timeline, restart: dict[str, str]) -> Timeline:
     """T5. With projection the string may begin at any moment, from the distance that T1 gives there (2R at most)."""
     block, epoch, position = (int(restart[key]) for key in ("block", "epoch", "position"))
@@ -1642,13 +1468,11 @@ def restarted(timeline: Timeline, restart: dict[str, str]) -> Timeline:
     require(epoch < phase.epochs, f"bounded_domain: restart in epoch {epoch}, not in the block")
     return replace(timeline, restart=(block, epoch * phase.batches + position))
 
-
 def distance_at(timeline: Timeline, begin: Moment, bits: int | None) -> Number:
     """Where a segment of the string begins: at 0, but the first one at the distance of the two runs there."""
     if begin != timeline.begin:
         return number(0, bits)
     return number(timeline.start, bits) if timeline.restart is None else wasserstein_tracking(timeline, begin, bits)
-
 
 def travel(timeline: Timeline, begin: Moment, end: Moment, bits: int | None) -> tuple[Number, Number]:
     """(w, v) at the end of a segment; v begins at 0."""
@@ -1657,7 +1481,6 @@ def travel(timeline: Timeline, begin: Moment, end: Moment, bits: int | None) -> 
         r, s, q = stretch(phase, first, last, bits)
         w, v = r * w + s, r * r * v + q
     return w, v
-
 
 def taut_string(timeline: Timeline, corners: list[Any], bits: int) -> Interval:
     """T3, T5. μ² = Σ w²/v over the segments between the corners: the released models are μ-GDP, in both directions.
@@ -1673,7 +1496,6 @@ def taut_string(timeline: Timeline, corners: list[Any], bits: int) -> Interval:
             total = total + times * (w * w / v)
     return total
 
-
 def before_shifts(phase: Phase, first: int, last: int) -> tuple[list[int], int]:
     """The moments of a piece of string just before a shift, from step `first` to before `last`, where z is to be looked
     at; and how many there are. For each position the first and the last, or (c > 1) all.
@@ -1688,7 +1510,6 @@ def before_shifts(phase: Phase, first: int, last: int) -> tuple[list[int], int]:
         spend(max(0, latest - earliest) // step)
         moments.update(e * phase.batches + position for e in range(earliest, latest + 1, step))
     return sorted(moments), looked_at
-
 
 def stays_above_zero(timeline: Timeline, corners: list[Any], bits: int | None) -> bool:
     """Whether the schedule of T3 has z_k ≥ 0 throughout, that is w_k·v ≥ w·C_k·v_k inside each segment.
@@ -1719,7 +1540,6 @@ def stays_above_zero(timeline: Timeline, corners: list[Any], bits: int | None) -
                     return False
     return True
 
-
 def settled(timeline: Timeline, holds: Callable[[int | None], bool], what: str) -> bool:
     """A comparison along a timeline, decided: in intervals where that works, in exact rationals where both sides are
     equal."""
@@ -1733,11 +1553,9 @@ def settled(timeline: Timeline, holds: Callable[[int | None], bool], what: str) 
             raise
         return holds(None)
 
-
 def admissible(timeline: Timeline, corners: list[Any]) -> bool:
     """`stays_above_zero`, decided."""
     return settled(timeline, lambda bits: stays_above_zero(timeline, corners, bits), "taut_string: z >= 0")
-
 
 def check_string_schedule(step: Step) -> SquaredMu:
     corners, timeline = step.args["corners"], step.given[0]
@@ -1746,13 +1564,11 @@ def check_string_schedule(step: Step) -> SquaredMu:
     require(admissible(timeline, corners), f"{step.name}: the schedule dips below zero (z_k < 0)")
     return at_most_stated(step, lambda bits: taut_string(timeline, corners, bits))
 
-
 def at_most_stated(step: Step, squared: SquaredMu) -> SquaredMu:
     """μ², which is at most what is stated."""
     squared, stated = cache(squared), step.stated("mu")
     step.decided("mu", lambda bits: squared(bits) <= stated**2)
     return squared
-
 
 CORNERS = [{"block": integer, "position": integer, "first": integer, "last": integer}]
 MU = {"mu": rounded}
@@ -1762,11 +1578,8 @@ declare(
     Rule("T5", "bounded_domain", {"restart": MOMENT, "corners": CORNERS}, MU, check_string_schedule, "T10"),
 )
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Runs that are apart only where it pays: T26.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Leg:
@@ -1785,7 +1598,6 @@ class Leg:
         c, steps = self.phase.factor, end - begin
         noise = number(self.phase.noise, bits) * geometric(c, 2, steps, bits)
         return power(c, steps, bits), geometric(c, 1, steps, bits) * number(self.phase.drift, bits), noise
-
 
 @dataclass(frozen=True)
 class Excursion:
@@ -1828,7 +1640,6 @@ class Excursion:
                     return False
         return True
 
-
 def read_moment(timeline: Timeline, moment: dict[str, str], name: str) -> Moment:
     """Just before a step; the end of the timeline is the start of a phase after the last."""
     block, epoch, position = (int(moment[key]) for key in ("block", "epoch", "position"))
@@ -1840,7 +1651,6 @@ def read_moment(timeline: Timeline, moment: dict[str, str], name: str) -> Moment
     require(position < phase.batches, f"{name}: a moment at position {position}, not in the epoch")
     require(epoch < phase.epochs, f"{name}: a moment in epoch {epoch}, not in the block")
     return block, epoch * phase.batches + position
-
 
 def gauges(timeline: Timeline, args: dict[str, Any]) -> tuple[list[tuple[Excursion, int]], Fraction]:
     """T26. Excursions (equal ones counted together), and what the steps between them cost: Σ s²/τ².
@@ -1883,7 +1693,7 @@ def gauges(timeline: Timeline, args: dict[str, Any]) -> tuple[list[tuple[Excursi
         for phase, first, last in parts(timeline, at, start):
             of = squares[phases.index(phase)]
             done = [step // phase.batches * of[-1] + of[bisect_left(phase.positions, step % phase.batches)]
-                    for step in (first, last)]  # fmt: skip
+                    for step in (first, last)]
             composed += (done[1] - done[0]) * phase.shift**2 / phase.noise
         at = end
         if start == timeline.end:
@@ -1907,7 +1717,6 @@ def gauges(timeline: Timeline, args: dict[str, Any]) -> tuple[list[tuple[Excursi
         found.append((Excursion(apart, tuple(legs)), 1))
     return found, composed
 
-
 def squared_gauges(excursions: list[tuple[Excursion, int]], composed: Fraction, bits: int) -> Interval:
     """T26. μ² = Σ w²/v over the excursions, and what is composed."""
     total = Interval.of(composed, bits)
@@ -1918,14 +1727,12 @@ def squared_gauges(excursions: list[tuple[Excursion, int]], composed: Fraction, 
             total = total + times * (w * w / v)
     return total
 
-
 def check_gauges(step: Step) -> SquaredMu:
     excursions, composed = gauges(step.given[0], step.args)
     for excursion, _ in excursions:
         above = settled(step.given[0], excursion.stays_above_zero, f"{step.name}: z >= 0")
         require(above, f"{step.name}: the schedule dips below zero (z_k < 0)")
     return at_most_stated(step, lambda bits: squared_gauges(excursions, composed, bits))
-
 
 EXCURSIONS = [{"from": MOMENT, "to": MOMENT}]
 
@@ -1934,23 +1741,18 @@ declare(
     Rule("T26r", "gauges_in_a_ball", {"restart": MOMENT, "excursions": EXCURSIONS}, MU, check_gauges, "T10"),
 )
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # From μ to Rényi divergences and ε: T7, T2, T11.
-# ---------------------------------------------------------------------------------------------------------------------
 
 Delta = Callable[[Fraction, int], Interval]  # δ as a function of ε and bits
-
 
 def gaussian(squared: SquaredMu) -> Delta:
     """δ(ε) of a pair with this μ²."""
     return lambda epsilon, bits: profile(epsilon, squared(bits).sqrt())
 
-
 def check_composition(step: Step) -> SquaredMu:
     """T7. Whatever was released before, the next stretch is μ_i-GDP: composition adds the squares."""
     return at_most_stated(step, lambda bits: sum((squared(bits) for squared in step.given), number(0, bits)))
-
 
 def check_curve(step: Step, is_below: Callable[[Fraction, Fraction, int], bool]) -> None:
     """A Rényi curve: at each order a bound."""
@@ -1962,11 +1764,9 @@ def check_curve(step: Step, is_below: Callable[[Fraction, Fraction, int], bool])
     pairs = list(zip(orders, uppers, strict=True))
     step.decided("renyi", lambda bits: all(is_below(order, upper, bits) for order, upper in pairs))
 
-
 def check_gaussian_curve(step: Step) -> None:
     """T2. D_α ≤ α·μ²/2"""
     check_curve(step, lambda order, upper, bits: step.given[0](bits) * order / 2 <= upper)
-
 
 def check_gaussian_profile(step: Step) -> Delta:
     """T11. Of a lower bound of μ it is a lower bound of ε."""
@@ -1978,42 +1778,18 @@ def check_gaussian_profile(step: Step) -> Delta:
         step.decided("epsilon", lambda bits: delta_of(stated, bits) >= delta)
     return delta_of
 
-
 declare(
-    Rule(
-        "T7",
-        "adaptive_composition",
-        {},
-        MU,
-        check_composition,
-        "T3, T5, T26 or T26r, one for each stretch",
-        "in training runs of T20d and T20f",
-    ),
-    Rule(
-        "T2",
-        "renyi_curve",
-        {"orders": [exact]},
-        {"renyi": [rounded]},
-        check_gaussian_curve,
-        "T3, T5, T26, T26r or T7",
-        "in training runs of T7 or T20f",
-    ),
-    Rule(
-        "T11",
-        "gaussian_profile",
-        {"delta": exact},
-        {"epsilon": rounded},
-        check_gaussian_profile,
-        "T3, T5, T26, T26r, T7 or T6",
-        "lower where its premise is (T6, T20l), else upper; in training runs of T7, T20f or T20l",
-    ),
+    Rule("T7", "adaptive_composition", {}, MU, check_composition, "T3, T5, T26 or T26r, one for each stretch",
+         "in training runs of T20d and T20f"),
+    Rule("T2", "renyi_curve", {"orders": [exact]}, {"renyi": [rounded]}, check_gaussian_curve,
+         "T3, T5, T26, T26r or T7", "in training runs of T7 or T20f"),
+    Rule("T11", "gaussian_profile", {"delta": exact}, {"epsilon": rounded}, check_gaussian_profile,
+         "T3, T5, T26, T26r, T7 or T6",
+         "lower where its premise is (T6, T20l), else upper; in training runs of T7, T20f or T20l"),
 )
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # A secret order of the batches: T9.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def weights(positions: list[int], batches: int, rule: str) -> list[Fraction]:
     """For how many of the batches 0 … l-1 each of the positions counts, so that Σ_j f(j) is bounded for the f at hand.
@@ -2031,7 +1807,6 @@ def weights(positions: list[int], batches: int, rule: str) -> list[Fraction]:
     after = [Fraction(q - p) for p, q in pairwise([*positions, batches])]
     return {"right": before, "left": after, "chord": [(p + q) / 2 for p, q in zip(before, after, strict=True)]}[rule]
 
-
 def looking_back(phase: Phase, positions: list[int], bits: int) -> Iterator[tuple[Interval, Interval]]:
     """(c^u, Σ_{i<u} c^2i) for the u batches after each position, from the last position to the first."""
     power_u, sum_u = number(1, bits), number(0, bits)
@@ -2041,7 +1816,6 @@ def looking_back(phase: Phase, positions: list[int], bits: int) -> Iterator[tupl
         power_u = power_u * power(phase.factor, gap, bits)
         yield power_u, sum_u
 
-
 def one_hidden_record(timeline: Timeline) -> tuple[Phase, int]:
     """The side conditions of T9 and T6m; returns the phase with the record, and the number of steps after it."""
     phase, *later = timeline.phases
@@ -2050,7 +1824,6 @@ def one_hidden_record(timeline: Timeline) -> tuple[Phase, int]:
     require(timeline.start == 0, "secret order: needs equal starts")
     require(0 <= phase.factor <= 1, "secret order: needs a contraction (or slope) from 0 to 1")
     return phase, sum(p.steps for p in later)
-
 
 def squared_mus(timeline: Timeline, positions: list[int], bits: int) -> list[Interval]:
     """μ_j² of the taut string with the one differing record in batch j, for each position j (docs/theory.md T4).
@@ -2081,7 +1854,6 @@ def squared_mus(timeline: Timeline, positions: list[int], bits: int) -> list[Int
         found.append(straight / phase.noise)
     return found[::-1]
 
-
 def secret_order(timeline: Timeline, positions: list[int], rule: str) -> Callable[[Fraction, int], Interval]:
     """T9. δ(ε) ≤ (1/l)·Σ_j δ_{μ_j}(ε), for a batch j that is uniform on 0 … l-1 and secret (joint convexity).
 
@@ -2103,7 +1875,6 @@ def secret_order(timeline: Timeline, positions: list[int], rule: str) -> Callabl
 
     return delta
 
-
 def secret_renyi(timeline: Timeline, positions: list[int]) -> Callable[[Fraction, Fraction, int], bool]:
     """T9r. e^((α-1)D_α) ≤ (1/l)·Σ_j e^((α-1)αμ_j²/2) for a hidden batch, as for T9: this too is jointly convex."""
     batches = timeline.phases[0].batches
@@ -2119,10 +1890,8 @@ def secret_renyi(timeline: Timeline, positions: list[int]) -> Callable[[Fraction
 
     return is_below
 
-
 def positions_of(step: Step) -> list[int]:
     return [int(position) for position in step.args["positions"]]
-
 
 def check_secret_order(step: Step) -> Delta:
     positions, stated = positions_of(step), step.stated("epsilon")
@@ -2130,30 +1899,19 @@ def check_secret_order(step: Step) -> Delta:
     step.decided("epsilon", lambda bits: above(stated, bits) <= step.argument("delta"))
     return secret_order(step.given[0], positions, "left")
 
-
 def check_secret_renyi(step: Step) -> None:
     check_curve(step, secret_renyi(step.given[0], positions_of(step)))
-
 
 POSITIONS = {"positions": [integer]}
 
 declare(
-    Rule(
-        "T9",
-        "secret_order",
-        {"delta": exact} | POSITIONS | {"rule": one_of("chord", "right")},
-        {"epsilon": rounded},
-        check_secret_order,
-        "T10",
-    ),
+    Rule("T9", "secret_order", {"delta": exact} | POSITIONS | {"rule": one_of("chord", "right")}, {"epsilon": rounded},
+         check_secret_order, "T10"),
     Rule("T9r", "secret_renyi", {"orders": [exact]} | POSITIONS, {"renyi": [rounded]}, check_secret_renyi, "T10"),
 )
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # The range before the last noises: T24.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def range_before_noise(
     squared: Callable[[int], Interval],
@@ -2193,31 +1951,19 @@ def range_before_noise(
 
     return delta_of
 
-
 def check_range(step: Step) -> Delta:
     stated, delta = step.stated("epsilon"), step.argument("delta")
     after = range_before_noise(*step.given, step.argument("diameter"), step.args["phase"], delta)
     step.decided("epsilon", lambda bits: after(stated, bits) <= delta)
     return after
 
-
 declare(
-    Rule(
-        "T24",
-        "range_before_noise",
-        {"delta": exact, "diameter": exact, "phase": PHASE},
-        {"epsilon": rounded},
-        check_range,
-        "T3, T5, T26 or T26r; C1, T22, T23 or T23b",
-        "`diameter` = 2R; a phase without `records`",
-    ),
+    Rule("T24", "range_before_noise", {"delta": exact, "diameter": exact, "phase": PHASE}, {"epsilon": rounded},
+         check_range, "T3, T5, T26 or T26r; C1, T22, T23 or T23b", "`diameter` = 2R; a phase without `records`"),
 )
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Lower bounds: members of the class, T6.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[Any], bits: int) -> Interval:
     """T6. A lower bound D_N²/V_N of μ² for the class (m, L, M): linear data losses and the regulariser (m/2)|θ|².
@@ -2234,7 +1980,6 @@ def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[A
         gap = gap * power(phase.factor, phase.steps, bits)
     distance = abs(gap) + abs(mean)
     return distance * distance / variance
-
 
 def secret_witness(
     m: Fraction, one: Fraction, phases: list[Any], positions: list[int], threshold: Fraction, epsilon: Fraction
@@ -2260,7 +2005,6 @@ def secret_witness(
         return total / phase.batches
 
     return delta
-
 
 def curved_witness(
     args: dict[str, Any], one: Fraction, own: Fraction, others: Fraction, epsilon: Fraction
@@ -2303,7 +2047,6 @@ def curved_witness(
 
     return delta
 
-
 def shift_of_one(step: Step) -> Fraction:
     """C2, for the witness's phases, which are alike."""
     phases = step.args["phases"]
@@ -2311,14 +2054,12 @@ def shift_of_one(step: Step) -> Fraction:
     step_size, size = Fraction(phases[0]["step_size"]), int(phases[0]["batch_size"])
     return gradient_shift(step_size, size, step.argument("gradient_bound"), step.args["neighbours"])
 
-
 def check_straight(step: Step) -> SquaredMu:
     one, phases, stated = shift_of_one(step), step.args["phases"], step.stated("mu")
     start, m = step.argument("start"), step.argument("strong_convexity")
     squared = cache(lambda bits: straight_witness(start, m, one, phases, bits))
     step.decided("mu", lambda bits: stated == 0 or squared(bits) >= stated**2)
     return squared
-
 
 def check_curved(step: Step) -> None:
     """ε is at least any ε with δ(ε) ≥ δ, and μ at least any with δ_μ(ε) ≤ δ."""
@@ -2329,7 +2070,6 @@ def check_curved(step: Step) -> None:
     step.follows("mu", step.stated("mu") <= mu)
     step.decided("mu", lambda bits: profile(epsilon, number(mu, bits)) <= delta)
 
-
 def check_mixed(step: Step) -> None:
     """ε is at least any ε with δ(ε) ≥ δ."""
     one, epsilon, delta = shift_of_one(step), step.argument("epsilon"), step.argument("delta")
@@ -2339,24 +2079,19 @@ def check_mixed(step: Step) -> None:
         mixed = secret_witness(m, one, step.args["phases"], positions_of(step), threshold, epsilon)
         step.decided("epsilon", lambda bits: mixed(bits) >= delta)
 
-
 WITNESS = {"start": exact, "strong_convexity": exact, "gradient_bound": exact, "neighbours": NEIGHBOURS}
 WITNESS |= {"phases": [PHASE | {"batch_size": integer}]}
 CURVED = {"smoothness": exact, "delta": exact, "epsilon": exact, "mu": exact, "own": exact, "others": exact}
 MIXED = {"delta": exact, "epsilon": exact, "threshold": exact, "positions": [integer]}
 
 declare(
-    Rule("T6", "straight_witness", WITNESS, {"mu": rounded}, check_straight, LOSS, lower=True),
-    Rule(
-        "T6c", "curved_witness", WITNESS | CURVED, {"epsilon": rounded, "mu": rounded}, check_curved, LOSS, lower=True
-    ),
+    Rule("T6", "straight_witness", WITNESS, MU, check_straight, LOSS, lower=True),
+    Rule("T6c", "curved_witness", WITNESS | CURVED, {"epsilon": rounded} | MU, check_curved, LOSS, lower=True),
     Rule("T6m", "secret_witness", WITNESS | MIXED, {"epsilon": rounded}, check_mixed, LOSS, lower=True),
 )
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Training runs: sensitivity and schedule.
-# ---------------------------------------------------------------------------------------------------------------------
 
 BATCHES = {  # how the batches of a training run are drawn -> the neighbours that a theorem is about
     "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
@@ -2368,14 +2103,12 @@ BATCHES = {  # how the batches of a training run are drawn -> the neighbours tha
 
 Sensitivity = tuple[Fraction, bool]  # Δ, and whether a gradient attains it
 
-
 def sensitivity(scaling: Scaling, gradient_bound: Fraction | None) -> Sensitivity:
     """T14, T14g. The largest norm of a scaled gradient: sup φ, or φ(G) where all gradients are known to be within G."""
     if gradient_bound is None:
         return scaling.limit, scaling.kind == "clip"
     require(gradient_bound > 0, "bounded_sensitivity: needs gradient_norm_bound > 0")
     return scaling.of(gradient_bound), True
-
 
 def check_momentum(args: dict[str, Any]) -> None:
     """T15. Every noisy sum is charged, so that what is done with them (outer) is post-processing; and the average of a
@@ -2386,7 +2119,6 @@ def check_momentum(args: dict[str, Any]) -> None:
     )
     require(args["window"] is None or int(args["window"]) >= 1, "momentum: needs window >= 1")
 
-
 SHIFTS = {  # T17: how far the neighbours' sums are apart if nobody is left out, in units of the sensitivity
     ("poisson", "add-or-remove-one"): 1,
     ("poisson", "remove-one"): 1,  # a term that is zero is a record that is not there
@@ -2396,7 +2128,6 @@ SHIFTS = {  # T17: how far the neighbours' sums are apart if nobody is left out,
     ("full", "remove-one"): 1,
     ("full", "replace-one"): 2,
 }
-
 
 @dataclass(frozen=True)
 class Release:
@@ -2424,7 +2155,6 @@ class Release:
         """Whether one record, in the first dataset, is all that differs."""
         return (self.first, self.second) == (1, 0)
 
-
 @dataclass(frozen=True)
 class Schedule:
     """What was released: sampled releases, the μ² of all releases without sampling, the truncation of batches (T20)."""
@@ -2432,7 +2162,6 @@ class Schedule:
     sampled: tuple[Release, ...]
     mu_squared: Fraction
     truncations: tuple[tuple[int, Fraction, int, int], ...] = ()  # (n⁺, rate, cap, steps)
-
 
 def read_schedule(
     releases: list[dict[str, str]],
@@ -2480,13 +2209,11 @@ def read_schedule(
     )
     return Schedule(sampled, mu_squared, tuple(truncations))
 
-
 def one_sided(schedule: Schedule) -> Schedule:
     """From below one pair of neighbours is enough. Without replacement: all other terms as far as they go to one side,
     the differing one to that side or the other; so N(0,1) against the mixture, at every step (T17 gives both orders).
     """
     return replace(schedule, sampled=tuple(replace(release, symmetrised=False) for release in schedule.sampled))
-
 
 def check_sensitivity(step: Step) -> Sensitivity:
     known = step.args.get("gradient_norm_bound")
@@ -2494,41 +2221,29 @@ def check_sensitivity(step: Step) -> Sensitivity:
     step.equal({"sensitivity": found[0], "attained": found[1]})
     return found
 
-
 def check_momentum_step(step: Step) -> Sensitivity:
     check_momentum(step.args)
     step.equal({"sensitivity": step.given[0][0], "attained": step.given[0][1]})
     return step.given[0]
 
-
 SENSITIVITY = {"sensitivity": exact, "attained": one_of(True, False)}
 MOMENTUM = {
     "placement": one_of("inner", "outer"), "beta": exact, "window": optional(integer),
     "iterates": one_of("released"), "history": one_of("own"), "charged": one_of("every-aggregate"),
-}  # fmt: skip
+}
 SUMS = [{"sampling": one_of("poisson", "without-replacement", "full"), "noise_multiplier": exact, "sample_rate": exact,
-         "steps": integer}]  # fmt: skip
+         "steps": integer}]
 SAMPLED = {"releases": SUMS, "neighbours": one_of(*BATCHES["full"])}
 
 declare(
     Rule("T14", "scaled_sensitivity", MAP, SENSITIVITY, check_sensitivity),
     Rule("T14g", "bounded_sensitivity", MAP | {"gradient_norm_bound": exact}, SENSITIVITY, check_sensitivity),
-    Rule(
-        "T15",
-        "momentum",
-        MOMENTUM,
-        SENSITIVITY,
-        check_momentum_step,
-        "T14, T14g or T15",
-        "`window`: null for outer; concludes what its premise does",
-    ),
+    Rule("T15", "momentum", MOMENTUM, SENSITIVITY, check_momentum_step, "T14, T14g or T15",
+         "`window`: null for outer; concludes what its premise does"),
 )
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # T11, T18, T20.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def binomial_tail(n: int, rate: Fraction, cap: int, bits: int) -> Interval:
     """An upper bound of P[Bin(n, rate) > cap], 0 < rate < 1, within about 1/(12·cap) of it where the tail is small.
@@ -2556,7 +2271,6 @@ def binomial_tail(n: int, rate: Fraction, cap: int, bits: int) -> Interval:
         total, term = total + term, term * ratio
     return smaller(rest, one)
 
-
 def truncation_charge(schedule: Schedule, epsilon: Fraction, bits: int) -> Interval:
     """T20. Batches of more than `cap` records, cut off: each step adds (1 + e^ε)·P[Bin(n⁺, q) > cap] to δ."""
     total = Interval.of(0, bits)
@@ -2568,7 +2282,6 @@ def truncation_charge(schedule: Schedule, epsilon: Fraction, bits: int) -> Inter
         total = total + tail * steps * (1 + e_to(epsilon, bits))
     return total
 
-
 def check_gaussian(schedule: Schedule, epsilon: Fraction, delta: Fraction, below: bool = True) -> None:
     """T11. Gaussian releases compose to μ² = Σ steps·(shift)², and δ(ε) is exact. `below=False`: δ(ε) >= delta."""
     require(not schedule.sampled, "gaussian_profile: needs releases without sampling")
@@ -2579,7 +2292,6 @@ def check_gaussian(schedule: Schedule, epsilon: Fraction, delta: Fraction, below
         return value + charge <= delta if below else value - charge >= delta
 
     require(decide(holds, "gaussian_profile"), "gaussian_profile: delta(epsilon) is on the other side of delta")
-
 
 def renyi_moment(schedule: Schedule, order: int, bits: int) -> Interval:
     """T18. e^((α-1)·D_α) of all releases, Poisson sampling, integer α ≥ 2:
@@ -2604,7 +2316,6 @@ def renyi_moment(schedule: Schedule, order: int, bits: int) -> Interval:
         total = total * to_the(step, release.steps)
     return total
 
-
 def renyi_is_below(schedule: Schedule, order: int, value: Fraction) -> bool:
     """T18. D_order ≤ value, both directions."""
 
@@ -2613,25 +2324,10 @@ def renyi_is_below(schedule: Schedule, order: int, value: Fraction) -> bool:
 
     return decide(holds, "subsampled_renyi")
 
-
-def check_renyi(schedule: Schedule, order: int, epsilon: Fraction, delta: Fraction) -> None:
-    """T18 and T12, exponentiated: α·(δ - truncation)·e^((α-1)ε) ≥ e^((α-1)D_α)·((α-1)/α)^(α-1)."""
-
-    def holds(bits: int) -> bool:
-        left = (delta - truncation_charge(schedule, epsilon, bits)) * order * e_to((order - 1) * epsilon, bits)
-        return (
-            renyi_moment(schedule, order, bits) * to_the(Interval.of(Fraction(order - 1, order), bits), order - 1)
-            <= left
-        )
-
-    require(decide(holds, "subsampled_renyi"), f"subsampled_renyi: order {order} does not give (epsilon, delta)")
-
-
 def described(sampling: str, noise_multiplier: Fraction, rate: Fraction, steps: int) -> dict[str, str]:
     """Equal releases as the proof writes them."""
     numbers = {"noise_multiplier": canonical(noise_multiplier), "sample_rate": canonical(rate), "steps": str(steps)}
     return {"sampling": sampling, **numbers}
-
 
 def check_sampled_curve(step: Step) -> None:
     orders, uppers = [int(x) for x in step.args["orders"]], [Fraction(x) for x in step.concludes["renyi"]]
@@ -2641,7 +2337,6 @@ def check_sampled_curve(step: Step) -> None:
     schedule = read_schedule(step.args["releases"], step.args["neighbours"])
     for order, upper in zip(orders, uppers, strict=True):
         step.follows("renyi", renyi_is_below(schedule, order, upper))
-
 
 def check_truncation(step: Step) -> Fraction:
     """T20. The premise's ε, where the share of δ that is left out of it pays for what is cut."""
@@ -2653,7 +2348,6 @@ def check_truncation(step: Step) -> Fraction:
     fits = decide(lambda bits: truncation_charge(schedule, stated, bits) <= budget, step.name)
     require(fits, f"{step.name}: what is cut costs more than the budget")
     return stated
-
 
 def check_all_records(step: Step) -> SquaredMu:
     """T20f, T20l, T20d. μ² of releases of all records, exactly."""
@@ -2667,31 +2361,20 @@ def check_all_records(step: Step) -> SquaredMu:
     step.follows("mu", stated**2 <= total if RULES[step.theorem].lower else total <= stated**2)
     return lambda bits: number(total, bits)
 
-
 CUT = {"budget": exact, "releases": SUMS, "samples": integer, "max_batch_size": integer}
 DISJOINT = {"noise_multiplier": exact, "epochs": integer, "neighbours": NEIGHBOURS}
 
 declare(
     Rule("T18", "subsampled_renyi", SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}, check_sampled_curve),
-    Rule(
-        "T20",
-        "truncated_poisson",
-        CUT,
-        {"epsilon": rounded},
-        check_truncation,
-        "T19 or T27",
-        "at the premise's `grid.delta` + `budget`",
-    ),
+    Rule("T20", "truncated_poisson", CUT, {"epsilon": rounded}, check_truncation, "T19 or T27",
+         "at the premise's `grid.delta` + `budget`"),
     Rule("T20d", "disjoint_batches", DISJOINT, MU, check_all_records),
     Rule("T20f", "full_batches", SAMPLED, MU, check_all_records),
     Rule("T20l", "full_batches_witness", SAMPLED, MU, check_all_records, lower=True),
 )
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Releases in which several records differ: where the ratio of the densities takes a value (T27).
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Mixture:
@@ -2795,24 +2478,35 @@ class Mixture:
         log_u = fixed_log(scaled, bits + guard)  # off by less than 2^-(bits + 62)
         return (log_u * s.denominator // s.numerator >> guard) + fixed_ratio(s / 2, bits)
 
+    def places(self, losses: list[Fraction], bits: int) -> Iterator[int]:
+        """About where the ratio takes the values e^loss, ascending, in units of 2^-bits; -40 where it does not."""
+        q, s, context = float(self.release.rate), float(self.release.shift), self.context
+        if self.release.alone:
+            ratios = ((math.expm1(loss) + q) / q for loss in losses)
+            found = [math.log(ratio) / s + s / 2 if ratio > 0 else -40.0 for ratio in ratios]
+        else:
+            ts = [context.exp(context.divide(loss.numerator, loss.denominator)) for loss in losses]
+            reached = [t for t in ts if len(self.below) > 1 or t > self.above[0]]
+            found = [-40.0] * (len(ts) - len(reached))
+            found += (float(context.ln(u)) / s + s / 2 for u, _ in self.crossings(reached))
+        yield from (fixed_ratio(Fraction(x), bits) for x in found)
+
     def beyond(self, a: int, bits: int) -> tuple[int, int]:
         """P(x > a) and Q(x > a), all in units of 2^-bits: off by less than 5 + first, resp. 5 + second."""
-        s, q = self.release.shift, self.release.rate
+        s, q, first, second = self.release.shift, self.release.rate, self.release.first, self.release.second
+        tails = {
+            j: fixed_normal((j * s.numerator << bits) // s.denominator - a, bits) for j in range(-second, first + 1)
+        }
 
         def side(count: int, sign: int) -> int:
-            total = 0
-            for j, weight in enumerate(binomial_weights(count, q, bits)):
-                total += weight * fixed_normal(fixed_ratio(sign * j * s, bits) - a, bits)
-            return total >> bits
+            return sum(weight * tails[sign * j] for j, weight in enumerate(binomial_weights(count, q, bits))) >> bits
 
-        return side(self.release.first, 1), side(self.release.second, -1)
-
+        return side(first, 1), side(second, -1)
 
 @lru_cache(maxsize=64)
 def binomial_weights(count: int, rate: Fraction, bits: int) -> tuple[int, ...]:
     """Bin(count, rate; j) for j = 0 … count, in units of 2^-bits, rounded down."""
     return tuple(fixed_ratio(math.comb(count, j) * rate**j * (1 - rate) ** (count - j), bits) for j in range(count + 1))
-
 
 def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[list[int], int]:
     """H at the exponents t (each off by less than 2·max(1, t)), in units of 2^-bits; and a bound of the errors.
@@ -2836,41 +2530,6 @@ def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[li
     tau = max(1, -(-exponents[-1] >> bits))
     return values, tau * (release.first + release.second + 16) + worst
 
-
-def point_of_mixture(release: Release, loss: float) -> float:
-    """Where the log of the ratio takes a value; -inf where it is larger everywhere."""
-    q, s = float(release.rate), float(release.shift)
-    odds = math.log(q) - math.log1p(-q)
-
-    def logarithm(count: int, x: float) -> float:  # log Σ_j Bin(count,q;j)·e^(jsx - j²s²/2)
-        terms = [
-            math.log(math.comb(count, j)) + j * odds + j * s * x - (j * s) ** 2 / 2 + count * math.log1p(-q)
-            for j in range(count + 1)
-        ]
-        top = max(terms)
-        return top + math.log(sum(math.exp(term - top) for term in terms))
-
-    low, high = -200.0, 200.0 + 2000 / s
-    low = -high if release.second else low
-    if logarithm(release.first, low) - logarithm(release.second, -low) >= loss:
-        return -math.inf
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = logarithm(release.first, middle) - logarithm(release.second, -middle) < loss
-        low, high = (middle, high) if below else (low, middle)
-    return low
-
-
-def mixture_thresholds(release: Release, losses: list[float]) -> list[float]:
-    """Where the ratio takes these values, ascending."""
-    mixture, s = Mixture.of(release, 24), float(release.shift)
-    least = release.first * math.log1p(-float(release.rate)) if release.second == 0 else -math.inf
-    kept = [loss for loss in losses if loss > least]
-    ts = (decimal.Decimal(loss).exp(mixture.context) for loss in kept)
-    found = [float(u.ln(mixture.context)) / s + s / 2 for u, _ in mixture.crossings(ts)]
-    return [-40.0] * (len(losses) - len(kept)) + found
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # T19: privacy-loss distributions in integers.
 #
@@ -2887,8 +2546,6 @@ def mixture_thresholds(release: Release, losses: list[float]) -> list[float]:
 # Below: see `from_below`.
 # One way: δ of (P,Q) alone needs no more than H of each factor at every t, so nothing hangs on the masses under Q: they
 # need not add up to 1, and masses are kept to a part of δ, not of δ·e^-ε. δ of (Q,P) is that of the mirrored atoms.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Losses:
@@ -2899,19 +2556,23 @@ class Losses:
     lost: int
     level: int
 
-
 @dataclass(frozen=True)
 class Grid:
-    """Step h of level 0, decimal digits, the mass that a cut may take (in units of 10^-digits), which way to round."""
+    """Step h of level 0, decimal digits, the mass that a cut may take (in units of 10^-digits), which way to round; for
+    each release its nodes, and its halvings: the level of its first grid, then how often the nodes are halved after
+    each squaring.
+
+    Whatever these are the bound is true: what the nodes do not reach and what is cut is given away, rounding and
+    halving go to the safe side. A poor grid gives a bound that is too weak for the claim.
+    """
 
     step: Fraction
     digits: int
     allowance: int
     upward: bool
-    reach: Fraction = Fraction(1000)  # losses spread wider than this are given up
     one_way: bool = False  # of δ of (P,Q) alone: what the masses are under Q does not matter
-    variance: Fraction = Fraction(0)  # that coarser grids may add in all
-    shift: Fraction = Fraction(0)  # as far may the mean fall in all, from below
+    windows: tuple[range, ...] = ()
+    halvings: tuple[tuple[int, ...], ...] = ()
 
     @property
     def unit(self) -> int:
@@ -2919,7 +2580,6 @@ class Grid:
 
     def at(self, level: int) -> Fraction:
         return self.step * 2**level
-
 
 def exponentials(nodes: range, step: Fraction, bits: int) -> list[int]:
     """e^(i·step) for i in `nodes`, in units of 2^-bits: each is off by less than 2·max(1, e^(i·step)).
@@ -2937,7 +2597,6 @@ def exponentials(nodes: range, step: Fraction, bits: int) -> list[int]:
             t = t * factor >> work
     return [values[i] for i in nodes]
 
-
 def hockey_stick(release: Release, t: int, bits: int) -> int:
     """H at e^ε = t for P = (1-q)·N(0,1) + q·N(s,1), Q = N(0,1); in units of 2^-bits, off as `divergence_curve` says.
 
@@ -2952,7 +2611,6 @@ def hockey_stick(release: Release, t: int, bits: int) -> int:
     half = fixed_ratio(s / 2, bits)
     inner = fixed_normal(half - a, bits) - (u * fixed_normal(-half - a, bits) >> bits)
     return inner * q.numerator // q.denominator
-
 
 def divergence_curve(release: Release, nodes: range, step: Fraction, bits: int) -> tuple[list[int], int]:
     """H at ε = i·step for i in `nodes`, in units of 2^-bits; and a bound of the errors, in these units.
@@ -2981,7 +2639,6 @@ def divergence_curve(release: Release, nodes: range, step: Fraction, bits: int) 
     one = 1 << bits
     return [values[i] if i >= 0 else one - small[i - 1] + (small[i - 1] * values[-i] >> bits) for i in nodes], error
 
-
 def grid_bits(release: Release, nodes: range, grid: Grid, level: int) -> int:
     """Enough bits for one step on these nodes; refuses what would take too long."""
     step = grid.at(level)
@@ -2992,7 +2649,6 @@ def grid_bits(release: Release, nodes: range, grid: Grid, level: int) -> int:
     more += math.ceil((1 + 1 / release.shift) / step).bit_length() + 16
     return grid.unit.bit_length() + 4 * math.ceil(reach) + more
 
-
 def from_above(release: Release, nodes: range, grid: Grid, level: int, backward: bool = False) -> Losses:
     """One step of a release on at least two nodes of a level, from above. `backward`: of (Q,P), whose losses are -x_j
     with masses p_j·e^(-x_j); of use where the grid goes one way."""
@@ -3001,7 +2657,7 @@ def from_above(release: Release, nodes: range, grid: Grid, level: int, backward:
     spend(4 * len(nodes))
     h, error = divergence_curve(release, nodes, step, bits)
     # p_j = α·(h_(j-1) - 2·h_j + h_(j+1)) + h_j - h_(j+1) with α = 1/(1 - e^-step); α is off by less than 2 units
-    alpha = fixed(1 / (1 - e_to(-step, bits + 64)), bits)
+    alpha = fixed(1 / (1 - e_to(-step, bits + 192)), bits)  # h ≥ 2^-64: the quotient loses twice as many bits
     slack = (4 * (alpha >> bits) + 8) * error + 8
     left, right = h[:-1], h[1:]
     inner = [(alpha * (a - 2 * b + c) >> bits) + b - c for a, b, c in zip(left, right, right[1:], strict=False)]
@@ -3018,131 +2674,31 @@ def from_above(release: Release, nodes: range, grid: Grid, level: int, backward:
     lost = max(at_ends) if not grid.one_way else at_ends[1] if backward else at_ends[0]
     return Losses(nodes.start, [-(-p * unit >> bits) for p in raw], -(-lost * unit >> bits), level)
 
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Which losses of a step matter, and where to cut them. Floats: nothing is believed of them.
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def upper_tail(x: float) -> float:
-    """Φ(-x)"""
-    return math.erfc(x / math.sqrt(2)) / 2
-
-
-def log_of(value: Fraction) -> float:
-    """log of a positive rational, however small."""
-    return math.log(value.numerator) - math.log(value.denominator)
-
-
-def loss_window(release: Release, allowance: float) -> tuple[float, float]:
-    """Losses of one step beyond which P, or Q, has at most that mass."""
-    q, s = float(release.rate), float(release.shift)
-    sides = [[math.comb(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1)]
-             for count in (release.first, release.second)]  # fmt: skip
-
-    def point(loss: float) -> float:
-        if not release.alone:
-            return point_of_mixture(release, loss)
-        ratio = (math.expm1(loss) + q) / q
-        return math.log(ratio) / s + s / 2 if ratio > 0 else -math.inf
-
-    def tail(side: int, x: float) -> float:  # P above x; Q below -x
-        return sum(weight * upper_tail(x - j * s) for j, weight in enumerate(sides[side]))
-
-    def crossing(mass: Callable[[float], float]) -> float:
-        low, high = 0.0, float(MAX_REACH)
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (middle, high) if mass(middle) > allowance else (low, middle)
-        return high
-
-    high = crossing(lambda x: tail(0, point(x)))
-    low = -high if release.symmetrised else -crossing(lambda x: tail(1, -point(-x)))
-    return low, high
-
-
-def thresholds(release: Release, nodes: range, step: Fraction) -> list[float]:
-    """Of all cells but the first, such that the lines of two neighbouring cells meet at their common node.
-
-    That fixes each threshold from its neighbour. An error shrinks in the direction in which the curvature of H rises,
-    so go down to some way below its peak, which is at x = -s, and up to there. Near the bottom the line must not be
-    below 1 - t at the lower node of its cell. Where H has two bends (kinked), the middle of the cell does better.
-    """
-    q, s, h = float(release.rate), float(release.shift), float(step)
-
-    def point(loss: float) -> float:
-        ratio = (math.expm1(loss) + q) / q
-        return math.log(ratio) / s + s / 2 if ratio > 0 else -40.0
-
-    def beyond(x: float, j: int) -> float:  # P - t·Q of all that is above x (below x, negated, where x_j < 0)
-        offset = -q - math.expm1((nodes.start + j) * h)
-        return q * upper_tail(x - s) + offset * upper_tail(x) if knots[j] > 0 else -below(x, j)
-
-    def below(x: float, j: int) -> float:
-        return q * upper_tail(s - x) - (q + math.expm1((nodes.start + j) * h)) * upper_tail(-x)
-
-    def root(rises: Callable[[float], bool], low: float, high: float) -> float:
-        for _ in range(32):
-            middle = (low + high) / 2
-            low, high = (middle, high) if rises(middle) else (low, middle)
-        return low
-
-    if not release.alone:
-        return mixture_thresholds(release, [(i + 0.5) * h for i in nodes[1:-1]])
-    if release.kinked:
-        return [point((i + 0.5) * h) for i in nodes[1:-1]]
-    knots = [point(i * h) for i in nodes]
-    last = len(knots) - 2
-    peak = next((j for j in range(1, last) if knots[j] > -s - 3), last)
-    found = [-40.0] * last + [point((nodes.stop - 1.5) * h)]
-    for j in range(last, peak - 1, -1):
-        if below(found[j], j) > 0:
-            found[j] = root(lambda x, j=j: below(x, j) < 0, knots[j], found[j])
-            found[j] -= 1e-4 * (found[j] - knots[j])
-            break
-        if j > peak:
-            wanted = beyond(found[j], j)
-            found[j - 1] = root(lambda x, j=j, wanted=wanted: beyond(x, j) < wanted, knots[j - 1], knots[j])
-    for j in range(1, peak):
-        wanted = beyond(found[j - 1], j)
-        found[j] = root(lambda x, j=j, wanted=wanted: beyond(x, j) > wanted, knots[j], knots[j + 1])
-    return found[1:]
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # T19 from below: one step.
-# ---------------------------------------------------------------------------------------------------------------------
 
-
-def from_below(release: Release, nodes: range, grid: Grid, backward: bool = False) -> Losses:
+def from_below(release: Release, nodes: range, grid: Grid, level: int = 0, backward: bool = False) -> Losses:
     """One step, from below: the H of these atoms is at most that of the release. `backward`: as in `from_above`.
 
-    Every set S gives a line P(S) - t·Q(S) below H. Take for each cell between two nodes that of S = {x > threshold},
-    or 1 - t where that is higher at the lower node; after the last cell 0; y_j = the smaller of the two lines at t_j.
-    Between two nodes the interpolation of the y_j is at most the line of that cell. A node where it is not convex is
-    left out: it lay above its neighbours' chord.
+    Every set S gives a line P(S) - t·Q(S) below H. Take for each cell between two nodes that of S = {loss > middle of
+    the cell}, or 1 - t where that is higher at the lower node; after the last cell 0; y_j = the smaller of the two
+    lines at t_j. Between two nodes the interpolation of the y_j is at most the line of that cell. A node where it is
+    not convex is left out: it lay above its neighbours' chord.
 
     The atoms have P-mass 1 and Q-mass 1 + γ, where γ is an effect of rounding, as y_j ≥ 1 - t_j up to that: far below
     one unit. So H of (Q,P) comes out too large by at most γ, and after T steps by (1 + γ)^T - 1: `lost` is taken off.
     """
     require(not release.symmetrised, "loss_distribution: no lower bound without replacement")
     require(nodes.start <= -2, "loss_distribution: needs two nodes below 0")  # so that all y_j ≥ 0
-    step, bits = grid.step, grid_bits(release, nodes, grid, 0)
-    spend(40 * len(nodes))  # of which most for thresholds
-    t, one = exponentials(nodes, step, bits), 1 << bits
-    half, error = fixed_ratio(release.shift / 2, bits), 4 * ((t[-1] >> bits) + 4)
-    mixture = None if release.alone else Mixture.of(release, 30)
-    error += 0 if mixture is None else (release.first + release.second + 8) * ((t[-1] >> bits) + 4)
+    step, bits = grid.at(level), grid_bits(release, nodes, grid, level)
+    spend(20 * len(nodes))
+    t, one, mixture = exponentials(nodes, step, bits), 1 << bits, Mixture.of(release, 30)
+    error = (release.first + release.second + 12) * ((t[-1] >> bits) + 4)
     kinked = release.kinked and grid.one_way and not backward
     y = [one - t[0] - error]
     right = one - t[1] - error  # the line 1 - t serves the first cell
-    for j, x in enumerate(thresholds(release, nodes, step), start=1):
-        if mixture is None:
-            a = fixed_ratio(Fraction(x), bits) - half  # any threshold gives a true line
-            q_mass, p_mass = fixed_normal(-half - a, bits), fixed_normal(half - a, bits)
-            p_mass = q_mass + (p_mass - q_mass) * release.rate.numerator // release.rate.denominator
-        else:
-            p_mass, q_mass = mixture.beyond(fixed_ratio(Fraction(x), bits), bits)
+    for j, x in enumerate(mixture.places([(i + Fraction(1, 2)) * step for i in nodes[1:-1]], bits), start=1):
+        p_mass, q_mass = mixture.beyond(x, bits)  # any place gives a true line
         left, following = (p_mass - (t[k] * q_mass >> bits) - error for k in (j, j + 1))
         # Forward alone, y_j may be below 1 - t_j (then γ is large) at a kink, where that line loses more at t_(j+1).
         may_lose = max(0, following - (one - t[j + 1])) if kinked else error
@@ -3158,12 +2714,11 @@ def from_below(release: Release, nodes: range, grid: Grid, backward: bool = Fals
     require(5 * error * grid.unit < t[0], "loss_distribution: the grid is too wide")
     masses = convex_masses(y, step, grid, bits)
     if not (grid.one_way and backward):
-        return Losses(nodes.start, masses, 1, 0)
+        return Losses(nodes.start, masses, 1, level)
     top = nodes.start + len(masses) - 1
     weights = exponentials(range(-top, 1 - nodes.start), step, bits)
     lowered = (max(0, w - 4 - (w >> (bits - 2))) for w in weights)
-    return Losses(-top, [p * w >> bits for p, w in zip(reversed(masses), lowered, strict=True)], 1, 0)
-
+    return Losses(-top, [p * w >> bits for p, w in zip(reversed(masses), lowered, strict=True)], 1, level)
 
 def convex_masses(y: list[int], step: Fraction, grid: Grid, bits: int) -> list[int]:
     """The P-masses, rounded down, of the largest convex function below the points (e^(j·step), y_j); y_j exact."""
@@ -3171,7 +2726,7 @@ def convex_masses(y: list[int], step: Fraction, grid: Grid, bits: int) -> list[i
 
     @cache
     def slopes(gap: int) -> tuple[int, int]:  # 1/(1 - e^-(gap·step)), rounded down and up
-        low = fixed(1 / (1 - e_to(-gap * step, scale + 64)), scale)
+        low = fixed(1 / (1 - e_to(-gap * step, scale + 192)), scale)
         return low, low + 2
 
     def mass(i: int, j: int, k: int) -> tuple[int, int]:
@@ -3200,11 +2755,8 @@ def convex_masses(y: list[int], step: Fraction, grid: Grid, bits: int) -> list[i
         masses[j] = mass(i, j, k)[0] * grid.unit >> (bits + scale)
     return masses
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # T19: many steps, and what they come to.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def coarser(x: Losses, grid: Grid) -> Losses:
     """On every other node. A mass p between two of them is split 1 : e^-step, which keeps its Q-mass p·e^-x too."""
@@ -3217,7 +2769,6 @@ def coarser(x: Losses, grid: Grid) -> Losses:
     even, odd = masses[::2], masses[1::2]
     rising, falling = [0] + [-(-p * up >> bits) for p in odd], [-(-p * down >> bits) for p in odd] + [0]
     return Losses(x.first // 2, [sum(three) for three in zip(even, rising, falling, strict=True)], x.lost, x.level + 1)
-
 
 def coarser_below(x: Losses, grid: Grid) -> tuple[Losses, int]:
     """On every other node, from below, one way; and how much mass fell by a whole step without need.
@@ -3243,13 +2794,11 @@ def coarser_below(x: Losses, grid: Grid) -> tuple[Losses, int]:
     made = [p + a + b for p, a, b in zip(even, up, down, strict=True)]
     return Losses(x.first // 2, made, x.lost, x.level + 1), max(0, lost)
 
-
 def raised(x: Losses, level: int, grid: Grid) -> Losses:
     """On the nodes of a coarser level."""
     while x.level < level:
         x = coarser(x, grid) if grid.upward else coarser_below(x, grid)[0]
     return x
-
 
 def polynomial_product(x: list[int], y: list[int]) -> list[int]:
     """The product of two polynomials with coefficients ≥ 0: one product of two long decimal numbers (Kronecker)."""
@@ -3262,7 +2811,6 @@ def polynomial_product(x: list[int], y: list[int]) -> list[int]:
     second = first if x is y else decimal.Decimal("".join([f"{c:0{width}d}" for c in y]))
     digits = str(context.multiply(first, second)).zfill(width * (len(x) + len(y) - 1))
     return [int(digits[i : i + width]) for i in range(0, len(digits), width)]
-
 
 def composed(x: Losses, y: Losses, grid: Grid, allowance: int) -> Losses:
     """The convolution. What is cut off at either end has at most mass `allowance` under P and under Q.
@@ -3287,47 +2835,52 @@ def composed(x: Losses, y: Losses, grid: Grid, allowance: int) -> Losses:
         begin += 1
         weight = (weight * down >> 64) + 1
     lost += allowance * unit - budget
-    require((end - begin) * step <= 2 * grid.reach, "loss_distribution: the losses are far larger than epsilon")
+    require(end - begin <= 2 * MAX_NODES, "loss_distribution: the losses are too far apart for this grid")
     given = x.lost + y.lost
     if grid.upward:
         return Losses(first + begin, [-(-c // unit) for c in masses[begin:end]], given - (-lost // unit), x.level)
     return Losses(first + begin, [c // unit for c in masses[begin:end]], given, x.level)
 
-
-def repeated_losses(base: Losses, steps: int, grid: Grid) -> Losses:
+def repeated_losses(base: Losses, steps: int, grid: Grid, halvings: tuple[int, ...]) -> Losses:
     """`steps` equal steps from above, by squaring. A grid of step h costs about h²/8 a step, so it may be coarser where
-    fewer steps are still to be multiplied: after the first squarings the nodes are halved again and again."""
+    fewer steps are still to be multiplied."""
     result, left = base, steps.bit_length() - 1
-    for digit in bin(steps)[3:]:
+    for digit, count in zip(bin(steps)[3:], halvings, strict=True):
         left -= 1
         allowance = max(1, grid.allowance >> left)
         result = composed(result, result, grid, allowance)
         if digit == "1":
             result = composed(result, base, grid, allowance)
-        while grid.at(result.level + 1) ** 2 * (8 << left) <= grid.variance:
-            result, base = coarser(result, grid), coarser(base, grid)
+        result, base = (raised(x, x.level + count, grid) for x in (result, base))
     return result
 
-
-def repeated_from_below(base: Losses, steps: int, grid: Grid) -> Losses:
-    """`steps` equal steps from below: the powers of two, and the product of those that are needed. One way, the nodes
-    are halved where few steps remain and masses are smooth, so that what falls without need is little."""
-    power, total, room = base, None, grid.shift
+def repeated_from_below(base: Losses, steps: int, grid: Grid, halvings: tuple[int, ...]) -> Losses:
+    """`steps` equal steps from below: the powers of two, and the product of those that are needed, so that what is
+    halved is smooth."""
+    power, total = base, None
     for i, digit in enumerate(reversed(bin(steps)[2:])):
-        left = steps.bit_length() - 1 - i
-        allowance = max(1, grid.allowance >> left)
-        power = composed(power, power, grid, allowance) if i else power
-        while grid.one_way and grid.at(power.level + 1) ** 2 * (8 << left) <= grid.variance:
-            halved, fall = coarser_below(power, grid)
-            other, more = (None, 0) if total is None else coarser_below(total, grid)
-            cost = grid.at(power.level) * ((fall << left + 1) + more) / grid.unit
-            if 4 * cost > room:
-                break
-            power, total, room = halved, other, room - cost
+        allowance = max(1, grid.allowance >> steps.bit_length() - 1 - i)
+        if i:
+            power = composed(power, power, grid, allowance)
+            power = raised(power, power.level + halvings[i - 1], grid)
+            total = total and raised(total, power.level, grid)
         if digit == "1":
-            total = power if total is None else composed(total, power, grid, allowance)
+            total = composed(total, power, grid, allowance) if total else power
     return total
 
+def joined(x: Losses, y: Losses, grid: Grid) -> Losses:
+    """Of two releases, on the coarser of their levels."""
+    level = max(x.level, y.level)
+    return composed(raised(x, level, grid), raised(y, level, grid), grid, grid.allowance)
+
+def loss_distribution(releases: list[Release], grid: Grid, backward: bool = False) -> Losses:
+    """The composed distribution. `backward`: as in `from_above`."""
+    total, build = None, from_above if grid.upward else from_below
+    repeat = repeated_losses if grid.upward else repeated_from_below
+    for release, nodes, (level, *halvings) in zip(releases, grid.windows, grid.halvings, strict=True):
+        part = repeat(build(release, nodes, grid, level, backward), release.steps, grid, tuple(halvings))
+        total = part if total is None else joined(total, part, grid)
+    return total
 
 def excess(x: Losses, epsilon: Fraction, grid: Grid, bits: int = 192) -> tuple[Interval, Interval]:
     """δ(ε) of (P,Q) and of (Q,P): lost + Σ p·(1 - e^(ε-x)) over x > ε, lost + Σ p·(e^-x - e^ε) over x < -ε.
@@ -3351,18 +2904,22 @@ def excess(x: Losses, epsilon: Fraction, grid: Grid, bits: int = 192) -> tuple[I
         weight = weight * down
     return (forward + lost) / unit, (backward + lost) / unit
 
-
 # ---------------------------------------------------------------------------------------------------------------------
-# Choosing a grid, and the checks.
+# T19: which grid. A certificate brings its grids; where it does not, one plain rule chooses them.
 #
-# Floats occur here, in windows and at the end of mixtures alone, and nothing is believed of them: any nodes,
-# thresholds, digits and orders give true bounds; poor ones give bounds that are too weak for the claim.
-# ---------------------------------------------------------------------------------------------------------------------
+# Floats occur in that rule alone, and nothing is believed of them, nor of what a certificate brings: see `Grid`. What
+# is refused here would take too long.
 
-BIAS = Fraction(5, 1000)  # of a coarse grid, relative to ε
-FIRST_BIAS = BIAS / 10  # that is tried first: claims are seldom looser, and a coarser grid is not much cheaper
-MIN_BIAS = Fraction(1, 10**8)
+BIAS = Fraction(1, 2000)  # of the plain rule's first grid: claims are seldom looser
+MIN_BIAS = BIAS / 16
+SMALL = 10**4  # so small a part of δ may be lost by rounding
 
+def biases(epsilon: Fraction, delta: Fraction) -> Iterator[Fraction]:
+    """What the plain rule tries in turn, coarser where ε is small."""
+    bias = BIAS * max(1, Fraction(1, 20) / max(epsilon, delta)) ** 2
+    while bias >= MIN_BIAS:
+        yield bias
+        bias /= 16
 
 def all_releases(schedule: Schedule, upward: bool = True) -> list[Release]:
     """The sampled releases, and Gaussian releases with μ rounded up (or down) for all the others (T11)."""
@@ -3374,161 +2931,184 @@ def all_releases(schedule: Schedule, upward: bool = True) -> list[Release]:
         releases.append(Release(Fraction(1), mu, pieces, False))
     return sorted(releases, key=lambda release: -release.steps)
 
+def read_grid(given: dict[str, Any], releases: list[Release], upward: bool, way: str | None) -> Grid:
+    """A grid of the certificate, for these releases, those with the most steps first."""
+    step, digits, windows, halvings = Fraction(given["step"]), int(given["digits"]), [], []
+    require(Fraction(1, 2**64) <= step <= 1, "grid: needs a step from 2^-64 to 1")
+    require(1 <= digits <= MAX_GRID_DIGITS, f"grid: needs from 1 to {MAX_GRID_DIGITS} digits")
+    for key in ("windows", "halvings"):
+        require(len(given[key]) == len(releases), f"grid: {key} need {len(releases)} entries, one for each release")
+    for release, (below, above), counts in zip(releases, given["windows"], given["halvings"], strict=True):
+        require(int(below) + int(above) < 2 * MAX_NODES, f"grid: a window of {2 * MAX_NODES} nodes or more")
+        times = release.steps.bit_length()
+        require(len(counts) == times, f"grid: {release.steps} steps need {times} halvings, the first of one step")
+        require(sum(map(int, counts)) <= MAX_HALVINGS, f"grid: more than {MAX_HALVINGS} halvings")
+        windows.append(range(-int(below), int(above) + 1))
+        halvings.append(tuple(map(int, counts)))
+    return Grid(step, digits, int(given["cut"]), upward, way is not None, tuple(windows), tuple(halvings))
 
-def level_of(release: Release, most: int) -> int:
-    """The grid of a release with fewer steps may be coarser."""
-    return (most // release.steps).bit_length() - 1 >> 1
+def log_of(value: Fraction) -> float:
+    """log of a positive rational, however small."""
+    return math.log(value.numerator) - math.log(value.denominator)
 
+def loss_window(release: Release, allowance: float) -> tuple[float, float]:
+    """Losses of one step beyond which P, or Q, has at most that mass: those at the places beyond which they have."""
+    q, s = float(release.rate), float(release.shift)
 
-def loss_distribution(
-    releases: list[Release], epsilon: Fraction, delta: Fraction, bias: Fraction, upward: bool, way: str | None = None
-) -> tuple[Losses, Grid]:
-    """The composed distribution, on grids chosen so that ε comes out too large (too small) by about `bias`·ε.
+    def weights(count: int) -> list[tuple[int, float]]:
+        found = ((j, math.comb(count, j) * q**j * (1 - q) ** (count - j)) for j in range(count + 1))
+        return [(j, weight) for j, weight in found if weight]
 
-    Each step on a grid of step h adds about h²/6 to the variance V of the loss, and V/2 to its mean; at ε that moves δ
-    like a shift by (1+λ)V/2, with λ about 2·log(1/δ)/ε. `way`: "forward" or "backward" alone, which needs no masses as
-    small as e^-ε.
+    def log_ratio(count: int, x: float) -> float:  # of Σ_j Bin(count,q;j)·N(js,1) to N(0,1)
+        terms = [math.log(weight) + j * s * x - (j * s) ** 2 / 2 for j, weight in weights(count)]
+        return max(terms) + math.log(sum(math.exp(term - max(terms)) for term in terms))
+
+    def edge(count: int) -> float:
+        low, high = -40.0, 40.0 + count * s
+        for _ in range(40):
+            x = (low + high) / 2
+            mass = sum(weight * math.erfc((x - j * s) / math.sqrt(2)) / 2 for j, weight in weights(count))
+            low, high = (x, high) if mass > allowance else (low, x)
+        return high
+
+    last, first = edge(release.first), -edge(release.second)
+    high = min(MAX_REACH, log_ratio(release.first, last) - log_ratio(release.second, -last))
+    low = max(-MAX_REACH, log_ratio(release.first, first) - log_ratio(release.second, -first))
+    return (-high if release.symmetrised else min(low, 0.0)), max(high, 0.0)
+
+def added_variance(epsilon: Fraction, delta: Fraction, bias: Fraction, releases: int) -> tuple[float, float]:
+    """What a release's grid may add to the variance V of the loss where ε may come out off by `bias`·ε, and 1 + λ.
+
+    Each step on a grid of step h adds about h²/6 to V, and V/2 to the mean; at ε that moves δ like a shift by (1+λ)V/2,
+    with λ about 2·log(1/δ)/ε.
     """
-    size, log_delta = float(max(epsilon, delta)), -log_of(delta)
-    variance = float(bias) * size / (0.12 * (1 + 2 * log_delta / size)) / len(releases)
-    most = max(release.steps for release in releases)
-    given = log_delta + math.log(max(1000, 1 / float(bias)))  # as small a part of δ may be given away
+    size = float(max(epsilon, delta))
+    tilt = 1 - 2 * log_of(delta) / size
+    return float(bias) * size / (0.12 * tilt) / releases, tilt
+
+def plain_grid(
+    releases: list[Release], epsilon: Fraction, delta: Fraction, upward: bool, way: str | None, bias: Fraction
+) -> Grid:
+    """The rule: a grid on which ε comes out too large (too small) by about `bias`·ε. From below nothing is halved."""
+    most, (variance, _) = releases[0].steps, added_variance(epsilon, delta, bias, len(releases))
+    given = -log_of(delta) + math.log(max(1000, 1 / float(bias)))  # as small a part of δ may be given away
     ends = [loss_window(release, math.exp(-given) / release.steps) for release in releases]
     step = math.sqrt(variance / most)
     if not upward:  # lines need several cells where the losses crowd, just above log(1 - q)
-        finer = max(math.sqrt(float(min(bias / BIAS, 1))), 0.125) if most <= FEW_STEPS else 1
+        finer = min(1, max(0.125, math.sqrt(200 * bias))) if most <= FEW_STEPS else 1
         step = min([step, *(float(release.rate) / 4 * finer for release in releases)])
-        if releases[0].kinked:
+        if releases[0].kinked:  # a node at the kink
             least = -math.log1p(-float(releases[0].rate)) * abs(releases[0].first - releases[0].second)
             step = least / math.ceil(least / step) * (1 + 1e-12) if least else step
-    levels = [level_of(release, most) if upward else 0 for release in releases]
-    widest = max((high - low) / 2**level for level, (low, high) in zip(levels, ends, strict=True))
-    step = max(step, widest / MAX_NODES)
-    h = Fraction(math.ceil(step * 2**80), 2**80)
-    lowest = 0 if way else max(max(-low for low, _ in ends), 1.4 * float(epsilon) + 3)
-    parts = max(10**6, math.ceil(1000 / bias))
-    digits = math.ceil((given + math.log(most * widest / step) + lowest) / math.log(10) + math.log10(parts))
-    grid = Grid(
-        h, digits, math.floor(delta * 10**digits / parts), upward, 3 * epsilon + 60, way is not None,
-        max(Fraction(variance), most * h**2), Fraction(variance) * Fraction(1 + 2 * log_delta / size) / 50,
-    )  # fmt: skip
-    total = None
-    for release, level, (low, high) in zip(releases, levels, ends, strict=True):
-        at, backward = float(grid.at(level)), way == "backward"
-        nodes = range(math.floor(low / at) - 1, math.ceil(high / at) + 2)
-        if upward:
-            part = repeated_losses(from_above(release, nodes, grid, level, backward), release.steps, grid)
-        else:
-            part = repeated_from_below(from_below(release, nodes, grid, backward), release.steps, grid)
-        if total is None:
-            total = part
-        else:
-            common = max(total.level, part.level)
-            total = composed(raised(total, common, grid), raised(part, common, grid), grid, grid.allowance)
-    return total, grid
+    levels = [(most // release.steps).bit_length() - 1 >> 1 if upward else 0 for release in releases]
+    step = max(step, *((high - low) / 2**level / MAX_NODES for level, (low, high) in zip(levels, ends, strict=True)))
+    lowest = 0 if way else max(max(-low for low, _ in ends), 1.4 * float(epsilon) + 3)  # masses as small as e^-ε
+    parts, widest = max(SMALL, math.ceil(10 / bias)), max(high - low for low, high in ends)
+    digits = (lowest - log_of(delta) + math.log(most * widest / step * parts)) / math.log(10)
+    cut = math.floor(delta * 10 ** math.ceil(digits) / (10 * parts))
 
+    def halvings(steps: int, level: int) -> Iterator[int]:
+        yield level
+        for left in reversed(range(steps.bit_length() - 1)):
+            before = level
+            while upward and (step * 2 ** (level + 1)) ** 2 * (8 << left) <= max(variance, most * step**2):
+                level += 1
+            yield level - before
 
-def surely(x: Interval | Fraction, y: Interval | Fraction) -> bool:
-    """x <= y for all members; undecided is no."""
+    return Grid(
+        Fraction(repr(step)), math.ceil(digits), cut, upward, way is not None,
+        tuple(range(math.floor(low / step / 2**level) - 1, math.ceil(high / step / 2**level) + 2)
+              for level, (low, high) in zip(levels, ends, strict=True)),
+        tuple(tuple(halvings(release.steps, level)) for release, level in zip(releases, levels, strict=True)),
+    )
+
+GRID = {"step": exact, "digits": integer, "cut": integer, "windows": [(integer, integer)], "halvings": [[integer]]}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# ε of sampled batches: T19, T27.
+
+def ways_of(releases: list[Release], epsilon: Fraction) -> list[str | None]:
+    """The directions that are looked at one by one; None: both at once, where no mass is as small as e^-ε."""
+    alike = all(release.symmetrised or release.rate == 1 or release.first == release.second for release in releases)
+    return ["forward"] if alike else [None] if epsilon <= ONE_WAY else ["forward", "backward"]
+
+def on_grid(
+    releases: list[Release],
+    epsilon: Fraction,
+    delta: Fraction,
+    upward: bool,
+    way: str | None,
+    given: dict[str, Any] | None,
+    bias: Fraction | None,
+) -> tuple[Losses, Grid]:
+    """The composed distribution on the grid that is given, or on that of the plain rule."""
     try:
-        return x <= y if isinstance(x, Interval) else y >= x
-    except Undecided:
-        return False
-
-
-def attempted(*arguments: Any) -> tuple[Losses, Grid]:
-    """`loss_distribution`; what is too large for the precision chosen, is refused."""
-    try:
-        return loss_distribution(*arguments)
-    except (Undecided, ValueError, OverflowError):  # the latter where the floats of a choice give out
+        if bias is None:
+            grid = read_grid(given, releases, upward, way)
+        else:
+            grid = plain_grid(releases, epsilon, delta, upward, way, bias)
+        return loss_distribution(releases, grid, way == "backward"), grid
+    except (Undecided, ValueError, ArithmeticError):  # also where the floats of the rule give out
         raise DoesNotFollow("loss_distribution: not decided at this precision") from None
 
-
-def worst(bounds: tuple[Interval, ...]) -> Interval:
-    """The larger of one or two."""
-    return larger(bounds[0], bounds[-1])
-
-
-def next_bias(tried: list[tuple[Fraction, Fraction]], delta: Fraction, sign: int, few: bool) -> Fraction | None:
-    """A finer grid that may settle it; None where none will. `tried`: (bias, δ). δ is about linear in the bias, but
-    where the steps are few: then it counts where the nodes happen to lie, and a finer grid may do worse."""
-    bias, value = tried[-1]
-    if bias < MIN_BIAS:
-        return None
-    if len(tried) == 1 or bias > Fraction(1, 20):  # too coarse to tell
-        return bias / (4 if bias <= FIRST_BIAS else 16)
-    earlier, before = tried[-2]
-    slope = (before - value) / (earlier - bias)
-    limit = value - slope * bias
-    if few and (sign * slope <= 0 or sign * (limit - delta) > 0):
-        return bias / 16
-    hopeless = sign * (value - 2 * slope * bias - delta) > delta * min(3 * bias, Fraction(1, 300))
-    if hopeless and sign * (limit - delta) > 0:
-        return None
-    wanted = (delta - limit) / slope * 6 / 10 if sign * slope > 0 and sign * (delta - limit) > 0 else Fraction(0)
-    return min(bias / 3, max(bias / 40, wanted))
-
-
-def settles(
-    releases: list[Release], epsilon: Fraction, delta: Fraction, charge: Interval, upward: bool, way: str | None
+def shown(
+    schedule: Schedule, epsilon: Fraction, delta: Fraction, upward: bool, way: str | None, given: dict[str, Any] | None
 ) -> Interval | None:
-    """The bound of δ(ε) that is on the right side of δ, on the first grid that is fine enough; None if none is."""
-    size, tried, finest = max(epsilon, delta), [], None
-    few = all(release.steps <= ROUGH_STEPS for release in releases)
-    bias = FIRST_BIAS * max(1, Fraction(1, 20) / size) ** 2
-    for _ in range(MAX_TRIES):
-        losses, grid = attempted(releases, epsilon, delta, bias, upward, way)
-        now = worst(excess(losses, epsilon, grid)) + (charge if upward else -charge)
-        if surely(now, delta) if upward else surely(delta, now):
-            return now
-        # a finer grid makes up for some bias; where that cannot be enough, it is not tried
-        margin = size * 30 * bias
-        if upward or margin < epsilon:
-            best = worst(excess(losses, epsilon + (margin if upward else -margin), grid))
-            best = best + (charge if upward else -charge)
-            if surely(delta, best) if upward else surely(best, delta):
-                return None
-        if upward and finest is not None and grid.step >= finest:
-            return None
-        finest = grid.step
-        tried.append((bias, Fraction(now.low[0]) * Fraction(2) ** now.low[1]))
-        bias = next_bias(tried, delta, 1 if upward else -1, upward and few)
-        if bias is None:
+    """The bound of δ(ε), if it is on the right side of δ on the grid that is given, or on one of the plain rule's."""
+    charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, upward)
+
+    def bound_at(point: Fraction) -> Interval:
+        sides = excess(losses, point, grid)
+        return larger(sides[0], sides[-1]) + (charge if upward else -charge)
+
+    def fits(bound: Interval) -> bool:
+        try:
+            return bound <= delta if upward else bound >= delta
+        except Undecided:
+            return False
+
+    for bias in biases(epsilon, delta) if given is None else (None,):
+        losses, grid = on_grid(releases, epsilon, delta, upward, way, given, bias)
+        bound = bound_at(epsilon)
+        if fits(bound):
+            return bound
+        margin = 0 if bias is None else 30 * bias * max(epsilon, delta)  # a finer grid makes up for no more
+        if (upward or margin < epsilon) and not fits(bound_at(epsilon + (margin if upward else -margin))):
             return None
     return None
 
-
-# ---------------------------------------------------------------------------------------------------------------------
-# ε of sampled batches: T19, T27, and the cheapest theorem that shows a claim.
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def check_pld(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> Interval:
+def check_pld(
+    schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[dict[str, Any]] | None = None
+) -> Interval:
     """T19, T20. δ(ε) <= delta by privacy-loss distributions; returns an enclosure of the upper bound found."""
     within_reach(schedule, epsilon, delta)
-    charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule)
-    alike = all(release.symmetrised or release.rate == 1 or release.first == release.second for release in releases)
-    ways = [None] if epsilon <= ONE_WAY else ["forward"] if alike else ["forward", "backward"]
-    found = [settles(releases, epsilon, delta, charge, True, way) for way in ways]
-    require(None not in found, "loss_distribution: delta(epsilon) is not shown to be at most delta")
-    return worst(tuple(found))
+    ways = ways_of(all_releases(schedule), epsilon)
+    bounds = []
+    for i, way in enumerate(ways):
+        bounds.append(shown(schedule, epsilon, delta, True, way, grids and grids[i]))
+        require(bounds[-1] is not None, "loss_distribution: delta(epsilon) is not shown to be at most delta")
+    return larger(bounds[0], bounds[-1])
 
-
-def check_lower(schedule: Schedule, epsilon: Fraction, delta: Fraction, direction: str | None = None) -> None:
-    """T11, T19. δ(ε) >= delta for the worst records: no smaller ε is true at delta. direction: a hint, which one to try
-    first; "remove" has the record in P."""
+def check_lower(
+    schedule: Schedule,
+    epsilon: Fraction,
+    delta: Fraction,
+    direction: str | None = None,
+    grid: dict[str, Any] | None = None,
+) -> None:
+    """T11, T19. δ(ε) >= delta for the worst records: no smaller ε is true at delta. direction: that of the grid, or (a
+    hint) which one to try first; "remove" has the record in P."""
     schedule = one_sided(schedule)
     if not schedule.sampled:
         check_gaussian(schedule, epsilon, delta, False)
         return
     within_reach(schedule, epsilon, delta)
-    charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, False)
     alike = all(release.first == release.second for release in schedule.sampled)  # each way is the mirror of the other
-    for way in ("forward",) if alike else ("backward", "forward") if direction == "add" else ("forward", "backward"):
-        if settles(releases, epsilon, delta, charge, False, way) is not None:
+    ways = ("backward", "forward") if direction == "add" else ("forward", "backward")
+    for way in ("forward",) if alike else ways if grid is None else ways[:1]:
+        if shown(schedule, epsilon, delta, False, way, grid) is not None:
             return
     raise DoesNotFollow("loss_distribution: delta(epsilon) is not shown to be at least delta")
-
 
 def within_reach(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None:
     """The range of the statement, and what a checker is ready to compute."""
@@ -3543,56 +3123,21 @@ def within_reach(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None
         require(small <= release.rate <= 1 - small, "loss_distribution: sample_rate out of range")
         require(Fraction(1, 10**4) <= release.shift <= 20, "loss_distribution: noise_multiplier out of range")
 
-
-def best_orders(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> list[int]:
-    """Integer orders of which one may settle the claim by T18, best first; none for other kinds of sampling."""
-    if any(release.symmetrised or not release.alone for release in schedule.sampled):
-        return []
-
-    def conversion(order: int) -> float:
-        total = order * (order - 1) * float(schedule.mu_squared) / 2
-        for release in schedule.sampled:
-            q, s = float(release.rate), float(release.shift)
-            terms = [
-                math.lgamma(order + 1)
-                - math.lgamma(k + 1)
-                - math.lgamma(order - k + 1)
-                + (order - k) * math.log1p(-q)
-                + k * math.log(q)
-                + s * s * k * (k - 1) / 2
-                for k in range(order + 1)
-            ]
-            top = max(terms)
-            total += release.steps * (top + math.log(sum(math.exp(term - top) for term in terms)))
-        return (total - log_of(delta) - math.log(order)) / (order - 1) + math.log1p(-1 / order)
-
-    spend(20_000 * len(schedule.sampled))
-    best = min([*range(2, 33), *range(36, 129, 4), *range(144, MAX_ORDER + 1, 16)], key=conversion)
-    return [best] if conversion(best) <= float(epsilon) * 1.000001 else []
-
-
-def check_subsampled(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> str:
-    """δ(ε) <= delta, by the cheapest theorem that shows it; returns its id."""
+def check_subsampled(
+    schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[dict[str, Any]] | None = None
+) -> str:
+    """δ(ε) <= delta, by T11 where nothing is sampled; returns the theorem's id."""
     if not schedule.sampled:
         check_gaussian(schedule, epsilon, delta)
         return "T11"
-    within_reach(schedule, epsilon, delta)
-    for order in best_orders(schedule, epsilon, delta):
-        try:
-            check_renyi(schedule, order, epsilon, delta)
-        except DoesNotFollow:
-            continue
-        return "T18"
-    check_pld(schedule, epsilon, delta)
+    check_pld(schedule, epsilon, delta, grids)
     return "T19"
-
 
 def delta_and_group(step: Step) -> tuple[Fraction, int]:
     delta, group = Fraction(step.args["grid"]["delta"]), int(step.args.get("group", 1))
     require(0 < delta < 1, f"{step.name}: needs delta strictly between 0 and 1")
     require("group" not in step.args or group >= 2, f"{step.name}: needs a group of two records or more")
     return delta, group
-
 
 def check_distribution(step: Step) -> Fraction:
     """T19, T27. Returns the stated ε.
@@ -3601,20 +3146,26 @@ def check_distribution(step: Step) -> Fraction:
     """
     (delta, group), stated, neighbours = delta_and_group(step), step.stated("epsilon"), step.args["neighbours"]
     splits = range(group // 2 + 1) if neighbours != "replace-one" else [0]
-    for second in splits:
-        check_subsampled(read_schedule(step.args["releases"], neighbours, None, group, second), stated, delta)
+    schedules = [read_schedule(step.args["releases"], neighbours, None, group, second) for second in splits]
+    needed = [len(ways_of(all_releases(schedule), stated)) if schedule.sampled else 0 for schedule in schedules]
+    grids = step.args["grid"].get("witness")
+    fits = grids is None or len(grids) == sum(needed)
+    require(fits, f"{step.name}: needs {sum(needed)} grids, one for each pair that is looked at")
+    for schedule, count in zip(schedules, needed, strict=True):
+        check_subsampled(schedule, stated, delta, grids and grids[:count])
+        grids = grids and grids[count:]
     return stated
-
 
 def check_distribution_witness(step: Step) -> bool:
     """T19l, T27l. Whether the stated ε was confirmed to be a lower bound; refused where it is refuted."""
     (delta, group), stated = delta_and_group(step), step.stated("epsilon")
-    schedule = read_schedule(step.args["releases"], step.args["neighbours"], step.cut, group)
+    schedule, grids = read_schedule(step.args["releases"], step.args["neighbours"], step.cut, group), step.args["grid"]
+    require(len(grids.get("witness", [{}])) == 1, f"{step.name}: needs one grid")
     if stated == 0:
         return True
     try:
         with budgeted():
-            check_lower(schedule, stated, delta, step.args["direction"])
+            check_lower(schedule, stated, delta, step.args["direction"], grids.get("witness", [None])[0])
     except DoesNotFollow:
         try:
             with budgeted():
@@ -3624,40 +3175,22 @@ def check_distribution_witness(step: Step) -> bool:
         raise DoesNotFollow(f"{step.name}: the stated epsilon does not follow") from None
     return True
 
-
-DISTRIBUTION = SAMPLED | {"grid": {"delta": exact, "points": integer, "reverse_points": integer, "further": ()}}
+DISTRIBUTION = SAMPLED | {"grid": {"delta": exact, "points": integer, "reverse_points": integer, "further": (),
+                                   "witness?": [GRID]}}
 OF_A_GROUP, WITNESSED = DISTRIBUTION | {"group": integer}, {"direction": one_of("remove", "add")}
 EPSILON, AT_DELTA, OR_MORE = {"epsilon": rounded}, "at `grid.delta`", "at `grid.delta`; `group` ≥ 2"
 
 declare(
     Rule("T19", "loss_distribution", DISTRIBUTION, EPSILON, check_distribution, remarks=AT_DELTA),
-    Rule(
-        "T19l",
-        "loss_distribution_witness",
-        DISTRIBUTION | WITNESSED,
-        EPSILON,
-        check_distribution_witness,
-        remarks=AT_DELTA,
-        lower=True,
-        may_fail=True,
-    ),
+    Rule("T19l", "loss_distribution_witness", DISTRIBUTION | WITNESSED, EPSILON, check_distribution_witness,
+         remarks=AT_DELTA, lower=True, may_fail=True),
     Rule("T27", "group_distribution", OF_A_GROUP, EPSILON, check_distribution, remarks=OR_MORE),
-    Rule(
-        "T27l",
-        "group_distribution_witness",
-        OF_A_GROUP | WITNESSED,
-        EPSILON,
-        check_distribution_witness,
-        remarks=OR_MORE,
-        lower=True,
-        may_fail=True,
-    ),
+    Rule("T27l", "group_distribution_witness", OF_A_GROUP | WITNESSED, EPSILON, check_distribution_witness,
+         remarks=OR_MORE, lower=True, may_fail=True),
 )
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What no computation can check.
-# ---------------------------------------------------------------------------------------------------------------------
 
 ASSUMPTIONS = {
     "convexity": "The data loss of every record is convex in the parameters, and the regulariser makes the loss "
@@ -3718,17 +3251,14 @@ ASSUMPTIONS = {
     "observer does not see who is in them.",
 }
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # What the run says about the columns of the records, and what people call it.
-# ---------------------------------------------------------------------------------------------------------------------
 
 LABELS = {  # loss -> what says what the target holds: the others are null. None: counts, which no key describes
     "logistic": "positive", "smoothed-hinge": "positive", "softmax": "classes", "least-squares": "target_limits",
     "huber": "target_limits", "poisson": None,
-}  # fmt: skip
+}
 MAX_LINE = 200  # characters
-
 
 def signed(value: Any, where: str) -> None:
     """An exact number, which may be negative."""
@@ -3736,21 +3266,18 @@ def signed(value: Any, where: str) -> None:
     if value == "-0":
         raise Malformed(f"{where}: -0 is not in canonical form")
 
-
 def line_of_text(value: Any, where: str) -> None:
     """Text of one line, 200 characters at most."""
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_LINE or not value.isprintable():
         raise Malformed(f"{where}: needs a line of at most {MAX_LINE} printable characters, got {ascii(value)[:60]}")
-
 
 DATA = {
     "target": text, "positive": optional([text]), "negative": optional([text]), "classes": optional([text]),
     "target_limits": optional((signed, signed)), "id": optional(text), "numeric": named(text, [signed]),
     "categorical": named(text, [text]), "intercept": one_of(True, False), "outside": one_of("refuse", "clip"),
     "normalise": one_of("row", "limits", "none"),
-}  # fmt: skip
+}
 META = {"model?": line_of_text, "owner?": line_of_text, "purpose?": line_of_text, "version?": line_of_text}
-
 
 def check_data(data: dict[str, Any], loss: dict[str, Any]) -> None:
     """The columns fit the loss: rows stay within feature_norm, where the loss has one, and labels are its labels."""
@@ -3773,13 +3300,10 @@ def check_data(data: dict[str, Any], loss: dict[str, Any]) -> None:
         require(len(entry) == 2 or (entry[2].isdigit() and entry[2] != "0"), "run: data need a width of at least 1")
     require(data["numeric"] or data["categorical"], "run: data have no features")
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # The shape of a canonical run.
-# ---------------------------------------------------------------------------------------------------------------------
 
 TRAINING = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its map
-
 
 def loss_shape(value: Any, where: str) -> None:
     kind = value.get("kind") if isinstance(value, dict) else None
@@ -3792,18 +3316,15 @@ def loss_shape(value: Any, where: str) -> None:
         one_of("constants", *LOSSES)(kind, f"{where}.kind")
     check_shape(value, {"kind": anything} | shape, where)
 
-
 def scaling_shape(value: Any, where: str, **more: Any) -> None:
     kind = value.get("kind") if isinstance(value, dict) else None
     keys = MAPS.get(kind, ()) if isinstance(kind, str) else ()
     check_shape(value, {"kind": one_of(*MAPS), "max_grad_norm": exact} | dict.fromkeys(keys, exact) | more, where)
 
-
 def run_shape(value: Any, where: str) -> None:
     mechanism = value.get("mechanism") if isinstance(value, dict) else None
     kind = mechanism.get("kind") if isinstance(mechanism, dict) else None
     check_shape(value, TRAINING_RUN if isinstance(kind, str) and kind in TRAINING else RUN, where)
-
 
 RUN = {
     "mechanism": {
@@ -3820,16 +3341,14 @@ RUN = {
     "threat": {"neighbours": NEIGHBOURS, "reference": one_of("retrain", "retrain-T", "stationary"),
                "release": one_of("final", "all")},
     "attest": lambda value, where: None if value is None else check_shape(value, attestation, where),
-}  # fmt: skip
+}
 EXECUTED_IN = {"dtype?": one_of("float64", "float32"), "dimension?": integer, "largest_coordinate?": exact}
-
 
 def executed_in_shape(value: Any, where: str) -> None:
     """The keys that are given; one at least."""
     check_shape(value, EXECUTED_IN, where)
     if not value:
         raise Malformed(f"{where}: is empty, and then left out of the canonical run")
-
 
 RUN |= {"execution?": executed_in_shape, "data?": DATA}
 STAGE = {"sample_rate": optional(exact), "batch_size": optional(integer), "steps": optional(integer)}
@@ -3848,13 +3367,10 @@ TRAINING_RUN = {
                "group_sampling?": newer(one_of("together"), "independent")},
     "attest": RUN["attest"],
     "execution?": executed_in_shape,
-}  # fmt: skip
-
+}
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The shape of a proof, and of everything else.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def step_shape(value: Any, where: str) -> None:
     check_shape(value, {"theorem": text, "args": anything, "premises": [integer], "concludes": anything}, where)
@@ -3864,7 +3380,6 @@ def step_shape(value: Any, where: str) -> None:
     check_shape(value["args"], rule.arguments, f"{where}.args")
     check_shape(value["concludes"], rule.concludes, f"{where}.concludes")
 
-
 def claim_shape(value: Any, where: str) -> None:
     if isinstance(value, dict) and ("sensitivity" in value or "guarantees" in value):
         optionally = dict.fromkeys(("lower", "renyi"), optional(integer)) | {"guarantees": (optional(integer),) * 2}
@@ -3872,12 +3387,10 @@ def claim_shape(value: Any, where: str) -> None:
     details = dict.fromkeys(("renyi", "learned", "released", "mu?"), integer)
     check_shape(value, {"bound": integer, "lower": optional(integer)} | details, where)
 
-
 def equally_long(value: dict[str, Any], keys: Sequence[str], where: str) -> None:
     lengths = {len(value[key]) for key in keys}
     if len(lengths) > 1 or not 1 <= max(lengths) <= MAX_FIGURE:
         raise Malformed(f"{where}: {', '.join(keys)} need as many entries each, from 1 to {MAX_FIGURE}")
-
 
 def profile_shape(value: Any, where: str) -> None:
     check_shape(value, {"epsilon": [exact], "upper": [rounded], "lower": [optional(rounded)]}, where)
@@ -3890,23 +3403,20 @@ def profile_shape(value: Any, where: str) -> None:
             raise Malformed(f"{where}.{key}: a profile does not rise")
     never_crossing(value, where)
 
-
 def sweep_shape(value: Any, where: str) -> None:
     curves = {key: [optional(rounded)] for key in ("upper", "lower", "published")}
     names = {"parameter": one_of("unlearning_epochs", "epochs", "steps"),
-             "published_name": one_of(None, "chien2024", "koloskova2025", "renyi")}  # fmt: skip
+             "published_name": one_of(None, "chien2024", "koloskova2025", "renyi")}
     check_shape(value, names | {"values": [integer]} | curves, where)
     equally_long(value, ("values", *curves), where)
     if any(int(x) >= int(y) for x, y in pairwise(value["values"])):
         raise Malformed(f"{where}.values: must ascend")
     never_crossing(value, where)
 
-
 def never_crossing(curves: dict[str, list[str | None]], where: str) -> None:
     for upper, lower in zip(curves["upper"], curves["lower"], strict=True):
         if None not in (upper, lower) and Fraction(lower) > Fraction(upper):
             raise Malformed(f"{where}: a lower bound lies above the upper one")
-
 
 def subjects_shape(value: Any, where: str) -> None:
     """The run, then files: each name at most once, in this order."""
@@ -3915,13 +3425,11 @@ def subjects_shape(value: Any, where: str) -> None:
     if names not in (("run",), ("run", "model"), ("run", "run_record"), ("run", "model", "run_record")):
         raise Malformed(f"{where}: needs run, and then perhaps model and run_record, in this order")
 
-
 def recorded_shape(value: Any, where: str) -> None:
     """Of an erasure record: certificate and run, and the model of the last request."""
     check_shape(value, [{"name": text, "digest": {"sha256": hexadecimal}}], where)
     if [entry["name"] for entry in value] not in (["certificate", "run"], ["certificate", "run", "model"]):
         raise Malformed(f"{where}: needs certificate, run, and then perhaps model")
-
 
 FIGURES = {
     "profile": optional(profile_shape),
@@ -3932,7 +3440,7 @@ MODEL_DIGEST = {"algorithm": one_of("SHA-256", "HMAC-SHA-256"), "value": hexadec
 EXECUTED_PHASE = {
     "kind": one_of("learn", "unlearn", "retrain"), "epochs": integer, "steps": integer, "erased": integer,
     "device": text, "device_name": text, "versions": named(text, text), "started": date, "finished": date,
-}  # fmt: skip
+}
 ERASED = {
     "request": integer, "id": text, "received": optional(date), "started": date, "finished": date, "scope": text,
     "records": integer, "commitment": {"algorithm": one_of("HMAC-SHA-256"), "value": hexadecimal},
@@ -3941,11 +3449,11 @@ ERASED = {
                   "neighbours": NEIGHBOURS},
     "cumulative": integer, "cap": integer,
     "sign_off": optional({"name": text, "role": text, "date": day, "text": text}),
-}  # fmt: skip
+}
 EXECUTION = {
     "dataset": text, "order": text, "noise": one_of("secret", "reproducible"), "phases": [EXECUTED_PHASE],
     "erasures": [ERASED], "audits": (), "clipping?": one_of("per-record"),
-}  # fmt: skip
+}
 PRODUCER = {
     "name": pattern(r"[A-Za-z0-9._-]{1,64}", "a name"),
     "version": pattern(r"[0-9]+([.][0-9A-Za-z+-]{1,32}){0,7}", "a version"),
@@ -3981,7 +3489,7 @@ STATEMENT = {
         "execution?": EXECUTION,
         "predecessor?": hexadecimal,
     },
-}  # fmt: skip
+}
 RECORD = STATEMENT | {
     "subject": recorded_shape,
     "predicate": {"producer": PRODUCER, "created": date, "noise": EXECUTION["noise"], "erasure": ERASED},
@@ -3993,23 +3501,18 @@ ENVELOPE = {
     "digest": {"sha256": hexadecimal},
 }
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # The numbers that a run is executed in.
-# ---------------------------------------------------------------------------------------------------------------------
 
 FLOATS = {"float64": (52, -1022, 1023), "float32": (23, -126, 127)}  # fraction bits, least and largest exponent
 ULPS = 4  # the error of a step that is charged, in units in the last place of every coordinate
 KAPPA_DIGITS = 9
 
-
 NUMBERS = ("dtype", "dimension", "largest_coordinate")  # the keys of [execution] that rounding depends on
-
 
 def numbers_of(run: dict[str, Any]) -> dict[str, str]:
     """What a canonical run says of them; empty where it says nothing."""
     return {key: value for key, value in run.get("execution", {}).items() if key in NUMBERS}
-
 
 def check_floats(execution: dict[str, str]) -> None:
     """The side conditions on what a run is executed in; all of its keys may be absent."""
@@ -4020,7 +3523,6 @@ def check_floats(execution: dict[str, str]) -> None:
     most = (2 - Fraction(1, 2**bits)) * 2**top
     require(largest <= most, "run: execution.largest_coordinate is beyond the largest number of its dtype")
 
-
 def unit_in_the_last_place(x: Fraction, dtype: str) -> Fraction:
     """ulp(x) for x > 0: 2^(⌊log₂ x⌋ - bits), and no less than that of the least normal number."""
     bits, least, _ = FLOATS[dtype]
@@ -4028,11 +3530,8 @@ def unit_in_the_last_place(x: Fraction, dtype: str) -> Fraction:
     exponent -= Fraction(2) ** exponent > x
     return Fraction(2) ** (max(exponent, least) - bits)
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # The canonical run, and what it implies.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Run:
@@ -4086,27 +3585,22 @@ class Run:
         """Whether the claim on a request (0-based) is about unlearning; else it is about learning itself."""
         return any(self.unlearning_epochs[: request + 1])
 
-
 def loss_theorem(loss: dict[str, Any], scaling: dict[str, Any] | None) -> str:
     """L1 to L7b, or L1u to L5u where the gradients are scaled."""
     return LOSSES[loss["kind"]][0] + ("" if scaling is None else "u") + ("b" if clips_batches(loss) else "")
 
-
 def clips_batches(loss: dict[str, Any]) -> bool:
     """Whether it is the mean gradient of a batch that is clipped, and not that of a record."""
     return loss.get("clipping") == "batch"
-
 
 def loss_arguments(loss: dict[str, Any], scaling: dict[str, Any] | None, radius: str | None) -> dict[str, Any]:
     """What the theorem about this loss is told."""
     keys = RULES[loss_theorem(loss, scaling)].arguments
     return {key: radius if key == "radius" else loss[key] for key in keys}
 
-
 def map_arguments(scaling: dict[str, Any]) -> dict[str, Any]:
     """What T14 and T16 are told about the map."""
     return {key: scaling.get(key) for key in ("kind", "max_grad_norm", "r", "s")}
-
 
 def read_run(run: dict[str, Any]) -> Run:
     """The run's numbers, and the side conditions on them. No number of the format has a sign."""
@@ -4164,8 +3658,7 @@ def read_run(run: dict[str, Any]) -> Run:
         mechanism["noise_std"], radius, mechanism["initial_distance"], loss, scaling, m, smoothness,
         constants["gradient_bound"], constants["convex"], threat["neighbours"], threat["reference"], threat["release"],
         mechanism["batch_order"] == "secret", adaptively, Fraction(target["epsilon"]), delta, numbers_of(run),
-    )  # fmt: skip
-
+    )
 
 def phase_epochs(run: Run, request: int, fewer: int = 0) -> list[int]:
     """Epochs of learning, and of each unlearning up to the request (0-based); 0 = no such phase.
@@ -4181,7 +3674,6 @@ def phase_epochs(run: Run, request: int, fewer: int = 0) -> list[int]:
     epochs[-1] -= fewer
     return epochs
 
-
 def implied_start(run: Run, request: int) -> str:
     """How far apart the two runs are at the start of the timeline.
 
@@ -4193,7 +3685,6 @@ def implied_start(run: Run, request: int) -> str:
     require(run.radius is not None, f"run: reference = {run.reference} needs a radius")
     return canonical(max(2 * run.radius, Fraction(run.initial_distance)))
 
-
 def differing(run: Run, request: int, phase: int) -> int:
     """Records that differ in a phase of the claim on a request: of all requests up to it that are not yet erased.
 
@@ -4203,7 +3694,6 @@ def differing(run: Run, request: int, phase: int) -> int:
     first = 0 if run.adaptively and phase <= request else phase
     return sum(run.sizes[first : request + 1])
 
-
 def is_hidden(run: Run, request: int) -> bool:
     """Whether the secrecy of the batch order is what bounds this claim (T9): one record, learned from, and never again.
 
@@ -4212,7 +3702,6 @@ def is_hidden(run: Run, request: int) -> bool:
     one_record = request == 0 and run.sizes[0] == 1 and run.epochs > 0 and Fraction(run.initial_distance) == 0
     plain = not run.unlearns(request) or (run.release == "final" and run.reference == "retrain")
     return run.secret and one_record and plain and run.contracts
-
 
 def placed_records(run: Run, count: int, first: bool) -> list[list[str]]:
     """(position, count) of the batches with differing records, where that is worst: see `implied_phases`."""
@@ -4224,7 +3713,6 @@ def placed_records(run: Run, count: int, first: bool) -> list[list[str]]:
     if first:
         return [[str(i), str(count)] for i, count in enumerate(counts)]
     return [[str(run.batches - len(counts) + i), str(count)] for i, count in enumerate(counts[::-1])]
-
 
 def implied_phases(
     run: Run, request: int, among: Sequence[int], witness: bool = False, fewer: int = 0, first: Sequence[bool] = ()
@@ -4245,7 +3733,6 @@ def implied_phases(
             described = {"epochs": str(epochs), "batches": str(run.batches), "step_size": canonical(run.step_size)}
             described |= {"noise_std": run.noise_std, "records": records}
             yield described | ({"batch_size": str(run.batch_size)} if witness else {})
-
 
 def rounding_status(run: Run) -> str:
     """T28's rule of thumb. Steps that are c-Lipschitz, c < 1, and executed with errors of at most r ulp in each of d
@@ -4271,7 +3758,6 @@ def rounding_status(run: Run) -> str:
     except DoesNotFollow:
         met = False
     return "proved" if met else "violated"
-
 
 def implied_assumptions(
     of: Run, run: dict[str, Any], theorems: set[str], execution: dict[str, Any]
@@ -4300,11 +3786,8 @@ def implied_assumptions(
     listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
     return [{"id": name, "status": status.get(name, "attested"), "text": ASSUMPTIONS[name]} for name in listed]
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # The canonical training run, and what it implies.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Training:
@@ -4345,7 +3828,6 @@ class Training:
     def can_be_cut(self) -> bool:
         """Whether a batch can be larger than is allowed, in the larger of the two datasets."""
         return self.cut is not None and self.cut[1] <= self.cut[0]
-
 
 def read_training(run: dict[str, Any], other: str | None = None) -> Training:
     """What a training run releases, and the side conditions on it. What a stage leaves out is taken from mechanism.
@@ -4434,12 +3916,11 @@ def read_training(run: dict[str, Any], other: str | None = None) -> Training:
         tuple(own), tuple(others), bool(mus), gaussian, disjoint, sum(steps for _, _, steps in stages), sampling,
         neighbours, None if cap is None else (samples + group - 1, cap), run["scaling"], momentum,
         Fraction(target["epsilon"]), delta, group, together, known, bool(numbers_of(run)),
-    )  # fmt: skip
+    )
     require(not (gaussian and own and made.can_be_cut), "run: max_batch_size cuts every batch")
     # their number in a batch is 0 or k: not binomial
     require(not (together and made.can_be_cut), "run: no statement about max_batch_size and records drawn together")
     return made
-
 
 def two_guarantees(run: Training, canonical_run: dict[str, Any]) -> list[Training | None]:
     """Of membership, and of attributes or labels: the run as it is, and for the other kind of neighbours; None where
@@ -4450,7 +3931,6 @@ def two_guarantees(run: Training, canonical_run: dict[str, Any]) -> list[Trainin
         return [None, run]
     membership = read_training(canonical_run, "remove-one" if run.disjoint else "add-or-remove-one")
     return [membership if membership.known else None, run]
-
 
 def training_assumptions(run: Training, theorems: set[str]) -> list[dict[str, str]]:
     """What the claim about a training run takes for granted, in the order of docs/certificate.md."""
@@ -4463,11 +3943,8 @@ def training_assumptions(run: Training, theorems: set[str]) -> list[dict[str, st
     listed += ["other_releases"] if run.others_stated else []
     return [{"id": name, "status": "attested", "text": ASSUMPTIONS[name]} for name in listed]
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # What was run: it must agree with the run that the claim is about.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def check_erasure(entry: dict[str, Any], where: str) -> None:
     """What an erasure says by itself."""
@@ -4481,7 +3958,6 @@ def check_erasure(entry: dict[str, Any], where: str) -> None:
     require(1 <= int(entry["records"]) <= int(entry["cumulative"]), f"{where}: needs 1 <= records <= cumulative")
     require(int(entry["cumulative"]) <= int(entry["cap"]), f"{where}: cumulative is above the cap")
 
-
 def check_phases(phases: list[dict[str, Any]], expected: list[tuple[str, int, int, int]]) -> None:
     """`expected`: (kind, epochs, steps, erased) of each phase."""
     for i, (phase, facts) in enumerate(zip(phases, expected, strict=False)):
@@ -4492,7 +3968,6 @@ def check_phases(phases: list[dict[str, Any]], expected: list[tuple[str, int, in
         after = i == 0 or phase["kind"] == "retrain" or moment(phases[i - 1]["finished"]) <= moment(phase["started"])
         require(after, f"execution.phases[{i}]: starts before the phase before it ends")
     require(len(phases) == len(expected), f"execution.phases: the run and the erasures imply {len(expected)}")
-
 
 def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: dict[str, str]) -> None:
     """Phases, erasures and files are those of the run: learning, then one unlearning for each request so far.
@@ -4542,7 +4017,7 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
             "request": str(first + i + 1), "cumulative": str(cumulative), "cap": cap,
             "guarantee": {"epsilon": entry["guarantee"]["epsilon"], "delta": predicate["delta"],
                           "reference": run.reference, "neighbours": run.neighbours},
-        }  # fmt: skip
+        }
         for key, value in implied.items():
             require(entry[key] == value, f"{where}.{key}: not what the claim and the run say")
         bounds = (predicate["requests"][i]["epsilon"], predicate["epsilon"]["upper"])  # of this request, of the worst
@@ -4556,11 +4031,8 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
         for key in ("started", "finished"):
             require(entry[key] == phases[i + learning][key], f"{where}.{key}: not that of its phase")
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # What a verification reports.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
 class Report:
@@ -4601,11 +4073,8 @@ class Report:
         notes = "".join(f"\nNote: {note}" for note in self.notes)
         return "\n".join(self.steps) + f"\n\n{self.signed_by()}\n{self.claim}{assumed}{without}{notes}{dates}"
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Signatures: DSSE v1, Ed25519.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def check_options(keys: Sequence[bytes], threshold: int | None, now: datetime | None) -> None:
     if len(keys) > MAX_SIGNATURES:
@@ -4614,7 +4083,6 @@ def check_options(keys: Sequence[bytes], threshold: int | None, now: datetime | 
         raise Malformed(f"--threshold: needs a number from 1 to that of the keys, {len(keys)}; got {threshold}")
     if now is not None and now.tzinfo is None:
         raise Malformed("now: a time without a time zone")
-
 
 def read_keys(keys: Sequence[bytes]) -> dict[str, Any]:
     """keyid -> public key. A keyid is the SHA-256 of the SubjectPublicKeyInfo in DER."""
@@ -4641,12 +4109,10 @@ def read_keys(keys: Sequence[bytes]) -> dict[str, Any]:
         found[hashlib.sha256(der).hexdigest()] = key
     return found
 
-
 def signed_bytes(payload_type: str, payload: bytes) -> bytes:
     """The pre-authentication encoding: what is signed."""
     name = payload_type.encode()
     return b"DSSEv1 %d %s %d %s" % (len(name), name, len(payload), payload)
-
 
 def check_signatures(envelope: dict[str, Any], payload: bytes, keys: dict[str, Any], threshold: int) -> list[str]:
     """The keyids of the given keys that signed; at least `threshold` of them. A keyid in the envelope is a hint, and
@@ -4675,15 +4141,12 @@ def check_signatures(envelope: dict[str, Any], payload: bytes, keys: dict[str, A
         raise Mismatch(f"threshold not met: {len(signers)} of the given keys signed, {threshold} must have")
     return signers
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Side conditions: every step has the arguments and premises that the run implies.
-# ---------------------------------------------------------------------------------------------------------------------
 
 RATES = ("C1", "T22", "T23", "T23b")  # of a noiseless step
 DRIFTS = {"T23", "T23b"}  # those by which runs that are apart drift at every step
 STRINGS = ("T3", "T5", "T26", "T26r")  # what bounds μ along a timeline
-
 
 @dataclass(frozen=True)
 class Proof:
@@ -4725,7 +4188,6 @@ class Proof:
         """Something refers to every step."""
         unused = sorted(set(range(len(self.steps))) - self.used)
         require(not unused, f"step {unused[0] if unused else ''}: nothing refers to it")
-
 
 def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], first: int = 0) -> None:
     """Every step has the arguments and premises that the run implies. `first`: the request of the first claim.
@@ -4866,11 +4328,8 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             check_timeline(timeline, start, request, every, tracked=True)
     proof.check_use()
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Side conditions of training runs.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def check_training_arguments(
     run: Training, steps: list[dict[str, Any]], claim: dict[str, Any], guarantees: list[Training | None]
@@ -4947,11 +4406,8 @@ def check_training_arguments(
     premises(at, "T14" if limit is None else "T14g", 0, **map_arguments(run.scaling), **known)
     proof.check_use()
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Recomputation: every conclusion follows from its premises.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -> list[Any]:
     """Every conclusion, again, in order; returns what the steps stand for. `cut`: of a training run's batches."""
@@ -4964,11 +4420,8 @@ def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -
         values[i] = rules[i].check(Step(*told, [values[j] for j in before], f"step {i} ({rules[i].name})", below, cut))
     return values
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # The numbers on the front page are those of the proof.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def check_displayed(predicate: dict[str, Any], run: Run, worst: int, first: int) -> None:
     """The numbers on the front page are those of the proof. `first`: the request of the first claim."""
@@ -5015,7 +4468,6 @@ def check_displayed(predicate: dict[str, Any], run: Run, worst: int, first: int)
     }
     compare_displayed(predicate, expected, run.delta)
 
-
 def check_training_displayed(predicate: dict[str, Any], run: Training, guarantees: list[Training | None]) -> None:
     """The numbers on the front page of a training run are those of the proof."""
     steps, (claim,) = predicate["proof"]["steps"], predicate["proof"]["claims"]
@@ -5057,7 +4509,6 @@ def check_training_displayed(predicate: dict[str, Any], run: Training, guarantee
     }
     compare_displayed(predicate, expected, run.delta)
 
-
 def compare_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta: Fraction) -> None:
     """The front page says this, and δ rounded up; no lower bound is above its upper bound."""
     for key, value in expected.items():
@@ -5068,15 +4519,12 @@ def compare_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta
         low, high = predicate[key]["lower"], predicate[key]["upper"]
         require(low is None or Fraction(low) <= Fraction(high), f"{key}: the lower bound exceeds the upper bound")
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Figures: they say nothing better than the proof, and nothing else than the claim at its own epsilon and delta.
-# ---------------------------------------------------------------------------------------------------------------------
 
 FIGURE_SLACK = Fraction(1, 10**7)  # figures have eight digits
 MAX_FIGURE_STEPS = 4000  # of T24, over all points of a profile
 Below = Callable[[Fraction, Fraction], bool]  # whether at ε a δ is less than what is proved
-
 
 def refuted(question: Callable[[int], bool]) -> bool:
     """Whether a question has the answer yes, and is decided."""
@@ -5084,7 +4532,6 @@ def refuted(question: Callable[[int], bool]) -> bool:
         return decide(question, "figures")
     except DoesNotFollow:
         return False
-
 
 def witness_at(run: Run, request: int) -> Callable[[int], Interval] | None:
     """μ² of T6 for a request of a run, which need not be the certificate's; None where there is no such witness."""
@@ -5099,15 +4546,12 @@ def witness_at(run: Run, request: int) -> Callable[[int], Interval] | None:
     start = Fraction(run.initial_distance)
     return cache(lambda bits: straight_witness(start, run.m, one, phases, bits))
 
-
 def exceeding(of: Delta) -> Below:
     """Whether a δ is decidedly less than this one."""
     return lambda epsilon, delta: refuted(lambda bits: of(epsilon, bits) > delta)
 
-
 def steps_of(phase: dict[str, Any]) -> int:
     return int(phase["epochs"]) * int(phase["batches"])
-
 
 def curves_of_proof(
     predicate: dict[str, Any], run: Run | Training, values: list[Any]
@@ -5163,7 +4607,6 @@ def curves_of_proof(
     straight = [witness_at(run, i) for i, claim in enumerate(claims) if claim["lower"] in bent]  # is no less valid
     return above, [known(i) for i in largest(plain)] + [curved(i) for i in bent] + [gaussian(of) for of in straight]
 
-
 def check_profile(
     predicate: dict[str, Any], run: Run | Training, above: list[Below], below: list[Delta] | None
 ) -> None:
@@ -5190,7 +4633,6 @@ def check_profile(
         better = below is not None and lower > 0 and all(missed(of, epsilon, lower) for of in below)
         require(not better, f"{where}.lower: {low} {at} is more than the proof gives")
 
-
 def check_own_value(predicate: dict[str, Any], parameter: str, own: int) -> None:
     """Where a sweep comes to the run itself it says what the claim says, and the published bounds do."""
     figure, claimed, where = predicate["figures"]["sweep"], predicate["epsilon"], "figures.sweep"
@@ -5209,7 +4651,6 @@ def check_own_value(predicate: dict[str, Any], parameter: str, own: int) -> None
         shown = Fraction(figure["published"][at])
         same = said is not None and abs(shown - Fraction(said)) <= FIGURE_SLACK * shown
         require(same, f"{where}.published: not what published says of {name} at {parameter} = {own}")
-
 
 def check_sweep(predicate: dict[str, Any], run: Run, worst: int) -> None:
     """Of PNSGD: no bound from above is below T6 for the run with the other epochs, and no bound from below is above
@@ -5233,7 +4674,6 @@ def check_sweep(predicate: dict[str, Any], run: Run, worst: int) -> None:
             predicate, run.delta, text, (high, gaussian(squared)), (low if straight else None, gaussian(squared))
         )
 
-
 def check_point(
     predicate: dict[str, Any],
     delta: Fraction,
@@ -5249,7 +4689,6 @@ def check_point(
     low, of = below
     better = low is not None and Fraction(low) > 0 and refuted(lambda bits: of(Fraction(low), bits) < delta)
     require(not better, f"figures.sweep.lower: {low} {where} is more than the proof gives")
-
 
 def check_training_sweep(predicate: dict[str, Any], run: Training, confirmed: bool) -> None:
     """ε does not fall as steps are added. Where nothing is sampled it is known, stage by stage."""
@@ -5268,7 +4707,6 @@ def check_training_sweep(predicate: dict[str, Any], run: Training, confirmed: bo
             whole, alone = (gaussian(lambda bits, mu=mu: number(mu, bits)) for mu in exactly)
             check_point(predicate, run.delta, text, (high, whole), (low, alone))
 
-
 def stopped(run: Training, steps: int) -> tuple[Fraction, Fraction] | None:
     """μ² of a run of full batches that is stopped after so many steps, or goes on as in its last stage: with its other
     releases, and without. None where something is sampled, or batches are disjoint."""
@@ -5285,7 +4723,6 @@ def stopped(run: Training, steps: int) -> tuple[Fraction, Fraction] | None:
     )
     return whole, alone
 
-
 def check_figures(
     predicate: dict[str, Any], run: Run | Training, values: list[Any], worst: int, confirmed: bool = True
 ) -> None:
@@ -5298,11 +4735,8 @@ def check_figures(
     elif figures["sweep"] is not None:
         check_sweep(predicate, run, worst)
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Verdicts, and claims in words.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def check_verdict(predicate: dict[str, Any], run: Run, values: list[Any]) -> None:
     """The verdict is the one that the bounds imply."""
@@ -5325,7 +4759,6 @@ def check_verdict(predicate: dict[str, Any], run: Run, values: list[Any]) -> Non
     beyond = any(claim["lower"] is not None and epsilon(claim["lower"]) > run.target for claim in claims)
     require(predicate["out_of_reach"] is beyond, f"out_of_reach is {str(beyond).lower()}")
 
-
 def check_training_verdict(predicate: dict[str, Any], run: Training) -> None:
     """CERTIFIED where the bound meets the target, and only there. How much of a miss is the bound's fault is not
     looked into: NOT_CERTIFIED and INDETERMINATE are both accepted."""
@@ -5335,7 +4768,6 @@ def check_training_verdict(predicate: dict[str, Any], run: Training) -> None:
     require((verdict == "CERTIFIED") == met, f"the verdict is {implied}, not {verdict}")
     beyond = epsilon["lower"] is not None and Fraction(epsilon["lower"]) > run.target
     require(predicate["out_of_reach"] is beyond, f"out_of_reach is {str(beyond).lower()}")
-
 
 def training_sentence(predicate: dict[str, Any], run: Training, confirmed: bool) -> str:
     """The claim about a training run in words."""
@@ -5351,7 +4783,6 @@ def training_sentence(predicate: dict[str, Any], run: Training, confirmed: bool)
     other = [g for g in predicate["guarantees"] if g["neighbours"] not in (None, run.neighbours)]
     more = "".join(f" Of {g['name']} ({g['neighbours']}): epsilon <= {g['epsilon']['upper']}." for g in other)
     return f"{verdict} have {shown}; the target is epsilon = {epsilon['target']}.{reach * confirmed}{more}"
-
 
 def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
     """The claim in words."""
@@ -5374,11 +4805,8 @@ def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
     floor = " What is executed may be another run: its noise is not above rounding." * (run.rounding == "violated")
     return f"{predicate['verdict']}: {what} {numbers}; the target is epsilon = {epsilon['target']}.{reach}{floor}"
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Verification, step by step.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 @contextmanager
 def numbered(log: list[str], index: int, name: str) -> Iterator[None]:
@@ -5395,7 +4823,6 @@ def numbered(log: list[str], index: int, name: str) -> Iterator[None]:
         raise
     log.append(f"{index} {name:<16} ok")
 
-
 def worst_claim(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], first: int) -> int:
     """The claim with the largest bound, the first of equals. `first`: the request of the first claim."""
     require(len(claims) == len(run.sizes) - first, "proof.claims: needs one entry for each request that is claimed")
@@ -5406,11 +4833,9 @@ def worst_claim(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, An
     bounds = [Fraction(steps[int(claim["bound"])]["concludes"]["epsilon"]) for claim in claims]
     return bounds.index(max(bounds))
 
-
 def first_claimed(predicate: dict[str, Any], run: Run) -> int:
     """The first request that the certificate claims: the last, where it has a predecessor that claims those before."""
     return len(run.sizes) - 1 if "predecessor" in predicate else 0
-
 
 def open_envelope(envelope: Any) -> bytes:
     """The payload, whose digest is that of the envelope."""
@@ -5428,7 +4853,6 @@ def open_envelope(envelope: Any) -> bytes:
     if hashlib.sha256(payload).hexdigest() != envelope["digest"]["sha256"]:
         raise Mismatch("the payload does not have the envelope's digest")
     return payload
-
 
 def check_types(statement: Any) -> None:
     """The shape of everything, and that lists which belong together are equally long."""
@@ -5452,7 +4876,6 @@ def check_types(statement: Any) -> None:
         if len(lengths) != 1 or 0 in lengths:
             raise Malformed("run: unlearning_epochs needs one entry for each entry of requests.sizes")
 
-
 def check_expiry(predicate: dict[str, Any], now: datetime | None) -> str:
     """What to say about it."""
     expires = predicate.get("expires")
@@ -5462,7 +4885,6 @@ def check_expiry(predicate: dict[str, Any], now: datetime | None) -> str:
     now = datetime.now(UTC) if now is None else now
     require(now < moment(expires), f"expired on {expires}; now is {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     return f"expires {expires}"
-
 
 def notes_of(predicate: dict[str, Any], confirmed: bool) -> tuple[str, ...]:
     """What a reader must know besides."""
@@ -5479,10 +4901,8 @@ def notes_of(predicate: dict[str, Any], confirmed: bool) -> tuple[str, ...]:
     }
     return tuple(note for note, holds in said.items() if holds)
 
-
 def is_reproducible(predicate: dict[str, Any]) -> bool:
     return predicate.get("execution", {}).get("noise") == "reproducible"
-
 
 def check_recorded(statement: dict[str, Any], certificate: bytes, now: datetime | None) -> Report:
     """The certificate that an erasure record names follows, and has the same entry."""
@@ -5504,7 +4924,6 @@ def check_recorded(statement: dict[str, Any], certificate: bytes, now: datetime 
     require(named_digests == {name: known[name] for name in files}, "subject: the certificate says otherwise")
     return report
 
-
 def erasure_sentence(predicate: dict[str, Any], certificate: str, verified: bool) -> str:
     """What an erasure record says. Free text is shown in ASCII: it could be made to look like something else."""
     entry = predicate["erasure"]
@@ -5519,7 +4938,6 @@ def erasure_sentence(predicate: dict[str, Any], certificate: str, verified: bool
     what += f"payload has the SHA-256 {certificate}, which {'was verified' if verified else 'was not looked at'}."
     noise = " THE NOISE CAN BE DRAWN AGAIN: no privacy claim holds for this model."
     return f"ERASURE_RECORD: {what}{signed_off}{noise * (predicate['noise'] == 'reproducible')}"
-
 
 def verify(
     data: bytes,
@@ -5543,7 +4961,6 @@ def verify(
     with metered(work) as meter:
         report = verified(data, digest, keys, threshold, subjects, now, certificate)
         return replace(report, work=meter.spent)
-
 
 def verified(
     data: bytes,
@@ -5636,11 +5053,8 @@ def verified(
     notes = notes_of(predicate, confirmed)
     return Report(exit_code, verdict, subject, bool(signers), tuple(log), claim, assumptions, *about, notes)
 
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Command line.
-# ---------------------------------------------------------------------------------------------------------------------
-
 
 def read_file(name: str, most: int) -> bytes:
     try:
@@ -5649,14 +5063,12 @@ def read_file(name: str, most: int) -> bytes:
     except (OSError, ValueError) as error:
         raise Malformed(f"cannot read {name!a}: {getattr(error, 'strerror', None) or error}") from None
 
-
 def digest_of_file(name: str) -> str:
     try:
         with open(name, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as error:
         raise Malformed(f"cannot read {name!a}: {getattr(error, 'strerror', None) or error}") from None
-
 
 def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
     """The certificate's file, and the values of each option."""
@@ -5681,7 +5093,6 @@ def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
         if len(options[name]) > 1:
             raise Malformed(f"{name}: given twice")
     return names[0], options
-
 
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit code, and leaves no traceback."""
@@ -5719,7 +5130,6 @@ def main(arguments: list[str]) -> int:
     if err:
         print(f"checker: {err}", file=sys.stderr)
     return code
-
 
 if __name__ == "__main__":
     if sys.stdout is not None:

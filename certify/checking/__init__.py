@@ -16,10 +16,11 @@ This file may be copied alone to another machine. Checking signatures (--key), a
 
 A certificate (format: docs/certificate.md) carries a run, a claim about it, and a proof. This file believes none of it:
 it restates the theorems, derives from the run what each step of the proof must say, and computes every bound again in
-integer arithmetic that rounds outward. Floating point chooses grids and orders, of which any would do, and decides
-nothing; an undecided comparison is a refusal. What it cannot check, it prints: the assumptions under which the claim
-holds, and a lower bound that it could not confirm. It never says that a deployed system is private. What was run, and
-what pictures are drawn from, are the producer's word: of these it checks the shape, and that they agree with the run.
+integer arithmetic that rounds outward. Floating point chooses grids, of which any would do, where a certificate brings
+none, and decides nothing; an undecided comparison is a refusal. What it cannot check, it prints: the assumptions under
+which the claim holds, and a lower bound that it could not confirm. It never says that a deployed system is private.
+What was run, and what pictures are drawn from, are the producer's word: of these it checks the shape, and that they
+agree with the run.
 An erasure record is verified with the certificate that it names, which must have the same entry; without it the record
 is only known to be whole.
 

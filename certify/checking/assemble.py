@@ -8,6 +8,7 @@ every name means what it means in its part.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -39,10 +40,9 @@ PARTS = (
     "sampled/moments",
     "sampled/mixtures",
     "sampled/distributions",
-    "sampled/windows",
     "sampled/below",
     "sampled/composition",
-    "sampled/search",
+    "sampled/grids",
     "sampled/claims",
     "format/assumptions",
     "format/data",
@@ -95,9 +95,8 @@ def is_import(node: ast.stmt) -> bool:
 
 
 def banner(docstring: str) -> str:
-    """A docstring as a comment between two rules."""
-    rule = "# " + "-" * (WIDTH - 2)
-    return "\n".join([rule, *(f"# {line}".rstrip() for line in docstring.split("\n")), rule])
+    """A docstring as a comment beneath a rule."""
+    return "\n".join(["# " + "-" * (WIDTH - 2), *(f"# {line}".rstrip() for line in docstring.split("\n"))])
 
 
 def by_kind(name: str) -> tuple[int, str]:
@@ -125,10 +124,9 @@ def assembled(parts: Iterable[str] = PARTS) -> str:
         source = path_of(part).read_text(encoding="utf-8")
         tree = ast.parse(source)
         imported |= {(module, name) for module, name in imported_by(tree) if not is_inner(module)}
-        code = code_of(source, tree)
-        space = "\n\n" if code.startswith(("class ", "def ", "@")) else "\n"
-        sections.append(f"{banner(ast.get_docstring(tree) or part)}\n{space}{code}\n")
+        code = re.sub(r"  # fmt: skip$", "", code_of(source, tree), flags=re.MULTILINE)
+        sections.append(f"{banner(ast.get_docstring(tree) or part)}\n\n{code}\n")
     about = (FOLDER / "__init__.py").read_text(encoding="utf-8").rstrip("\n")
     outer = import_lines({(module, name) for module, name in imported if module != "__future__"})
     head = "\n".join([about, "", NOTICE, "", FUTURE, "", *outer])
-    return "\n\n".join([head, *sections])
+    return re.sub(r"\n{3,}", "\n\n", "\n".join([head, "", *sections]))

@@ -22,6 +22,7 @@ from certify.errors import UsageError
 from certify.files import make_directory, write_atomically
 from certify.results.result import Result
 from certify.runfile.read import canonical_json
+from certify.trust.grids import grids_of
 from certify.trust.together import alone
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -34,9 +35,9 @@ CLIPPED = "per_record_clipping"
 class _Proof:
     """The derivations as a list of steps, each written once, premises first."""
 
-    def __init__(self, shown: Mapping[int, dict[str, str]]) -> None:
-        """`shown`: what a derivation concludes, by its id, where it is on the front page."""
-        self._shown = shown
+    def __init__(self, shown: Mapping[int, dict[str, str]], cut: tuple[int, int] | None = None) -> None:
+        """`shown`: what a derivation concludes, by its id, where it is on the front page. `cut`: see `grids_of`."""
+        self._shown, self._cut = shown, cut
         self.steps: list[dict[str, Any]] = []
         self._index: dict[bytes, int] = {}
         self._known: dict[int, int] = {}
@@ -60,8 +61,11 @@ class _Proof:
         }
         key = canonical_json(applied)
         if key not in self._index:
-            self._index[key] = len(self.steps)
-            self.steps.append(applied | {"concludes": self._conclusion(node)})
+            self._index[key], concludes = len(self.steps), self._conclusion(node)
+            self.steps.append(applied | {"concludes": concludes})
+            if "grid" in arguments:
+                grids = grids_of(node.theorem.id, arguments, Fraction(concludes["epsilon"]), self._cut)
+                arguments["grid"] |= {} if grids is None else {"witness": grids}
         return self._index[key]
 
     def _conclusion(self, node: Derivation) -> dict[str, Any]:
@@ -148,7 +152,8 @@ def make_statement(
     """
     target = result.run.target_epsilon
     known = {id(claim.upper): {"epsilon": claim.printed(target)} for claim in result.claims}
-    proof = _Proof(known)
+    training = result.sensitivity is not None
+    proof = _Proof(known, checker.read_training(result.run.canonical).cut if training else None)
     claims = [_entry(result, request, proof) for request in range(len(result.claims))]
     shown = result.as_json()
     for absent in ("published", "fallback", "digest"):  # comparisons are not claims; the digest is the subject's

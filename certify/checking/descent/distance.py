@@ -84,13 +84,6 @@ def check_distance(step: Step) -> None:
 
 
 declare(
-    Rule(
-        "T1",
-        "wasserstein_tracking",
-        {"phases": integer},
-        {"wasserstein": rounded},
-        check_distance,
-        "T10",
-        "`phases`: how many leading ones",
-    ),
-)
+    Rule("T1", "wasserstein_tracking", {"phases": integer}, {"wasserstein": rounded}, check_distance, "T10",
+         "`phases`: how many leading ones"),
+)  # fmt: skip

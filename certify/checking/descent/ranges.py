@@ -64,13 +64,6 @@ def check_range(step: Step) -> Delta:
 
 
 declare(
-    Rule(
-        "T24",
-        "range_before_noise",
-        {"delta": exact, "diameter": exact, "phase": PHASE},
-        {"epsilon": rounded},
-        check_range,
-        "T3, T5, T26 or T26r; C1, T22, T23 or T23b",
-        "`diameter` = 2R; a phase without `records`",
-    ),
-)
+    Rule("T24", "range_before_noise", {"delta": exact, "diameter": exact, "phase": PHASE}, {"epsilon": rounded},
+         check_range, "T3, T5, T26 or T26r; C1, T22, T23 or T23b", "`diameter` = 2R; a phase without `records`"),
+)  # fmt: skip

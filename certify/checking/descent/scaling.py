@@ -84,13 +84,6 @@ def check_scaled(step: Step) -> Constants:
 MAP = {"kind": one_of(*MAPS), "max_grad_norm": exact, "r": optional(exact), "s": optional(exact)}
 
 declare(
-    Rule(
-        "T16",
-        "scaled_linear_constants",
-        MAP,
-        CONSTANTS,
-        check_scaled,
-        "L1u … L5u",
-        "`r`, `s`: null where the map has none; always convex",
-    ),
-)
+    Rule("T16", "scaled_linear_constants", MAP, CONSTANTS, check_scaled, "L1u … L5u",
+         "`r`, `s`: null where the map has none; always convex"),
+)  # fmt: skip

@@ -142,13 +142,7 @@ def check_secret_renyi(step: Step) -> None:
 POSITIONS = {"positions": [integer]}
 
 declare(
-    Rule(
-        "T9",
-        "secret_order",
-        {"delta": exact} | POSITIONS | {"rule": one_of("chord", "right")},
-        {"epsilon": rounded},
-        check_secret_order,
-        "T10",
-    ),
+    Rule("T9", "secret_order", {"delta": exact} | POSITIONS | {"rule": one_of("chord", "right")}, {"epsilon": rounded},
+         check_secret_order, "T10"),
     Rule("T9r", "secret_renyi", {"orders": [exact]} | POSITIONS, {"renyi": [rounded]}, check_secret_renyi, "T10"),
-)
+)  # fmt: skip

@@ -88,24 +88,12 @@ RATE, DRIFTING = {"contraction": exact}, {"contraction": exact, "shift": exact}
 LOSS = "L1 unless the loss is `constants`"
 
 declare(
-    Rule(
-        "C1",
-        "contraction",
-        {"step_size": exact, "strong_convexity": exact, "smoothness": exact},
-        RATE,
-        check_contraction,
-        LOSS,
-    ),
+    Rule("C1", "contraction", {"step_size": exact, "strong_convexity": exact, "smoothness": exact}, RATE,
+         check_contraction, LOSS),
     Rule("T22", "nonconvex_step", {"step_size": exact, "smoothness": exact}, RATE, check_nonconvex, LOSS),
     Rule("T23", "clipped_step", CLIPPED_STEP, DRIFTING, check_drift, LOSS),
     Rule("T23b", "batch_clipped_step", CLIPPED_STEP, DRIFTING, check_drift, "L7b"),
-    Rule(
-        "C2",
-        "gradient_shift",
-        {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
-        {"shift": exact},
-        check_shift,
-        LOSS,
-        "of one differing record",
-    ),
-)
+    Rule("C2", "gradient_shift",
+         {"step_size": exact, "batch_size": integer, "gradient_bound": exact, "neighbours": NEIGHBOURS},
+         {"shift": exact}, check_shift, LOSS, "of one differing record"),
+)  # fmt: skip

@@ -147,13 +147,7 @@ PHASE = {"epochs": integer, "batches": integer, "step_size": exact, "noise_std":
 MOMENT = {"block": integer, "epoch": integer, "position": integer}
 
 declare(
-    Rule(
-        "T10",
-        "requests",
-        {"start": exact, "diameter": optional(exact), "phases": [PHASE]},
-        {"steps": integer},
-        check_requests,
-        "for each phase two: C1, C2 or T22, C2 or T23, C2 or T23b, the same T23b",
-        "`diameter` = 2R, if there is a radius; `records`: [position, count]; `steps`: total number",
-    ),
-)
+    Rule("T10", "requests", {"start": exact, "diameter": optional(exact), "phases": [PHASE]}, {"steps": integer},
+         check_requests, "for each phase two: C1, C2 or T22, C2 or T23, C2 or T23b, the same T23b",
+         "`diameter` = 2R, if there is a radius; `records`: [position, count]; `steps`: total number"),
+)  # fmt: skip

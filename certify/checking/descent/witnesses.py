@@ -9,7 +9,7 @@ from typing import Any
 
 from certify.checking.descent.secret import looking_back, one_hidden_record, positions_of, weights
 from certify.checking.descent.steps import LOSS, NEIGHBOURS, gradient_shift
-from certify.checking.descent.strings import SquaredMu, travel
+from certify.checking.descent.strings import MU, SquaredMu, travel
 from certify.checking.descent.timeline import PHASE, requests
 from certify.checking.limits import MAX_SUM_BITS, require
 from certify.checking.numbers.elementary import at_most, exp, profile
@@ -147,9 +147,7 @@ CURVED = {"smoothness": exact, "delta": exact, "epsilon": exact, "mu": exact, "o
 MIXED = {"delta": exact, "epsilon": exact, "threshold": exact, "positions": [integer]}
 
 declare(
-    Rule("T6", "straight_witness", WITNESS, {"mu": rounded}, check_straight, LOSS, lower=True),
-    Rule(
-        "T6c", "curved_witness", WITNESS | CURVED, {"epsilon": rounded, "mu": rounded}, check_curved, LOSS, lower=True
-    ),
+    Rule("T6", "straight_witness", WITNESS, MU, check_straight, LOSS, lower=True),
+    Rule("T6c", "curved_witness", WITNESS | CURVED, {"epsilon": rounded} | MU, check_curved, LOSS, lower=True),
     Rule("T6m", "secret_witness", WITNESS | MIXED, {"epsilon": rounded}, check_mixed, LOSS, lower=True),
-)
+)  # fmt: skip

@@ -1,53 +1,115 @@
-"""ε of sampled batches: T19, T27, and the cheapest theorem that shows a claim."""
+"""ε of sampled batches: T19, T27."""
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
+from typing import Any
 
 from certify.checking.limits import (
     MAX_DIGITS,
     MAX_EPSILON,
     MAX_GROUPS,
-    MAX_ORDER,
     MAX_SAMPLED,
     ONE_WAY,
     DoesNotFollow,
+    Undecided,
     require,
 )
-from certify.checking.numbers.intervals import Interval
+from certify.checking.numbers.intervals import Interval, larger
 from certify.checking.reading import exact, integer, one_of, rounded
 from certify.checking.rules import Rule, Step, declare
-from certify.checking.sampled.moments import check_gaussian, check_renyi, truncation_charge
-from certify.checking.sampled.schedule import SAMPLED, Schedule, one_sided, read_schedule
-from certify.checking.sampled.search import all_releases, settles, worst
-from certify.checking.sampled.windows import log_of
-from certify.checking.work import budgeted, spend
+from certify.checking.sampled.composition import excess, loss_distribution
+from certify.checking.sampled.distributions import Grid, Losses
+from certify.checking.sampled.grids import GRID, all_releases, biases, plain_grid, read_grid
+from certify.checking.sampled.moments import check_gaussian, truncation_charge
+from certify.checking.sampled.schedule import SAMPLED, Release, Schedule, one_sided, read_schedule
+from certify.checking.work import budgeted
 
 
-def check_pld(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> Interval:
+def ways_of(releases: list[Release], epsilon: Fraction) -> list[str | None]:
+    """The directions that are looked at one by one; None: both at once, where no mass is as small as e^-ε."""
+    alike = all(release.symmetrised or release.rate == 1 or release.first == release.second for release in releases)
+    return ["forward"] if alike else [None] if epsilon <= ONE_WAY else ["forward", "backward"]
+
+
+def on_grid(
+    releases: list[Release],
+    epsilon: Fraction,
+    delta: Fraction,
+    upward: bool,
+    way: str | None,
+    given: dict[str, Any] | None,
+    bias: Fraction | None,
+) -> tuple[Losses, Grid]:
+    """The composed distribution on the grid that is given, or on that of the plain rule."""
+    try:
+        if bias is None:
+            grid = read_grid(given, releases, upward, way)
+        else:
+            grid = plain_grid(releases, epsilon, delta, upward, way, bias)
+        return loss_distribution(releases, grid, way == "backward"), grid
+    except (Undecided, ValueError, ArithmeticError):  # also where the floats of the rule give out
+        raise DoesNotFollow("loss_distribution: not decided at this precision") from None
+
+
+def shown(
+    schedule: Schedule, epsilon: Fraction, delta: Fraction, upward: bool, way: str | None, given: dict[str, Any] | None
+) -> Interval | None:
+    """The bound of δ(ε), if it is on the right side of δ on the grid that is given, or on one of the plain rule's."""
+    charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, upward)
+
+    def bound_at(point: Fraction) -> Interval:
+        sides = excess(losses, point, grid)
+        return larger(sides[0], sides[-1]) + (charge if upward else -charge)
+
+    def fits(bound: Interval) -> bool:
+        try:
+            return bound <= delta if upward else bound >= delta
+        except Undecided:
+            return False
+
+    for bias in biases(epsilon, delta) if given is None else (None,):
+        losses, grid = on_grid(releases, epsilon, delta, upward, way, given, bias)
+        bound = bound_at(epsilon)
+        if fits(bound):
+            return bound
+        margin = 0 if bias is None else 30 * bias * max(epsilon, delta)  # a finer grid makes up for no more
+        if (upward or margin < epsilon) and not fits(bound_at(epsilon + (margin if upward else -margin))):
+            return None
+    return None
+
+
+def check_pld(
+    schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[dict[str, Any]] | None = None
+) -> Interval:
     """T19, T20. δ(ε) <= delta by privacy-loss distributions; returns an enclosure of the upper bound found."""
     within_reach(schedule, epsilon, delta)
-    charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule)
-    alike = all(release.symmetrised or release.rate == 1 or release.first == release.second for release in releases)
-    ways = [None] if epsilon <= ONE_WAY else ["forward"] if alike else ["forward", "backward"]
-    found = [settles(releases, epsilon, delta, charge, True, way) for way in ways]
-    require(None not in found, "loss_distribution: delta(epsilon) is not shown to be at most delta")
-    return worst(tuple(found))
+    ways = ways_of(all_releases(schedule), epsilon)
+    bounds = []
+    for i, way in enumerate(ways):
+        bounds.append(shown(schedule, epsilon, delta, True, way, grids and grids[i]))
+        require(bounds[-1] is not None, "loss_distribution: delta(epsilon) is not shown to be at most delta")
+    return larger(bounds[0], bounds[-1])
 
 
-def check_lower(schedule: Schedule, epsilon: Fraction, delta: Fraction, direction: str | None = None) -> None:
-    """T11, T19. δ(ε) >= delta for the worst records: no smaller ε is true at delta. direction: a hint, which one to try
-    first; "remove" has the record in P."""
+def check_lower(
+    schedule: Schedule,
+    epsilon: Fraction,
+    delta: Fraction,
+    direction: str | None = None,
+    grid: dict[str, Any] | None = None,
+) -> None:
+    """T11, T19. δ(ε) >= delta for the worst records: no smaller ε is true at delta. direction: that of the grid, or (a
+    hint) which one to try first; "remove" has the record in P."""
     schedule = one_sided(schedule)
     if not schedule.sampled:
         check_gaussian(schedule, epsilon, delta, False)
         return
     within_reach(schedule, epsilon, delta)
-    charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, False)
     alike = all(release.first == release.second for release in schedule.sampled)  # each way is the mirror of the other
-    for way in ("forward",) if alike else ("backward", "forward") if direction == "add" else ("forward", "backward"):
-        if settles(releases, epsilon, delta, charge, False, way) is not None:
+    ways = ("backward", "forward") if direction == "add" else ("forward", "backward")
+    for way in ("forward",) if alike else ways if grid is None else ways[:1]:
+        if shown(schedule, epsilon, delta, False, way, grid) is not None:
             return
     raise DoesNotFollow("loss_distribution: delta(epsilon) is not shown to be at least delta")
 
@@ -66,46 +128,14 @@ def within_reach(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None
         require(Fraction(1, 10**4) <= release.shift <= 20, "loss_distribution: noise_multiplier out of range")
 
 
-def best_orders(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> list[int]:
-    """Integer orders of which one may settle the claim by T18, best first; none for other kinds of sampling."""
-    if any(release.symmetrised or not release.alone for release in schedule.sampled):
-        return []
-
-    def conversion(order: int) -> float:
-        total = order * (order - 1) * float(schedule.mu_squared) / 2
-        for release in schedule.sampled:
-            q, s = float(release.rate), float(release.shift)
-            terms = [
-                math.lgamma(order + 1)
-                - math.lgamma(k + 1)
-                - math.lgamma(order - k + 1)
-                + (order - k) * math.log1p(-q)
-                + k * math.log(q)
-                + s * s * k * (k - 1) / 2
-                for k in range(order + 1)
-            ]
-            top = max(terms)
-            total += release.steps * (top + math.log(sum(math.exp(term - top) for term in terms)))
-        return (total - log_of(delta) - math.log(order)) / (order - 1) + math.log1p(-1 / order)
-
-    spend(20_000 * len(schedule.sampled))
-    best = min([*range(2, 33), *range(36, 129, 4), *range(144, MAX_ORDER + 1, 16)], key=conversion)
-    return [best] if conversion(best) <= float(epsilon) * 1.000001 else []
-
-
-def check_subsampled(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> str:
-    """δ(ε) <= delta, by the cheapest theorem that shows it; returns its id."""
+def check_subsampled(
+    schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[dict[str, Any]] | None = None
+) -> str:
+    """δ(ε) <= delta, by T11 where nothing is sampled; returns the theorem's id."""
     if not schedule.sampled:
         check_gaussian(schedule, epsilon, delta)
         return "T11"
-    within_reach(schedule, epsilon, delta)
-    for order in best_orders(schedule, epsilon, delta):
-        try:
-            check_renyi(schedule, order, epsilon, delta)
-        except DoesNotFollow:
-            continue
-        return "T18"
-    check_pld(schedule, epsilon, delta)
+    check_pld(schedule, epsilon, delta, grids)
     return "T19"
 
 
@@ -123,20 +153,27 @@ def check_distribution(step: Step) -> Fraction:
     """
     (delta, group), stated, neighbours = delta_and_group(step), step.stated("epsilon"), step.args["neighbours"]
     splits = range(group // 2 + 1) if neighbours != "replace-one" else [0]
-    for second in splits:
-        check_subsampled(read_schedule(step.args["releases"], neighbours, None, group, second), stated, delta)
+    schedules = [read_schedule(step.args["releases"], neighbours, None, group, second) for second in splits]
+    needed = [len(ways_of(all_releases(schedule), stated)) if schedule.sampled else 0 for schedule in schedules]
+    grids = step.args["grid"].get("witness")
+    fits = grids is None or len(grids) == sum(needed)
+    require(fits, f"{step.name}: needs {sum(needed)} grids, one for each pair that is looked at")
+    for schedule, count in zip(schedules, needed, strict=True):
+        check_subsampled(schedule, stated, delta, grids and grids[:count])
+        grids = grids and grids[count:]
     return stated
 
 
 def check_distribution_witness(step: Step) -> bool:
     """T19l, T27l. Whether the stated ε was confirmed to be a lower bound; refused where it is refuted."""
     (delta, group), stated = delta_and_group(step), step.stated("epsilon")
-    schedule = read_schedule(step.args["releases"], step.args["neighbours"], step.cut, group)
+    schedule, grids = read_schedule(step.args["releases"], step.args["neighbours"], step.cut, group), step.args["grid"]
+    require(len(grids.get("witness", [{}])) == 1, f"{step.name}: needs one grid")
     if stated == 0:
         return True
     try:
         with budgeted():
-            check_lower(schedule, stated, delta, step.args["direction"])
+            check_lower(schedule, stated, delta, step.args["direction"], grids.get("witness", [None])[0])
     except DoesNotFollow:
         try:
             with budgeted():
@@ -147,31 +184,16 @@ def check_distribution_witness(step: Step) -> bool:
     return True
 
 
-DISTRIBUTION = SAMPLED | {"grid": {"delta": exact, "points": integer, "reverse_points": integer, "further": ()}}
+DISTRIBUTION = SAMPLED | {"grid": {"delta": exact, "points": integer, "reverse_points": integer, "further": (),
+                                   "witness?": [GRID]}}  # fmt: skip
 OF_A_GROUP, WITNESSED = DISTRIBUTION | {"group": integer}, {"direction": one_of("remove", "add")}
 EPSILON, AT_DELTA, OR_MORE = {"epsilon": rounded}, "at `grid.delta`", "at `grid.delta`; `group` ≥ 2"
 
 declare(
     Rule("T19", "loss_distribution", DISTRIBUTION, EPSILON, check_distribution, remarks=AT_DELTA),
-    Rule(
-        "T19l",
-        "loss_distribution_witness",
-        DISTRIBUTION | WITNESSED,
-        EPSILON,
-        check_distribution_witness,
-        remarks=AT_DELTA,
-        lower=True,
-        may_fail=True,
-    ),
+    Rule("T19l", "loss_distribution_witness", DISTRIBUTION | WITNESSED, EPSILON, check_distribution_witness,
+         remarks=AT_DELTA, lower=True, may_fail=True),
     Rule("T27", "group_distribution", OF_A_GROUP, EPSILON, check_distribution, remarks=OR_MORE),
-    Rule(
-        "T27l",
-        "group_distribution_witness",
-        OF_A_GROUP | WITNESSED,
-        EPSILON,
-        check_distribution_witness,
-        remarks=OR_MORE,
-        lower=True,
-        may_fail=True,
-    ),
-)
+    Rule("T27l", "group_distribution_witness", OF_A_GROUP | WITNESSED, EPSILON, check_distribution_witness,
+         remarks=OR_MORE, lower=True, may_fail=True),
+)  # fmt: skip

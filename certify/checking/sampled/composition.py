@@ -5,11 +5,13 @@ from __future__ import annotations
 import decimal
 from fractions import Fraction
 
-from certify.checking.limits import require
+from certify.checking.limits import MAX_NODES, require
 from certify.checking.numbers.elementary import e_to
 from certify.checking.numbers.fixed import fixed
 from certify.checking.numbers.intervals import Interval
-from certify.checking.sampled.distributions import Grid, Losses
+from certify.checking.sampled.below import from_below
+from certify.checking.sampled.distributions import Grid, Losses, from_above
+from certify.checking.sampled.schedule import Release
 from certify.checking.work import spend
 
 
@@ -94,45 +96,55 @@ def composed(x: Losses, y: Losses, grid: Grid, allowance: int) -> Losses:
         begin += 1
         weight = (weight * down >> 64) + 1
     lost += allowance * unit - budget
-    require((end - begin) * step <= 2 * grid.reach, "loss_distribution: the losses are far larger than epsilon")
+    require(end - begin <= 2 * MAX_NODES, "loss_distribution: the losses are too far apart for this grid")
     given = x.lost + y.lost
     if grid.upward:
         return Losses(first + begin, [-(-c // unit) for c in masses[begin:end]], given - (-lost // unit), x.level)
     return Losses(first + begin, [c // unit for c in masses[begin:end]], given, x.level)
 
 
-def repeated_losses(base: Losses, steps: int, grid: Grid) -> Losses:
+def repeated_losses(base: Losses, steps: int, grid: Grid, halvings: tuple[int, ...]) -> Losses:
     """`steps` equal steps from above, by squaring. A grid of step h costs about h²/8 a step, so it may be coarser where
-    fewer steps are still to be multiplied: after the first squarings the nodes are halved again and again."""
+    fewer steps are still to be multiplied."""
     result, left = base, steps.bit_length() - 1
-    for digit in bin(steps)[3:]:
+    for digit, count in zip(bin(steps)[3:], halvings, strict=True):
         left -= 1
         allowance = max(1, grid.allowance >> left)
         result = composed(result, result, grid, allowance)
         if digit == "1":
             result = composed(result, base, grid, allowance)
-        while grid.at(result.level + 1) ** 2 * (8 << left) <= grid.variance:
-            result, base = coarser(result, grid), coarser(base, grid)
+        result, base = (raised(x, x.level + count, grid) for x in (result, base))
     return result
 
 
-def repeated_from_below(base: Losses, steps: int, grid: Grid) -> Losses:
-    """`steps` equal steps from below: the powers of two, and the product of those that are needed. One way, the nodes
-    are halved where few steps remain and masses are smooth, so that what falls without need is little."""
-    power, total, room = base, None, grid.shift
+def repeated_from_below(base: Losses, steps: int, grid: Grid, halvings: tuple[int, ...]) -> Losses:
+    """`steps` equal steps from below: the powers of two, and the product of those that are needed, so that what is
+    halved is smooth."""
+    power, total = base, None
     for i, digit in enumerate(reversed(bin(steps)[2:])):
-        left = steps.bit_length() - 1 - i
-        allowance = max(1, grid.allowance >> left)
-        power = composed(power, power, grid, allowance) if i else power
-        while grid.one_way and grid.at(power.level + 1) ** 2 * (8 << left) <= grid.variance:
-            halved, fall = coarser_below(power, grid)
-            other, more = (None, 0) if total is None else coarser_below(total, grid)
-            cost = grid.at(power.level) * ((fall << left + 1) + more) / grid.unit
-            if 4 * cost > room:
-                break
-            power, total, room = halved, other, room - cost
+        allowance = max(1, grid.allowance >> steps.bit_length() - 1 - i)
+        if i:
+            power = composed(power, power, grid, allowance)
+            power = raised(power, power.level + halvings[i - 1], grid)
+            total = total and raised(total, power.level, grid)
         if digit == "1":
-            total = power if total is None else composed(total, power, grid, allowance)
+            total = composed(total, power, grid, allowance) if total else power
+    return total
+
+
+def joined(x: Losses, y: Losses, grid: Grid) -> Losses:
+    """Of two releases, on the coarser of their levels."""
+    level = max(x.level, y.level)
+    return composed(raised(x, level, grid), raised(y, level, grid), grid, grid.allowance)
+
+
+def loss_distribution(releases: list[Release], grid: Grid, backward: bool = False) -> Losses:
+    """The composed distribution. `backward`: as in `from_above`."""
+    total, build = None, from_above if grid.upward else from_below
+    repeat = repeated_losses if grid.upward else repeated_from_below
+    for release, nodes, (level, *halvings) in zip(releases, grid.windows, grid.halvings, strict=True):
+        part = repeat(build(release, nodes, grid, level, backward), release.steps, grid, tuple(halvings))
+        total = part if total is None else joined(total, part, grid)
     return total
 
 

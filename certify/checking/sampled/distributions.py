@@ -42,16 +42,21 @@ class Losses:
 
 @dataclass(frozen=True)
 class Grid:
-    """Step h of level 0, decimal digits, the mass that a cut may take (in units of 10^-digits), which way to round."""
+    """Step h of level 0, decimal digits, the mass that a cut may take (in units of 10^-digits), which way to round; for
+    each release its nodes, and its halvings: the level of its first grid, then how often the nodes are halved after
+    each squaring.
+
+    Whatever these are the bound is true: what the nodes do not reach and what is cut is given away, rounding and
+    halving go to the safe side. A poor grid gives a bound that is too weak for the claim.
+    """
 
     step: Fraction
     digits: int
     allowance: int
     upward: bool
-    reach: Fraction = Fraction(1000)  # losses spread wider than this are given up
     one_way: bool = False  # of δ of (P,Q) alone: what the masses are under Q does not matter
-    variance: Fraction = Fraction(0)  # that coarser grids may add in all
-    shift: Fraction = Fraction(0)  # as far may the mean fall in all, from below
+    windows: tuple[range, ...] = ()
+    halvings: tuple[tuple[int, ...], ...] = ()
 
     @property
     def unit(self) -> int:
@@ -141,7 +146,7 @@ def from_above(release: Release, nodes: range, grid: Grid, level: int, backward:
     spend(4 * len(nodes))
     h, error = divergence_curve(release, nodes, step, bits)
     # p_j = α·(h_(j-1) - 2·h_j + h_(j+1)) + h_j - h_(j+1) with α = 1/(1 - e^-step); α is off by less than 2 units
-    alpha = fixed(1 / (1 - e_to(-step, bits + 64)), bits)
+    alpha = fixed(1 / (1 - e_to(-step, bits + 192)), bits)  # h ≥ 2^-64: the quotient loses twice as many bits
     slack = (4 * (alpha >> bits) + 8) * error + 8
     left, right = h[:-1], h[1:]
     inner = [(alpha * (a - 2 * b + c) >> bits) + b - c for a, b, c in zip(left, right, right[1:], strict=False)]

@@ -116,17 +116,30 @@ class Mixture:
         log_u = fixed_log(scaled, bits + guard)  # off by less than 2^-(bits + 62)
         return (log_u * s.denominator // s.numerator >> guard) + fixed_ratio(s / 2, bits)
 
+    def places(self, losses: list[Fraction], bits: int) -> Iterator[int]:
+        """About where the ratio takes the values e^loss, ascending, in units of 2^-bits; -40 where it does not."""
+        q, s, context = float(self.release.rate), float(self.release.shift), self.context
+        if self.release.alone:
+            ratios = ((math.expm1(loss) + q) / q for loss in losses)
+            found = [math.log(ratio) / s + s / 2 if ratio > 0 else -40.0 for ratio in ratios]
+        else:
+            ts = [context.exp(context.divide(loss.numerator, loss.denominator)) for loss in losses]
+            reached = [t for t in ts if len(self.below) > 1 or t > self.above[0]]
+            found = [-40.0] * (len(ts) - len(reached))
+            found += (float(context.ln(u)) / s + s / 2 for u, _ in self.crossings(reached))
+        yield from (fixed_ratio(Fraction(x), bits) for x in found)
+
     def beyond(self, a: int, bits: int) -> tuple[int, int]:
         """P(x > a) and Q(x > a), all in units of 2^-bits: off by less than 5 + first, resp. 5 + second."""
-        s, q = self.release.shift, self.release.rate
+        s, q, first, second = self.release.shift, self.release.rate, self.release.first, self.release.second
+        tails = {
+            j: fixed_normal((j * s.numerator << bits) // s.denominator - a, bits) for j in range(-second, first + 1)
+        }
 
         def side(count: int, sign: int) -> int:
-            total = 0
-            for j, weight in enumerate(binomial_weights(count, q, bits)):
-                total += weight * fixed_normal(fixed_ratio(sign * j * s, bits) - a, bits)
-            return total >> bits
+            return sum(weight * tails[sign * j] for j, weight in enumerate(binomial_weights(count, q, bits))) >> bits
 
-        return side(self.release.first, 1), side(self.release.second, -1)
+        return side(first, 1), side(second, -1)
 
 
 @lru_cache(maxsize=64)
@@ -156,37 +169,3 @@ def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[li
         values.append(p - (t * q >> bits))
     tau = max(1, -(-exponents[-1] >> bits))
     return values, tau * (release.first + release.second + 16) + worst
-
-
-def point_of_mixture(release: Release, loss: float) -> float:
-    """Where the log of the ratio takes a value; -inf where it is larger everywhere."""
-    q, s = float(release.rate), float(release.shift)
-    odds = math.log(q) - math.log1p(-q)
-
-    def logarithm(count: int, x: float) -> float:  # log Σ_j Bin(count,q;j)·e^(jsx - j²s²/2)
-        terms = [
-            math.log(math.comb(count, j)) + j * odds + j * s * x - (j * s) ** 2 / 2 + count * math.log1p(-q)
-            for j in range(count + 1)
-        ]
-        top = max(terms)
-        return top + math.log(sum(math.exp(term - top) for term in terms))
-
-    low, high = -200.0, 200.0 + 2000 / s
-    low = -high if release.second else low
-    if logarithm(release.first, low) - logarithm(release.second, -low) >= loss:
-        return -math.inf
-    for _ in range(60):
-        middle = (low + high) / 2
-        below = logarithm(release.first, middle) - logarithm(release.second, -middle) < loss
-        low, high = (middle, high) if below else (low, middle)
-    return low
-
-
-def mixture_thresholds(release: Release, losses: list[float]) -> list[float]:
-    """Where the ratio takes these values, ascending."""
-    mixture, s = Mixture.of(release, 24), float(release.shift)
-    least = release.first * math.log1p(-float(release.rate)) if release.second == 0 else -math.inf
-    kept = [loss for loss in losses if loss > least]
-    ts = (decimal.Decimal(loss).exp(mixture.context) for loss in kept)
-    found = [float(u.ln(mixture.context)) / s + s / 2 for u, _ in mixture.crossings(ts)]
-    return [-40.0] * (len(losses) - len(kept)) + found

@@ -101,19 +101,6 @@ def renyi_is_below(schedule: Schedule, order: int, value: Fraction) -> bool:
     return decide(holds, "subsampled_renyi")
 
 
-def check_renyi(schedule: Schedule, order: int, epsilon: Fraction, delta: Fraction) -> None:
-    """T18 and T12, exponentiated: α·(δ - truncation)·e^((α-1)ε) ≥ e^((α-1)D_α)·((α-1)/α)^(α-1)."""
-
-    def holds(bits: int) -> bool:
-        left = (delta - truncation_charge(schedule, epsilon, bits)) * order * e_to((order - 1) * epsilon, bits)
-        return (
-            renyi_moment(schedule, order, bits) * to_the(Interval.of(Fraction(order - 1, order), bits), order - 1)
-            <= left
-        )
-
-    require(decide(holds, "subsampled_renyi"), f"subsampled_renyi: order {order} does not give (epsilon, delta)")
-
-
 def described(sampling: str, noise_multiplier: Fraction, rate: Fraction, steps: int) -> dict[str, str]:
     """Equal releases as the proof writes them."""
     numbers = {"noise_multiplier": canonical(noise_multiplier), "sample_rate": canonical(rate), "steps": str(steps)}
@@ -160,16 +147,9 @@ DISJOINT = {"noise_multiplier": exact, "epochs": integer, "neighbours": NEIGHBOU
 
 declare(
     Rule("T18", "subsampled_renyi", SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}, check_sampled_curve),
-    Rule(
-        "T20",
-        "truncated_poisson",
-        CUT,
-        {"epsilon": rounded},
-        check_truncation,
-        "T19 or T27",
-        "at the premise's `grid.delta` + `budget`",
-    ),
+    Rule("T20", "truncated_poisson", CUT, {"epsilon": rounded}, check_truncation, "T19 or T27",
+         "at the premise's `grid.delta` + `budget`"),
     Rule("T20d", "disjoint_batches", DISJOINT, MU, check_all_records),
     Rule("T20f", "full_batches", SAMPLED, MU, check_all_records),
     Rule("T20l", "full_batches_witness", SAMPLED, MU, check_all_records, lower=True),
-)
+)  # fmt: skip

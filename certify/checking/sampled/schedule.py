@@ -166,13 +166,6 @@ SAMPLED = {"releases": SUMS, "neighbours": one_of(*BATCHES["full"])}
 declare(
     Rule("T14", "scaled_sensitivity", MAP, SENSITIVITY, check_sensitivity),
     Rule("T14g", "bounded_sensitivity", MAP | {"gradient_norm_bound": exact}, SENSITIVITY, check_sensitivity),
-    Rule(
-        "T15",
-        "momentum",
-        MOMENTUM,
-        SENSITIVITY,
-        check_momentum_step,
-        "T14, T14g or T15",
-        "`window`: null for outer; concludes what its premise does",
-    ),
-)
+    Rule("T15", "momentum", MOMENTUM, SENSITIVITY, check_momentum_step, "T14, T14g or T15",
+         "`window`: null for outer; concludes what its premise does"),
+)  # fmt: skip

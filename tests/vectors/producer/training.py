@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from fractions import Fraction
 
 import mpmath as mp
@@ -179,3 +180,16 @@ def training_statement(run: Json, between: tuple[str, str] = ("", ""), budget: s
             "bound": str(bound), "lower": str(low), "renyi": None if renyi is None else str(renyi),
             "sensitivity": str(at), "guarantees": bounds}]},
     })
+
+
+def with_grids(made: Json) -> Json:
+    """A hundred steps at z = 1 and q = 0.01, with a grid for each of T19 and T19l: one step's losses go from log(0.99),
+    or from minus the largest, to log(0.99 + 0.01·e^(x - 1/2)), which is 2.9 at x = 8."""
+    made = copy.deepcopy(made)
+    for step in made["predicate"]["proof"]["steps"]:
+        if step["theorem"] in ("T19", "T19l"):
+            below = "2900" if step["args"]["neighbours"] == "replace-one" else "12"
+            halvings = ["0", "0", "0", "0", "1", "0", "1"] if step["theorem"] == "T19" else ["0"] * 7
+            step["args"]["grid"]["witness"] = [{"step": "0.001", "digits": "20", "cut": "1000000000",
+                                                "windows": [[below, "2900"]], "halvings": [halvings]}]
+    return made

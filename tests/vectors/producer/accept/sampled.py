@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from tests.vectors.producer.runs import training_run
-from tests.vectors.producer.table import ACCEPT
-from tests.vectors.producer.training import training_statement
+from tests.vectors.producer.table import ACCEPT, accepted
+from tests.vectors.producer.training import training_statement, with_grids
 
 # fmt: off
 
 ACCEPT |= {
     # T14 to T20. Where batches are sampled, the bounds are claims, true with a little room
     "training_poisson": lambda: training_statement(training_run(), ("0.717", "0.719"), other="0.897"),
+    "training_with_grids": lambda: with_grids(accepted("training_poisson")),
     "training_stages": lambda: training_statement(training_run(
         mechanism={"kind": "dp-psasc", "noise_multiplier": "1.5", "sample_rate": None, "batch_size": "300",
                    "samples": "30000", "steps": None, "epochs": "1", "normaliser": "300"},

@@ -7,6 +7,7 @@ from tests.vectors.producer.reject.cases import Cases, put
 from tests.vectors.producer.reject.executed import rejected_executed
 from tests.vectors.producer.reject.format import malformed
 from tests.vectors.producer.reject.gauges import rejected_gauges
+from tests.vectors.producer.reject.grids import rejected_grids
 from tests.vectors.producer.reject.histories import of_histories
 from tests.vectors.producer.reject.one_by_one import of_requests_one_by_one
 from tests.vectors.producer.reject.own_data import of_own_data
@@ -31,5 +32,6 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     rejected_gauges(made.edited, made.lied, put, made.at, made.find)
     rejected_scaled(made.edited, made.lied, put, made.at, made.find)
     rejected_training(made.raw, made.edited, made.lied, put, made.at, made.find)
+    rejected_grids(made.edited, made.lied, put, made.find)
     rejected_executed(made.raw, made.edited, put)
     return made.cases
