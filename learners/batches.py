@@ -35,12 +35,11 @@ class Batches:
         model: Model,
         numbers: Numbers,
         device: torch.device,
-        keep: int = KEEP,
     ) -> Batches:
-        """keep: bytes of features that may be kept; 0 reads every batch anew."""
+        """Of the mechanism's batches on `dataset`, in the order (n,)."""
         used = mechanism.batches * mechanism.batch_size
         batches = cls(dataset, order[:used].reshape(mechanism.batches, mechanism.batch_size), model, numbers, device)
-        if used * dataset.features.shape[1] * 8 <= keep:
+        if used * dataset.features.shape[1] * 8 <= KEEP:
             batches.kept.extend(batches._read())
         return batches
 
