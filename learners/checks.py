@@ -169,3 +169,16 @@ def check_longer(mechanism: NoisySGD, executed: NoisySGD, done: int) -> NoisySGD
                 "certify the history as it was, and what follows it"
             )
     return mechanism
+
+
+def check_products() -> None:
+    """Whether products of float32 numbers are rounded to float32, and to nothing narrower (TF32, bfloat16).
+
+    Raises:
+        LearnerRefused: torch is set otherwise.
+    """
+    if torch.get_float32_matmul_precision() != "highest" or torch.backends.cuda.matmul.allow_tf32:
+        raise LearnerRefused(
+            "dtype: torch is set to round products of float32 numbers to fewer bits; "
+            'call torch.set_float32_matmul_precision("highest"), or take float64'
+        )

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from accountant.losses import SoftmaxLoss
 from accountant.mechanisms.pnsgd import NoisySGD
 from learners.data import Dataset
-from learners.models import Logistic, Poisson, SmoothedHinge, score_of
+from learners.models import Logistic, Network, Poisson, SmoothedHinge, as_network, score_of
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,24 @@ class Prediction:
     labels: Tensor
 
 
-def predict(parameters: Tensor, mechanism: NoisySGD, features: Tensor) -> Prediction:
-    """What a linear model says of records (n, d). parameters: (d,), or (k·d,) for softmax regression with k classes.
+def predict(
+    parameters: Tensor, mechanism: NoisySGD, features: Tensor, *, model: nn.Module | Network | None = None
+) -> Prediction:
+    """What a model says of records (n, d). parameters: (d,), or (k·d,) for softmax regression with k classes, or those
+    of `model`, the module that was learned.
 
-    To show predictions of records that the model was trained on is to release the model.
+    To show a prediction is to show something of the model: it is a release.
 
     Raises:
-        ValueError: a loss that is not that of a linear model, or features of another dimension.
+        ValueError: a loss that is not that of a linear model, and no module; or features of another dimension.
     """
+    network = as_network(model)
+    if network is not None:
+        return Prediction(*network.predict(parameters, features))
     loss, score = mechanism.loss, score_of(mechanism.loss)
     classes = loss.classes if isinstance(loss, SoftmaxLoss) else 1
     if classes == 1 and score is None:
-        raise ValueError(f"loss: {type(loss).__name__} is not that of a linear model; call the module itself")
+        raise ValueError(f"loss: {type(loss).__name__} is not that of a linear model; give the module")
     if features.ndim != 2 or features.shape[1] * classes != len(parameters):
         raise ValueError(f"features: {tuple(features.shape)}; give (n, {len(parameters) // classes})")
     if isinstance(loss, SoftmaxLoss):

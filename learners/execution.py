@@ -11,7 +11,7 @@ from accountant import ClippedLoss, FloatingPoint, SoftmaxLoss
 from accountant.losses import Loss
 from accountant.mechanisms.pnsgd import NoisySGD
 from learners.batches import Batches
-from learners.checks import check_device
+from learners.checks import check_device, check_products
 from learners.data import Dataset
 from learners.errors import Errors, bound_errors, rounded
 from learners.models import Clipped, Model, Network, Numbers, model_of
@@ -65,6 +65,8 @@ def execute(
         LearnerRefused: before anything is run. RunCheckFailed: a bound of the mechanism did not hold at run time.
     """
     device, device_name = check_device(way.device)
+    if way.dtype == "float32" or (way.stated and way.stated.dtype == "float32"):
+        check_products()
     mechanism, started = state.mechanism, now()
     length = max(dataset.features.shape[1], len(state.parameters))
     numbers = Numbers(dtype_of(way.dtype, way.stated), length)
@@ -121,6 +123,7 @@ def execute(
         started=started,
         finished=now(),
         rounding=errors.as_json(),
+        released_before=parameters_hash(state.released),
         released_after=parameters_hash(released),
         dtype=numbers.dtype,
         dimension=model.parameters,

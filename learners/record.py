@@ -28,7 +28,7 @@ from accountant.mechanisms.pnsgd import NoisySGD
 
 NOT_NOISED = (
     "data_before", "data_after", "parameters_before",
-    "max_gradient_norm", "max_parameter_norm", "max_shift", "largest_coordinate",
+    "released_before", "max_gradient_norm", "max_parameter_norm", "max_shift", "largest_coordinate",
 )  # fmt: skip
 PER_RECORD, WHOLE_BATCH = "per-record", "batch"
 SEEDED = "reproducible experiment: the noise is known to whoever knows the seed: not private"
@@ -137,8 +137,19 @@ class Phase:
     dimension: int | None = None
     largest_coordinate: str | None = None  # in size, before any projection; a float by repr
     rounding: dict[str, Any] | None = None  # what `Errors.as_json` says, from the start of learning on: public numbers
-    released_after: str | None = None  # SHA-256 of the parameters on the grid, which are what is released
+    released_before: str | None = None  # SHA-256 of the parameters on the grid, which are what is released
+    released_after: str | None = None
     clipping: str | None = None  # each data gradient, before the sum, or a batch's mean; None as for dtype
+
+    @property
+    def model_before(self) -> str:
+        """The hash of the model that this phase began with, as it is or would be released."""
+        return self.released_before or self.parameters_before
+
+    @property
+    def model_after(self) -> str:
+        """The hash of the model that it left."""
+        return self.released_after or self.parameters_after
 
 
 @dataclass(frozen=True)

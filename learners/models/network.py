@@ -118,6 +118,14 @@ class Network:
             return name, None, None
         return CRITERIA[name], outputs.shape[-1] if name == "cross-entropy" else None, name
 
+    def predict(self, parameters: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs, and what they say (n,): the class, the sign for the logistic criterion, else the output itself."""
+        outputs, (_, classes, name) = self.outputs(parameters, features), self.chosen(features)
+        if classes is not None:
+            return outputs, outputs.argmax(dim=1).to(outputs.dtype)
+        values = outputs.reshape(len(features), -1)[:, 0]
+        return outputs, torch.where(values > 0, 1.0, -1.0).to(values.dtype) if name == "logistic" else values
+
     def wrong_label(self, features: Tensor, labels: Tensor) -> tuple[int, str] | None:
         """The first label that the criterion does not have, and what to write there."""
         _, classes, name = self.chosen(features)

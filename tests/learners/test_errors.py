@@ -173,6 +173,14 @@ def test_float32_is_run_where_it_fits(make_data, make_mechanism) -> None:
     with pytest.raises(LearnerRefused, match="dtype: 'float16' is unknown; take float64 or float32"):
         learn(loud, make_data(), dtype="float16")
     assert not called
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        with pytest.raises(LearnerRefused, match="dtype: torch is set to round products of float32 numbers to fewer"):
+            learn(loud, make_data(), dtype="float32")
+        assert learn(loud, make_data(), seed=1).record.phases
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def test_float32_features_are_no_longer_than_they_were() -> None:

@@ -17,6 +17,7 @@ from learners import (  # noqa: E402
     StateMismatch,
     learn,
     load,
+    predict,
     retrain,
     save,
     unlearn,
@@ -115,6 +116,20 @@ def test_the_start_is_the_modules_and_it_stays_as_it_is() -> None:
     assert torch.equal(torch.cat([p.flatten() for p in loaded.parameters()]), learned.parameters)
     reference = retrain(mechanism(), data(), [3], seed=1, model=module)
     assert reference.record.phases[0].epochs == 5
+
+
+def test_predictions_are_the_modules() -> None:
+    state, rows = learn(mechanism(), data(), model=small()), data().features
+    module = state.network.loaded(state.parameters)
+    with torch.no_grad():
+        outputs = module(rows)
+    said = predict(state.parameters, state.mechanism, rows, model=state.network)
+    assert torch.equal(said.scores, outputs) and torch.equal(said.labels, outputs.argmax(1).double())
+    one = learn(mechanism(), data(1), model=small(outputs=1))
+    signs = predict(one.released, one.mechanism, rows, model=one.network)
+    assert torch.equal(signs.labels, torch.where(signs.scores[:, 0] > 0, 1.0, -1.0).double())
+    with pytest.raises(ValueError, match="loss: ClippedLoss is not that of a linear model; give the module"):
+        predict(state.parameters, state.mechanism, rows)
 
 
 def test_frozen_parameters_stay_and_are_not_noised() -> None:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.learn
 @pytest.fixture
 def state(make_data, make_mechanism):
     mechanism = make_mechanism(requests=(1, 1), unlearning_epochs=1, batch_order="secret", radius=2, clip="1/3")
-    return unlearn(learn(mechanism, make_data()), [11])
+    return unlearn(learn(mechanism, make_data(), device="cpu"), [11], device="cpu")
 
 
 def test_record_says_what_was_done(state, make_data):
@@ -37,6 +37,8 @@ def test_record_says_what_was_done(state, make_data):
     assert record.mechanism_digest == mechanism_fingerprint(state.mechanism)
     first, second = record.phases
     assert first.parameters_after == second.parameters_before
+    assert first.released_after == first.model_after == second.model_before == second.released_before
+    assert second.model_after == parameters_hash(state.released) != second.parameters_after
     assert second.parameters_after == parameters_hash(state.parameters)
     assert first.data_before == first.data_after == second.data_before == make_data().fingerprint
     assert second.data_after == state.dataset.fingerprint != second.data_before
