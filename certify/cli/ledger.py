@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -84,7 +85,9 @@ def _brief(row: Row) -> str:
         return row.payload[:60]
     parts = []
     for key, value in content.items():
-        text = "…" if isinstance(value, dict | list) else str(value)
+        if value is None:
+            continue
+        text = "…" if isinstance(value, dict | list) else value if isinstance(value, str) else json.dumps(value)
         parts.append(f"{key}={text if len(text) <= 40 else text[:16] + '…'}")
     return " ".join(parts)
 

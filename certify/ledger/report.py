@@ -36,7 +36,7 @@ class LedgerReport:
     def text(self) -> str:
         verdict = "BROKEN" if self.problems else "INTACT"
         lines = [
-            f"{verdict}: {self.rows} rows about {self.models} models",
+            f"{verdict}: {_count(self.rows, 'row')} about {_count(self.models, 'model')}",
             f"head: row {self.head.seq}, {self.head.hash}",
         ]
         lines += [f"problem: {problem}" for problem in self.problems]
@@ -96,3 +96,7 @@ def with_noted_heads(report: LedgerReport, rows: Sequence[Row], heads: Sequence[
     ]
     notes = [note for note in report.notes if note != END or not heads or missing]
     return replace(report, problems=(*report.problems, *problems), notes=tuple(notes))
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
