@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from types import ModuleType
@@ -103,7 +103,7 @@ def read_parameters(state: State) -> Any:
 
 
 def continued(state: State, dataset: learners.Dataset) -> learners.State:
-    """The learner's state: parameters, order and record as they were left."""
+    """The learner's state: parameters, released or not, order and record as they were left."""
     import numpy as np
     import torch
 
@@ -111,28 +111,35 @@ def continued(state: State, dataset: learners.Dataset) -> learners.State:
     from learners.models import as_network
     from learners.record import mechanism_from_json, parameters_hash
 
-    record_path, order_path = state.private / "run_record.json", state.private / "order.npy"
+    record_path = state.private / "run_record.json"
     try:
         record = known.RunRecord.from_json(read_json(record_path))
         mechanism = mechanism_from_json(record.mechanism)
-        order = torch.from_numpy(np.load(BytesIO(read_bytes(order_path)), allow_pickle=False))
+        order, parameters = (
+            torch.from_numpy(np.load(BytesIO(read_bytes(state.private / f"{name}.npy")), allow_pickle=False))
+            for name in ("order", "parameters")
+        )
     except (TypeError, KeyError, ValueError) as problem:
         raise UsageError(f"{record_path}: is damaged ({problem}); restore it from a back-up") from None
-    parameters = read_parameters(state)
-    if parameters_hash(parameters) != record.phases[-1].parameters_after:
+    released, last = read_parameters(state), record.phases[-1]
+    if (parameters_hash(parameters), parameters_hash(released)) != (last.parameters_after, last.model_after):
         raise UsageError(f"{state.folder / MODEL_FILE}: is not the model of the run record; restore it from a back-up")
     erased = tuple(place for place, _ in sorted(state.rows().erased.items(), key=lambda entry: entry[1]))
     network = as_network(module_of(state.factory).get("model"))
-    return known.State(mechanism, dataset, parameters, order, erased, record, network)
+    return known.State(mechanism, dataset, parameters, order, erased, record, network, released)
 
 
-def private_files(record: Mapping[str, Any], order: Any) -> dict[str, bytes]:
-    """The private run record and the order behind the batches."""
+def private_files(state: learners.State) -> dict[str, bytes]:
+    """The private run record, the order behind the batches, and the parameters on which the next request goes on: what
+    is released of them is rounded."""
     import numpy as np
 
-    content = BytesIO()
-    np.save(content, order.numpy(), allow_pickle=False)
-    return {"private/run_record.json": canonical_json(record) + b"\n", "private/order.npy": content.getvalue()}
+    files = {"private/run_record.json": canonical_json(state.record.to_json()) + b"\n"}
+    for name, values in (("order", state.order), ("parameters", state.parameters)):
+        content = BytesIO()
+        np.save(content, values.numpy(), allow_pickle=False)
+        files[f"private/{name}.npy"] = content.getvalue()
+    return files
 
 
 def public_record(record: learners.RunRecord, run: Run) -> dict[str, Any]:
@@ -140,7 +147,8 @@ def public_record(record: learners.RunRecord, run: Run) -> dict[str, Any]:
     public = dict(record.public())
     if run.mechanism.release == "final":
         phases = [dict(phase) for phase in public["phases"]]
-        phases[-1].pop("parameters_after", None)
+        for key in ("parameters_after", "released_after"):
+            phases[-1].pop(key, None)
         public["phases"] = phases
     return public
 

@@ -2,7 +2,7 @@
 
 STATE/run.toml (as given), certificate.json (the learned model), certificate-R.json and erasure-R.json (request R),
 model.npz, run_record.json, state.json, ledger.sqlite (unless the ledger is elsewhere), and in private/, for the owner
-alone: erasure.key, rows.json, run_record.json, order.npy.
+alone: erasure.key, rows.json, run_record.json, order.npy, parameters.npy.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def learn(
             )
         public = public_record(learned.record, run)
         files = {
-            MODEL_FILE: model_file(learned.parameters),
+            MODEL_FILE: model_file(learned.released),
             RECORD_FILE: (json.dumps(public, indent=2, sort_keys=True) + "\n").encode(),
         }
         certificate = certificate_bytes(
@@ -173,7 +173,7 @@ def learn(
             CERTIFICATE_FILE: certificate,
             "private/erasure.key": key_text(key).encode(),
             "private/rows.json": rows.to_json(),
-            **private_files(learned.record.to_json(), learned.order),
+            **private_files(learned),
         }
         from certify.ledger.payloads import certificate_entry
 

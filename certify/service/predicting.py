@@ -84,12 +84,10 @@ def _predictions(state: State, records: Records) -> Prediction:
 def _of_module(state: State, parameters: Any, features: Any) -> Prediction:
     """Of the module that was brought along: the sign of one output, the largest of several, or the output itself."""
     import torch
-    from torch.nn.utils import vector_to_parameters
 
-    from learners import Prediction
+    from learners import Network, Prediction
 
-    module = module_of(state.factory)["model"].to(parameters.dtype).eval()
-    vector_to_parameters(parameters, module.parameters())
+    module = Network(module_of(state.factory)["model"]).loaded(parameters).eval()
     with torch.no_grad():
         scores = module(features).to(torch.float64).reshape(len(features), -1)
     columns = state.run.columns

@@ -113,13 +113,10 @@ def _state_dict(state: State, parameters: Any) -> dict[str, Any]:
     """Tensors by name: those of the module that was brought along, or the `weight` of a linear layer without bias."""
     if state.factory is None:
         return {"weight": _weights(state, parameters)}
-    from torch.nn.utils import vector_to_parameters
-
     from certify.service.driving import module_of
+    from learners import Network
 
-    module = module_of(state.factory)["model"].to(parameters.dtype)
-    vector_to_parameters(parameters, module.parameters())
-    return dict(module.state_dict())
+    return dict(Network(module_of(state.factory)["model"]).loaded(parameters).state_dict())
 
 
 def _logistic(weights: Any) -> Any:

@@ -80,5 +80,5 @@ def retrain(
             )
         epochs = reference.record.phases[-1].epochs
         about = {"request": str(state.requests), "records": str(sum(state.sizes)), "epochs": str(epochs)}
-        change.commit("retrained", about, {RETRAINED_FILE: model_file(reference.parameters)}, state)
+        change.commit("retrained", about, {RETRAINED_FILE: model_file(reference.released)}, state)
     return Retrained(state, epochs, folder / RETRAINED_FILE)

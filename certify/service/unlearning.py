@@ -160,9 +160,7 @@ def _files(
     result, mechanism = certified.result, certified.result.run.mechanism
     number, phase = state.requests + 1, after.record.phases[-1]
     seen = mechanism.release == "all"
-    before, behind = (
-        model_digest(digest, key, released=seen) for digest in (phase.parameters_before, phase.parameters_after)
-    )
+    before, behind = (model_digest(digest, key, released=seen) for digest in (phase.model_before, phase.model_after))
     threat = result.run.canonical["threat"]
     total = sum(mechanism.requests)
     erasure = Erasure(
@@ -191,7 +189,7 @@ def _files(
     )
     public = public_record(after.record, state.run)
     files = {
-        MODEL_FILE: model_file(after.parameters),
+        MODEL_FILE: model_file(after.released),
         RECORD_FILE: (json.dumps(public, indent=2, sort_keys=True) + "\n").encode(),
     }
     certificate = certificate_bytes(
@@ -206,7 +204,7 @@ def _files(
         certificate_name(number): certificate,
         erasure_path(Path(), number).name: (json.dumps(make_envelope(statement), indent=1) + "\n").encode(),
         "private/rows.json": state.rows().erase(request.records, number).to_json(),
-        **private_files(after.record.to_json(), after.order),
+        **private_files(after),
     }
     written = replace(
         state,

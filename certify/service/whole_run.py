@@ -160,7 +160,7 @@ def execute(
     ) as refused:
         raise UsageError(str(refused)) from None
     released = BytesIO()
-    np.save(released, state.parameters.numpy(), allow_pickle=False)
+    np.save(released, state.released.numpy(), allow_pickle=False)
     public = state.record.public()
     files = {
         "model": (MODEL_FILE, released.getvalue()),

@@ -197,7 +197,7 @@ def model_digest(parameters_sha256: str, key: bytes, *, released: bool) -> dict[
     nothing to those without the key; who has it and the private run record computes the same value here.
 
     Args:
-        parameters_sha256: hex, of the parameters' little-endian float64 bytes; "parameters_after" of a run record.
+        parameters_sha256: hex, of the parameters' little-endian float64 bytes; `model_after` of a phase.
     """
     if released:
         return {"algorithm": _PLAIN, "value": parameters_sha256}
@@ -224,7 +224,7 @@ def make_erasures(result: Result, record: RunRecord, requests: Sequence[Request]
     mechanism, threat = result.run.mechanism, result.run.canonical["threat"]
     # Under "final" the observer gets the last model and no other, so no other may be recognisable.
     last = len(unlearned)
-    hashes = [phase.parameters_after for phase in (learned, *unlearned)]
+    hashes = [phase.model_after for phase in (learned, *unlearned)]
     digests = [
         model_digest(plain, key, released=i == last or mechanism.release == "all") for i, plain in enumerate(hashes)
     ]

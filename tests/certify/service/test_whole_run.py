@@ -47,7 +47,7 @@ def test_what_is_executed_is_what_was_certified(tmp_path: Path) -> None:
     assert record["mechanism_digest"] == done.result.digest == read_run(DIGITS).digest
     assert [(phase["kind"], phase["steps"]) for phase in record["phases"]] == [("learn", 40), ("unlearn", 4)]
     released = np.load(done.model, allow_pickle=False)
-    assert np.array_equal(released, done.unlearned.parameters.numpy())
+    assert np.array_equal(released, done.unlearned.released.numpy())
     assert accuracy(done.unlearned.parameters, test) > 0.85 and accuracy(done.retrained.parameters, test) > 0.85
     assert {what for what, _, _ in told} == {"figures", "learn", "unlearn request 1", "retrain"}
     assert "fingerprint" not in done.record.read_text()  # it would show the data before and after
@@ -217,8 +217,8 @@ def test_commitments_open_for_who_has_key_and_records(done: Execution) -> None:
 @pytest.mark.parametrize("release", ["final", "all"])
 def test_models_are_recognised_where_they_are_released(release: str, tmp_path: Path) -> None:
     done = run_small(tmp_path, release)
-    hashes = [phase.parameters_after for phase in done.unlearned.record.phases]
-    assert hashes[0] == parameters_hash(done.learned.parameters)
+    hashes = [phase.released_after for phase in done.unlearned.record.phases]
+    assert hashes[0] == parameters_hash(done.learned.released)
     first, second = payload(done.certificate)["predicate"]["execution"]["erasures"]
     chain = [first["model_before"], first["model_after"], second["model_before"], second["model_after"]]
     seen = release == "all"
@@ -235,11 +235,11 @@ def test_nothing_that_no_noise_protects_gets_out(done: Execution) -> None:
     """Nor who asked, nor the key, nor any model that is not released."""
     phases = done.unlearned.record.phases
     hidden = {getattr(phase, key) for phase in phases for key in NOT_NOISED}
-    hidden |= {phase.parameters_after for phase in phases[:-1]}
+    hidden |= {phase.parameters_after for phase in phases} | {phase.released_after for phase in phases[:-1]}
     retrained = done.retrained.record.phases[0]
-    hidden |= {getattr(retrained, key) for key in (*NOT_NOISED, "parameters_after")}
+    hidden |= {getattr(retrained, key) for key in (*NOT_NOISED, "parameters_after", "released_after")}
     hidden |= {str(record) for records in FORGET for record in records} | {KEY.hex(), done.unlearned.record.digest}
-    assert phases[-1].parameters_after not in hidden
+    assert phases[-1].released_after not in hidden
     texts = [payload(path) for path in (done.certificate, *done.erasure_files)] + [json.loads(done.record.read_text())]
     for text in texts:
         shown = {str(leaf) for leaf in leaves(text)}

@@ -60,7 +60,7 @@ def phase(kind: str, number: int, erased: int, seed: int | None = None) -> Simpl
         device="cpu",
         device_name="x86_64 Linux",
         versions={"torch": "2.8.0"},
-        parameters_after=hashlib.sha256(b"model %d" % number).hexdigest(),
+        model_after=hashlib.sha256(b"model %d" % number).hexdigest(),
         started=f"2026-11-21T22:0{number}:00Z",
         finished=f"2026-11-21T22:0{number}:30Z",
     )
@@ -207,8 +207,8 @@ def test_every_field_of_an_erasure() -> None:
         "scope": SCOPE,
         "records": "1",
         "commitment": {"algorithm": "HMAC-SHA-256", "value": commitment(KEY, "digits", [3], id=ID_1)},
-        "model_before": model_digest(record().phases[0].parameters_after, KEY, released=False),
-        "model_after": model_digest(record().phases[1].parameters_after, KEY, released=False),
+        "model_before": model_digest(record().phases[0].model_after, KEY, released=False),
+        "model_after": model_digest(record().phases[1].model_after, KEY, released=False),
         "guarantee": {
             "epsilon": found.requests[0]["epsilon"],
             "delta": found.delta,
@@ -225,7 +225,7 @@ def test_every_field_of_an_erasure() -> None:
 
 
 def test_only_models_that_are_released_have_a_plain_digest() -> None:
-    plain = [entry.parameters_after for entry in record().phases]
+    plain = [entry.model_after for entry in record().phases]
 
     def digests(release: str) -> list[str]:
         found = erasures(release=release)
