@@ -19,7 +19,7 @@ SECRET_KEYS = ("password", "passfile", "sslpassword")  # of a URL's query
 _SETTINGS = {"application_name": "plumbline", "connect_timeout": "10", "keepalives_idle": "60"}
 
 _AWAY = "is away; nothing was lost, try again"
-# By the beginning of the SQLSTATE (PostgreSQL, Appendix A).
+# By the beginning of the SQLSTATE (PostgreSQL, Appendix A); SSL has none.
 _WORDS = {
     "08": _AWAY,
     "57P": _AWAY,
@@ -27,6 +27,7 @@ _WORDS = {
     "53": "the server has no connection or memory left; nothing was written; try again",
     "25006": "is read-only; nothing was written; name the primary server, or allow writing",
     "28": "the login was refused; see the user, and PGPASSWORD or ~/.pgpass",
+    "SSL": "the connection cannot be secured as the URL asks; see sslmode and the server's certificate",
     "3D000": "there is no such database; create it (createdb), or correct the URL",
     "42501": "the user may not do that; grant SELECT and INSERT on the ledger's tables",
     "42P01": "holds no ledger",
@@ -124,10 +125,8 @@ class PostgreSQL(Database):
 
 def _without_state(said: str) -> str:
     """libpq's refusals to connect come without a code."""
-    for words, state in (("password", "28"), ("authentication", "28"), ("does not exist", "3D000")):
-        if words in said:
-            return _WORDS[state]
-    return _AWAY
+    refusals = {"password": "28", "authentication": "28", 'role "': "28", "SSL": "SSL", "does not exist": "3D000"}
+    return next((_WORDS[key] for words, key in refusals.items() if words in said), _AWAY)
 
 
 def _state(problem: DBAPIError) -> str:

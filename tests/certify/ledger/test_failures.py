@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from certify.errors import UsageError
 from certify.ledger import Ledger
+from certify.ledger.databases.postgresql import _without_state
 from certify.ledger.databases.sqlite import SQLite
 from certify.ledger.where import as_stored, read_state
 from tests.certify.runs import ROOT
@@ -261,6 +262,21 @@ def test_packages_that_are_missing(tmp_path: Path) -> None:
         assert f"pip install 'plumbline-dp[{extra}]'" in done.stdout, done
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ('FATAL:  password authentication failed for user "u"', "the login was refused"),
+        ("fe_sendauth: no password supplied", "the login was refused"),
+        ("server does not support SSL, but SSL was required", "cannot be secured"),
+        ("SSL error: certificate verify failed", "cannot be secured"),
+        ('FATAL:  database "x" does not exist', "there is no such database"),
+        ("could not translate host name", "is away; nothing was lost"),
+    ],
+)
+def test_what_libpq_says_without_a_code(said: str, words: str) -> None:
+    assert words in _without_state(f"connection failed: {said}")
+
+
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
 
 
@@ -320,6 +336,8 @@ def test_what_a_server_refuses(postgresql: str, postgresql_server: str) -> None:
     with pytest.raises(UsageError, match="there is no such database; create it"):
         Ledger.open(postgresql_server.replace("/postgres?", "/missing?"))
     schema = str(make_url(postgresql).query["options"]).removeprefix("-csearch_path=")
+    with pytest.raises(UsageError, match="the login was refused"):
+        Ledger.open(postgresql_server.replace("plumbline@", "nobody:hunter2@"))
     with psycopg.connect(postgresql, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {schema}_reader LOGIN")
         connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {schema}_reader")
