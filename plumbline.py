@@ -4,9 +4,11 @@
     result = plumbline.certify("run.toml")
     plumbline.write_certificate(result, "out")
     plumbline.verify("out/certificate.json")
+    plumbline.learn("run.toml", "state", data="records.csv")
+    plumbline.unlearn("state", ["a record's id"])
 
-What a user imports, in one place; names are loaded when first asked for, and torch never. `accountant` has the
-mechanisms, theorems and derivations, `learners` what runs a certified configuration.
+What a user imports, in one place; names are loaded when first asked for, and torch by those of the service
+alone. `accountant` has the mechanisms, theorems and derivations, `learners` what runs a certified configuration.
 """
 
 from __future__ import annotations
@@ -49,8 +51,14 @@ if TYPE_CHECKING:
         write_erasure_records,
         write_report,
     )
+    from certify.ledger import Ledger
+    from certify.service import export, learn, predict, retrain, status, unlearn
 
-_ELSEWHERE = {"accountant.explain": ("explain",)}
+_ELSEWHERE = {
+    "accountant.explain": ("explain",),
+    "certify.ledger": ("Ledger",),
+    "certify.service": ("export", "learn", "predict", "retrain", "status", "unlearn"),
+}
 
 __all__ = [
     "Calibration",
@@ -60,6 +68,7 @@ __all__ = [
     "Gate",
     "Judgement",
     "KeyFiles",
+    "Ledger",
     "OutOfReach",
     "Plan",
     "Result",
@@ -74,12 +83,18 @@ __all__ = [
     "compare",
     "crosscheck",
     "explain",
+    "export",
     "gate",
     "keygen",
+    "learn",
     "plan",
+    "predict",
     "read_run",
+    "retrain",
     "sign",
+    "status",
     "sweep",
+    "unlearn",
     "verify",
     "write_certificate",
     "write_erasure_records",

@@ -1,5 +1,55 @@
-"""Certify, then run, then record: the one place that drives the learners. Loaded only when asked for; needs torch."""
+"""Certify, then run, then record: the one place that drives the learners. Loaded only when asked for; needs torch.
 
-from certify.service.whole_run import Execution, NotCertified, execute
+    learn(run_file, output, data=…) -> Learned            a state, to which requests can be made
+    unlearn(state, ids) -> Unlearned                      one request more, certified over the whole history
+    status(state); predict(state, data, output); export(state, output); retrain(state)
+    execute(run, dataset, requests, output) -> Execution  a run with all its requests at once, in memory
 
-__all__ = ["Execution", "NotCertified", "execute"]
+commit.py says how a state's files and the ledger's rows appear together. Names are loaded when first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from certify.service.learning import Learned, learn
+    from certify.service.predicting import Predicted, predict
+    from certify.service.releasing import Released, export
+    from certify.service.reporting import Status, status
+    from certify.service.retraining import Retrained, retrain
+    from certify.service.unlearning import Unlearned, unlearn
+    from certify.service.whole_run import Execution, NotCertified, execute
+
+__all__ = [
+    "Execution",
+    "Learned",
+    "NotCertified",
+    "Predicted",
+    "Released",
+    "Retrained",
+    "Status",
+    "Unlearned",
+    "execute",
+    "export",
+    "learn",
+    "predict",
+    "retrain",
+    "status",
+    "unlearn",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "certify.service.learning": ("Learned", "learn"),
+        "certify.service.predicting": ("Predicted", "predict"),
+        "certify.service.releasing": ("Released", "export"),
+        "certify.service.reporting": ("Status", "status"),
+        "certify.service.retraining": ("Retrained", "retrain"),
+        "certify.service.unlearning": ("Unlearned", "unlearn"),
+        "certify.service.whole_run": ("Execution", "NotCertified", "execute"),
+    },
+)

@@ -12,6 +12,7 @@ from typing import Any
 from certify.checker import Mismatch
 from certify.results.history import max_records
 from certify.service.folder import State, certificate_name, opened, read_bytes
+from certify.trust.erasure import erasure_path
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,9 @@ def status(folder: str | Path, *, ledger: str | None = None) -> Status:
     with opened(Path(folder), ledger=ledger) as change:
         state = change.state
         for name, digest in _named_files(change.turn.rows).items():
-            if hashlib.sha256(read_bytes(state.folder / name)).hexdigest() != digest and not _signed(state, name):
+            if hashlib.sha256(read_bytes(state.folder / name)).hexdigest() != digest:
                 raise Mismatch(f"{state.folder / name}: is not the file that the ledger names; restore it")
+        _check_certificates(state, change.turn.rows)
         predicate = _payload(state.folder / certificate_name(state.requests))["predicate"]
         limit = max_records(state.run)
         return Status(
@@ -105,19 +107,36 @@ def status(folder: str | Path, *, ledger: str | None = None) -> Status:
 
 
 def _named_files(rows: Any) -> dict[str, str]:
-    """The last digest that a row gives each file of the folder."""
+    """The last digest that a row gives each file; but certificates and erasure records, which may be signed since."""
     named: dict[str, str] = {}
     for row in rows:
         named |= row.content.get("files", {})
-    return named
+    return {name: digest for name, digest in named.items() if not name.startswith(("certificate", "erasure-"))}
+
+
+def _check_certificates(state: State, rows: Any) -> None:
+    """Every certificate is the one that the ledger names, but for signatures and a date of expiry; every erasure record
+    says what its certificate does.
+
+    Raises:
+        Mismatch: names the file. checker.CheckError: a file that is no certificate.
+    """
+    from certify.ledger.payloads import certificate_entry
+
+    for row in rows:
+        content = row.content
+        if row.kind not in ("learned", "erased"):
+            continue
+        number = int(content.get("request", "0"))
+        path = state.folder / certificate_name(number)
+        if certificate_entry(read_bytes(path))["core"] != content["certificate"]["core"]:
+            raise Mismatch(f"{path}: is not the certificate that the ledger names; restore it")
+        if number:
+            record = erasure_path(state.folder, number)
+            known = _payload(path)["predicate"]["execution"]["erasures"]
+            if _payload(record)["predicate"].get("erasure") not in known:
+                raise Mismatch(f"{record}: is not the record of request {number}; restore it")
 
 
 def _payload(path: Path) -> dict[str, Any]:
     return json.loads(b64decode(json.loads(read_bytes(path))["payload"]))
-
-
-def _signed(state: State, name: str) -> bool:
-    """Whether a certificate or erasure record has been signed since it was written."""
-    if not name.startswith(("certificate", "erasure")):
-        return False
-    return bool(json.loads(read_bytes(state.folder / name)).get("signatures"))

@@ -115,7 +115,45 @@ def verify(
     except checker.CheckError as refused:
         which = next((f" ({path})" for digest, path in named.items() if digest in str(refused)), "")
         return Verification(refused.exit_code, refused.steps, None, f"{certificate}: {refused}{which}")
+    if problem := predecessor_problem(Path(certificate), data):
+        return Verification(Exit.MISMATCH, report.steps, None, f"{certificate}: {problem}")
     return Verification(report.exit_code, report.steps, report, None)
+
+
+def predecessor_problem(path: Path, data: bytes) -> str | None:
+    """Where the certificate that this one names as its predecessor should lie beside it, what is wrong with that: it is
+    another one, or of another run or other requests. None where it is right, or nothing lies there."""
+    from certify.runfile.read import canonical_json
+
+    statement = _statement(data)
+    named = statement["predicate"].get("predecessor")
+    if named is None:
+        return None
+    run, number = statement["predicate"]["run"], len(statement["predicate"]["run"]["requests"]["sizes"]) - 1
+    before = path.with_name(f"certificate-{number}.json" if number else "certificate.json")
+    if path.name != f"certificate-{number + 1}.json" or not before.is_file():
+        return None
+    former = _statement(read_certificate(before))
+    predicate = {key: value for key, value in former["predicate"].items() if key != "expires"}
+    if hashlib.sha256(canonical_json({**former, "predicate": predicate})).hexdigest() != named:
+        return f"predecessor: {before} is another certificate than the one that is named"
+    if _before_last(run) != _before_last(former["predicate"]["run"], last=number):
+        return f"predecessor: {before} is of another run, or of other requests before this one"
+    return None
+
+
+def _statement(data: bytes) -> dict[str, Any]:
+    return checker.read_json(checker.open_envelope(checker.read_json(data, "envelope")), "payload")
+
+
+def _before_last(run: dict[str, Any], last: int | None = None) -> dict[str, Any]:
+    """The run with the requests before its last, or with the first `last` of them."""
+    count = len(run["requests"]["sizes"]) - 1 if last is None else last
+    epochs, sizes = run["mechanism"]["unlearning_epochs"][:count], run["requests"]["sizes"][:count]
+    return run | {
+        "mechanism": run["mechanism"] | {"unlearning_epochs": epochs},
+        "requests": run["requests"] | {"sizes": sizes},
+    }
 
 
 def end_of(day: date) -> datetime:

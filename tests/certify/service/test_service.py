@@ -133,6 +133,37 @@ def test_a_year_of_requests(state: Path, made: Path, tmp_path: Path) -> None:
     assert private["erased"] == {"3": 1, "10": 2, "50": 2, "59": 3}
 
 
+def test_a_certificate_is_held_against_the_one_before_it(state: Path, final: Path, tmp_path: Path) -> None:
+    for number, folder in ((1, state), (2, state), (1, final)):
+        assert unlearn(folder, f"c00{number}").code == 0
+    last = state / "certificate-2.json"
+    assert plumbline("verify", last).code == 0 and plumbline("verify", state / "certificate-1.json").code == 0
+    shutil.copy(last, tmp_path)
+    assert plumbline("verify", tmp_path / last.name).code == 0  # nothing lies beside it
+    shutil.copy(final / "certificate-1.json", tmp_path)
+    mixed = plumbline("verify", tmp_path / last.name)
+    assert mixed.code == 4 and "is another certificate than the one that is named" in mixed.err
+    assert plumbline("keygen", tmp_path / "lead").code == 0
+    signed = ("--key", tmp_path / "lead.key", "--expires", "2999-01-01")
+    assert plumbline("sign", state / "certificate-1.json", *signed).code == 0
+    assert plumbline("verify", last).code == 0  # a date of expiry that was set since changes nothing
+    assert plumbline("status", state).code == 0 and unlearn(state, "c003").code == 0
+
+
+def test_from_python_as_from_the_command_line(made: Path, tmp_path: Path) -> None:
+    import plumbline as front_door
+
+    told: list[str] = []
+    learned = front_door.learn(
+        made / "run.toml", tmp_path / "state", data=made / "records.csv", tell=told.append, device="cpu"
+    )
+    assert learned.learning.records == 5 and told == [learned.learning.sentence()]
+    done = front_door.unlearn(tmp_path / "state", ["c001", "c002"])
+    assert done.request == 1 and done.left == 3 and done.certified.epochs == 1
+    assert front_door.status(tmp_path / "state").releases == 0
+    assert front_door.Ledger.open(tmp_path / "state").verify().intact
+
+
 def test_no_id_leaves_the_private_folder(state: Path) -> None:
     assert unlearn(state, "c003").code == 0
     for name, content in snapshot(state).items():
