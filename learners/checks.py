@@ -49,8 +49,8 @@ def vouch(mechanism: NoisySGD, dataset: Dataset, model: nn.Module | Network | No
         raise LearnerRefused(
             f"samples: the data hold {len(dataset)} records, the mechanism says {mechanism.samples}; give that many"
         )
-    if not clipped and dataset.feature_norm > mechanism.loss.feature_norm:
-        check_norms(dataset.features, mechanism.loss.feature_norm)
+    if not clipped and dataset.feature_norm > (longest := mechanism.loss.numbers()["feature_norm"]):
+        check_norms(dataset.features, longest)
     check_labels(mechanism, dataset, network)
 
 
@@ -131,7 +131,7 @@ def without(
                 f"replacements: features {tuple(replacements.features.shape)}; need {shape}, one for each erased record"
             )
         if network is None:
-            check_norms(replacements.features, min(mechanism.loss.feature_norm, dataset.feature_norm))
+            check_norms(replacements.features, min(mechanism.loss.numbers()["feature_norm"], dataset.feature_norm))
         check_labels(mechanism, replacements, network)
     return dataset.replaced(chosen, replacements)
 

@@ -81,7 +81,8 @@ def bound_errors(
         curvature = float(constants.smoothness) - m
         # A target that is subtracted is rounded whatever is left; a map of slope φ′ carries the error on.
         steepest = Scaled.of(loss.scaling).steepest if isinstance(loss, ScaledLoss) else 1.0
-        slopes = bound + steepest * float(getattr(loss, "target_bound", None) or 0) * float(loss.feature_norm)
+        stated = loss.numbers()
+        slopes = bound + steepest * float(stated.get("target_bound", 0)) * float(stated["feature_norm"])
         elementary = (ELEMENTARY + (8 * loss.classes if isinstance(loss, SoftmaxLoss) else 0)) * unit * slopes
         gradient = curvature * _gamma(features + 4, unit) * norm + elementary + summed
     descent = bound + m * norm

@@ -63,7 +63,7 @@ def objective(parameters: Tensor, mechanism: NoisySGD, dataset: Dataset) -> floa
     else:
         values = score_of(loss).value(scores, dataset.labels)  # type: ignore[union-attr]  # predict has looked
     values[list(dataset.absent)] = 0.0
-    return (values.mean() + float(loss.regularization) / 2 * parameters.square().sum()).item()
+    return (values.mean() + float(loss.numbers()["regularization"]) / 2 * parameters.square().sum()).item()
 
 
 def accuracy(parameters: Tensor, dataset: Dataset) -> float:

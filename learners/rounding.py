@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -100,7 +101,7 @@ class Floor:
                 f"largest_coordinate: a coordinate of {float(largest):.6g} > {float(stated):.6g}, as [execution] "
                 "states; write a larger one, and certify again"
             )
-        numbers = FloatingPoint(self.dtype, self.dimension, seen)
+        numbers = FloatingPoint(cast(Any, self.dtype), self.dimension, seen)
         charge = executed_charge(self.mechanism, numbers)
         if charge * 100 > self.allowed:
             noise = least_executed_noise(self.mechanism, numbers, self.allowed)

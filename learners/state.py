@@ -45,7 +45,7 @@ class State:
     erased: tuple[int, ...]
     record: RunRecord
     network: Network | None = None
-    released: Tensor | None = None
+    released: Tensor = None  # type: ignore[assignment]  # the parameters, once built, where nothing else is given
 
     def __post_init__(self) -> None:
         if self.released is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,14 @@ from learners.noise import Noise
 Progress = Callable[[int, int], None]
 """Called after every epoch with (epochs done, epochs in all)."""
 CHUNK = 2**18  # how many normals are drawn at a time, at most
+
+
+class Pass(Protocol):
+    """The batches of an epoch, in their order: a sequence, or what reads them anew each time."""
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+    def __len__(self) -> int: ...
 
 
 class RunCheckFailed(RuntimeError):
@@ -94,7 +103,7 @@ def project(x: Tensor, rule: Rule) -> Tensor:
 
 def run(
     x: Tensor,
-    batches: Collection[Batch],
+    batches: Pass,
     model: Model,
     noise: Noise,
     rule: Rule,

@@ -45,7 +45,7 @@ class Langevin(Method):
         constants = mechanism.loss.constants()
         if mechanism.batches > 1:
             raise LearnerRefused(f"batch_size: Langevin unlearning takes full batches; write {mechanism.samples}")
-        if not constants.convex or mechanism.step_size * constants.smoothness > 1:
+        if not constants.convex or constants.smoothness is None or mechanism.step_size * constants.smoothness > 1:
             raise LearnerRefused('step_size: Langevin unlearning is for convex losses and η ≤ 1/L; write "1/L"')
 
     def train(self, model: Learned, device: torch.device) -> Learned:
@@ -81,7 +81,7 @@ class DescentToDelete(Method):
     def train(self, model: Learned, device: torch.device) -> Learned:
         mechanism = model.mechanism
         constants = mechanism.loss.constants()
-        m, smoothness = float(constants.strong_convexity), float(constants.smoothness)
+        m, smoothness = float(constants.strong_convexity), float(constants.smoothness or 0)  # `check` has looked
         bound, rate = float(constants.gradient_bound), (smoothness - m) / (smoothness + m)
         power = rate ** mechanism.unlearning_epochs[0]
         near = 2 * bound * power / (m * mechanism.samples * (1 - power))
@@ -100,7 +100,7 @@ class DescentToDelete(Method):
     @staticmethod
     def _step(mechanism: NoisySGD) -> float:
         constants = mechanism.loss.constants()
-        return float(2 / (constants.smoothness + constants.strong_convexity))
+        return float(2 / ((constants.smoothness or 0) + constants.strong_convexity))
 
     @staticmethod
     def _released(model: Learned) -> Learned:

@@ -16,8 +16,8 @@ class Scaled:
 
     kind: str
     max_grad_norm: float
-    r: float | None = None
-    s: float | None = None
+    r: float = 0.0  # which clipping does not have
+    s: float = 1.0  # which psasc alone has: psac is psasc with s = 1
 
     @classmethod
     def of(cls, scaling: Scaling) -> Scaled:
@@ -31,7 +31,7 @@ class Scaled:
             return 1.0
         if self.kind == "auto-s":
             return self.max_grad_norm / self.r
-        least = min(self.r * (1.0 if self.s is None else self.s), 1.0)
+        least = min(self.r * self.s, 1.0)
         return self.max_grad_norm * math.sqrt(27 / (least * (4 - least) ** 3))
 
     def weight(self, norms: Tensor) -> Tensor:
@@ -40,5 +40,4 @@ class Scaled:
             return self.max_grad_norm / norms.clamp(min=self.max_grad_norm)
         if self.kind == "auto-s":
             return self.max_grad_norm / (norms + self.r)
-        slope = 1.0 if self.s is None else self.s  # psac is psasc with s = 1
-        return self.max_grad_norm / (slope * norms + self.r / (norms + self.r))
+        return self.max_grad_norm / (self.s * norms + self.r / (norms + self.r))
