@@ -53,7 +53,7 @@ class Batches:
         there = torch.ones(len(self.dataset), dtype=torch.bool)
         there[list(self.dataset.absent)] = False
         for rows in self.places:
-            features, labels = self.dataset.features[rows], self.dataset.labels[rows]
+            features, labels = self.dataset.rows(rows), self.dataset.labels[rows]
             if self.numbers.dtype == "float32":
                 features = narrowed(features)
             yield self.model.batch(

@@ -50,7 +50,7 @@ def vouch(mechanism: NoisySGD, dataset: Dataset, model: nn.Module | Network | No
             f"samples: the data hold {len(dataset)} records, the mechanism says {mechanism.samples}; give that many"
         )
     if not clipped and dataset.feature_norm > (longest := mechanism.loss.numbers()["feature_norm"]):
-        check_norms(dataset.features, longest)
+        check_norms(dataset.source, longest)
     check_labels(mechanism, dataset, network)
 
 

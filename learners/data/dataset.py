@@ -36,7 +36,7 @@ class FeatureNormExceeded(ValueError):
     """A record beyond the stated norm: every gradient bound derived from that norm would be false."""
 
 
-def check_norms(features: Tensor, bound: Fraction) -> None:
+def check_norms(features: Tensor | RowFile, bound: Fraction) -> None:
     """Decide |x_i| ≤ bound for every row, exactly: rows too close for float64 to tell are decided in rationals.
 
     Raises:
@@ -44,7 +44,8 @@ def check_norms(features: Tensor, bound: Fraction) -> None:
     """
     limit = bound * bound
     # n additions of rounded squares err by less than a relative (d+2)·2⁻⁵²; below 1e-280 squares may underflow.
-    margin = 1 - (features.shape[1] + 4) * 2.0**-52
+    width = features.dimension if isinstance(features, RowFile) else features.shape[1]
+    margin = 1 - (width + 4) * 2.0**-52
     for first, part in _parts(features):
         squares = part.square().sum(dim=1)
         undecided = (
@@ -59,8 +60,13 @@ def check_norms(features: Tensor, bound: Fraction) -> None:
                 )
 
 
-def _parts(features: Tensor) -> Iterator[tuple[int, Tensor]]:
+def _parts(features: Tensor | RowFile) -> Iterator[tuple[int, Tensor]]:
     """The rows in parts of a bounded size, each with the place of its first row."""
+    if isinstance(features, RowFile):
+        rows = max(1, NUMBERS_AT_ONCE // max(1, features.dimension))
+        for first in range(0, features.rows, rows):
+            yield first, features.read(range(first, min(first + rows, features.rows)))
+        return
     rows = max(1, NUMBERS_AT_ONCE // max(1, features.shape[1]))
     for first in range(0, len(features), rows):
         yield first, features[first : first + rows]
@@ -99,7 +105,7 @@ class Dataset:
             raise InvalidDataset(
                 f"features {tuple(self.features.shape)}, labels {tuple(self.labels.shape)}: need (n, d), (n,)"
             )
-        for key, values in (("features", self.features), ("labels", self.labels[:, None])):
+        for key, values in (("features", self.source), ("labels", self.labels[:, None])):
             for first, part in _parts(values):
                 if (bad := ~part.isfinite().all(dim=1)).any():
                     record = first + int(bad.nonzero()[0])
@@ -109,16 +115,29 @@ class Dataset:
         for record in self.absent:
             if not 0 <= record < len(self.labels) or self.features[record].any():
                 raise InvalidDataset(f"absent: {record} is no record, or has features; write the places of zero rows")
-        check_norms(self.features, self.feature_norm)
+        check_norms(self.source, self.feature_norm)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
+    def source(self) -> Tensor | RowFile:
+        """The features, or the file that they stay in."""
+        return self.features if self.file is None else self.file
+
+    def rows(self, places: Tensor) -> Tensor:
+        """Features (len(places), d) of the records at these places, in memory of their own."""
+        if self.file is None:
+            return self.features[places]
+        first, count = int(places[0]), len(places)
+        contiguous = torch.equal(places, torch.arange(first, first + count))
+        return self.file.read(range(first, first + count) if contiguous else places.tolist())
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of shape, features and labels as little-endian float64. Nothing noises it: for the auditor only."""
         digest = hashlib.sha256(f"{self.features.shape[0]}x{self.features.shape[1]};".encode())
-        for values in (self.features, self.labels[:, None]):
+        for values in (self.source, self.labels[:, None]):
             for _, part in _parts(values):
                 digest.update(part.numpy().astype("<f8").tobytes())
         return digest.hexdigest()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import mmap
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -65,6 +66,33 @@ class RowFile:
         written.flush()
         return RowFile(target, *shape)
 
+    def read(self, places: Sequence[int]) -> Tensor:
+        """(len(places), dimension): these rows, read into memory of their own. Unlike a look at `tensor`, it leaves no
+        page of the file in the process: however much is read, it does not grow."""
+        width = self.dimension * FLOAT64
+        rows = np.empty((len(places), self.dimension), dtype="<f8")
+        with self.path.open("rb", buffering=0) as file:
+            if isinstance(places, range) and places.step == 1:
+                file.seek(places.start * width)
+                _fill(file, rows)
+            else:
+                for row, place in zip(rows, places, strict=True):
+                    file.seek(place * width)
+                    _fill(file, row)
+        for place in set(self.changed).intersection(places):
+            rows[places.index(place)] = self.changed[place].numpy()
+        return torch.from_numpy(rows)
+
     def with_rows(self, places: tuple[int, ...], rows: Tensor) -> RowFile:
         """The same with `rows` (len(places), dimension) at `places`; the file stays."""
         return replace(self, changed={**self.changed, **dict(zip(places, rows.clone(), strict=True))})
+
+
+def _fill(file: BinaryIO, rows: np.ndarray) -> None:
+    """Raises ValueError: the file ends before."""
+    view = memoryview(rows.reshape(-1)).cast("B")
+    while len(view):
+        count = file.readinto(view)  # type: ignore[attr-defined]
+        if not count:
+            raise ValueError(f"{file.name}: ends before its rows do")
+        view = view[count:]
