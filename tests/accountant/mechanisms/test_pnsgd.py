@@ -161,5 +161,5 @@ def test_every_field_matters_or_is_checked() -> None:
     names = {field.name for field in dataclasses.fields(NoisySGD)}
     assert names == {
         "samples", "batch_size", "epochs", "noise_std", "loss", "unlearning_epochs", "step_size", "radius",
-        "initial_distance", "batch_order", "remainder", "requests", "neighbours", "reference", "release",
+        "initial_distance", "batch_order", "remainder", "requests", "neighbours", "reference", "release", "chosen",
     }  # fmt: skip

@@ -137,7 +137,7 @@ def test_what_is_no_scaled_loss_is_refused() -> None:
     refuses("target_bound", "poisson", 1, Clip(1))
     refuses("radius", "logistic", 1, Clip(1), radius=1)
     refuses("radius", "poisson", 1, Clip(1), 2, target_bound=1, radius=51)
-    with pytest.raises(TypeError, match="no map"):
+    with pytest.raises(TypeError, match="is not a map"):
         ScaledLoss("logistic", 1, None)
     with pytest.raises(TypeError, match="float"):
         ScaledLoss("logistic", 0.1, Clip(1))

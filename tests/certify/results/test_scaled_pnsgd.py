@@ -260,11 +260,3 @@ def test_the_example_is_certified() -> None:
     result = certify(EXAMPLES / "scaled.toml")
     assert result.verdict == "CERTIFIED" and {"T16", "L1u"} <= set(result.theorems)
     assert Fraction(result.epsilon["lower"]) > Fraction(9, 10) * enclose(result.worst.upper).lower
-
-
-def test_no_learner_executes_it_yet() -> None:
-    pytest.importorskip("torch")
-    from learners.checks import LearnerRefused, vouch
-
-    with pytest.raises(LearnerRefused, match=r'^scaling: kind = "psasc" is certified, but no learner executes it yet'):
-        vouch(read_run(scaled_tables()).mechanism, None)
