@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from types import ModuleType
@@ -28,6 +28,20 @@ def load_learners() -> ModuleType:
     except ImportError as missing:
         raise UsageError(f"running needs {missing.name}; pip install 'plumbline-dp[learn]'") from None
     return learners
+
+
+Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, of how much
+
+
+def told_epochs(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+    """What a learner calls after each epoch; None where nobody wants to know."""
+    if progress is None:
+        return None
+
+    def tell(done: int, of: int) -> None:
+        progress(what, done, of)
+
+    return tell
 
 
 @contextmanager
@@ -144,7 +158,7 @@ def private_files(state: learners.State) -> dict[str, bytes]:
 
 def public_record(record: learners.RunRecord, run: Run) -> dict[str, Any]:
     """The run record's public part; under release = "final" without the digest of a model that is not released yet."""
-    public = dict(record.public())
+    public: dict[str, Any] = dict(record.public())
     if run.mechanism.release == "final":
         phases = [dict(phase) for phase in public["phases"]]
         for key in ("parameters_after", "released_after"):

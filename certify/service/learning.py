@@ -15,10 +15,11 @@ from accountant import NoisySGD
 from certify.errors import UsageError
 from certify.files import make_directory, output_directory
 from certify.results.history import Learning, certify_learning
-from certify.runfile.read import read_run
+from certify.runfile.read import load_tables, read_run
 from certify.service.commit import PREFIX, check_writable, place, recover, stage
 from certify.service.data import read_data
 from certify.service.driving import (
+    Progress,
     load_learners,
     model_file,
     module_of,
@@ -26,6 +27,7 @@ from certify.service.driving import (
     public_record,
     refusals,
     sha256,
+    told_epochs,
     told_to_learners,
 )
 from certify.service.folder import (
@@ -45,7 +47,6 @@ from certify.trust.execution import make_execution
 from certify.trust.together import alone
 
 LEDGER_FILE = "ledger.sqlite"  # and what SQLite lays beside it
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,16 @@ def learn(
     known = load_learners()
     from learners.models import as_network
 
-    run = read_run(run_file)
+    tables = load_tables(Path(run_file))
+    run = read_run(tables)
     if not isinstance(run.mechanism, NoisySGD):
         kind = run.canonical["mechanism"]["kind"]
         raise UsageError(f'mechanism.kind: "{kind}" is certified, and not learned by this command; write "pnsgd"')
+    if "release" not in tables.get("threat", {}):
+        raise UsageError(
+            'threat.release: is missing; write [threat] release = "all" where the model is used between requests, or '
+            'release = "final" where only the one after the last request is ever seen'
+        )
     folder = output_directory(output)
     assert folder is not None
     if (folder / STATE_FILE).exists():
@@ -140,7 +147,7 @@ def learn(
                 certified.mechanism,
                 records.dataset,
                 mechanism_digest=certified.digest,
-                progress=progress and (lambda done, of: progress("learn", done, of)),
+                progress=told_epochs(progress, "learn"),
                 **module,
                 **told_to_learners(run, device, seed),
             )

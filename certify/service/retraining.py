@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ from certify.errors import UsageError
 from certify.service.commit import check_writable
 from certify.service.data import data_of
 from certify.service.driving import (
+    Progress,
     continued,
     load_learners,
     model_file,
     module_of,
     refusals,
+    told_epochs,
     told_to_learners,
 )
 from certify.service.folder import State, opened
@@ -47,7 +48,7 @@ def retrain(
     data: str | Path | None = None,
     ledger: str | None = None,
     device: str | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Retrained:
     """Train the reference on the data without the erased records; it shares the batches of the state's model.
 
@@ -74,7 +75,7 @@ def retrain(
                 former.erased,
                 order=former.order,
                 mechanism_digest=run.digest,
-                progress=progress and (lambda done, of: progress("retrain", done, of)),
+                progress=told_epochs(progress, "retrain"),
                 **module_of(state.factory),
                 **told_to_learners(run, device or state.device, state.seed),
             )

@@ -137,7 +137,7 @@ class Rows:
     def _by_id(self, given: Rows, ids: Sequence[str], first_row: int) -> tuple[int, ...]:
         assert self.ids is not None and given.ids is not None
         known = {digest: place for place, digest in enumerate(self.ids)}
-        places = []
+        places: list[int] = []
         for row, (id, digest, content) in enumerate(zip(ids, given.ids, given.fingerprints, strict=True), first_row):
             place = known.get(digest)
             if place is None:

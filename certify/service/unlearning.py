@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from certify.results.history import NextRequest, certify_request, max_records
 from certify.service.commit import check_writable
 from certify.service.data import data_of
 from certify.service.driving import (
+    Progress,
     continued,
     load_learners,
     model_file,
@@ -22,6 +23,7 @@ from certify.service.driving import (
     public_record,
     refusals,
     sha256,
+    told_epochs,
     told_to_learners,
 )
 from certify.service.folder import MODEL_FILE, RECORD_FILE, Change, State, certificate_name, opened, read_state
@@ -36,8 +38,6 @@ from certify.trust.erasure import (
     model_digest,
 )
 from certify.trust.execution import make_execution
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _execute(
             places,
             mechanism=run.mechanism,
             mechanism_digest=run.digest,
-            progress=progress and (lambda done, of: progress(what, done, of)),
+            progress=told_epochs(progress, what),
             **told_to_learners(run, device, state.seed),
         )
 

@@ -176,6 +176,10 @@ def test_learning_says_what_the_target_covers_and_trains_nothing_beyond(made: Pa
     done = plumbline("learn", run, "--data", made / "records.csv", "-o", tmp_path / "state")
     assert "is met for" in refused(done, 1) and "not for 50" in done.err
     assert not (tmp_path / "state").exists()
+    said = (made / "run.toml").read_text().replace('release = "all"', "")
+    (tmp_path / "unsaid.toml").write_text(said)
+    unsaid = plumbline("learn", tmp_path / "unsaid.toml", "--data", made / "records.csv", "-o", tmp_path / "state")
+    assert "threat.release: is missing" in refused(unsaid)
     again = plumbline("learn", made / "run.toml", "--data", made / "records.csv", "-o", made / "all")
     assert "holds a state already" in refused(again)
 
