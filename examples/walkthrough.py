@@ -130,8 +130,8 @@ def report_accuracy(done: Execution, test, say) -> None:
     ]
     say(f"   {'model':<22}  {'test accuracy':>13}  {'epochs spent':>12}", markup=False)
     for name, state, epochs in rows:
-        say(f"   {name:<22}  {accuracy(state.parameters, test):>12.1%}  {epochs:>12}", markup=False)
-    gap = distance(done.unlearned.parameters, done.retrained.parameters)
+        say(f"   {name:<22}  {accuracy(state.released, test):>12.1%}  {epochs:>12}", markup=False)
+    gap = distance(done.unlearned.released, done.retrained.released)
     say(f"\n   unlearned and retrained parameters are {gap:.3g} apart, most of it the noise of two runs", markup=False)
 
 

@@ -188,7 +188,7 @@ class RunRecord:
         """SHA-256 of the canonical JSON."""
         return sha256(canonical_json(self.to_json()))
 
-    def public(self) -> dict[str, object]:
+    def public(self) -> dict[str, Any]:
         """The record without what no noise protects; the hash of the last phase's model only, as it is released."""
         content = self.to_json()
         for i, phase in enumerate(content["phases"]):

@@ -90,7 +90,7 @@ class RowFile:
 
 def _fill(file: BinaryIO, rows: np.ndarray) -> None:
     """Raises ValueError: the file ends before."""
-    view = memoryview(rows.reshape(-1)).cast("B")
+    view = rows.reshape(-1).data.cast("B")
     while len(view):
         count = file.readinto(view)  # type: ignore[attr-defined]
         if not count:
