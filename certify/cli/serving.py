@@ -16,6 +16,7 @@ MAX_FILE = 1 << 26  # bytes of a list of ids
 
 def run_learn(arguments: argparse.Namespace) -> int:
     from certify.service.learning import learn
+    from certify.service.reporting import several
 
     as_json = arguments.format == "json"
     with progress_bar("learn") as progress:
@@ -35,7 +36,7 @@ def run_learn(arguments: argparse.Namespace) -> int:
         print_json(learned.as_json())
     else:
         k, result = learned.epochs_sentence(), learned.result
-        records = _records(learned.learning.records)
+        records = several(learned.learning.records)
         print_text(
             f"{result.verdict}: ε ≤ {result.epsilon['upper']} at δ = {result.delta} for {records} at once "
             f"(target ε ≤ {result.epsilon['target']})\n{k}\n"
@@ -47,6 +48,7 @@ def run_learn(arguments: argparse.Namespace) -> int:
 
 
 def run_unlearn(arguments: argparse.Namespace) -> int:
+    from certify.service.reporting import several
     from certify.service.unlearning import unlearn
 
     with progress_bar("unlearn") as progress:
@@ -64,11 +66,11 @@ def run_unlearn(arguments: argparse.Namespace) -> int:
         print_json(done.as_json())
     else:
         result = done.result
-        records = _records(done.records)
+        records = several(done.records)
         lines = [
             f"{result.verdict}: request {done.request}, {records} erased with K = {done.certified.epochs}: "
             f"ε ≤ {result.epsilon['upper']} at δ = {result.delta} (target ε ≤ {result.epsilon['target']})",
-            *([] if done.left is None else [f"{_records(done.left)} left"]),
+            *([] if done.left is None else [f"{several(done.left)} left"]),
             *([] if done.certified.note is None else [done.certified.note]),
         ]
         print_text("\n".join(lines))
@@ -177,10 +179,6 @@ def received(text: str) -> datetime:
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError(f"got {text!r}; write its time zone too: 2026-01-31T12:00:00+00:00")
     return moment
-
-
-def _records(count: int) -> str:
-    return f"{count} record{'s' * (count != 1)}"
 
 
 def _tell_released(done: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -96,10 +96,12 @@ def read_records(run: Run, path: Path, *, partial: bool = False) -> Records:
         raise UsageError(f"--data {path}: {problem.strerror or problem}") from None
 
 
-def data_of(state: State, key: bytes, where: str | Path | None) -> Data:
+def data_of(state: State, key: bytes, where: str | Path | None, asked: Sequence[int] = ()) -> Data:
     """The records that a state was learned from, erased ones absent, each in its place.
 
-    where: the file, if it is not where it was last.
+    Args:
+        where: the file, if it is not where it was last.
+        asked: places that are about to be erased; they may be gone from the file already.
 
     Raises:
         UsageError: a row that has changed; it is named.
@@ -107,9 +109,10 @@ def data_of(state: State, key: bytes, where: str | Path | None) -> Data:
     source = state.data
     data = read_data(state.run, where if where is not None else source.get("path"))
     rows = state.rows()
+    erased = tuple(sorted(rows.erased))
+    rows = rows.erase(asked, state.requests + 1)
     places = rows.match(key, data.contents(), data.ids, first_row=data.first_row)
     dataset = data.dataset
     if len(places) < len(rows):
         dataset = dataset.placed(places, len(rows))
-    erased = tuple(sorted(rows.erased))
     return replace(data, dataset=dataset.replaced(erased) if erased else dataset, places=places)

@@ -10,6 +10,8 @@ from io import BytesIO
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from accountant import Indeterminate
+from certify import checker
 from certify.errors import UsageError
 from certify.results.floor import allowed_mu
 from certify.runfile.read import Run, canonical_json
@@ -165,6 +167,21 @@ def public_record(record: learners.RunRecord, run: Run) -> dict[str, Any]:
             phases[-1].pop(key, None)
         public["phases"] = phases
     return public
+
+
+def check_certificate(certificate: bytes) -> None:
+    """Let the checker follow a certificate before anything counts.
+
+    Raises:
+        Indeterminate: it does not follow. Where it would take longer than a checker's default work that is not looked
+            at.
+    """
+    try:
+        checker.verify(certificate)
+    except checker.OutOfWork:
+        return
+    except checker.CheckError as problem:
+        raise Indeterminate(f"no certificate: the checker does not follow: {problem}; nothing was counted") from None
 
 
 def sha256(content: bytes) -> str:

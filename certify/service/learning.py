@@ -20,6 +20,7 @@ from certify.service.commit import PREFIX, check_writable, place, recover, stage
 from certify.service.data import read_data
 from certify.service.driving import (
     Progress,
+    check_certificate,
     load_learners,
     model_file,
     module_of,
@@ -161,6 +162,7 @@ def learn(
             execution=make_execution(public, ()),
             subjects={"model": sha256(files[MODEL_FILE]), "run_record": sha256(files[RECORD_FILE])},
         )
+        check_certificate(certificate)
         state = State(
             folder=folder,
             model=turn.model,

@@ -66,11 +66,11 @@ class Status:
             f"model              {state.model}",
             f"learned            {state.run.mechanism.epochs} epochs from {state.run.mechanism.samples} records, "
             f'release = "{release}"',
-            f"requests honoured  {requests}" + f", {records} records" * bool(requests),
+            f"requests honoured  {requests}" + f", {several(records)}" * bool(requests),
             f"ε                  ≤ {self.epsilon} at δ = {self.delta} (target ε ≤ {self.target}), "
             f"{certificate_name(requests)}",
-            f"left               {'no limit' if self.left is None else f'{self.left} records'}",
-            f"released           {self.releases} times",
+            f"left               {'no limit' if self.left is None else several(self.left)}",
+            f"released           {self.releases} time{'s' * (self.releases != 1)}",
             f"ledger             {self.address}, row {state.head[0]}",
         ]
         if release == "final" and self.releases:
@@ -78,6 +78,10 @@ class Status:
         if state.seed is not None:
             lines.append("REPRODUCIBLE EXPERIMENT: the noise can be drawn again; no privacy claim holds for this model")
         return "\n".join(lines)
+
+
+def several(count: int) -> str:
+    return f"{count} record{'s' * (count != 1)}"
 
 
 def status(folder: str | Path, *, ledger: str | None = None) -> Status:

@@ -16,6 +16,7 @@ from certify.service.commit import check_writable
 from certify.service.data import data_of
 from certify.service.driving import (
     Progress,
+    check_certificate,
     continued,
     load_learners,
     model_file,
@@ -88,7 +89,8 @@ def unlearn(
     Model, run record, certificate, erasure record and the ledger's row appear together or not at all.
 
     Args:
-        ids: as the data's id column has them, or the numbers of the rows, from 0, where there is none.
+        ids: as the data's id column has them, or the numbers of the rows, from 0, where there is none. Their rows may
+            be gone from the data already.
         data: where the data are now; where they were, unless given.
         epochs: K, at least the certified one; that one, unless given.
         received, scope, sign_off: what the erasure record says about the request.
@@ -109,7 +111,7 @@ def unlearn(
         key = state.read_key()
         places = state.rows().places_of(key, ids)
         certified = certify_request(state.run, state.sizes, state.epochs, len(places), at_least=epochs)
-        records = data_of(state, key, data)
+        records = data_of(state, key, data, places)
         after = _execute(state, records.dataset, certified, places, device or state.device, progress)
         source = records.source if data is not None else state.data
         state, request = replace(state, data=dict(source)), replace(request, records=places)
@@ -198,6 +200,7 @@ def _files(
         subjects={"model": sha256(files[MODEL_FILE]), "run_record": sha256(files[RECORD_FILE])},
         predecessor=state.certificate,
     )
+    check_certificate(certificate)
     payload = base64.b64decode(json.loads(certificate)["payload"])
     statement = make_erasure_statement(json.loads(payload), sha256(payload), number)
     files |= {

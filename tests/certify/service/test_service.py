@@ -315,6 +315,27 @@ def test_unknown_and_erased_ids_and_epochs(state: Path, final: Path) -> None:
     assert "is below the certified" in refused(unlearn(final, "c001", "c002", epochs=0))
 
 
+def test_a_row_may_be_gone_from_the_file_when_its_request_comes(state: Path, tmp_path: Path) -> None:
+    data = write_data(tmp_path / "left.csv", [row for row in records() if row[0] not in ("c001", "c059")])
+    assert "was in row 61 is gone" in refused(unlearn(state, "c001", data=data))
+    assert unlearn(state, "c001", "c059", data=data).code == 0
+    assert unlearn(state, "c002", data=data).code == 0
+
+
+def test_a_certificate_that_the_checker_does_not_follow_counts_nothing(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from certify.service import driving
+
+    def disagrees(_: bytes) -> None:
+        raise checker.DoesNotFollow("mu does not follow")
+
+    before = snapshot(state)
+    monkeypatch.setattr(driving.checker, "verify", disagrees)
+    assert "does not follow: mu does not follow; nothing was counted" in refused(unlearn(state, "c001"), 3)
+    assert snapshot(state) == before
+
+
 def test_a_list_of_ids_in_a_file(state: Path, tmp_path: Path) -> None:
     (tmp_path / "ids").write_bytes(b"\xef\xbb\xbfc001\r\nc002\r\n\r\n")
     assert plumbline("unlearn", state, "--file", tmp_path / "ids").code == 0
