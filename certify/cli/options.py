@@ -12,6 +12,7 @@ from typing import NoReturn
 from accountant.mechanisms.neighbours import NEIGHBOURS
 from accountant.mechanisms.sampling import SAMPLINGS
 from certify.cli.computing import run_calibrate, run_certify, run_compare, run_explain, run_plan
+from certify.cli.experimenting import add_experiment
 from certify.cli.ledger_options import add_ledger
 from certify.cli.serving_options import add_service
 from certify.cli.trusting import run_gate, run_keygen, run_report, run_sign, run_verify
@@ -68,6 +69,7 @@ def command_parser() -> argparse.ArgumentParser:
     _computing(command)
     _trusting(command)
     add_ledger(command, _whole, _day)
+    add_experiment(command, _whole, WORKERS_HELP)
     add_service(command)
     options = command(
         "help", lambda arguments: _help(parser, commands.choices[arguments.of or "help"], arguments), HELP

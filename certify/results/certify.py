@@ -59,10 +59,10 @@ def _certify(run: Run, progress: Progress | None) -> Result:
         claims.append(make_claim(run, request))
         if progress:
             progress("certify", request + 1, len(run.mechanism.requests))
-    return replace(summarise(run, tuple(claims)), other_release=_other_release(run))
+    return replace(summarise(run, tuple(claims)), other_release=other_release(run))
 
 
-def _other_release(run: Run) -> dict[str, str | None] | None:
+def other_release(run: Run) -> dict[str, str | None] | None:
     """What the same run would cost under the other release: the largest ε of its requests; None as ε where no theorem
     covers that. None where nothing is unlearned, and both are the same."""
     mechanism = run.mechanism
