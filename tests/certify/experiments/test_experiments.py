@@ -159,6 +159,15 @@ def test_our_noise_is_nowhere_less_accurate_beyond_the_intervals(data: str) -> N
     assert all(c["difference"]["high"] >= 0 for c in comparisons)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["digits-3-8", "breast-cancer"])
+def test_nor_at_small_scale_at_any_epsilon(data: str) -> None:
+    found = experiment("accuracy", data=data)
+    assert len(found.comparisons) == 15
+    assert all(c["difference"]["high"] >= 0 for c in found.comparisons)
+    assert not [row["problem"] for row in found.rows if row["problem"]]
+
+
 def test_requests_cost_fewer_epochs_than_published_and_than_learning_anew(outcomes: dict[str, Outcome]) -> None:
     rows = {row["method"]: row for row in outcomes["sequential"].rows}
     ours = rows["plumbline"]["epochs"]
