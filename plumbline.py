@@ -52,12 +52,12 @@ if TYPE_CHECKING:
         write_report,
     )
     from certify.ledger import Ledger
-    from certify.service import export, learn, predict, retrain, status, unlearn
+    from certify.service import export, learn, predict, retrain, status, unlearn, unlearn_many
 
 _ELSEWHERE = {
     "accountant.explain": ("explain",),
     "certify.ledger": ("Ledger",),
-    "certify.service": ("export", "learn", "predict", "retrain", "status", "unlearn"),
+    "certify.service": ("export", "learn", "predict", "retrain", "status", "unlearn", "unlearn_many"),
 }
 
 __all__ = [
@@ -95,6 +95,7 @@ __all__ = [
     "status",
     "sweep",
     "unlearn",
+    "unlearn_many",
     "verify",
     "write_certificate",
     "write_erasure_records",

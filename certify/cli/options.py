@@ -14,16 +14,13 @@ from accountant.mechanisms.sampling import SAMPLINGS
 from certify.cli.computing import run_calibrate, run_certify, run_compare, run_explain, run_plan
 from certify.cli.experimenting import add_experiment
 from certify.cli.ledger_options import add_ledger
-from certify.cli.serving_options import add_service
+from certify.cli.serving_options import WORKERS_HELP, add_service
 from certify.cli.trusting import run_gate, run_keygen, run_report, run_sign, run_verify
 from certify.errors import Exit, UsageError
 
 Command = Callable[..., argparse.ArgumentParser]
 
 RUN_HELP = "run file (TOML); its keys are in docs/run-file.md"
-WORKERS_HELP = (
-    "processes of this machine (0: one a core), or dask://HOST:PORT, ray://HOST:PORT (default: here, in turn)"
-)
 KEY_HELP = "public key whose signature is asked for (may be given several times)"
 THRESHOLD_HELP = "how many of the given keys must have signed (default: all)"
 HELP = "show the help of a command, as COMMAND --help does"
@@ -140,7 +137,7 @@ def _computing(command: Command) -> None:
     options.add_argument("file", metavar="RUN.toml", help=RUN_HELP + "; the varied keys may be absent")
     options.add_argument("--batch-sizes", metavar="B,B,…", type=_wholes, help="default: at most six divisors of n")
     options.add_argument("--unlearning-epochs", metavar="K,K,…", type=_wholes, help="default: 1,2,3,5,8,13 below T")
-    options.add_argument("--workers", metavar="W", help=WORKERS_HELP)
+    options.add_argument("--workers", metavar="W", help=f"{WORKERS_HELP}; default: no others")
     options.add_argument("-o", "--output", metavar="DIR", help="write DIR/plan.json and DIR/plan.png")
     options.add_argument("--format", choices=("text", "json"), default="text", help="what stdout gets")
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from certify.cli.output import print_json, print_text, progress_bar, tell
+from certify.cli.output import one_line, print_json, print_text, progress_bar, tell
 from certify.errors import Exit, UsageError
 
 MAX_FILE = 1 << 26  # bytes of a list of ids
@@ -77,6 +77,32 @@ def run_unlearn(arguments: argparse.Namespace) -> int:
     _tell_experiment(done.state.seed)
     _tell_written(done.state.folder, f"certificate-{done.request}.json (UNSIGNED)", f"erasure-{done.request}.json")
     return Exit.OK
+
+
+def run_unlearn_many(arguments: argparse.Namespace) -> int:
+    from certify.service.many import read_requests, unlearn_many
+
+    with progress_bar("unlearn") as progress:
+        answers = unlearn_many(
+            read_requests(arguments.requests), workers=arguments.workers, device=arguments.device, progress=progress
+        )
+    if arguments.format == "json":
+        print_json({"requests": [answer.as_json() for answer in answers]})
+    else:
+        honoured = sum(answer.problem is None for answer in answers)
+        lines = [f"{honoured} of {len(answers)} requests honoured"]
+        for answer in answers:
+            if answer.done is None:
+                lines.append(f"  {answer.state}: {one_line(answer.problem or '')}")
+            else:
+                about = _records(answer.done["records"])
+                lines.append(f"  {answer.state}: request {answer.done['request']}, {about}, ε ≤ {_upper(answer.done)}")
+        print_text("\n".join(lines))
+    return max(answer.exit_code for answer in answers)
+
+
+def _upper(done: Any) -> str:
+    return done["epsilon"]["upper"]
 
 
 def run_status(arguments: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from certify.cli.serving import (
     run_retrain,
     run_status,
     run_unlearn,
+    run_unlearn_many,
 )
 
 Command = Callable[..., argparse.ArgumentParser]
@@ -23,10 +24,11 @@ DATA_HELP = "where the records are now (default: where they were)"
 LEDGER_HELP = "the ledger's URL or file, where it is not the one that the state names"
 DEVICE_HELP = "cpu, cuda or auto"
 FORMAT_HELP = "what stdout gets"
+WORKERS_HELP = "processes here (0: one for each core), dask://HOST:PORT or ray://HOST:PORT"
 
 
 def add_service(command: Command) -> None:
-    """Add learn, unlearn, status, predict, retrain, export and key."""
+    """Add learn, unlearn, unlearn-many, status, predict, retrain, export and key."""
     made = command(
         "learn",
         run_learn,
@@ -49,6 +51,17 @@ def add_service(command: Command) -> None:
     made.add_argument("--epochs", metavar="K", type=int, help="at least the certified number (default: that one)")
     made.add_argument("--received", metavar="TIME", type=received, help="when the request came in, with its time zone")
     made.add_argument("--device", help=f"{DEVICE_HELP} (default: as it was learned)")
+
+    made = command(
+        "unlearn-many",
+        run_unlearn_many,
+        "honour requests to many states at once, each certified and recorded by itself",
+        "The exit code is the largest of the requests'; those that are refused change nothing.",
+    )
+    made.add_argument("requests", metavar="REQUESTS.csv", help="columns state,id; one row for each record to erase")
+    made.add_argument("--workers", metavar="W", help=f"{WORKERS_HELP}; default: one for each core")
+    made.add_argument("--device", help=f"{DEVICE_HELP} (default: as it was learned)")
+    made.add_argument("--format", choices=("text", "json"), default="text", help=FORMAT_HELP)
 
     _of_state(command, "status", run_status, "show what a state has done, and whether it is whole", data=False)
 

@@ -2,6 +2,7 @@
 
     learn(run_file, output, data=…) -> Learned            a state, to which requests can be made
     unlearn(state, ids) -> Unlearned                      one request more, certified over the whole history
+    unlearn_many({state: ids}) -> Answers                 the same for many states, spread over cores or an engine
     status(state); predict(state, data, output); export(state, output); retrain(state)
     execute(run, dataset, requests, output) -> Execution  a run with all its requests at once, in memory
 
@@ -16,6 +17,7 @@ from lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from certify.service.learning import Learned, learn
+    from certify.service.many import Answer, unlearn_many
     from certify.service.predicting import Predicted, predict
     from certify.service.releasing import Released, export
     from certify.service.reporting import Status, status
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from certify.service.whole_run import Execution, NotCertified, execute
 
 __all__ = [
+    "Answer",
     "Execution",
     "Learned",
     "NotCertified",
@@ -39,12 +42,14 @@ __all__ = [
     "retrain",
     "status",
     "unlearn",
+    "unlearn_many",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "certify.service.learning": ("Learned", "learn"),
+        "certify.service.many": ("Answer", "unlearn_many"),
         "certify.service.predicting": ("Predicted", "predict"),
         "certify.service.releasing": ("Released", "export"),
         "certify.service.reporting": ("Status", "status"),
