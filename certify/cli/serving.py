@@ -95,7 +95,7 @@ def run_unlearn_many(arguments: argparse.Namespace) -> int:
             if answer.done is None:
                 lines.append(f"  {answer.state}: {one_line(answer.problem or '')}")
             else:
-                about = _records(answer.done["records"])
+                about = several(answer.done["records"])
                 lines.append(f"  {answer.state}: request {answer.done['request']}, {about}, ε ≤ {_upper(answer.done)}")
         print_text("\n".join(lines))
     return max(answer.exit_code for answer in answers)
