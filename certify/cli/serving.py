@@ -81,6 +81,7 @@ def run_unlearn(arguments: argparse.Namespace) -> int:
 
 def run_unlearn_many(arguments: argparse.Namespace) -> int:
     from certify.service.many import read_requests, unlearn_many
+    from certify.service.reporting import several
 
     with progress_bar("unlearn") as progress:
         answers = unlearn_many(
