@@ -197,6 +197,19 @@ def test_nothing_bounds_a_clipped_networks_errors_but_those_of_a_step() -> None:
     assert errors.total is None and errors.charge is None and errors.step < 1e-9
 
 
+def test_inner_products_count_with_their_length() -> None:
+    """A sum in order loses up to half a unit in the last place with each term; so does the bound, at least."""
+    mechanism = mechanism_of(CASES["logistic"])
+    known = {"steps": 15, "parameters": 3, "start": 2.0}
+    short, long = (bound_errors(mechanism, "float32", features=d, **known) for d in (10, 10_010))
+    curved = float(mechanism.step_size) * 0.25 * short.norm  # η(L − m)|θ|
+    assert long.norm == short.norm and long.step - short.step >= 10_000 * 2.0**-24 * curved
+    crowds = [
+        bound_errors(replace(mechanism, samples=n, batch_size=n), "float32", features=3, **known) for n in (10, 10_010)
+    ]
+    assert crowds[1].step - crowds[0].step >= 10_000 * 2.0**-24 * float(mechanism.step_size)  # M = 1
+
+
 def test_without_a_regulariser_errors_add_up() -> None:
     flat = NoisySGD(4, 2, 3, "0.1", LogisticLoss(0))
     known = {"parameters": 3, "features": 3, "start": 0.0}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction as F
+
 import numpy as np
 import pytest
 
@@ -102,7 +104,8 @@ def test_learning_and_unlearning_equal_the_oracle(name, radius, clip, clipping, 
     assert torch.allclose(after.parameters, expected, rtol=1e-9, atol=1e-10)
     phase = state.record.phases[0]
     assert phase.clipping == clipping and phase.dimension == p
-    assert float(phase.max_gradient_norm) <= float(clip) and float(phase.max_shift) <= float(eval(state.record.shift))
+    assert float(phase.max_gradient_norm) <= float(clip) and float(phase.max_shift) <= float(F(state.record.shift))
+    assert F(state.record.shift) == 2 * F("0.2") * F(clip) / (4 if clipping == "per-record" else 1)  # C2, T23b
 
 
 def test_the_start_is_the_modules_and_it_stays_as_it_is() -> None:
