@@ -60,3 +60,12 @@ def _write(path: Path, content: bytes) -> None:
     except BaseException:
         os.unlink(name)
         raise
+
+
+def flush_names(folder: Path) -> None:
+    """Which names a folder holds, on the disk when this returns: a file's own fsync says nothing of its name."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

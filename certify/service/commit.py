@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from certify.errors import UsageError
+from certify.files import flush_names
 from certify.runfile.read import canonical_json
 
 PREFIX, STATE_FILE, PRIVATE = ".staged-", "state.json", "private"
@@ -82,8 +83,8 @@ def stage(
         whole = {**state, "head": {"seq": seq, "hash": digest}}
         _write(staged / STATE_FILE, (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode())
         for root, _, _ in os.walk(staged, topdown=False):
-            _flush_names(Path(root))
-        _flush_names(folder)
+            flush_names(Path(root))
+        flush_names(folder)
     except OSError as problem:
         shutil.rmtree(staged, ignore_errors=True)
         reason = problem.strerror or problem
@@ -110,11 +111,11 @@ def place(folder: Path, name: str) -> None:
             if path.parent != Path("."):
                 target.parent.mkdir(mode=0o700 if path.parts[0] == PRIVATE else 0o777, exist_ok=True)
             if path == Path(STATE_FILE):
-                _flush_names(folder)  # the others are there before what names their row
+                flush_names(folder)  # the others are there before what names their row
             with suppress(FileNotFoundError):
                 os.replace(staged / path, target)
         for changed in {folder, *(folder / path.parent for path in found)}:
-            _flush_names(changed)
+            flush_names(changed)
     except OSError as problem:
         raise UsageError(f"{folder}: cannot be written: {problem.strerror or problem}; call it again") from None
     shutil.rmtree(staged, ignore_errors=True)
@@ -159,11 +160,3 @@ def _write(path: Path, content: bytes, *, private: bool = False) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _flush_names(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

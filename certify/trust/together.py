@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from certify.errors import UsageError
-from certify.files import make_directory
+from certify.files import flush_names, make_directory
 
 try:
     import fcntl
@@ -258,7 +258,7 @@ def _join(workshop: Path, target: Path, last: str, swap: bool) -> None:
     if swap and _link_all(target, fresh, {*names, workshop.name}):
         _flush_folders(fresh)
         if _exchange(fresh, target):
-            _flush_names(target.parent)
+            flush_names(target.parent)
             for path in _strays(fresh, target, set(names)):  # what came while the links were made
                 place = target / path.relative_to(fresh)
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -317,12 +317,12 @@ def _flush(folder: Path) -> None:
 
 def _flush_folders(folder: Path) -> None:
     for root, _, _ in os.walk(folder, topdown=False):
-        _flush_names(Path(root))
+        flush_names(Path(root))
 
 
 def _rename(fresh: Path, target: Path) -> None:
     os.rename(fresh, target)  # which replaces an empty folder, and no other
-    _flush_names(target.parent)
+    flush_names(target.parent)
 
 
 def _move(fresh: Path, target: Path, last: str, names: Sequence[str]) -> None:
@@ -331,14 +331,14 @@ def _move(fresh: Path, target: Path, last: str, names: Sequence[str]) -> None:
     try:
         for name in sorted(names, key=lambda name: (name == last, name)):
             if name == last:
-                _flush_names(target)  # the others are there before what names them
+                flush_names(target)  # the others are there before what names them
             os.replace(fresh / name, target / name)
             moved.append(name)
     except BaseException:
         for name in moved:
             _take_back(target / name, fresh / name)
         raise
-    _flush_names(target)
+    flush_names(target)
 
 
 def _take_back(path: Path, into: Path) -> None:
@@ -347,11 +347,3 @@ def _take_back(path: Path, into: Path) -> None:
     except OSError:
         with suppress(OSError):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _flush_names(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
