@@ -25,7 +25,7 @@ from accountant.losses import ScaledLoss, SoftmaxLoss
 from accountant.mechanisms.pnsgd import NoisySGD
 from learners.models.model import UNIT
 from learners.models.scaling import Scaled
-from learners.noise import COUPLED_WITHIN, LARGEST
+from learners.noise import COUPLED_WITHIN, LARGEST, NOT_COUPLED
 
 FAILURE = 2.0**-40  # with at most that probability a run's parameters are longer than is foreseen, and it is stopped
 ELEMENTARY = 64  # units of rounding in a slope, a softmax or a scaling map, of what it is made of
@@ -59,6 +59,7 @@ class Errors:
             "charge": None if self.charge is None else repr(self.charge),
             "grid": canonical(self.grid) if self.released else None,
             "noise_coupled_within": repr(COUPLED_WITHIN),
+            "noise_not_coupled": repr(NOT_COUPLED),
         }
 
 

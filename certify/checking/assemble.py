@@ -51,6 +51,7 @@ PARTS = (
     "format/rounding",
     "format/run",
     "format/training",
+    "format/precision",
     "format/executed",
     "protocol/report",
     "protocol/signatures",

@@ -231,6 +231,20 @@ class Evidence:
     def epsilon_is_large(self) -> bool:
         return Fraction(self.predicate["epsilon"]["upper"]) >= LARGE_EPSILON
 
+    @property
+    def executed(self) -> Mapping[str, Any] | None:
+        """What the executed run satisfies, its rounding counted; None where the certificate does not say."""
+        stated = (self.execution or {}).get("finite_precision")
+        return None if stated is None else stated["executed"]
+
+    @property
+    def executed_misses(self) -> bool:
+        """Whether the executed run is not shown to meet the target."""
+        if self.executed is None:
+            return False
+        epsilon = self.executed["epsilon"]
+        return epsilon is None or Fraction(epsilon) > Fraction(self.predicate["epsilon"]["target"])
+
     # --- special items ---
 
     @property

@@ -228,6 +228,13 @@ def floating_point(e: Evidence) -> Finding:
     if e.rounding == "violated":
         text = "what rounding adds to μ is more than a hundredth of what the target allows"
         return Finding("computed", line(*marked("No"), _numbers(e), text, ", or may be."), "bad")
+    if e.executed is not None and e.attested("floating_point") is None:
+        if e.executed_misses:
+            text = "with its rounding the executed run is not shown to meet the target."
+            return Finding("computed", line(*marked("No"), text), "bad")
+        text = "Its rounding counted, and how close its drawn noise is to an exact Gaussian, the executed run has ε ≤ "
+        bound_of_it = (number(e.executed["epsilon"]), " at δ = ", number(e.executed["delta"]), ".")
+        return Finding("computed", line(text, *bound_of_it))
     if e.rounding == "proved" and e.attested("floating_point") is None:
         text = (
             "rounding adds at most a hundredth of the μ that the target allows, on top of what is proved. How close "

@@ -81,6 +81,12 @@ def _of_the_claim(e: Evidence) -> Iterator[Caution]:
         yield Caution("noise_below_rounding", "The noise is not above rounding", line(text), "bad")
     elif e.predicate["verdict"] == "INDETERMINATE":
         yield Caution("indeterminate", "Whether the target is met is undecided", line("Certified is ", *target))
+    if e.executed_misses and e.executed is not None:
+        shown = e.executed["epsilon"] or "more than any number"
+        text = line("With all rounding counted it has ε ≤ ", number(shown), " at δ = ", number(e.executed["delta"]))
+        yield Caution(
+            "executed_above_target", "The run as executed is not shown to meet the target", line(*text, "."), "bad"
+        )
     if e.execution is not None and e.execution["noise"] == "reproducible":
         text = "Whoever knows the seed can draw the noise again: no privacy claim holds for this model."
         yield Caution("reproducible_noise", "The noise can be drawn again", line(text), "bad")

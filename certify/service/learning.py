@@ -159,7 +159,7 @@ def learn(
         }
         certificate = certificate_bytes(
             learning.result,
-            execution=make_execution(public, ()),
+            execution=make_execution(public, (), result=learning.result),
             subjects={"model": sha256(files[MODEL_FILE]), "run_record": sha256(files[RECORD_FILE])},
         )
         check_certificate(certificate)

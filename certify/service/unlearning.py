@@ -196,7 +196,7 @@ def _files(
     }
     certificate = certificate_bytes(
         result,
-        execution=make_execution(public, (erasure,), last_alone=True),
+        execution=make_execution(public, (erasure,), last_alone=True, result=result),
         subjects={"model": sha256(files[MODEL_FILE]), "run_record": sha256(files[RECORD_FILE])},
         predecessor=state.certificate,
     )

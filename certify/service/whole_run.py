@@ -176,7 +176,7 @@ def execute(
             result,
             folder,
             figures=figures,
-            execution=make_execution(public, erasures),
+            execution=make_execution(public, erasures, result=result),
             subjects={name: hashlib.sha256(content).hexdigest() for name, (_, content) in files.items()},
         )
         records = write_erasure_records(certificate)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from certify.results.result import Result
 from certify.trust.erasure import Erasure
+from certify.trust.precision import finite_precision
 
 PHASE = ("kind", "epochs", "steps", "erased", "device", "device_name", "versions", "started", "finished")
 SECRET, REPRODUCIBLE = "secret", "reproducible"
@@ -13,17 +15,23 @@ PER_RECORD = "per-record"
 
 
 def make_execution(
-    record: Mapping[str, Any], erasures: Sequence[Erasure], *, last_alone: bool = False
+    record: Mapping[str, Any],
+    erasures: Sequence[Erasure],
+    *,
+    last_alone: bool = False,
+    result: Result | None = None,
 ) -> dict[str, Any]:
     """The predicate's `execution`; numbers as strings. It takes what it names and nothing else of the record.
 
     Args:
         record: `RunRecord.public()` of the released model.
         last_alone: of a certificate that claims the last request alone: that request's phase and erasure, and no other.
+        result: of the run that was executed; None: nothing is said of its finite precision.
 
     Raises:
         ValueError: the record's phases are not learning and then one phase of unlearning for each erasure.
     """
+    precision = None if result is None else finite_precision(result, record, len(erasures))
     expected = [] if last_alone else [("learn", 0)]
     expected += [("unlearn", erasure.records) for erasure in erasures]
     record = {**record, "phases": record["phases"][-len(expected) :]} if last_alone else record
@@ -39,6 +47,7 @@ def make_execution(
         "erasures": [erasure.as_json() for erasure in erasures],
         "audits": [],
         **clipped,
+        **({} if precision is None else {"finite_precision": precision}),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from certify.checking.format.precision import FINITE, check_finite_precision
 from certify.checking.format.run import Run
 from certify.checking.format.training import Training
 from certify.checking.limits import require
@@ -50,6 +51,7 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     clips = isinstance(run, Run) and run.clips_records
     require(clips or "clipping" not in execution, "execution.clipping: the run does not clip each record by itself")
     if isinstance(run, Training):
+        require("finite_precision" not in execution, f"{FINITE}: a training run has no steps that forget their errors")
         require(not erasures, "execution.erasures: a training run has no requests")
         told = phases[0]["epochs"] if phases else 0  # the run may know them as steps alone
         check_phases(phases, [("learn", int(told), run.sums, 0)])
@@ -69,6 +71,9 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
         epochs = run.epochs + (sum(k for k, _ in done) if run.reference == "retrain" else 0)
         expected += [("retrain", epochs, epochs * run.batches, sum(size for _, size in done))]
     check_phases(phases, expected)
+    if "finite_precision" in execution:
+        unlearned = sum(run.unlearning_epochs[: first + len(erasures)])
+        check_finite_precision(predicate, run, (run.epochs + unlearned) * run.batches)
     ended = all(moment(phase["finished"]) <= moment(predicate["created"]) for phase in phases)
     require(ended, "created: before the run that it tells of ended")
     require(len({entry["id"] for entry in erasures}) == len(erasures), "execution.erasures: an id is given twice")

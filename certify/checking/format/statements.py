@@ -122,9 +122,14 @@ ERASED = {
     "cumulative": integer, "cap": integer,
     "sign_off": optional({"name": text, "role": text, "date": day, "text": text}),
 }  # fmt: skip
+FINITE_PRECISION = {
+    "dimension": integer, "step_error": exact, "grid": exact, "uncoupled": exact, "failure": exact,
+    "executed": {"mu": rounded, "gamma": rounded, "t": rounded, "epsilon": optional(rounded), "delta": rounded},
+}  # fmt: skip
 EXECUTION = {
     "dataset": text, "order": text, "noise": one_of("secret", "reproducible"), "phases": [EXECUTED_PHASE],
     "erasures": [ERASED], "audits": (), "clipping?": one_of("per-record"),
+    "finite_precision?": FINITE_PRECISION,
 }  # fmt: skip
 PRODUCER = {
     "name": pattern(r"[A-Za-z0-9._-]{1,64}", "a name"),

@@ -22,6 +22,7 @@ from certify.report.document import (
     line,
 )
 from certify.report.reading import Reading
+from certify.report.sections.precision import finite_precision
 from certify.report.sections.words import (
     DASH,
     STATUS_TONE,
@@ -115,6 +116,7 @@ def execution(reading: Reading) -> Section:
         facts(rows),
         _phases(record["phases"]),
         *_versions(record["phases"]),
+        *finite_precision(reading),
         *_audits(),
     ]
     return Section("execution", "Execution and audits", tuple(blocks))

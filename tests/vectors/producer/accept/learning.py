@@ -14,6 +14,7 @@ from tests.vectors.producer.executed import (
     with_figures,
 )
 from tests.vectors.producer.losses import LOGISTIC
+from tests.vectors.producer.precision import in_finite_precision
 from tests.vectors.producer.runs import CONVEX, LOSS_VECTORS, run_file, small, training_run
 from tests.vectors.producer.statements import statement
 from tests.vectors.producer.table import ACCEPT, accepted
@@ -57,6 +58,24 @@ ACCEPT |= {
         training_run(mechanism={"sampling": "shuffled", "sample_rate": None, "batch_size": "10", "samples": "40",
                                 "steps": "16", "noise_multiplier": "6"}, target={"epsilon": "3"},
                      threat={"neighbours": "replace-one"}))),
+    # executed in floating point
+    "executed_in_finite_precision": lambda: in_finite_precision(executed(unlearned(1))),
+    "executed_in_finite_precision_two_requests": lambda: in_finite_precision(executed(statement(small(
+        mechanism={"noise_std": "3", "unlearning_epochs": ["1", "2"]}, requests={"sizes": ["1", "2"]})), 2)),
+    "executed_in_finite_precision_learned_model": lambda: in_finite_precision(executed(statement(small(
+        mechanism={"unlearning_epochs": ["1", "1"], "noise_std": "2"}, requests={"sizes": ["1", "2"]},
+        threat={"release": "all"}, target={"epsilon": "9"})), 0)),
+    "executed_in_finite_precision_in_a_ball": lambda: in_finite_precision(executed(
+        statement(small(mechanism={"noise_std": "3", "radius": "0.001"}, threat={"reference": "retrain-T"}),
+                  restart=True)), error="0.0009"),
+    "executed_in_finite_precision_without_epsilon": lambda: in_finite_precision(
+        executed(unlearned(1)), failure="0.01"),
+    "executed_in_finite_precision_above_the_target": lambda: in_finite_precision(
+        executed(unlearned(1)), dimension=60, error="0.0001"),
+    "executed_in_finite_precision_softmax": lambda: in_finite_precision(executed(statement(small(
+        mechanism={"noise_std": "1"}, loss={"kind": "softmax", "classes": "3", "regularization": "0.01",
+                                            "feature_norm": "1", "clip": None},
+        execution={"dtype": "float64", "dimension": "6", "largest_coordinate": "9"}, target={"epsilon": "9"}))), 6),
     # run in floating point
     "noise_above_rounding": lambda: small(
         mechanism={"noise_std": "1"}, execution={"dtype": "float64", "dimension": "7850", "largest_coordinate": "1"}),

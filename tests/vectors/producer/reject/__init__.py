@@ -11,6 +11,7 @@ from tests.vectors.producer.reject.grids import rejected_grids
 from tests.vectors.producer.reject.histories import of_histories
 from tests.vectors.producer.reject.one_by_one import of_requests_one_by_one
 from tests.vectors.producer.reject.own_data import of_own_data
+from tests.vectors.producer.reject.precision import of_finite_precision
 from tests.vectors.producer.reject.proof import of_the_proof
 from tests.vectors.producer.reject.run import of_the_run
 from tests.vectors.producer.reject.scaled import rejected_scaled
@@ -34,4 +35,5 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     rejected_training(made.raw, made.edited, made.lied, put, made.at, made.find)
     rejected_grids(made.edited, made.lied, put, made.find)
     rejected_executed(made.raw, made.edited, put)
+    of_finite_precision(made)
     return made.cases
