@@ -4985,22 +4985,26 @@ def notes_of(predicate: dict[str, Any], confirmed: bool) -> tuple[str, ...]:
     """What a reader must know besides."""
     execution = predicate.get("execution")
     called = ", ".join(f"{key} {text}" for key, text in sorted(predicate.get("meta", {}).items()))
-    executed = (execution or {}).get("finite_precision", {}).get("executed", {"epsilon": None})
-    target, bound = predicate["epsilon"]["target"], executed["epsilon"]
-    above = bound is not None and Fraction(bound) > Fraction(target)
+    executed = (execution or {}).get("finite_precision", {}).get("executed")
     said = {
         f"in the words of whoever wrote it, this is about {called}": called != "",
         "the lower bound was not verified": not confirmed,
         "what was run is the producer's word; it agrees with the run": execution is not None,
-        f"the run as executed, its rounding counted, has epsilon <= {bound}" + f", above the target {target}" * above: (
-            bound is not None
-        ),
+        executed_sentence(executed, predicate["epsilon"]["target"]): executed is not None,
         f"claims the last request alone; the others are claimed by the certificate whose payload has the SHA-256 "
         f"{predicate.get('predecessor')} and its predecessors": "predecessor" in predicate,
         "the noise can be drawn again: no privacy claim holds for this model": is_reproducible(predicate),
         "figures agree with the claim; what it does not imply of them is not re-derived": "figures" in predicate,
     }
     return tuple(note for note, holds in said.items() if holds)
+
+def executed_sentence(executed: dict[str, Any] | None, target: str) -> str:
+    """What finite precision leaves of the claim, by T28."""
+    bound = None if executed is None else executed["epsilon"]
+    if bound is None:
+        return "the run as executed, its rounding counted, is not shown to have any epsilon at this delta"
+    above = f", above the target {target}" if Fraction(bound) > Fraction(target) else ""
+    return f"the run as executed, its rounding counted, has epsilon <= {bound}{above}"
 
 def is_reproducible(predicate: dict[str, Any]) -> bool:
     return predicate.get("execution", {}).get("noise") == "reproducible"
