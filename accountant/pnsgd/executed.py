@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from flint import arb
-
 from accountant.core.arithmetic import Ball, Indeterminate, Number
 from accountant.core.arithmetic.balls import ends, precision
 from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION, Enclosure
@@ -129,7 +127,7 @@ def satisfies(mu: Fraction, gamma: Fraction, t: Fraction, epsilon: Fraction, del
     while bits <= MAX_PRECISION:
         with precision(bits):
             A, x, growth = Ball(), _of(ideal), _of(gamma).exp()
-            inner = A.gaussian_delta(_of(mu), x) if mu else arb(0)
+            inner = A.gaussian_delta(_of(mu), x) if mu else _of(Fraction(0))
             answer = A.at_least(_of(delta), growth * inner + (1 + x.exp() * growth) * _of(t))
         if answer is not None:
             return answer
@@ -155,7 +153,7 @@ def _charge(mechanism: NoisySGD, run: Execution) -> Number:
         c = _of(rate)
         carried = _of(run.step_error) * c * (1 - c ** (run.steps - 1)) / (1 - c)
     if mechanism.radius is not None:
-        carried = arb(carried).min(_of(2 * rate * mechanism.radius))
+        carried = carried.min(_of(2 * rate * mechanism.radius))
     return 2 * carried / _tau(mechanism)
 
 
@@ -178,7 +176,7 @@ def _enclosed(value: Callable[[], Number]) -> Enclosure:
     bits, enclosure = MIN_PRECISION, None
     while bits <= MAX_PRECISION:
         with precision(bits):
-            pair = ends(arb(value()))
+            pair = ends(value())
         if pair is not None:
             enclosure = Enclosure(*pair)
             if enclosure.sharp:
@@ -196,13 +194,13 @@ def _epsilon(mu: Fraction, gamma: Fraction, t: Fraction, delta: Fraction) -> Fra
     the ε' of the round before.
     """
     with precision(2 * MIN_PRECISION):
-        A, growth, x = Ball(), _of(gamma).exp(), arb(0)
+        A, growth, x = Ball(), _of(gamma).exp(), _of(Fraction(0))
         for _ in range(_ROUNDS):
             left = (_of(delta) - (1 + x.exp() * growth) * _of(t)) / growth
             if not left > 0:
                 return None
-            following = arb(A.mixture_epsilon([_of(mu)], [arb(1)], left).upper()) if mu else arb(0)
-            settled, x = abs(following - x) <= x * arb(2) ** -MIN_PRECISION, following
+            following = A.mixture_epsilon([_of(mu)], [_of(Fraction(1))], left).upper() if mu else _of(Fraction(0))
+            settled, x = abs(following - x) <= x * _of(Fraction(1, 2**MIN_PRECISION)), following
             if settled:
                 break
         pair = ends(x + 2 * _of(gamma))
