@@ -143,6 +143,7 @@ def run_retrain(arguments: argparse.Namespace) -> int:
         print_json(done.as_json())
     else:
         print_text(f"retrained {done.epochs} epochs without the records of {done.state.requests} requests")
+    tell("the reference is to compare with: no certificate of this state counts that somebody sees it as well")
     print(f"wrote {done.output}", file=sys.stderr)
     return Exit.OK
 

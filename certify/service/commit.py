@@ -78,7 +78,7 @@ def stage(
         staged.mkdir(mode=0o700)
         for path, content in files.items():
             _write(staged / path, content, private=Path(path).parts[0] == PRIVATE)
-        row = turn.append(kind, {**payload, "files": hashes, "staged": name})
+        row = turn.append(kind, {**payload, "files": hashes, "staged": name, "state": state_digest(state)})
         seq, digest = row.head
         whole = {**state, "head": {"seq": seq, "hash": digest}}
         _write(staged / STATE_FILE, (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode())
@@ -93,6 +93,12 @@ def stage(
         shutil.rmtree(staged, ignore_errors=True)
         raise
     return name
+
+
+def state_digest(state: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of what state.json says, but for the head: the ledger's row names it."""
+    content = {key: value for key, value in state.items() if key != "head"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def place(folder: Path, name: str) -> None:

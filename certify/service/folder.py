@@ -7,16 +7,18 @@ alone: erasure.key, rows.json, run_record.json, order.npy, parameters.npy.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from certify.checker import Mismatch
 from certify.errors import UsageError
 from certify.runfile.read import Run, read_run
-from certify.service.commit import PREFIX, PRIVATE, STATE_FILE, place, recover, stage
+from certify.service.commit import PREFIX, PRIVATE, STATE_FILE, place, recover, stage, state_digest
 from certify.service.key import KEY_FILE, key_fingerprint, read_key
 from certify.service.rows import Rows
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "plumbline-state/2"
 RUN_FILE, MODEL_FILE, RECORD_FILE, ROWS_FILE = "run.toml", "model.npz", "run_record.json", "rows.json"
-CERTIFICATE_FILE = "certificate.json"
+CERTIFICATE_FILE, RETRAINED_FILE = "certificate.json", "retrained.npz"
 RELEASES = ("released", "exported")  # rows by which somebody has seen the model
 
 
@@ -108,7 +110,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Raises UsageError."""
     try:
         content = json.loads(read_bytes(path))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise UsageError(f"{path}: is damaged ({problem}); restore it from a back-up") from None
     if not isinstance(content, dict):
         raise UsageError(f"{path}: is damaged; restore it from a back-up")
@@ -124,10 +126,7 @@ def read_state(folder: Path) -> State:
     path = folder / STATE_FILE
     if not path.exists():
         raise UsageError(f"{folder}: holds no state; `plumbline learn RUN.toml -o {folder}` makes one")
-    content = read_json(path)
-    schema = content.get("schema")
-    if schema != SCHEMA:
-        raise UsageError(f"{path}: is of version {schema!a:.60}, this is {SCHEMA}; use the version that wrote it")
+    content = _of_this_version(path)
     run = read_run(folder / RUN_FILE)
     if run.digest != content.get("run"):
         raise UsageError(f"{folder / RUN_FILE}: is not the run file that the model was learned by; restore it")
@@ -151,6 +150,24 @@ def read_state(folder: Path) -> State:
         raise UsageError(f"{path}: is damaged ({problem!r}); restore it from a back-up") from None
 
 
+def _of_this_version(path: Path) -> dict[str, Any]:
+    content = read_json(path)
+    schema = content.get("schema")
+    if schema != SCHEMA:
+        raise UsageError(f"{path}: is of version {schema!a:.60}, this is {SCHEMA}; use the version that wrote it")
+    return content
+
+
+def read_head(folder: Path) -> tuple[int, str]:
+    """The ledger's row at which state.json was written. Raises UsageError as `read_state` does."""
+    path = folder / STATE_FILE
+    try:
+        head = _of_this_version(path)["head"]
+        return int(head["seq"]), str(head["hash"])
+    except (KeyError, TypeError, ValueError) as problem:
+        raise UsageError(f"{path}: is damaged ({problem!r}); restore it from a back-up") from None
+
+
 @dataclass
 class Change:
     """One caller's turn with a state, within the ledger's transaction."""
@@ -164,9 +181,40 @@ class Change:
         """How many rows say that somebody saw a model of this state."""
         return sum(row.kind in RELEASES for row in self.turn.rows)
 
+    def require_files(self) -> None:
+        """Whoever computes with the files of a state asks first that they are those that the ledger names.
+
+        Raises:
+            Mismatch: another file, such as one of an older back-up or of another state. UsageError: none.
+        """
+        for name, digest in named_files(self.turn.rows).items():
+            if name in (f"{PRIVATE}/{KEY_FILE}", RETRAINED_FILE):  # the first has a fingerprint, the second no use
+                continue
+            if hashlib.sha256(read_bytes(self.state.folder / name)).hexdigest() != digest:
+                raise not_named(self.state.folder / name)
+
     def commit(self, kind: str, payload: Mapping[str, Any], files: Mapping[str, bytes], state: State) -> None:
         """Stage files, the row that names them and state.json: they count when the turn ends."""
         self.staged.append(stage(state.folder, self.turn, kind, payload, files, state.as_json()))
+
+
+def named_files(rows: Iterable[Any]) -> dict[str, str]:
+    """The last digest that a row gives each file; but certificates and erasure records, which may be signed since."""
+    named: dict[str, str] = {}
+    for row in rows:
+        named |= row.content.get("files", {})
+    return {name: digest for name, digest in named.items() if not name.startswith(("certificate", "erasure-"))}
+
+
+def not_named(path: Path) -> Mismatch:
+    return Mismatch(f"{path}: is not the file that the ledger names; restore it")
+
+
+def _require_said(folder: Path, rows: Iterable[Any]) -> None:
+    """Refuse a state.json that was edited: history, seed and predecessor are read there."""
+    said = [row.content["state"] for row in rows if "state" in row.content]
+    if not said or state_digest(read_json(folder / STATE_FILE)) != said[-1]:
+        raise not_named(folder / STATE_FILE)
 
 
 @contextmanager
@@ -181,13 +229,14 @@ def opened(folder: Path, *, ledger: str | None = None) -> Iterator[Change]:
     from certify.ledger import Ledger
 
     named = _named_by(folder)
-    model = named.get("model")
-    if not isinstance(model, str):
-        raise UsageError(f"{folder / STATE_FILE}: names no model; restore it from a back-up")
-    with Ledger.open(ledger or named.get("ledger") or folder).transaction(model) as turn:
+    model, address = named.get("model"), named.get("ledger")
+    if not isinstance(model, str) or not isinstance(address, str | None):
+        raise UsageError(f"{folder / STATE_FILE}: names no model, or no ledger; restore it from a back-up")
+    with Ledger.open(ledger or address or folder).transaction(model) as turn:
         recover(folder, turn.rows)
+        turn.require_head(read_head(folder), folder)
+        _require_said(folder, turn.rows)
         state = read_state(folder)
-        turn.require_head(state.head, folder)
         change = Change(state, turn)
         yield change
     for name in change.staged:

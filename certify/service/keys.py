@@ -71,6 +71,7 @@ def rotate_key(folder: str | Path, *, data: str | Path | None = None, ledger: st
     """
     with opened(Path(folder), ledger=ledger) as change:
         state, key = change.state, new_key()
+        change.require_files()
         rows = state.rows()
         known = data_of(state, state.read_key(), data)
         given = read_data(state.run, data if data is not None else state.data.get("path")).rows(key)

@@ -200,7 +200,12 @@ def _turn(folder: Path, url: str | None) -> Iterator[tuple[str | None, Any]]:
 
     ledger = Ledger.open(url or folder, create=True)
     with ledger.transaction(str(uuid4())) as turn:
-        yield None if url is None else ledger.address, turn
+        yield None if url is None else _lasting(ledger.address), turn
+
+
+def _lasting(address: str) -> str:
+    """A file by its whole path, for later calls come from other folders."""
+    return address if "://" in address else str(Path(address).absolute())
 
 
 @contextmanager

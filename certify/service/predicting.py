@@ -55,6 +55,7 @@ def predict(folder: str | Path, data: str | Path, output: str | Path, *, ledger:
     written = check_output(output)
     with opened(Path(folder), ledger=ledger) as change:
         state = change.state
+        change.require_files()
         records = read_records(state.run, Path(data), partial=True)
         found = _predictions(state, records)
         content = _as_csv(state, records, found)

@@ -55,6 +55,7 @@ def export(folder: str | Path, output: str | Path, *, format: str = "npz", ledge
     written = check_output(output)
     with opened(Path(folder), ledger=ledger) as change:
         state = change.state
+        change.require_files()
         content = _exported(state, read_parameters(state), format)
         release(change, "exported", {"format": format, "output": sha256(content)})
     write_atomically(written, content)

@@ -11,7 +11,7 @@ from typing import Any
 
 from certify.checker import Mismatch
 from certify.results.history import max_records
-from certify.service.folder import State, certificate_name, opened, read_bytes
+from certify.service.folder import State, certificate_name, named_files, not_named, opened, read_bytes
 from certify.trust.erasure import erasure_path
 
 
@@ -93,9 +93,9 @@ def status(folder: str | Path, *, ledger: str | None = None) -> Status:
     """
     with opened(Path(folder), ledger=ledger) as change:
         state = change.state
-        for name, digest in _named_files(change.turn.rows).items():
+        for name, digest in named_files(change.turn.rows).items():
             if hashlib.sha256(read_bytes(state.folder / name)).hexdigest() != digest:
-                raise Mismatch(f"{state.folder / name}: is not the file that the ledger names; restore it")
+                raise not_named(state.folder / name)
         _check_certificates(state, change.turn.rows)
         predicate = _payload(state.folder / certificate_name(state.requests))["predicate"]
         limit = max_records(state.run)
@@ -108,14 +108,6 @@ def status(folder: str | Path, *, ledger: str | None = None) -> Status:
             left=None if limit is None else limit - sum(state.sizes),
             address=state.ledger or str(state.folder / "ledger.sqlite"),
         )
-
-
-def _named_files(rows: Any) -> dict[str, str]:
-    """The last digest that a row gives each file; but certificates and erasure records, which may be signed since."""
-    named: dict[str, str] = {}
-    for row in rows:
-        named |= row.content.get("files", {})
-    return {name: digest for name, digest in named.items() if not name.startswith(("certificate", "erasure-"))}
 
 
 def _check_certificates(state: State, rows: Any) -> None:

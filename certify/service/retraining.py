@@ -19,9 +19,7 @@ from certify.service.driving import (
     told_epochs,
     told_to_learners,
 )
-from certify.service.folder import State, opened
-
-RETRAINED_FILE = "retrained.npz"
+from certify.service.folder import RETRAINED_FILE, State, opened
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,7 @@ def retrain(
     folder = Path(folder)
     with opened(folder, ledger=ledger) as change:
         state = change.state
+        change.require_files()
         if not state.requests:
             raise UsageError(f"{folder}: no request was honoured yet; there is nothing to leave out")
         check_writable(folder)

@@ -102,7 +102,7 @@ class Rows:
         places: list[int] = []
         for id in ids:
             if known is None:
-                whole = id.isascii() and id.isdigit() and str(int(id)) == id and int(id) < len(self)
+                whole = len(id) < 19 and id.isascii() and id.isdigit() and str(int(id)) == id and int(id) < len(self)
                 place = int(id) if whole else None
             else:
                 place = known.get(id_digest(key, id))

@@ -108,6 +108,7 @@ def unlearn(
         state = change.state
         _refuse_released(change)
         check_writable(folder)
+        change.require_files()
         key = state.read_key()
         places = state.rows().places_of(key, ids)
         certified = certify_request(state.run, state.sizes, state.epochs, len(places), at_least=epochs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def open_sqlite(path: Path, *, create: bool) -> SQLite:
         raise UsageError(f"ledger {path}: no such file")
     if path.is_dir():
         raise UsageError(f"ledger {path}: is a folder; name a file")
-    address = f"file:{quote(str(path.absolute()))}?mode={'rwc' if create else 'rw'}"
+    address = f"file:{quote(os.fsencode(path.absolute()))}?mode={'rwc' if create else 'rw'}"
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(

@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -23,6 +24,7 @@ import torch  # noqa: E402
 from certify import checker  # noqa: E402
 from certify.ledger import Ledger  # noqa: E402
 from certify.service import unlearning  # noqa: E402
+from certify.service.learning import learn  # noqa: E402
 from tests.certify.runs import Outcome, plumbline, refused, to_toml  # noqa: E402
 
 ROWS, COLUMNS = 60, ("age", "income")
@@ -281,8 +283,6 @@ def _damage(name: str) -> Callable[[Path, Path], None]:
         "of version 'plumbline-state/9'": edit_state(schema="plumbline-state/9"),
         "run.toml: is not the run file": lambda state, _: write_run(state / "run.toml", target={"epsilon": 2}) and None,
         "open to others than its owner": lambda state, _: (state / "private/erasure.key").chmod(0o644),
-        "is not the model of the run record": lambda state, _: np.savez(state / "model.npz", parameters=np.zeros(3)),
-        "rows.json: is damaged": lambda state, _: (state / "private/rows.json").write_text("{") and None,
     }[name]
 
 
@@ -294,8 +294,6 @@ def _damage(name: str) -> Callable[[Path, Path], None]:
         "of version 'plumbline-state/9'",
         "run.toml: is not the run file",
         "open to others than its owner",
-        "is not the model of the run record",
-        "rows.json: is damaged",
     ],
 )
 def test_what_stops_before_the_first_step(problem: str, state: Path, tmp_path: Path) -> None:
@@ -304,6 +302,66 @@ def test_what_stops_before_the_first_step(problem: str, state: Path, tmp_path: P
     before = snapshot(state)
     assert problem in refused(unlearn(state, "c001", data=tmp_path / "data.csv"))
     assert snapshot(state) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["model.npz", "run_record.json", *(f"private/{n}" for n in ("rows.json", "order.npy", "parameters.npy"))]
+)
+def test_a_file_of_an_older_back_up_is_refused(name: str, state: Path, made: Path, tmp_path: Path) -> None:
+    older = (state / name).read_bytes()
+    assert unlearn(state, "c003").code == 0
+    (state / name).write_bytes(older if name != "private/order.npy" else older + b"\0")
+    before = snapshot(state)
+    commands: list[tuple[Any, ...]] = [
+        ("unlearn", state, "--records", "c003"),
+        ("retrain", state),
+        ("key", "rotate", state),
+        ("export", state, "-o", tmp_path / "model.npz"),
+        ("predict", state, "--data", made / "records.csv", "-o", tmp_path / "out.csv"),
+        ("status", state),
+    ]
+    for command in commands:
+        outcome = plumbline(*command)
+        assert outcome.code == 4 and f"{name}: is not the file that the ledger names" in outcome.err
+    assert snapshot(state) == before and not list(tmp_path.glob("model.npz")) + list(tmp_path.glob("out.csv"))
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"sizes": [], "epochs": []},
+        {"sizes": ["1"]},
+        {"certificate": "0" * 64},
+        {"seed": 1},
+        {"device": 7},
+        {"data": {"path": 5}},
+    ],
+    ids=lambda edited: next(iter(edited)),
+)
+def test_an_edited_state_is_refused(edited: dict[str, Any], state: Path) -> None:
+    assert unlearn(state, "c003").code == 0
+    path = state / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | edited))
+    before = snapshot(state)
+    for outcome in (unlearn(state, "c004"), plumbline("status", state)):
+        assert outcome.code == 4 and "state.json: is not the file that the ledger names" in outcome.err
+    assert snapshot(state) == before
+
+
+def test_a_ledger_by_a_relative_path_is_known_from_elsewhere(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    learned = plumbline("learn", made / "run.toml", "--data", made / "records.csv", "-o", "new", "--ledger", "all.sqlite")
+    assert learned.code == 0, learned.err
+    monkeypatch.chdir("/")
+    assert unlearn(tmp_path / "new", "c003").code == 0
+
+
+def test_a_folder_whose_name_is_no_text(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"not-\xff-text")
+    learn(made / "run.toml", folder, data=made / "records.csv")
+    assert Ledger.open(folder).rows()[-1].kind == "learned"
 
 
 def test_unknown_and_erased_ids_and_epochs(state: Path, final: Path) -> None:
