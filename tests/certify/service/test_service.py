@@ -352,8 +352,7 @@ def test_a_ledger_by_a_relative_path_is_known_from_elsewhere(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    learned = plumbline("learn", made / "run.toml", "--data", made / "records.csv", "-o", "new", "--ledger", "all.sqlite")
-    assert learned.code == 0, learned.err
+    learn(made / "run.toml", "new", data=made / "records.csv", ledger="all.sqlite")
     monkeypatch.chdir("/")
     assert unlearn(tmp_path / "new", "c003").code == 0
 
