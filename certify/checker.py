@@ -4200,7 +4200,7 @@ def read_keys(keys: Sequence[bytes]) -> dict[str, Any]:
                 raise ValueError
             der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         except Exception:
-            raise Malformed(f"--key: key {i} of {len(keys)} is no Ed25519 public key in PEM") from None
+            raise Malformed(f"--key: key {i} of {len(keys)} is not an Ed25519 public key in PEM") from None
         found[hashlib.sha256(der).hexdigest()] = key
     return found
 
@@ -4938,7 +4938,7 @@ def open_envelope(envelope: Any) -> bytes:
     if len(envelope["signatures"]) > MAX_SIGNATURES:
         raise Malformed(f"envelope.signatures: more than {MAX_SIGNATURES}")
     if envelope["payloadType"] != "application/vnd.in-toto+json":
-        raise Mismatch(f"payloadType: {ascii(envelope['payloadType'])[:60]} is no in-toto statement")
+        raise Mismatch(f"payloadType: {ascii(envelope['payloadType'])[:60]} is not an in-toto statement")
     try:
         payload = base64.b64decode(envelope["payload"], validate=True)
     except (binascii.Error, ValueError):

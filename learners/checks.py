@@ -105,7 +105,7 @@ def check_records(mechanism: NoisySGD, records: Iterable[int], erased: tuple[int
     for record in chosen:
         if isinstance(record, bool) or not isinstance(record, int) or not 0 <= record < mechanism.samples:
             raise LearnerRefused(
-                f"records: {record!r} is no index of a record; write whole numbers from 0 to {mechanism.samples - 1}"
+                f"records: {record!r} is not the index of a record; write a number from 0 to {mechanism.samples - 1}"
             )
         if record in seen:
             raise LearnerRefused(f"records: {record} is erased already, or named twice; name each record once")

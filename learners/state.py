@@ -73,7 +73,7 @@ def save(state: State, directory: str | Path) -> Path:
     target = Path(directory).absolute()
     former = target.exists()
     if former and not (target.is_dir() and ((target / "state.json").is_file() or not any(target.iterdir()))):
-        raise StateMismatch(f"{target}: exists and is no saved state; give a new directory")
+        raise StateMismatch(f"{target}: exists and is not a saved state; give a new directory")
     target.parent.mkdir(parents=True, exist_ok=True)
     arrays = {
         "parameters": state.parameters.numpy(),

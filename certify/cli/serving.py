@@ -189,7 +189,7 @@ def _ids(arguments: argparse.Namespace) -> list[str]:
         except OSError as problem:
             raise UsageError(f"{path}: {problem.strerror or problem}") from None
         except UnicodeDecodeError:
-            raise UsageError(f"{path}: is no UTF-8 text; write one id a line") from None
+            raise UsageError(f"{path}: is not UTF-8 text; write one id a line") from None
         if len(content) > MAX_FILE:
             raise UsageError(f"{path}: a list of more than {MAX_FILE} bytes is not read")
         given += [line for line in lines if line.strip()]

@@ -92,7 +92,7 @@ def load(data: str) -> tuple[Dataset, Dataset]:
         folder = Path(data)
         if not folder.is_dir():
             raise UsageError(
-                f"--data: {data!r} is no folder; write {', '.join(EMBEDDED)}, or a folder of MNIST's files"
+                f"--data: {data!r} is not a folder; write {', '.join(EMBEDDED)}, or a folder of MNIST's files"
             )
         train, test = (_threes_and_eights(folder, name) for name in MNIST_FILES)
         return train, test

@@ -41,7 +41,7 @@ def _not_empty(value: list[Any]) -> list[Any]:
 def _known_questions(value: list[str]) -> list[str]:
     for item in value:
         if item not in BY_ID:
-            raise ValueError(f"{item!r} is no question of the report{_near(item, list(BY_ID))}")
+            raise ValueError(f"{item!r} is not a question of the report{_near(item, list(BY_ID))}")
     return value
 
 

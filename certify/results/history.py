@@ -130,7 +130,7 @@ def _note(run: Run, k: int) -> str | None:
     learning = run.mechanism.epochs
     if not learning or k < learning:
         return None
-    return f"retraining ({learning} epochs) is no dearer than unlearning ({k}): `plumbline learn` on what is left"
+    return f"retraining ({learning} epochs) costs no more than unlearning ({k}): `plumbline learn` on what is left"
 
 
 def _met(run: Run, sizes: Sequence[int], epochs: Sequence[int]) -> bool:

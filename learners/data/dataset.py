@@ -114,7 +114,9 @@ class Dataset:
         settle(self, absent=tuple(sorted(set(self.absent))))
         for record in self.absent:
             if not 0 <= record < len(self.labels) or self.features[record].any():
-                raise InvalidDataset(f"absent: {record} is no record, or has features; write the places of zero rows")
+                raise InvalidDataset(
+                    f"absent: {record} is not a record without features; write the places of zero rows"
+                )
         check_norms(self.source, self.feature_norm)
 
     def __len__(self) -> int:

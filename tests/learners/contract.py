@@ -136,7 +136,7 @@ class LearnerContract:
         with pytest.raises(LearnerRefused, match="records: 3 is erased already, or named twice"):
             unlearn(state, [3, 4])
         with pytest.raises(
-            LearnerRefused, match="records: 12 is no index of a record; write whole numbers from 0 to 11"
+            LearnerRefused, match="records: 12 is not the index of a record; write a number from 0 to 11"
         ):
             unlearn(state, [12, 4])
         with pytest.raises(LearnerRefused, match="request 2 is certified for 2 records, got 1"):

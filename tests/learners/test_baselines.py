@@ -47,7 +47,7 @@ def test_one_interface(name) -> None:
     assert torch.equal(again.released, after.released)
     with pytest.raises(LearnerRefused, match="all 1 requests are executed"):
         method.unlearn(after, [5])
-    with pytest.raises(LearnerRefused, match="records: 12 is no index"):
+    with pytest.raises(LearnerRefused, match="records: 12 is not the index"):
         method.unlearn(model, [12])
     with pytest.raises(LearnerRefused, match="request 1 is for 1 records, got 2"):
         method.unlearn(model, [1, 2])

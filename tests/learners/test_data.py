@@ -79,7 +79,7 @@ def test_what_no_learner_can_use_is_refused(features, labels, message):
 def test_labels_are_any_finite_numbers_and_absent_records_are_zero_rows():
     assert Dataset("counts", torch.zeros(3, 1), torch.tensor([0.0, 7.0, -2.5]), absent=(2,)).absent == (2,)
     for absent in ((1,), (3,), (-1,)):
-        with pytest.raises(InvalidDataset, match=rf"absent: {absent[0]} is no record, or has features"):
+        with pytest.raises(InvalidDataset, match=rf"absent: {absent[0]} is not a record without features"):
             Dataset("bad", torch.tensor([[0.0], [0.1], [0.0]]), torch.ones(3), absent=absent)
 
 

@@ -291,10 +291,10 @@ def test_other_mechanisms_are_refused(make_data):
             r"requests.sizes: request 1 is certified for 1 records, got 2; ask for that many, or certify other sizes",
         ),
         ([], r"requests.sizes: request 1 is certified for 1 records, got 0"),
-        ([12], r"records: 12 is no index of a record; write whole numbers from 0 to 11"),
-        ([-1], r"records: -1 is no index"),
-        ([True], r"records: True is no index"),
-        ([1.0], r"records: 1.0 is no index"),
+        ([12], r"records: 12 is not the index of a record; write a number from 0 to 11"),
+        ([-1], r"records: -1 is not the index"),
+        ([True], r"records: True is not the index"),
+        ([1.0], r"records: 1.0 is not the index"),
     ],
 )
 def test_unlearning_refuses(records, message, make_data, make_mechanism):

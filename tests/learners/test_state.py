@@ -122,9 +122,9 @@ def test_saving_again_replaces_the_erased_data(state, tmp_path):
 
 def test_a_folder_that_is_no_state_is_left_alone(state, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(StateMismatch, match="exists and is no saved state; give a new directory"):
+    with pytest.raises(StateMismatch, match="exists and is not a saved state; give a new directory"):
         save(state, tmp_path)
-    with pytest.raises(StateMismatch, match="exists and is no saved state"):
+    with pytest.raises(StateMismatch, match="exists and is not a saved state"):
         save(state, tmp_path / "letter.txt")
     assert [p.name for p in tmp_path.iterdir()] == ["letter.txt"]
 

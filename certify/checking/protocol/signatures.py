@@ -42,7 +42,7 @@ def read_keys(keys: Sequence[bytes]) -> dict[str, Any]:
                 raise ValueError
             der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         except Exception:
-            raise Malformed(f"--key: key {i} of {len(keys)} is no Ed25519 public key in PEM") from None
+            raise Malformed(f"--key: key {i} of {len(keys)} is not an Ed25519 public key in PEM") from None
         found[hashlib.sha256(der).hexdigest()] = key
     return found
 

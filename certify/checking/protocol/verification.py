@@ -82,7 +82,7 @@ def open_envelope(envelope: Any) -> bytes:
     if len(envelope["signatures"]) > MAX_SIGNATURES:
         raise Malformed(f"envelope.signatures: more than {MAX_SIGNATURES}")
     if envelope["payloadType"] != "application/vnd.in-toto+json":
-        raise Mismatch(f"payloadType: {ascii(envelope['payloadType'])[:60]} is no in-toto statement")
+        raise Mismatch(f"payloadType: {ascii(envelope['payloadType'])[:60]} is not an in-toto statement")
     try:
         payload = base64.b64decode(envelope["payload"], validate=True)
     except (binascii.Error, ValueError):

@@ -237,7 +237,7 @@ def test_the_commands_of_the_page_can_be_given() -> None:
         (["nothing"], "accuracy"),
         (["accuracy", "--scale", "huge"], "small"),
         (["accuracy", "--seeds", "1"], "--seeds: 1; an interval takes from 2"),
-        (["accuracy", "--data", "no-such-folder"], "--data: 'no-such-folder' is no folder"),
+        (["accuracy", "--data", "no-such-folder"], "--data: 'no-such-folder' is not a folder"),
         (["accuracy", "--workers", "many"], "--workers: got 'many'"),
     ],
 )

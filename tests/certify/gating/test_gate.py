@@ -575,7 +575,7 @@ def test_hostile_names_of_files(rules: Any, store: Path, tmp_path: Path) -> None
         ("[limits]\nmax_epsilon = [1]", "limits.max_epsilon: "),
         ('[limits]\nrequire_verdict = "NOT_CERTIFIED"', "limits.require_verdict: got 'NOT_CERTIFIED'; write"),
         ("limits = 1", "limits: must be a table, got 1"),
-        ("[report]\nanswered = 'tunning'", "report.answered: 'tunning' is no question of the report; did you mean"),
+        ("[report]\nanswered = 'tunning'", "report.answered: 'tunning' is not a question of the report; did you mean"),
         ("[report]\nmax_warnings = -1", "report.max_warnings: -1 must be at least 0"),
         ("[freshness]\nnot_revoked = []", "freshness.not_revoked: is empty"),
         (

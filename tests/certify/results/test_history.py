@@ -107,7 +107,7 @@ def test_what_a_caller_asks_for_is_held_to_the_certified_and_the_limits() -> Non
     with pytest.raises(UsageError, match=r"above requests\.max_epochs = 40"):
         certify_request(of, (), (), 1, at_least=41)
     assert certify_request(of, (), (), 1, at_least=least + 2).epochs == least + 2
-    assert "retraining (4 epochs) is no dearer" in (certify_request(of, (), (), 1, at_least=9).note or "")
+    assert "retraining (4 epochs) costs no more" in (certify_request(of, (), (), 1, at_least=9).note or "")
     with pytest.raises(UsageError, match="max_records: 3, and with this request there are 4; 1 are left"):
         certify_request(run(max_records=3), (1, 1), (1, 1), 2)
 
