@@ -70,7 +70,7 @@ def run_unlearn(arguments: argparse.Namespace) -> int:
         lines = [
             f"{result.verdict}: request {done.request}, {records} erased with K = {done.certified.epochs}: "
             f"ε ≤ {result.epsilon['upper']} at δ = {result.delta} (target ε ≤ {result.epsilon['target']})",
-            *([] if done.left is None else [f"{several(done.left)} left"]),
+            *([] if done.left is None else [f"{several(done.left)} more may be asked for"]),
             *([] if done.certified.note is None else [done.certified.note]),
         ]
         print_text("\n".join(lines))
@@ -163,7 +163,8 @@ def run_key(arguments: argparse.Namespace) -> int:
     def needed(name: str) -> Any:
         value = getattr(arguments, name)
         if value is None:
-            raise UsageError(f"--{name}: is missing; key {arguments.action} needs it")
+            option = "from" if name == "source" else name
+            raise UsageError(f"--{option}: is missing; key {arguments.action} needs it")
         return value
 
     match arguments.action:

@@ -38,7 +38,11 @@ def add_service(command: Command) -> None:
     made.add_argument("file", metavar="RUN.toml", help="run file (TOML); its keys are in docs/run-file.md")
     made.add_argument("-o", "--output", metavar="STATE", required=True, help="folder to write, new or empty")
     made.add_argument("--data", metavar="FILE", help="records to learn from (default: an embedded set of that size)")
-    made.add_argument("--model", metavar="MODULE:FACTORY", help='of a torch module, for loss.kind = "clipped"')
+    made.add_argument(
+        "--model",
+        metavar="MODULE:FACTORY",
+        help='makes the torch module, for loss.kind = "clipped"; its folder on PYTHONPATH',
+    )
     made.add_argument("--ledger", metavar="URL", help="database to keep the ledger in (default: STATE/ledger.sqlite)")
     made.add_argument("--device", default="auto", help=f"{DEVICE_HELP} (default: auto)")
     experiment = "draw the noise from a seed: an experiment, never certified as executed"

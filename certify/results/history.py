@@ -111,7 +111,8 @@ def certify_request(
     limit, total = max_records(run), sum(sizes) + size
     if limit is not None and total > limit:
         raise UsageError(
-            f"requests.max_records: {limit}, and with this request there are {total}; {limit - sum(sizes)} are left"
+            f"requests.max_records: {limit}, and with this request there are {total}; {limit - sum(sizes)} are left; "
+            "learn anew without these records, with a max_records that covers what may still come"
         )
     with within_doubles(run), refusals():
         least = 1 if run.mechanism.release == "all" else _least_epochs(run, sizes, epochs, size)

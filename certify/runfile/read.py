@@ -194,6 +194,8 @@ def _first_problem(invalid: ValidationError, tables: Mapping[str, Any]) -> str:
         return f"{key}.kind: got {problem['ctx']['tag']!r}; write one of {problem['ctx']['expected_tags']}"
     if kind == "missing" and key == "target.delta":
         return f'{key}: is missing; write [target] delta = "1e-5", or another number well below 1/n'
+    if kind == "missing" and key == "mechanism.noise_std":
+        return f"{key}: is missing; `plumbline calibrate` on this run file finds the least one that meets the target"
     return describe_problem(problem, key)
 
 

@@ -85,7 +85,9 @@ def module_of(factory: str | None) -> dict[str, Any]:
     try:
         made = resolve_name(factory)()
     except Exception as problem:  # whatever a user's own code raises
-        raise UsageError(f"--model: {factory!a:.100} cannot be called: {problem}") from None
+        unknown = isinstance(problem, ModuleNotFoundError) and problem.name == factory.partition(":")[0].split(".")[0]
+        advice = "; put its folder on PYTHONPATH, and write MODULE without .py" if unknown else ""
+        raise UsageError(f"--model: {factory!a:.100} cannot be called: {problem}{advice}") from None
     if not isinstance(made, nn.Module):
         raise UsageError(f"--model: {factory!a:.100} makes {type(made).__name__}, not a torch.nn.Module")
     return {"model": made}

@@ -124,10 +124,17 @@ def _as_csv(state: State, records: Records, found: Prediction) -> bytes:
 
 
 def _metric(state: State, records: Records, found: Prediction) -> tuple[str, str] | None:
-    """Accuracy where the target is a class, else the mean absolute error, in the units of the label."""
+    """Accuracy where the target is a class, else the mean absolute error, in the target's own units."""
+    from learners.data import as_written
+
     if records.labels is None:
         return None
     columns = state.run.columns
     if columns is not None and (columns.positive or columns.classes):
         return "accuracy", f"{(found.labels == records.labels).double().mean().item():.4f}"
-    return "mean absolute error", f"{(found.labels - records.labels).abs().mean().item():.6g}"
+    if columns is None:
+        errors = (found.labels - records.labels).abs().tolist()
+    else:
+        written = (as_written(columns, labels, _bound(state)) for labels in (found.labels, records.labels))
+        errors = [abs(float(predicted) - float(target)) for predicted, target in zip(*written, strict=True)]
+    return "mean absolute error", f"{sum(errors) / len(errors):.6g}"

@@ -293,7 +293,8 @@ def erasure_path(directory: Path, request: int) -> Path:
 
 
 def write_erasure_records(certificate: str | Path, *, created: datetime | None = None) -> tuple[Path, ...]:
-    """Write erasure-1.json, erasure-2.json, … beside a certificate, from nothing but the certificate.
+    """Write the erasure records of a certificate's requests beside it, from nothing but the certificate:
+    erasure-1.json, erasure-2.json, …; of a state's certificate-R.json, whose only request is R, erasure-R.json.
 
     They name its payload's digest. Signing leaves that as it is; setting an expiry date does not: write them again.
 
@@ -306,7 +307,7 @@ def write_erasure_records(certificate: str | Path, *, created: datetime | None =
     if payload["predicateType"] != PREDICATE_TYPE or "execution" not in payload["predicate"]:
         raise UsageError(f"{certificate}: is not a certificate of an executed run; it has no erasure records")
     written = []
-    for request in range(1, len(payload["predicate"]["execution"]["erasures"]) + 1):
+    for request in (int(entry["request"]) for entry in payload["predicate"]["execution"]["erasures"]):
         statement = make_erasure_statement(payload, hashlib.sha256(content).hexdigest(), request, created=created)
         path = erasure_path(certificate.parent, request)
         refuse_signed(path)

@@ -112,7 +112,7 @@ def _records_beside(path: Path, envelope: dict[str, Any], before: str) -> list[P
 
     statement = checker.read_json(base64.b64decode(envelope["payload"]), "payload")
     erasures = statement["predicate"].get("execution", {}).get("erasures", [])
-    records = [erasure_path(path.parent, i + 1) for i in range(len(erasures))]
+    records = [erasure_path(path.parent, int(entry["request"])) for entry in erasures]
     records = [record for record in records if record.exists()]
     for record in records:
         try:

@@ -113,6 +113,11 @@ def verify(
     try:
         report = checker.verify(data, digest, **about)
     except checker.CheckError as refused:
+        if run is not None and "given with --digest" in str(refused):
+            problem = f"the digest is not that of {run}; of a state's certificate, the run has the requests' sizes"
+            return Verification(
+                refused.exit_code, refused.steps, None, f"{certificate}: {problem} and unlearning_epochs"
+            )
         which = next((f" ({path})" for digest, path in named.items() if digest in str(refused)), "")
         return Verification(refused.exit_code, refused.steps, None, f"{certificate}: {refused}{which}")
     if problem := predecessor_problem(Path(certificate), data):

@@ -55,8 +55,8 @@ class Encoder:
             raise self.refused(
                 row + place,
                 name,
-                f"{bad:.17g} is outside the limits [{low:.17g}, {high:.17g}]; repair it, leave the record out, or "
-                'widen the limits (or write outside = "clip")',
+                f"{_shown(bad)} is outside the limits [{_shown(low)}, {_shown(high)}]; repair it, leave the record "
+                'out, or widen the limits (or write outside = "clip")',
             )
         values = np.clip(values, low, high)
         return np.clip(((values - low) - (high - values)) / (high - low), -1.0, 1.0)  # the ends exactly
@@ -160,3 +160,8 @@ class Encoder:
         name = self.columns.id
         assert name is not None
         return cells.texts(batch.column(name), self._refuse(row, name), ids=True).to_pylist()
+
+
+def _shown(number: float) -> str:
+    """The shortest decimal of a float64, so that a cell is named as its file has it."""
+    return repr(float(number)).removesuffix(".0")

@@ -10,7 +10,9 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,10 +23,11 @@ pytestmark = pytest.mark.learn
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from certify import checker  # noqa: E402
+from certify import checker, keygen, sign  # noqa: E402
 from certify.ledger import Ledger  # noqa: E402
 from certify.service import unlearning  # noqa: E402
 from certify.service.learning import learn  # noqa: E402
+from certify.service.predicting import _metric  # noqa: E402
 from tests.certify.runs import Outcome, plumbline, refused, to_toml  # noqa: E402
 
 ROWS, COLUMNS = 60, ("age", "income")
@@ -253,6 +256,7 @@ def test_the_key_is_backed_up_rotated_and_restored(state: Path, tmp_path: Path) 
     assert plumbline("key", "rotate", state).code == 0
     assert key.read_bytes() != backup.read_bytes() and Ledger.open(state).rows()[-1].kind == "rotated"
     assert "does not hold the key" in refused(plumbline("key", "restore", state, "--from", backup))
+    assert "--from: is missing; key restore needs it" in refused(plumbline("key", "restore", state))
     assert unlearn(state, "c004").code == 0 and "already erased" in refused(unlearn(state, "c003"))
     assert plumbline("key", "backup", state, "-o", tmp_path / "second").code == 0
     key.unlink()
@@ -514,3 +518,22 @@ def test_any_torch_module_with_clipped_gradients(tmp_path: Path, made: Path, mon
         "learn", run, "--data", made / "records.csv", "--model", "own_model:nothing", "-o", tmp_path / "x"
     )
     assert wrong.code == 2 and "--model: 'own_model:nothing' cannot be called" in wrong.err
+    unknown = plumbline("learn", run, "--data", made / "records.csv", "--model", "no_file:make", "-o", tmp_path / "x")
+    assert unknown.code == 2 and "put its folder on PYTHONPATH" in unknown.err
+
+
+def test_the_error_of_a_regression_is_in_the_targets_own_units() -> None:
+    columns = SimpleNamespace(positive=(), classes=(), target_limits=(-20, 60))
+    state = SimpleNamespace(run=SimpleNamespace(columns=columns, canonical={"loss": {"target_bound": "2"}}))
+    target, predicted = (SimpleNamespace(labels=torch.tensor(labels)) for labels in ([2.0, -2.0], [1.0, -2.0]))
+    assert _metric(state, target, predicted) == ("mean absolute error", "10")  # 60 against 40, -20 against -20
+
+
+def test_an_expiry_date_renews_the_record_of_that_request_alone(state: Path, tmp_path: Path) -> None:
+    for record in ("c001", "c002"):
+        assert unlearn(state, record).code == 0
+    first, private = (state / "erasure-1.json").read_bytes(), keygen(tmp_path / "lead").private
+    signed = sign(state / "certificate-2.json", key=private, expires=date(2099, 1, 1))
+    assert signed.records == (state / "erasure-2.json",) and (state / "erasure-1.json").read_bytes() == first
+    assert plumbline("verify", signed.records[0], "--certificate", state / "certificate-2.json").code == 0
+    assert plumbline("ledger", "verify", state).code == 0

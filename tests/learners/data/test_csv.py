@@ -68,6 +68,7 @@ REFUSED = {
     "hexadecimal": (b"id,a,y\n1,0x1F,1\n", r"row 2, column a: '0x1F' is not a finite decimal"),
     "spaces": (b"id,a,y\n1, 5,1\n", r"row 2, column a: ' 5' has spaces around it"),
     "other digits": ("id,a,y\n1,\u0665,1\n".encode(), r"row 2, column a: '\u0665' is not a finite decimal"),
+    "outside, as it is written": (b"id,a,y\n1,5,1\n2,67781.58,0\n", r"column a: 67781\.58 is outside the limits"),
     "outside": (b"id,a,y\n1,5,1\n2,10.5,0\n", r"row 3, column a: 10\.5 is outside the limits \[0, 10\]; repair it"),
     "empty id": (b"id,a,y\n1,5,1\n,5,1\n", r"row 3, column id: is empty; every record needs an id"),
     "same id": (b"id,a,y\n1,5,1\n2,5,1\n1,5,0\n", r"row 4, column id: '1' is the id of row 2 as well"),
