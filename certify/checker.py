@@ -3998,8 +3998,9 @@ def check_finite_precision(predicate: dict[str, Any], run: Run, steps: int) -> N
     require(grid == public, f"{FINITE}.grid: the run's noise implies {canonical(public)}")
     require(0 < GRID_ROOM * error < grid, f"{FINITE}.step_error: needs 0 < step_error < grid/{GRID_ROOM}")
     require(uncoupled < 1 and failure < 1, f"{FINITE}: needs probabilities below 1")
-    step = contraction(run.step_size, run.m, run.smoothness) if run.convex else None
-    c = nonconvex_step(run.step_size, run.smoothness) if step is None else step
+    smoothness = run.smoothness or Fraction(0)  # it is known
+    convex = run.convex
+    c = contraction(run.step_size, run.m, smoothness) if convex else nonconvex_step(run.step_size, smoothness)
     exact_mu, mu, gamma, t = (Fraction(x) for x in (predicate["mu"]["upper"], *map(executed.get, ("mu", "gamma", "t"))))
     for key in ("mu", "gamma", "t", "epsilon"):
         within = Fraction(executed[key] or 0) <= MOST_EXECUTED

@@ -115,7 +115,8 @@ def executed_bound(mechanism: NoisySGD, mu: Fraction, delta: Fraction, run: Exec
         raise Indeterminate("the errors of the executed steps add up to so much that the bound says nothing")
     new_mu, gamma, t = (Fraction(value.upper_decimal()) for value in bound)
     epsilon = _epsilon(new_mu, gamma, t, delta)
-    return ExecutedBound(*(value.upper_decimal() for value in bound), None if epsilon is None else decimal(epsilon))
+    shown = None if epsilon is None else decimal(epsilon)
+    return ExecutedBound(decimal(new_mu), decimal(gamma), decimal(t), shown)
 
 
 def satisfies(mu: Fraction, gamma: Fraction, t: Fraction, epsilon: Fraction, delta: Fraction) -> bool:
