@@ -186,7 +186,7 @@ def _ids(arguments: argparse.Namespace) -> list[str]:
         try:
             with path.open("rb") as file:
                 content = file.read(MAX_FILE + 1)
-            lines = content.decode("utf-8-sig").splitlines()
+            lines = content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
         except OSError as problem:
             raise UsageError(f"{path}: {problem.strerror or problem}") from None
         except UnicodeDecodeError:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
     from sqlalchemy.exc import DBAPIError
 
-SECRET_KEYS = ("password", "passfile", "sslpassword")  # of a URL's query
+# Of a URL's query, what may be printed and stored: which database it is, and how it is reached. Nothing else is, for it
+# may hold a password.
+SHOWN_KEYS = ("host", "hostaddr", "port", "dbname", "user", "service", "options", "sslmode", "sslrootcert")
+SHOWN_KEYS += ("application_name", "connect_timeout", "target_session_attrs")
 # Unless the URL says otherwise. A model is computed while a connection is idle: what is between must not forget it.
 _SETTINGS = {"application_name": "plumbline", "connect_timeout": "10", "keepalives_idle": "60"}
 
@@ -57,7 +60,8 @@ def open_postgresql(url: URL) -> PostgreSQL:
 
 def without_password(url: URL) -> str:
     """The URL as it may be printed and stored."""
-    plain = url.set(drivername="postgresql").difference_update_query(SECRET_KEYS)
+    hidden = [key for key in url.query if key not in SHOWN_KEYS]
+    plain = url.set(drivername="postgresql").difference_update_query(hidden)
     return plain._replace(password=None).render_as_string(hide_password=False)
 
 

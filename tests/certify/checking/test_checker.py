@@ -337,6 +337,7 @@ SAME = {
         "run.momentum.inner_history",
         "proof.steps.2.concludes.mu",  # of a release with exactly this mu: the last digit is not needed
     },
+    "noise_in_a_ball_stationary": {f"proof.steps.{i}.concludes.wasserstein" for i in (11, 12, 16, 17)},  # 2R = 1/4
     "training_stages": {"delta"},  # shown as larger than it is, in the twelfth digit
 }  # fmt: skip
 

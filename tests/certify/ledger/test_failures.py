@@ -240,7 +240,7 @@ def test_urls_that_are_refused(where: str, words: str) -> None:
 
 
 def test_passwords_are_neither_printed_nor_stored() -> None:
-    where = "postgresql://u:hunter2@127.0.0.1:9/x?password=hunter2&sslpassword=hunter2&application_name=y"
+    where = "postgresql://u:hunter2@127.0.0.1:9/x?password=hunter2&sslpassword=hunter2&bogus=hunter2&application_name=y"
     with pytest.raises(UsageError) as problem:
         Ledger.open(where)
     one_line(problem, "postgresql://u@127.0.0.1:9/x?application_name=y: is away; nothing was lost, try again")
