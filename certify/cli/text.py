@@ -18,6 +18,7 @@ from certify.results.compare_dpsgd import TrainingComparison
 from certify.results.floor import is_violated, violation
 from certify.results.plan import Plan
 from certify.results.result import Result
+from certify.runfile.read import Run
 
 MEANING = {
     Verdict.CERTIFIED: "the bound is proved to meet the target",
@@ -44,6 +45,8 @@ def result_text(result: Result) -> str:
     if is_violated(result.run):
         meaning = violation(result.run)
     lines = [f"{result.verdict}: {meaning}", "", *_table(list(_figures(result)))]
+    if note := _of_the_service(result.run):
+        lines += ["", f"note  {note}"]
     if result.fallback:
         lines += ["", *_fallback(result)]
     if len(result.requests) > 1:
@@ -63,6 +66,17 @@ def result_text(result: Result) -> str:
     if isinstance(result.run.mechanism, ScaledSGD) and result.run.mechanism.scheme is WITHOUT_REPLACEMENT:
         lines += ["", _RATHER_POISSON]
     return "\n".join(lines)
+
+
+def _of_the_service(run: Run) -> str | None:
+    """What this claim leaves out where the run file names how many records may be asked for."""
+    limit = run.canonical.get("requests", {}).get("max_records")
+    if limit is None or isinstance(run.mechanism, ScaledSGD) or sum(run.mechanism.requests) >= int(limit):
+        return None
+    return (
+        f"about the requests in the run file alone; `plumbline learn` certifies what all max_records = {limit} cost "
+        "together, which is more"
+    )
 
 
 def _figures(result: Result) -> Iterator[tuple[str, str]]:
@@ -209,8 +223,8 @@ def calibration_text(calibration: Calibration) -> str:
     }
     for name, needed in () if result.sensitivity else calibration.published.items():
         rows.append((names[name], _needed(needed, value)))
-    if calibration.note:
-        rows.append(("note", calibration.note))
+    for note in filter(None, (calibration.note, _of_the_service(result.run))):
+        rows.append(("note", note))
     return "\n".join([f"{result.verdict}: {MEANING[result.verdict]}", "", *_table(rows)])
 
 

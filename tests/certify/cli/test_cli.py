@@ -592,3 +592,14 @@ def test_a_training_run_is_calibrated_by_its_noise(tmp_path) -> None:
 def test_refusals_name_the_stage_or_the_request(run, says) -> None:
     with pytest.raises(package.UsageError, match=re.escape(says)):
         package.read_run(run)
+
+
+@pytest.mark.parametrize("command", ["certify", "calibrate"])
+def test_a_claim_about_fewer_records_than_may_be_asked_for_says_so(command: str, tmp_path: Path) -> None:
+    """`learn` certifies all of them: a smaller ε, printed here, is not the answer to what they cost."""
+    mechanism = {"unlearning_epochs": 0, "noise_std": 5}
+    path = write(tmp_path / "run.toml", tables(mechanism=mechanism, requests={"max_records": 3}))
+    done = plumbline(command, path)
+    assert done.code == 0 and "`plumbline learn` certifies what all max_records = 3 cost together" in done.out
+    path = write(tmp_path / "all.toml", tables(mechanism=mechanism, requests={"max_records": 1}))
+    assert "plumbline learn" not in plumbline(command, path).out
