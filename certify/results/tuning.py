@@ -92,7 +92,9 @@ def least_noise(run: Run) -> Fraction:
     high, low = math.log(noise), math.log(noise)  # the worst position needs no less
     while excess(low) <= 0:
         low -= 1
-        if low < high - 60:
+        if low < high - 60:  # these requests need none
+            if floor:
+                return floor
             raise NothingToTune("noise_std: any value meets the target: nothing to tune")
     smallest = Fraction(math.exp(scipy.optimize.brentq(excess, low, high + 1e-6, xtol=1e-13, rtol=1e-14)))
     return max(smallest, floor)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from accountant.core.exact import canonical
+from accountant.mechanisms.neighbours import replaces
 from certify import checker
 
 Way = Literal["forward", "backward"] | None
@@ -41,7 +42,7 @@ def grids_of(theorem: str, arguments: Json, epsilon: Fraction, cut: tuple[int, i
         schedule = checker.read_schedule(arguments["releases"], neighbours, cut, group)
         return lower_grids(schedule, epsilon, Fraction(delta), arguments["direction"])
     grids: list[Json] = []
-    for second in range(group // 2 + 1) if neighbours != "replace-one" else (0,):
+    for second in range(group // 2 + 1) if not replaces(neighbours) else (0,):
         schedule = checker.read_schedule(arguments["releases"], neighbours, None, group, second)
         found = upper_grids(schedule, epsilon, Fraction(delta))
         if found is None:

@@ -114,7 +114,7 @@ def verify(
         report = checker.verify(data, digest, **about)
     except checker.CheckError as refused:
         if run is not None and "given with --digest" in str(refused):
-            problem = f"the digest is not that of {run}; of a state's certificate, the run has the requests' sizes"
+            problem = f"does not have the digest of {run}; a state's certificate is of a run with the requests' sizes"
             return Verification(
                 refused.exit_code, refused.steps, None, f"{certificate}: {problem} and unlearning_epochs"
             )

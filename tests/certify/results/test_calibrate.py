@@ -78,6 +78,26 @@ def test_the_safe_side(run: Any, epsilon: Fraction) -> None:
     assert Fraction(found.result.epsilon["upper"]) <= epsilon
 
 
+def test_a_request_that_needs_no_noise_decides_nothing() -> None:
+    """The first request is about data that no step has seen; the second needs noise, and T24 is about the first."""
+    mechanism = {
+        "samples": 2,
+        "batch_size": 2,
+        "epochs": 0,
+        "unlearning_epochs": [1, 0],
+        "step_size": "1/L",
+        "radius": "1/4",
+    }
+    run = tables(
+        constants("1/8", 0, "1/8"),
+        mechanism=mechanism,
+        requests={"sizes": [1, 1]},
+        target={"epsilon": 1, "delta": "1e-5"},
+    )
+    found = calibrate(run)
+    assert Fraction(found.result.epsilon["upper"]) > Fraction(999, 1000) and found.result.verdict is Verdict.CERTIFIED
+
+
 @pytest.mark.slow
 @settings(max_examples=15)
 @given(valid_runs(), st.sampled_from(["1e-30", "1/7", "1000000"]))

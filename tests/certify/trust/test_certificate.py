@@ -438,7 +438,7 @@ def test_verify_with_the_run(good: Path) -> None:
     assert (
         done.code == 4
         and len(done.err.splitlines()) == 1
-        and "the digest is not that of" in done.err
+        and "does not have the digest of" in done.err
         and "CERTIFIED" not in done.out
     )
     assert "unknown key" in refused(plumbline("verify", good, "--run", EXAMPLES.parent / "pyproject.toml"))

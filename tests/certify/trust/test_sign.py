@@ -675,7 +675,7 @@ def test_each_mismatch_has_its_own_message(certificate: Path, tmp_path: Path, un
         "unsigned, and a key was given": [tmp_path / "bare.json", "--key", one_pub],
         "the payload does not have the envelope's digest": [forged, "--key", one_pub],
         "a signature by a given key is not over these bytes": [other, "--key", one_pub],
-        "does not have the digest given": [certificate, "--run", tmp_path / "another.toml"],
+        "does not have the digest of": [certificate, "--run", tmp_path / "another.toml"],
         "not among the subjects": [certificate, "--subject", tmp_path / "model.npy"],
     }
     lines = set()
