@@ -11,13 +11,12 @@ results are the same bit for bit; the engine decides only where. joblib drives t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from certify.errors import UsageError
 
-P, R = TypeVar("P"), TypeVar("R")
 Each = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 
 ENGINES = ("dask", "ray")
@@ -72,7 +71,7 @@ def _joblib(backend: str, count: int, **about: Any) -> Iterator[Each]:
         raise UsageError("--workers: needs joblib; pip install 'plumbline-dp[batch]'") from None
     with parallel_config(backend, n_jobs=count, **about):
 
-        def each(function: Callable[[P], R], pieces: Iterable[P]) -> Iterator[R]:
+        def each(function: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterator[Any]:
             return iter(Parallel(return_as="generator", pre_dispatch="2*n_jobs")(delayed(function)(p) for p in pieces))
 
         yield each

@@ -6,10 +6,15 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import overload
 
 from certify.errors import UsageError
 
 
+@overload
+def output_directory(name: str | Path) -> Path: ...
+@overload
+def output_directory(name: None) -> None: ...
 def output_directory(name: str | Path | None) -> Path | None:
     """The directory to write into, which need not exist yet; None stays None.
 

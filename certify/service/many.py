@@ -67,7 +67,7 @@ def read_requests(path: str | Path) -> dict[str, tuple[str, ...]]:
 
 
 def unlearn_many(
-    requests: Mapping[str | Path, Sequence[str]],
+    requests: Mapping[str, Sequence[str]] | Mapping[Path, Sequence[str]],
     *,
     workers: str | int | None = None,
     device: str | None = None,

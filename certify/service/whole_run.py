@@ -107,17 +107,17 @@ def execute(
     except ImportError as missing:
         raise UsageError(f"running needs {missing.name}; pip install 'plumbline-dp[learn]'") from None
 
-    output = output_directory(output)
+    target = output_directory(output)
     run = source if isinstance(source, Run) else read_run(source)
     if not isinstance(run.mechanism, NoisySGD):
         kind = run.canonical["mechanism"]["kind"]
         raise UsageError(f'mechanism.kind: "{kind}" is certified, and not run by any learner here; run "pnsgd"')
     check_text("dataset.name", dataset.name)
     asked = make_requests(requests, received=received, scope=scope, ids=ids, sign_off=sign_off)
-    clear(output, last=FILE_NAME)
-    _refuse_leftovers(output)
-    kept = output / PRIVATE / KEY_FILE if erasure_key is None else None
-    key = check_key(erasure_key) if kept is None else read_key(kept)
+    clear(target, last=FILE_NAME)
+    _refuse_leftovers(target)
+    kept = target / PRIVATE / KEY_FILE if erasure_key is None else None
+    key = read_key(kept) if erasure_key is None else check_key(erasure_key)
     result = certify(run)
     if result.verdict is not Verdict.CERTIFIED:
         raise NotCertified(f"{result.verdict}: ε ≤ {result.epsilon['upper']} against ε = {result.epsilon['target']}")
@@ -166,9 +166,9 @@ def execute(
         "model": (MODEL_FILE, released.getvalue()),
         "run_record": (RECORD_FILE, (json.dumps(public, indent=2, sort_keys=True) + "\n").encode()),
     }
-    with appearing(output, last=FILE_NAME) as folder:
+    with appearing(target, last=FILE_NAME) as folder:
         if key is None:  # before anything that it opens
-            key = make_key((output if (output / PRIVATE).exists() else folder) / PRIVATE / KEY_FILE)
+            key = make_key((target if (target / PRIVATE).exists() else folder) / PRIVATE / KEY_FILE)
         for name, content in files.values():
             write_atomically(folder / name, content)
         erasures = make_erasures(result, state.record, asked, key)
@@ -180,17 +180,17 @@ def execute(
             subjects={name: hashlib.sha256(content).hexdigest() for name, (_, content) in files.items()},
         )
         records = write_erasure_records(certificate)
-        _refuse_leftovers(output)  # once more: somebody else may have run meanwhile
+        _refuse_leftovers(target)  # once more: somebody else may have run meanwhile
     return Execution(
         result=result,
         learned=learned,
         unlearned=state,
         retrained=retrained,
-        certificate=output / certificate.name,
-        record=output / RECORD_FILE,
-        model=output / MODEL_FILE,
+        certificate=target / certificate.name,
+        record=target / RECORD_FILE,
+        model=target / MODEL_FILE,
         erasures=erasures,
-        erasure_files=tuple(output / path.name for path in records),
+        erasure_files=tuple(target / path.name for path in records),
         key=kept,
     )
 

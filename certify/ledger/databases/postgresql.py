@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 # Of a URL's query, what may be printed and stored: which database it is, and how it is reached. Nothing else is, for it
 # may hold a password.
-SHOWN_KEYS = ("host", "hostaddr", "port", "dbname", "user", "service", "options", "sslmode", "sslrootcert")
-SHOWN_KEYS += ("application_name", "connect_timeout", "target_session_attrs")
+SHOWN_KEYS = (
+    *("host", "hostaddr", "port", "dbname", "user", "service", "options", "sslmode", "sslrootcert"),
+    *("application_name", "connect_timeout", "target_session_attrs"),
+)
 # Unless the URL says otherwise. A model is computed while a connection is idle: what is between must not forget it.
 _SETTINGS = {"application_name": "plumbline", "connect_timeout": "10", "keepalives_idle": "60"}
 
