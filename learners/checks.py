@@ -34,7 +34,9 @@ def vouch(mechanism: NoisySGD, dataset: Dataset, model: nn.Module | Network | No
         )
     network, clipped = as_network(model), isinstance(mechanism.loss, ClippedLoss)
     if clipped and network is None:
-        raise LearnerRefused('model: [loss] kind = "clipped" says nothing of the model; give a torch.nn.Module')
+        raise LearnerRefused(
+            'model: [loss] kind = "clipped" does not say which model; give a torch.nn.Module (--model MODULE:FACTORY)'
+        )
     if network is not None and not clipped:
         raise LearnerRefused(
             f'model: {type(mechanism.loss).__name__} is that of a linear model; write [loss] kind = "clipped", or give '

@@ -231,7 +231,7 @@ def calibration_text(calibration: Calibration) -> str:
 def _needed(needed: str | list[int] | None, ours: str | int | list[int]) -> str:
     """What a published bound needs, and how much more that is."""
     if needed is None:
-        return "says nothing here"
+        return "does not apply here"
     if isinstance(needed, list):
         total = sum(ours) if isinstance(ours, list) else int(ours)
         ratio = f" ({sum(needed) / total:.4g} times as many)" if total else ""

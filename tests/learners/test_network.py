@@ -197,7 +197,10 @@ class Remembering(nn.Module):
         (nn.Sequential(nn.Linear(4, 4), nn.Unflatten(1, (2, 2))), r"model: outputs \(1, 2, 2\) for one record"),
         (nn.Linear(4, 2), "record 0: labels 2; number the classes from 0 to 1"),
         (nn.Linear(4, 1), r"record 0: labels 2; write \+1 for one class"),
-        (None, 'model: .* kind = "clipped" says nothing of the model; give a torch.nn.Module'),
+        (
+            None,
+            r'model: .* kind = "clipped" does not say which model; give a torch.nn.Module \(--model MODULE:FACTORY\)',
+        ),
     ],
 )
 def test_modules_that_cannot_be_run_are_refused(module, message) -> None:
