@@ -144,6 +144,9 @@ def plan(
         given = "batch_size" in tables["mechanism"]
         tables["mechanism"] = _FREE | tables["mechanism"]
     run = read_run(tables)
+    if not any(run.mechanism.unlearning_epochs):  # the rows unlearn: who sees which models must be said
+        unlearns = dict(tables["mechanism"]) | {"unlearning_epochs": [1] * len(run.mechanism.requests)}
+        run = read_run(tables | {"mechanism": unlearns})
     with within_doubles(run):
         return _plan(run, given, batch_sizes, unlearning_epochs, workers, progress)
 

@@ -217,3 +217,17 @@ def test_progress() -> None:
     seen: list[tuple[int, int]] = []
     plan(tables(), batch_sizes=[2, 4], unlearning_epochs=[1], progress=lambda *done: seen.append(done))
     assert seen == [(1, 2), (2, 2)]
+
+
+def test_a_plan_of_unlearning_must_say_who_sees_which_models() -> None:
+    run = tables(mechanism={"unlearning_epochs": 0}, target={"epsilon": 5})
+    rows = plan(run, batch_sizes=[4], unlearning_epochs=[1]).rows
+    assert (
+        rows
+        == plan(
+            run | {"mechanism": run["mechanism"] | {"unlearning_epochs": 1}}, batch_sizes=[4], unlearning_epochs=[1]
+        ).rows
+    )
+    del run["threat"]
+    with pytest.raises(UsageError, match=r"^threat\.release: is missing"):
+        plan(run, batch_sizes=[4], unlearning_epochs=[1])
