@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -68,22 +69,36 @@ def enclose_all(derivation: Derivation[Any]) -> tuple[Enclosure, ...]:
         Indeterminate: a side condition is open at the greatest precision.
         TheoremError: a side condition fails.
     """
-    bits, enclosures, open_condition = MIN_PRECISION, None, ""
+    name = f"{derivation.theorem.name} ({derivation.theorem.id}): "
+    return _enclosures(lambda bits: _values(evaluate(derivation, Ball(), _known[bits])), name)
+
+
+def enclosed(compute: Callable[[], Number], name: str = "") -> Enclosure:
+    """What `compute` gives in balls, at a precision that makes it sharp.
+
+    Raises:
+        Indeterminate: undecided, or no finite value, at the greatest precision; begins with `name`.
+    """
+    (enclosure,) = _enclosures(lambda _: (compute(),), name)
+    return enclosure
+
+
+def _enclosures(compute: Callable[[int], Iterable[Number]], name: str) -> tuple[Enclosure, ...]:
+    """What `compute` gives at so many bits, which are doubled until all of it is sharp and decided."""
+    bits, enclosures, reason = MIN_PRECISION, None, ""
     while bits <= MAX_PRECISION:
         with precision(bits):
             try:
-                pairs = [ends(value) for value in _values(evaluate(derivation, Ball(), _known[bits]))]
+                pairs = [ends(value) for value in compute(bits)]
             except Undecided as undecided:
-                pairs, open_condition = [None], str(undecided)
+                pairs, reason = [None], str(undecided)
         if all(pair is not None for pair in pairs):
             enclosures = tuple(Enclosure(*pair) for pair in pairs)
             if all(enclosure.sharp for enclosure in enclosures):
                 return enclosures
         bits *= 2
     if enclosures is None:
-        raise Indeterminate(
-            f"{derivation.theorem.name} ({derivation.theorem.id}): {open_condition or 'no finite value'}"
-        )
+        raise Indeterminate(f"{name}{reason or 'no finite value'}")
     return enclosures  # wide (an ε that cannot be distinguished from 0), and valid
 
 

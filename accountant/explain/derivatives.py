@@ -12,10 +12,9 @@ from flint import arb, ctx
 
 from accountant.core.arithmetic import Ball, Number, Undecided
 from accountant.core.arithmetic.balls import far_tail
-from accountant.core.enclose import Enclosure, Indeterminate, enclose
+from accountant.core.enclose import Enclosure, Indeterminate, enclose, enclosed
 from accountant.core.facts import Family, Profile
 from accountant.core.kernel import Derivation, TheoremError, evaluate
-from accountant.explain.evaluate import enclosed
 from accountant.losses import InvalidLoss
 from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
 from accountant.mechanisms.timeline import hides_position

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 
 import sympy
 
-from accountant.core.arithmetic import Ball, Number, Undecided
-from accountant.core.arithmetic.balls import ends, precision
-from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION, Enclosure, Indeterminate
+from accountant.core.arithmetic import Ball, Number
 
 
 def ball_of(expression: sympy.Expr, values: Mapping[sympy.Symbol, sympy.Expr]) -> Number:
@@ -37,26 +35,3 @@ def ball_of(expression: sympy.Expr, values: Mapping[sympy.Symbol, sympy.Expr]) -
         if exponent.is_Rational and exponent.q == 2:
             return A.sqrt(ball_of(expression.base, values)) ** int(exponent.p)
     raise ValueError(f"{expression} has no value in balls")
-
-
-def enclosed(compute: Callable[[], Number]) -> Enclosure:
-    """What `compute` gives at a precision that makes it sharp.
-
-    Raises:
-        Indeterminate: no finite value at the greatest precision.
-    """
-    bits, enclosure, reason = MIN_PRECISION, None, "no finite value"
-    while bits <= MAX_PRECISION:
-        with precision(bits):
-            try:
-                pair = ends(compute())
-            except Undecided as undecided:
-                pair, reason = None, str(undecided)
-        if pair is not None:
-            enclosure = Enclosure(*pair)
-            if enclosure.sharp:
-                return enclosure
-        bits *= 2
-    if enclosure is None:
-        raise Indeterminate(reason)
-    return enclosure

@@ -11,11 +11,11 @@ import sympy
 
 from accountant.core.arithmetic import Ball
 from accountant.core.arithmetic.symbols import tidy, without_sign
-from accountant.core.enclose import Enclosure, enclose
+from accountant.core.enclose import Enclosure, enclose, enclosed
 from accountant.core.facts import Profile
 from accountant.core.kernel import Derivation
 from accountant.explain.derivatives import REFUSALS, short
-from accountant.explain.evaluate import ball_of, enclosed
+from accountant.explain.evaluate import ball_of
 from accountant.explain.formula import MU, MU_J, Formula, formula
 from accountant.explain.names import Names
 from accountant.explain.strings import by_batch, square

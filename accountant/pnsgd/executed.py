@@ -8,13 +8,12 @@ whatever has a bound only with high probability cost: δ_executed(ε + 2γ) ≤ 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from accountant.core.arithmetic import Ball, Indeterminate, Number
 from accountant.core.arithmetic.balls import ends, precision
-from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION, Enclosure
+from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION, enclosed
 from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
 
@@ -109,8 +108,12 @@ def executed_bound(mechanism: NoisySGD, mu: Fraction, delta: Fraction, run: Exec
     if run.grid != public_grid(mechanism):
         text = f"{canonical(run.grid)} is not that of the run's noise, {canonical(public_grid(mechanism))}"
         raise InvalidMechanism("executed.grid", text)
-    charged = _enclosed(lambda: _of(mu) + _charge(mechanism, run))
-    bound = (charged, _enclosed(lambda: _gamma(mechanism, run)), _enclosed(lambda: _failure(mechanism, run)))
+    numbers = (
+        lambda: _of(mu) + _charge(mechanism, run),
+        lambda: _gamma(mechanism, run),
+        lambda: _failure(mechanism, run),
+    )
+    bound = tuple(enclosed(number, "an executed run: ") for number in numbers)
     if max(value.upper for value in bound) >= MOST:
         raise Indeterminate("the errors of the executed steps add up to so much that the bound says nothing")
     new_mu, gamma, t = (Fraction(value.upper_decimal()) for value in bound)
@@ -170,22 +173,6 @@ def _failure(mechanism: NoisySGD, run: Execution) -> Number:
     width = _of(run.grid + run.step_error) / _tau(mechanism)
     tail = 2 * run.dimension * Ball().normal_cdf(width - REACH)
     return tail + _of(run.steps * run.dimension * run.uncoupled + run.failure)
-
-
-def _enclosed(value: Callable[[], Number]) -> Enclosure:
-    """The precision is doubled until both ends agree to the digits that are printed."""
-    bits, enclosure = MIN_PRECISION, None
-    while bits <= MAX_PRECISION:
-        with precision(bits):
-            pair = ends(value())
-        if pair is not None:
-            enclosure = Enclosure(*pair)
-            if enclosure.sharp:
-                return enclosure
-        bits *= 2
-    if enclosure is None:
-        raise Indeterminate("an executed run: no finite value")
-    return enclosure
 
 
 def _epsilon(mu: Fraction, gamma: Fraction, t: Fraction, delta: Fraction) -> Fraction | None:

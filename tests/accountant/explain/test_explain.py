@@ -12,8 +12,9 @@ from mpmath import mp, mpf
 
 from accountant import ConstantLoss, NoisySGD, derive_lower, derive_timeline, derive_upper, enclose
 from accountant.core.arithmetic.symbols import tidy, without_sign
+from accountant.core.enclose import enclosed
 from accountant.explain import explain
-from accountant.explain.evaluate import ball_of, enclosed
+from accountant.explain.evaluate import ball_of
 from accountant.explain.formula import Formula
 from accountant.explain.limits import Limit, at_infinity, limits
 from accountant.explain.names import Names

@@ -10,8 +10,9 @@ import sympy
 from mpmath import mp, mpf
 
 from accountant import apply, enclose, enclose_all
+from accountant.core.enclose import enclosed
 from accountant.core.kernel import Derivation
-from accountant.explain.evaluate import ball_of, enclosed
+from accountant.explain.evaluate import ball_of
 from accountant.explain.formula import MAX_BLOCKS, MU, MU_LOW, Formula
 from accountant.explain.formulas import formulas
 from accountant.explain.names import Names
