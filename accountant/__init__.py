@@ -1,6 +1,7 @@
 """What is true: W∞ bounds, Gaussian-DP parameters, Rényi divergences and ε of noisy-gradient mechanisms, with proofs.
 
 derive(mechanism) -> Derivation            the best bound that is proved, as a tree of theorems
+derive_training(mechanism, delta)          the same of DP-SGD and its relatives: ε from above and from below
 enclose(derivation) -> Enclosure           its number, in balls, rounded outward
 accountant.explain.explain(derivation)     its formulas
 
@@ -17,8 +18,9 @@ from lazy_names import lazy_names
 if TYPE_CHECKING:
     from accountant.core.enclose import Enclosure, Indeterminate, enclose, enclose_all
     from accountant.core.kernel import ASSUMPTIONS, THEOREMS, Derivation, TheoremError, apply, evaluate
+    from accountant.dpsgd.derive import derive_training, training_sensitivity
     from accountant.losses import *  # noqa: F403
-    from accountant.mechanisms.dpsgd import ScaledSGD
+    from accountant.mechanisms.dpsgd import Momentum, ScaledSGD, Stage
     from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
     from accountant.pnsgd.derive import (
         derive,
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "accountant.core.enclose": ("Enclosure", "Indeterminate", "enclose", "enclose_all"),
     "accountant.core.kernel": ("ASSUMPTIONS", "Derivation", "TheoremError", "apply", "evaluate"),
-    "accountant.mechanisms.dpsgd": ("ScaledSGD",),
+    "accountant.dpsgd.derive": ("derive_training", "training_sensitivity"),
+    "accountant.mechanisms.dpsgd": ("Momentum", "ScaledSGD", "Stage"),
     "accountant.mechanisms.pnsgd": ("InvalidMechanism", "NoisySGD"),
     "accountant.pnsgd.derive": (
         "derive",
@@ -65,8 +68,10 @@ __all__ = [
     "FloatingPoint",
     "Indeterminate",
     "InvalidMechanism",
+    "Momentum",
     "NoisySGD",
     "ScaledSGD",
+    "Stage",
     "TheoremError",
     "apply",
     "derive",
@@ -78,6 +83,7 @@ __all__ = [
     "derive_published",
     "derive_renyi",
     "derive_timeline",
+    "derive_training",
     "derive_upper",
     "derive_witness",
     "enclose",
@@ -85,6 +91,7 @@ __all__ = [
     "evaluate",
     "executed_charge",
     "least_executed_noise",
+    "training_sensitivity",
 ]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES, whole=("accountant.losses",))

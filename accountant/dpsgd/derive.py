@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from accountant import theorems
+from accountant.core.arithmetic import Exact
 from accountant.core.enclose import enclose
 from accountant.core.exact import Rounding, canonical, decimal, exact, round_decimal
-from accountant.core.kernel import Derivation, TheoremError, apply
+from accountant.core.kernel import Derivation, TheoremError, apply, evaluate
+from accountant.core.quantities import Sensitivity
 from accountant.dpsgd import truncation
 from accountant.dpsgd.estimate import estimate_training
 from accountant.dpsgd.sensitivity import derive_sensitivity
@@ -114,6 +116,17 @@ def derive_step(mechanism: ScaledSGD) -> Derivation:
             **charged,
         )
     return sensitivity
+
+
+def training_sensitivity(mechanism: ScaledSGD) -> Fraction:
+    """Δ, exactly: the noise on every sum has standard deviation zΔ.
+
+    Raises:
+        TheoremError: as `derive_step`.
+    """
+    sensitivity = evaluate(derive_step(mechanism), Exact())
+    assert isinstance(sensitivity, Sensitivity)
+    return Fraction(sensitivity.norm)
 
 
 def derive_training(
