@@ -1,0 +1,242 @@
+"""Norms of per-record gradients and one weighted sum of them, by book-keeping.
+
+One forward pass in which hooks keep every learned layer's input; one backward pass for the gradients at the layers'
+*outputs* alone, so no gradient of a weight is computed and no `.grad` touched. From these two the rules of
+`learners/engines/layers/` give each record's norm, and once the weights are known the one sum Σᵢ wᵢ gᵢ (Bu, Wang, Zha
+and Karypis, Differentially private optimization on large model at small cost, arXiv 2210.00038v2). All of it is exact
+up to rounding; what is in half precision is cast to float32 first.
+
+A *unit* is a module that is attributed as a whole: one with learned parameters of its own, together with its children.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from learners.engines.layers import LayerRule, Materialised, Part, rule_of
+from learners.engines.layers.rule import wide
+from learners.refused import LearnerRefused
+from learners.stepping import RunCheckFailed
+
+Reduction = Literal["none", "mean", "sum"]
+
+
+@dataclass
+class Use:
+    """One call of a unit: what its rule kept, and where the gradient is asked for. A module may be used often."""
+
+    kept: Any
+    edges: list[GradientEdge | None]
+    watched: list[tuple[Tensor, int, str]]  # a tensor, its version when it was seen, and what it is
+
+
+@dataclass(eq=False)
+class Unit:
+    """name: of the module in the network; parameters: learned ones, name in the network by name in the unit."""
+
+    name: str
+    rule: LayerRule
+    parameters: dict[str, str]
+    uses: list[Use] = field(default_factory=list)
+
+    def title(self) -> str:
+        return f"{self.name or 'the network'} ({type(self.rule.module).__name__})"
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Of one batch of B records. norms: (B,), each record's 2-norm over all learned parameters, float32 at least."""
+
+    norms: Tensor
+    _parts: tuple[tuple[dict[str, str], Part], ...]
+
+    def weighted(self, weights: Tensor) -> dict[str, Tensor]:
+        """Σᵢ weightsᵢ gᵢ for weights (B,), by the parameter's name in the network; float32 at least."""
+        return self._named("weighted", weights)
+
+    def per_record(self) -> dict[str, Tensor]:
+        """(B, *shape), every record's gradient by the parameter's name: B times the network's size in memory."""
+        return self._named("per_record")
+
+    def _named(self, method: str, *arguments: Tensor) -> dict[str, Tensor]:
+        return {
+            names[name]: value
+            for names, part in self._parts
+            for name, value in getattr(part, method)(*arguments).items()
+        }
+
+
+class BookKeeping:
+    """Hooks on a network's learned layers, from construction to `remove`.
+
+    reduction: of the losses handed to `gradients`: "none" for a tensor (B,), else what the scalar is of them.
+    LearnerRefused, naming the layer, where a parameter's gradient cannot be attributed to records.
+    """
+
+    def __init__(self, module: nn.Module, *, reduction: Reduction = "none"):
+        if reduction not in ("none", "mean", "sum"):
+            raise LearnerRefused(f"reduction = {reduction!r}: none, mean or sum")
+        self.module, self.reduction = module, reduction
+        self._units = tuple(units_of(module))
+        if not self._units:
+            raise LearnerRefused("no parameter of the network is learned: set requires_grad on those that are")
+        self._shared = _shared(module, self._units)
+        self._handles = [
+            unit.rule.module.register_forward_hook(_keeper(unit), with_kwargs=True) for unit in self._units
+        ]
+
+    def gradients(self, losses: Tensor, batch: int | None = None) -> Gradients:
+        """From the losses of the forward pass that the hooks have seen; what they kept is let go.
+
+        losses: (B,), or a scalar with `batch` records where reduction says so. RunCheckFailed where a learned layer was
+        not seen, or what was kept has changed since; LearnerRefused where the losses or a layer are not by record.
+        """
+        batch = self._batch(losses, batch)
+        total = losses.sum() if self.reduction == "none" else losses * (batch if self.reduction == "mean" else 1)
+        try:
+            self._check()
+            places = [(unit, use, slot) for unit in self._units for use in unit.uses for slot in range(len(use.edges))]
+            edges = [edge for _, use, slot in places if (edge := use.edges[slot]) is not None]
+            if not edges:
+                raise RunCheckFailed("the losses depend on no learned layer: was the forward pass run with gradients?")
+            found = iter(torch.autograd.grad(total, edges, allow_unused=True))
+            asked: dict[int, list[Tensor | None]] = {}
+            for _, use, slot in places:
+                asked.setdefault(id(use), []).append(None if use.edges[slot] is None else next(found))
+            parts = tuple(self._parts(asked, batch))
+        finally:
+            self.discard()
+        squares = [part.squared_norms() for _, part in parts]
+        norms = torch.stack(squares).sum(0).sqrt_() if squares else wide(losses.detach()).new_zeros(batch)
+        return Gradients(norms, parts)
+
+    def discard(self) -> None:
+        """Lets go of what the hooks kept, as when a batch is given up."""
+        for unit in self._units:
+            unit.uses.clear()
+
+    def remove(self) -> None:
+        """Takes the hooks off the network."""
+        self.discard()
+        for handle in self._handles:
+            handle.remove()
+
+    def units(self) -> tuple[Unit, ...]:
+        return self._units
+
+    def _batch(self, losses: Tensor, batch: int | None) -> int:
+        if self.reduction == "none":
+            if losses.dim() != 1:
+                raise LearnerRefused(
+                    f"losses of shape {tuple(losses.shape)}: one for each record is needed, as reduction='none' gives"
+                )
+            return len(losses)
+        if losses.numel() != 1:
+            raise LearnerRefused(f"losses of shape {tuple(losses.shape)}: reduction = {self.reduction!r} is a scalar")
+        if batch is None:
+            raise LearnerRefused(f"reduction = {self.reduction!r}: say of how many records (batch)")
+        return batch
+
+    def _check(self) -> None:
+        for unit in self._units:
+            if not unit.uses:
+                raise RunCheckFailed(
+                    f"{unit.title()}: its hook saw no call in this step, so its gradient cannot be attributed; it is "
+                    "unused, run by other code than its forward, or compiled before its hooks were there"
+                )
+            for use in unit.uses:
+                for tensor, version, what in use.watched:
+                    if tensor._version != version:
+                        raise RunCheckFailed(
+                            f"{unit.title()}: its {what} was changed in place after it was used; use the operation "
+                            "that returns a new tensor (inplace=False)"
+                        )
+
+    def _parts(self, asked: dict[int, list[Tensor | None]], batch: int) -> Iterator[tuple[dict[str, str], Part]]:
+        """Of single uses as they are; where a parameter has several, their per-record gradients are added: squared
+        norms are not additive over uses of one parameter."""
+        added: dict[str, Tensor] = {}
+        for unit in self._units:
+            parts = []
+            for use in unit.uses:
+                gradients = asked[id(use)]
+                for gradient in gradients:
+                    if gradient is not None and (gradient.dim() == 0 or len(gradient) != batch):
+                        raise LearnerRefused(
+                            f"{unit.title()}: its output has shape {tuple(gradient.shape)} where {batch} records are "
+                            "expected along the first dimension; a layer used once for all records cannot be attributed"
+                        )
+                if any(gradient is not None for gradient in gradients):
+                    parts.append(unit.rule.part(use.kept, *gradients))
+            if len(parts) == 1 and not self._shared & set(unit.parameters.values()):
+                yield unit.parameters, parts[0]
+                continue
+            for part in parts:
+                for name, gradient in part.per_record().items():
+                    whole = unit.parameters[name]
+                    added[whole] = added[whole] + gradient if whole in added else gradient
+        if added:
+            yield {name: name for name in added}, Materialised(added)
+
+
+def units_of(module: nn.Module, name: str = "") -> Iterator[Unit]:
+    """The units of a network, outermost first; LearnerRefused where no rule covers a learned parameter."""
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        return
+    canonical = {id(parameter): whole for whole, parameter in module.named_parameters()}
+    yield from _units(module, name, canonical)
+
+
+def _units(module: nn.Module, name: str, canonical: dict[int, str]) -> Iterator[Unit]:
+    learned = [own for own, parameter in module.named_parameters() if parameter.requires_grad]
+    if not learned:
+        return
+    rule = rule_of(module)
+    if rule is not None:
+        parameters = dict(module.named_parameters())
+        yield Unit(name, rule, {own: canonical[id(parameters[own])] for own in rule.names})
+        return
+    own = [own for own, parameter in module.named_parameters(recurse=False) if parameter.requires_grad]
+    if own:
+        raise LearnerRefused(
+            f"{name or 'the network'} ({type(module).__name__}): no rule attributes its {', '.join(own)} to records"
+        )
+    seen: set[int] = set()
+    for child_name, child in module.named_children():
+        if id(child) not in seen:
+            seen.add(id(child))
+            yield from _units(child, f"{name}.{child_name}" if name else child_name, canonical)
+
+
+def _shared(module: nn.Module, units: tuple[Unit, ...]) -> frozenset[str]:
+    """Parameters that several units learn."""
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for unit in units:
+        for name in unit.parameters.values():
+            (twice if name in seen else seen).add(name)
+    return frozenset(twice)
+
+
+def _keeper(unit: Unit) -> Any:
+    """The forward hook of one unit. The gradient's place is the edge in the graph, not the output: an activation that
+    overwrites the output gives that tensor another place."""
+
+    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+        if not torch.is_grad_enabled():
+            return
+        kept = unit.rule.keep(args, kwargs)
+        outputs = unit.rule.outputs(output)
+        watched = [(kept, kept._version, "input")] if isinstance(kept, Tensor) else []
+        # Overwriting a view gives the graph a new edge for it, so views must stay as they are.
+        watched += [(one.detach(), one._version, "output") for one in outputs if one._is_view()]
+        edges = [get_gradient_edge(one) if one.requires_grad else None for one in outputs]
+        unit.uses.append(Use(kept, edges, watched))
+
+    return hook
