@@ -27,8 +27,8 @@ class Explained:
 def explain(module: nn.Module, example: Any) -> tuple[Explained, ...]:
     """One row for each use of a learned layer, in the order of the calls.
 
-    example: the network's arguments (a tensor or a tuple of them), records along the first dimension. The network is run
-    on it once, without gradients. LearnerRefused as the engine refuses.
+    example: the network's arguments (a tensor or a tuple of them), records along the first dimension. The network
+    is run on it once, without gradients. LearnerRefused as the engine refuses.
     """
     rows: list[Explained] = []
     handles = []
