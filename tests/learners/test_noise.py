@@ -20,14 +20,15 @@ class Given:
     """A cipher whose keystream is given."""
 
     def __init__(self, words):
-        self.words = np.array(words, dtype="<u8")
+        self.rest = np.array(words, dtype="<u8").tobytes()
 
     def encryptor(self):
         return self
 
-    def update(self, zeros):
-        assert len(zeros) == self.words.nbytes and not any(zeros)
-        return self.words.tobytes()
+    def update_into(self, zeros, buffer):
+        assert not any(zeros) and len(buffer) >= len(zeros) + 15 and len(self.rest) >= len(zeros)
+        buffer[: len(zeros)] = np.frombuffer(self.rest[: len(zeros)], dtype=np.uint8)
+        self.rest = self.rest[len(zeros) :]
 
 
 ENDS = [
@@ -35,26 +36,31 @@ ENDS = [
     (2**64 - 1, 2**64 - 1, 1),
     (2**64 - 1, 2**63, 123456789), (3 * 2**62, 1, 2**64 - 2**11), (2**64 - 2**30, 99, 2**60 + 1), (2**40, 2**40, 2**59),
     (12345678901234567, 0, 11111111111111111111), (2**64 - 12345678901, 0, 9999999999999999999),
+    (2**52, 0, 2**64 - 1), (2**52 - 1, 5, 2**63 + 1), (2**64 - 2**47 - 1, 0, 3), (2**64 - 2**47, 9, 2**61 - 1),
+    (2**64 - 2**47 - 2**11 + 1, 0, 2**62), (2**53 + 1, 0, 2**64 - 2**10 - 1), (2**52 + 1, 0, 2**63 - 1),
 ]  # fmt: skip
 
 
 def test_every_number_is_within_its_stated_error_of_the_exact_one(monkeypatch) -> None:
-    """Box and Muller in 60 digits on the middle of the cell of bits that was drawn; the cell is as narrow as is said,
-    but at its very ends, which are left out by their probability."""
-    high, low, angle = (np.array(column, dtype="<u8") for column in zip(*ENDS, strict=True))
-    monkeypatch.setattr(noise, "Cipher", lambda *_: Given([*high, *low, *angle]))
+    """Box and Muller in 60 digits on both ends of the cell of bits that was drawn, of 63 bits or, in the tails, of 127;
+    it is as narrow as is said but at the very ends of (0, 1), which are left out by their probability."""
+    high, _, angle = (np.array(column, dtype="<u8") for column in zip(*ENDS, strict=True))
+    tails = [not 2**51 <= h // 2 < 2**63 - 2**46 for h, _, _ in ENDS]
+    low = [one for (_, one, _), tail in zip(ENDS, tails, strict=True) if tail]
+    monkeypatch.setattr(noise, "Cipher", lambda *_: Given([*high, *angle, *low]))
     drawn = noise.secret()((2 * len(ENDS),)).numpy()
     with mp.workdps(60):
         for i, (h, l, a) in enumerate(ENDS):  # noqa: E741
             for shift in (0, 1):  # from one end of the cell to the other
-                u = (mp.mpf(h) * 2**64 + l + shift) / mp.mpf(2) ** 128
+                cell = mp.mpf(h // 2) * 2**64 + l + shift if tails[i] else mp.mpf(h // 2 + shift) * 2**64
+                u = cell / mp.mpf(2) ** 127
                 if not 0 < u < 1 or min(u, 1 - u) < mp.mpf(2) ** -75:
                     continue
                 radius, turn = mp.sqrt(-2 * mp.log(u)), 2 * mp.pi * (mp.mpf(a) + shift) / mp.mpf(2) ** 64
                 for number, exact in ((drawn[i], radius * mp.cos(turn)), (drawn[i + len(ENDS)], radius * mp.sin(turn))):
                     assert abs(mp.mpf(float(number)) - exact) < noise.COUPLED_WITHIN
     assert np.isfinite(drawn).all() and np.abs(drawn).max() < noise.LARGEST
-    assert math.sqrt(2 * 129 * math.log(2)) < noise.LARGEST and np.hypot(drawn[0], drawn[len(ENDS)]) > 13.2
+    assert math.sqrt(2 * 128 * math.log(2)) < noise.LARGEST and np.hypot(drawn[0], drawn[len(ENDS)]) > 13.2
 
 
 def test_the_numbers_are_normal_and_independent() -> None:
