@@ -18,8 +18,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.nn.utils.parametrize import is_parametrized
 
-from learners.engines.layers import LayerRule, Materialised, Part, rule_of
+from learners.engines.layers import GenericRule, LayerRule, Materialised, Part, rule_of
 from learners.engines.layers.rule import wide
 from learners.refused import LearnerRefused
 from learners.stepping import RunCheckFailed
@@ -87,9 +88,12 @@ class BookKeeping:
         if not self._units:
             raise LearnerRefused("no parameter of the network is learned: set requires_grad on those that are")
         self._shared = _shared(module, self._units)
+        self._listening = True
         self._handles = [
-            unit.rule.module.register_forward_hook(_keeper(unit), with_kwargs=True) for unit in self._units
+            unit.rule.module.register_forward_hook(self._keeper(unit), with_kwargs=True) for unit in self._units
         ]
+        for unit in self._units:
+            unit.rule.attach()
 
     def gradients(self, losses: Tensor, batch: int | None = None) -> Gradients:
         """From the losses of the forward pass that the hooks have seen; what they kept is let go.
@@ -99,6 +103,7 @@ class BookKeeping:
         """
         batch = self._batch(losses, batch)
         total = losses.sum() if self.reduction == "none" else losses * (batch if self.reduction == "mean" else 1)
+        self._listening = False  # what is checkpointed, or has no rule of its own, is run again below
         try:
             self._check()
             places = [(unit, use, slot) for unit in self._units for use in unit.uses for slot in range(len(use.edges))]
@@ -111,6 +116,7 @@ class BookKeeping:
                 asked.setdefault(id(use), []).append(None if use.edges[slot] is None else next(found))
             parts = tuple(self._parts(asked, batch))
         finally:
+            self._listening = True
             self.discard()
         squares = [part.squared_norms() for _, part in parts]
         norms = torch.stack(squares).sum(0).sqrt_() if squares else wide(losses.detach()).new_zeros(batch)
@@ -126,6 +132,8 @@ class BookKeeping:
         self.discard()
         for handle in self._handles:
             handle.remove()
+        for unit in self._units:
+            unit.rule.detach()
 
     def units(self) -> tuple[Unit, ...]:
         return self._units
@@ -158,6 +166,25 @@ class BookKeeping:
                             "that returns a new tensor (inplace=False)"
                         )
 
+    def _keeper(self, unit: Unit) -> Any:
+        """The forward hook of one unit. The gradient's place is the edge in the graph, not the output: an activation
+        that overwrites the output gives that tensor another place."""
+
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+            if module is not unit.rule.module or not self._listening or not torch.is_grad_enabled():
+                return output  # a deep copy of the network, such as an average of its weights, has these hooks, too
+            kept = unit.rule.keep(args, kwargs)
+            handed_on = unit.rule.handed_on(output)
+            outputs = unit.rule.outputs(handed_on)
+            watched = [(kept, kept._version, "input")] if isinstance(kept, Tensor) else []
+            # Overwriting a view gives the graph a new edge for it, so views must stay as they are.
+            watched += [(one.detach(), one._version, "output") for one in outputs if one._is_view()]
+            edges = [get_gradient_edge(one) if one.requires_grad else None for one in outputs]
+            unit.uses.append(Use(kept, edges, watched))
+            return handed_on
+
+        return hook
+
     def _parts(self, asked: dict[int, list[Tensor | None]], batch: int) -> Iterator[tuple[dict[str, str], Part]]:
         """Of single uses as they are; where a parameter has several, their per-record gradients are added: squared
         norms are not additive over uses of one parameter."""
@@ -166,11 +193,14 @@ class BookKeeping:
             parts = []
             for use in unit.uses:
                 gradients = asked[id(use)]
-                for gradient in gradients:
-                    if gradient is not None and (gradient.dim() == 0 or len(gradient) != batch):
+                for slot, gradient in enumerate(gradients):
+                    along = unit.rule.along(slot)
+                    if gradient is not None and (gradient.dim() <= along or gradient.shape[along] != batch):
                         raise LearnerRefused(
                             f"{unit.title()}: its output has shape {tuple(gradient.shape)} where {batch} records are "
-                            "expected along the first dimension; a layer used once for all records cannot be attributed"
+                            ""
+                            f"expected along the {('first', 'second')[along]} dimension; a layer used once for all "
+                            "records cannot be attributed"
                         )
                 if any(gradient is not None for gradient in gradients):
                     parts.append(unit.rule.part(use.kept, *gradients))
@@ -190,28 +220,26 @@ def units_of(module: nn.Module, name: str = "") -> Iterator[Unit]:
     if not any(parameter.requires_grad for parameter in module.parameters()):
         return
     canonical = {id(parameter): whole for whole, parameter in module.named_parameters()}
-    yield from _units(module, name, canonical)
+    yield from _units(module, name, canonical, set())
 
 
-def _units(module: nn.Module, name: str, canonical: dict[int, str]) -> Iterator[Unit]:
+def _units(module: nn.Module, name: str, canonical: dict[int, str], seen: set[int]) -> Iterator[Unit]:
     learned = [own for own, parameter in module.named_parameters() if parameter.requires_grad]
-    if not learned:
+    if not learned or id(module) in seen:
         return
+    seen.add(id(module))  # a module may stand in several places
     rule = rule_of(module)
-    if rule is not None:
-        parameters = dict(module.named_parameters())
-        yield Unit(name, rule, {own: canonical[id(parameters[own])] for own in rule.names})
-        return
-    own = [own for own, parameter in module.named_parameters(recurse=False) if parameter.requires_grad]
-    if own:
-        raise LearnerRefused(
-            f"{name or 'the network'} ({type(module).__name__}): no rule attributes its {', '.join(own)} to records"
-        )
-    seen: set[int] = set()
+    if rule is None and is_parametrized(module):  # its parameters are those of its parametrizations
+        rule = GenericRule(module)
+    own = tuple(own for own, parameter in module.named_parameters(recurse=False) if parameter.requires_grad)
+    parameters = dict(module.named_parameters())
+    if rule is not None or own:
+        known = GenericRule(module, own) if rule is None else rule
+        yield Unit(name, known, {own: canonical[id(parameters[own])] for own in known.names})
+        if rule is not None:
+            return
     for child_name, child in module.named_children():
-        if id(child) not in seen:
-            seen.add(id(child))
-            yield from _units(child, f"{name}.{child_name}" if name else child_name, canonical)
+        yield from _units(child, f"{name}.{child_name}" if name else child_name, canonical, seen)
 
 
 def _shared(module: nn.Module, units: tuple[Unit, ...]) -> frozenset[str]:
@@ -222,21 +250,3 @@ def _shared(module: nn.Module, units: tuple[Unit, ...]) -> frozenset[str]:
         for name in unit.parameters.values():
             (twice if name in seen else seen).add(name)
     return frozenset(twice)
-
-
-def _keeper(unit: Unit) -> Any:
-    """The forward hook of one unit. The gradient's place is the edge in the graph, not the output: an activation that
-    overwrites the output gives that tensor another place."""
-
-    def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-        if not torch.is_grad_enabled():
-            return
-        kept = unit.rule.keep(args, kwargs)
-        outputs = unit.rule.outputs(output)
-        watched = [(kept, kept._version, "input")] if isinstance(kept, Tensor) else []
-        # Overwriting a view gives the graph a new edge for it, so views must stay as they are.
-        watched += [(one.detach(), one._version, "output") for one in outputs if one._is_view()]
-        edges = [get_gradient_edge(one) if one.requires_grad else None for one in outputs]
-        unit.uses.append(Use(kept, edges, watched))
-
-    return hook

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from torch import nn
 
+from learners.engines.layers.attention import AttentionRule
 from learners.engines.layers.convolution import ConvolutionRule
 from learners.engines.layers.embedding import EmbeddingRule
+from learners.engines.layers.generic import GenericRule
 from learners.engines.layers.linear import LinearRule
 from learners.engines.layers.normalisation import GroupNormRule, InstanceNormRule, LayerNormRule, RMSNormRule
+from learners.engines.layers.recurrent import RecurrentRule
 from learners.engines.layers.rule import LayerRule, Materialised, Part
 
 RULES: tuple[type[LayerRule], ...] = (
@@ -18,9 +21,11 @@ RULES: tuple[type[LayerRule], ...] = (
     RMSNormRule,
     GroupNormRule,
     InstanceNormRule,
+    AttentionRule,
+    RecurrentRule,
 )
 
-__all__ = ["RULES", "LayerRule", "Materialised", "Part", "rule_of"]
+__all__ = ["RULES", "GenericRule", "LayerRule", "Materialised", "Part", "rule_of"]
 
 
 def rule_of(module: nn.Module) -> LayerRule | None:

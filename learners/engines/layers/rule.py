@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 GRAM, MATERIALISE, PRODUCT = "gram", "materialise", "product"
 """Routes: Gram matrices of the positions; per-record gradients in memory; the product of two norms (one position)."""
@@ -79,6 +80,14 @@ class LayerRule(ABC):
         self.shape = weight.shape if isinstance(weight := getattr(module, "weight", None), Tensor) else torch.Size()
         self.names = tuple(name for name, parameter in module.named_parameters() if parameter.requires_grad)
 
+    def attach(self) -> None:
+        """Called when the engine's hooks are set, for a rule that needs more of its module than a hook sees."""
+        return
+
+    def detach(self) -> None:
+        """Undoes `attach`."""
+        return
+
     def keep(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Of the forward pass's arguments, what `part` needs; by default the first one, detached."""
         value = args[0] if args else next(iter(kwargs.values()))
@@ -87,6 +96,15 @@ class LayerRule(ABC):
     def outputs(self, output: Any) -> tuple[Tensor, ...]:
         """The tensors of the module's output at which gradients are asked for."""
         return (output,)
+
+    def along(self, slot: int) -> int:
+        """The dimension of the records in that output, counted in the order of `outputs`."""
+        return 0
+
+    def handed_on(self, output: Any) -> Any:
+        """What the network goes on with. Where one output is computed from another, its gradient would be counted in
+        both; `separated` makes them independent."""
+        return output
 
     @abstractmethod
     def part(self, kept: Any, *gradients: Tensor | None) -> Part:
@@ -100,6 +118,14 @@ class LayerRule(ABC):
     def _route(self, kept: Any, output: Tensor) -> str:
         costs = self.costs(kept, output)
         return min(costs, key=costs.__getitem__)
+
+
+def separated(output: Any) -> Any:
+    """Copies of the tensors of an output, where there are several."""
+    leaves, structure = tree_flatten(output)
+    if sum(isinstance(leaf, Tensor) for leaf in leaves) < 2:
+        return output
+    return tree_unflatten([leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in leaves], structure)
 
 
 def sum_of_squares(*gradients: Tensor) -> Tensor:
