@@ -11,17 +11,31 @@ A *unit* is a module that is attributed as a whole: one with learned parameters 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 from torch.nn.utils.parametrize import is_parametrized
+from torch.utils._pytree import tree_flatten
 
-from learners.engines.layers import GenericRule, LayerRule, Materialised, Part, rule_of
+from learners.engines.graph import reached_outside
+from learners.engines.layers import (
+    AttentionRule,
+    GenericRule,
+    LayerRule,
+    Materialised,
+    Part,
+    RecordsSecond,
+    RecurrentRule,
+    records_second,
+    rule_of,
+)
 from learners.engines.layers.rule import wide
+from learners.engines.parameters import Learned
+from learners.engines.refusals import check_module
 from learners.refused import LearnerRefused
 from learners.stepping import RunCheckFailed
 
@@ -35,6 +49,7 @@ class Use:
     kept: Any
     edges: list[GradientEdge | None]
     watched: list[tuple[Tensor, int, str]]  # a tensor, its version when it was seen, and what it is
+    inputs: list[Node | None]  # what made its inputs, in the graph
 
 
 @dataclass(eq=False)
@@ -44,6 +59,7 @@ class Unit:
     name: str
     rule: LayerRule
     parameters: dict[str, str]
+    composed: bool = False  # other units are inside it
     uses: list[Use] = field(default_factory=list)
 
     def title(self) -> str:
@@ -77,16 +93,18 @@ class BookKeeping:
     """Hooks on a network's learned layers, from construction to `remove`.
 
     reduction: of the losses handed to `gradients`: "none" for a tensor (B,), else what the scalar is of them.
+    second: names of layers whose records lie along the second dimension, (T, B, …), or of modules all of whose layers
+    are such; torch's attention, transformers and recurrent layers say it themselves (batch_first).
     LearnerRefused, naming the layer, where a parameter's gradient cannot be attributed to records.
     """
 
-    def __init__(self, module: nn.Module, *, reduction: Reduction = "none"):
+    def __init__(self, module: nn.Module, *, reduction: Reduction = "none", second: Collection[str] = ()):
         if reduction not in ("none", "mean", "sum"):
             raise LearnerRefused(f"reduction = {reduction!r}: none, mean or sum")
+        check_module(module)
         self.module, self.reduction = module, reduction
-        self._units = tuple(units_of(module))
-        if not self._units:
-            raise LearnerRefused("no parameter of the network is learned: set requires_grad on those that are")
+        self._units = tuple(units_of(module, second=second))
+        self._learned = Learned.of(module)
         self._shared = _shared(module, self._units)
         self._listening = True
         self._handles = [
@@ -105,7 +123,7 @@ class BookKeeping:
         total = losses.sum() if self.reduction == "none" else losses * (batch if self.reduction == "mean" else 1)
         self._listening = False  # what is checkpointed, or has no rule of its own, is run again below
         try:
-            self._check()
+            self._check(losses)
             places = [(unit, use, slot) for unit in self._units for use in unit.uses for slot in range(len(use.edges))]
             edges = [edge for _, use, slot in places if (edge := use.edges[slot]) is not None]
             if not edges:
@@ -151,7 +169,8 @@ class BookKeeping:
             raise LearnerRefused(f"reduction = {self.reduction!r}: say of how many records (batch)")
         return batch
 
-    def _check(self) -> None:
+    def _check(self, losses: Tensor) -> None:
+        self._learned.check_same(self.module)
         for unit in self._units:
             if not unit.uses:
                 raise RunCheckFailed(
@@ -165,6 +184,19 @@ class BookKeeping:
                             f"{unit.title()}: its {what} was changed in place after it was used; use the operation "
                             "that returns a new tensor (inplace=False)"
                         )
+        uses = [use for unit in self._units for use in unit.uses]
+        composed = {name for unit in self._units if unit.composed for name in unit.parameters.values()}
+        outside = reached_outside(
+            losses.grad_fn,
+            [node for use in uses for node in use.inputs],
+            [edge.node for use in uses for edge in use.edges if edge is not None],
+            {id(value): name for name, value in self._learned.tensors.items() if name not in composed},
+        )
+        if outside:
+            raise RunCheckFailed(
+                f"parameters: {', '.join(outside)} reached the losses by another way than a call of the layer that "
+                "owns it; call the layer itself, or give each use a parameter of its own"
+            )
 
     def _keeper(self, unit: Unit) -> Any:
         """The forward hook of one unit. The gradient's place is the edge in the graph, not the output: an activation
@@ -176,11 +208,13 @@ class BookKeeping:
             kept = unit.rule.keep(args, kwargs)
             handed_on = unit.rule.handed_on(output)
             outputs = unit.rule.outputs(handed_on)
-            watched = [(kept, kept._version, "input")] if isinstance(kept, Tensor) else []
+            taken = [leaf for leaf in tree_flatten((args, kwargs))[0] if isinstance(leaf, Tensor)]
+            watched = [(leaf.detach(), leaf._version, "input") for leaf in taken]
             # Overwriting a view gives the graph a new edge for it, so views must stay as they are.
             watched += [(one.detach(), one._version, "output") for one in outputs if one._is_view()]
             edges = [get_gradient_edge(one) if one.requires_grad else None for one in outputs]
-            unit.uses.append(Use(kept, edges, watched))
+            inputs = [get_gradient_edge(leaf).node for leaf in taken if leaf.requires_grad]
+            unit.uses.append(Use(kept, edges, watched, inputs))
             return handed_on
 
         return hook
@@ -198,7 +232,6 @@ class BookKeeping:
                     if gradient is not None and (gradient.dim() <= along or gradient.shape[along] != batch):
                         raise LearnerRefused(
                             f"{unit.title()}: its output has shape {tuple(gradient.shape)} where {batch} records are "
-                            ""
                             f"expected along the {('first', 'second')[along]} dimension; a layer used once for all "
                             "records cannot be attributed"
                         )
@@ -215,19 +248,25 @@ class BookKeeping:
             yield {name: name for name in added}, Materialised(added)
 
 
-def units_of(module: nn.Module, name: str = "") -> Iterator[Unit]:
-    """The units of a network, outermost first; LearnerRefused where no rule covers a learned parameter."""
+def units_of(module: nn.Module, name: str = "", second: Collection[str] = ()) -> Iterator[Unit]:
+    """The units of a network, outermost first. second: as in BookKeeping."""
     if not any(parameter.requires_grad for parameter in module.parameters()):
         return
     canonical = {id(parameter): whole for whole, parameter in module.named_parameters()}
-    yield from _units(module, name, canonical, set())
+    unknown = set(second) - {one for one, _ in module.named_modules()}
+    if unknown:
+        raise LearnerRefused(f"second: the network has no layer {', '.join(sorted(unknown))}")
+    yield from _units(module, name, canonical, set(), set(second), False)
 
 
-def _units(module: nn.Module, name: str, canonical: dict[int, str], seen: set[int]) -> Iterator[Unit]:
+def _units(
+    module: nn.Module, name: str, canonical: dict[int, str], seen: set[int], second: set[str], turned: bool
+) -> Iterator[Unit]:
     learned = [own for own, parameter in module.named_parameters() if parameter.requires_grad]
     if not learned or id(module) in seen:
         return
     seen.add(id(module))  # a module may stand in several places
+    turned = turned or name in second or records_second(module)
     rule = rule_of(module)
     if rule is None and is_parametrized(module):  # its parameters are those of its parametrizations
         rule = GenericRule(module)
@@ -235,11 +274,19 @@ def _units(module: nn.Module, name: str, canonical: dict[int, str], seen: set[in
     parameters = dict(module.named_parameters())
     if rule is not None or own:
         known = GenericRule(module, own) if rule is None else rule
-        yield Unit(name, known, {own: canonical[id(parameters[own])] for own in known.names})
+        if turned and isinstance(known, GenericRule):
+            raise LearnerRefused(
+                f"{name or 'the network'} ({type(module).__name__}): its records lie along the second dimension, for "
+                "which it has no rule; set batch_first=True or transpose inside of it"
+            )
+        if turned and not isinstance(known, AttentionRule | RecurrentRule):
+            known = RecordsSecond(known)
+        composed = rule is None and len(own) < len(learned)
+        yield Unit(name, known, {own: canonical[id(parameters[own])] for own in known.names}, composed)
         if rule is not None:
             return
     for child_name, child in module.named_children():
-        yield from _units(child, f"{name}.{child_name}" if name else child_name, canonical, seen)
+        yield from _units(child, f"{name}.{child_name}" if name else child_name, canonical, seen, second, turned)
 
 
 def _shared(module: nn.Module, units: tuple[Unit, ...]) -> frozenset[str]:

@@ -12,6 +12,7 @@ from learners.engines.layers.linear import LinearRule
 from learners.engines.layers.normalisation import GroupNormRule, InstanceNormRule, LayerNormRule, RMSNormRule
 from learners.engines.layers.recurrent import RecurrentRule
 from learners.engines.layers.rule import LayerRule, Materialised, Part
+from learners.engines.layers.second import RecordsSecond, records_second
 
 RULES: tuple[type[LayerRule], ...] = (
     LinearRule,
@@ -25,7 +26,18 @@ RULES: tuple[type[LayerRule], ...] = (
     RecurrentRule,
 )
 
-__all__ = ["RULES", "GenericRule", "LayerRule", "Materialised", "Part", "rule_of"]
+__all__ = [
+    "RULES",
+    "AttentionRule",
+    "GenericRule",
+    "LayerRule",
+    "Materialised",
+    "Part",
+    "RecordsSecond",
+    "RecurrentRule",
+    "records_second",
+    "rule_of",
+]
 
 
 def rule_of(module: nn.Module) -> LayerRule | None:

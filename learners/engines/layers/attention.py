@@ -55,6 +55,10 @@ class AttentionRule(LayerRule):
         """The projections of the pass that has just ended, without their outputs' graphs."""
         return [_Projection(one.weight, one.bias, one.inputs.detach(), torch.empty(0)) for one in self._last]
 
+    def taken(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
+        given = [*args, *(kwargs[name] for name in ("query", "key", "value") if name in kwargs)][:3]
+        return given if self.module.batch_first else [one.transpose(0, 1) for one in given]
+
     def outputs(self, output: Any) -> tuple[Tensor, ...]:
         last, self._last = self._last, []
         return tuple(one.outputs for one in last)

@@ -43,7 +43,7 @@ class RecurrentRule(LayerRule):
             )
 
     def keep(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """(inputs (B, T, d), initial states (layers · directions, B, width))."""
+        """(inputs (B, T, d), initial states (B, layers · directions, width))."""
         given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
         inputs, states = given["input"], given.get("hx")
         if isinstance(inputs, PackedSequence) or inputs.dim() != 3:
@@ -54,7 +54,8 @@ class RecurrentRule(LayerRule):
         inputs = inputs.detach() if self.module.batch_first else inputs.detach().transpose(0, 1)
         if states is None:
             return inputs, self._zeros(inputs)
-        return inputs, tuple(state.detach() for state in (states if isinstance(states, tuple) else (states,)))
+        states = states if isinstance(states, tuple) else (states,)
+        return inputs, tuple(state.detach().transpose(0, 1) for state in states)
 
     def outputs(self, output: Any) -> tuple[Tensor, ...]:
         sequence, last = output
@@ -95,7 +96,7 @@ class RecurrentRule(LayerRule):
         widths = [module.proj_size or module.hidden_size]
         if isinstance(module, nn.LSTM):
             widths.append(module.hidden_size)
-        return tuple(inputs.new_zeros(count, len(inputs), width) for width in widths)
+        return tuple(inputs.new_zeros(len(inputs), count, width) for width in widths)
 
     def _again(self, inputs: Tensor, states: tuple[Tensor, ...]) -> tuple[list[_Map], list[Tensor], Tensor]:
         """Every linear map on the way, the last states as torch stacks them, and the outputs (B, T, width)."""
@@ -105,7 +106,7 @@ class RecurrentRule(LayerRule):
         for layer in range(self.module.num_layers):
             directions = []
             for reverse in range(1 + self.module.bidirectional):
-                start = [state[len(ends[0])].detach().requires_grad_() for state in states]
+                start = [state[:, len(ends[0])].detach().requires_grad_() for state in states]
                 found, last, sequence = self._direction(outputs, start, layer, bool(reverse))
                 maps += found
                 directions.append(sequence)

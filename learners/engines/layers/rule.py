@@ -93,6 +93,10 @@ class LayerRule(ABC):
         value = args[0] if args else next(iter(kwargs.values()))
         return value.detach()
 
+    def taken(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
+        """The tensors that the module takes in, records along the first dimension; for the probe."""
+        return [leaf for leaf in tree_flatten(self.keep(args, kwargs))[0] if isinstance(leaf, Tensor)]
+
     def outputs(self, output: Any) -> tuple[Tensor, ...]:
         """The tensors of the module's output at which gradients are asked for."""
         return (output,)

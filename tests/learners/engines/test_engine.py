@@ -28,6 +28,9 @@ def assert_equals_loop(case: Case, tolerance: float, dtype: torch.dtype | None =
     finally:
         engine.remove()
     truth = plain_loop(case if dtype is None else case.to(dtype))
+    if dtype is not None:  # what rounding alone does to a loop, where a layer amplifies it
+        rounded = plain_loop(case)
+        tolerance += 4 * max((one.to(dtype) - truth[name]).abs().max().item() for name, one in rounded.items())
     flat = torch.cat([one.flatten(1) for one in truth.values()], 1).double()
     norms = flat.norm(dim=1)
     scale = 1 + norms.max()
@@ -147,7 +150,7 @@ def test_wrong_losses_and_layers_are_refused_by_name():
         BookKeeping(nn.Embedding(3, 2, scale_grad_by_freq=True))
     with pytest.raises(LearnerRefused, match="track_running_stats"):
         BookKeeping(nn.InstanceNorm2d(3, affine=True, track_running_stats=True))
-    with pytest.raises(LearnerRefused, match="no parameter of the network is learned"):
+    with pytest.raises(LearnerRefused, match="no parameter requires a gradient"):
         BookKeeping(nn.Tanh())
 
 
