@@ -7,8 +7,6 @@ Both are known by their class here; what hides in a forward method of one's own 
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -16,8 +14,6 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.parameter import is_lazy
 
 from learners.refused import LearnerRefused
-
-Reduction = Literal["none", "mean", "sum"]
 
 
 def check_module(module: nn.Module) -> None:
@@ -66,7 +62,7 @@ def why_refused(layer: nn.Module) -> str:
     return ""
 
 
-def check_losses(losses: Tensor, records: int, reduction: Reduction) -> None:
+def check_losses(losses: Tensor, records: int, reduction: str) -> None:
     """Refuse what is no loss of each of `records` records, or their mean or sum where `reduction` says so.
 
     losses: (B,) for "none", a scalar for "mean" and "sum". Whether a scalar is that mean is for probe.check_loss.
