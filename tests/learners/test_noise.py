@@ -30,14 +30,20 @@ class Given:
         buffer[: len(zeros)] = np.frombuffer(self.rest[: len(zeros)], dtype=np.uint8)
         self.rest = self.rest[len(zeros) :]
 
+    def update(self, zeros):
+        buffer = np.empty(len(zeros) + 15, dtype=np.uint8)
+        self.update_into(zeros, buffer)
+        return buffer[: len(zeros)].tobytes()
+
 
 ENDS = [
     (0, 1, 5), (0, 2**63, 2**64 - 1), (1, 0, 2**62), (2**63 - 1, 7, 2**63), (2**63, 0, 2**61),
     (2**64 - 1, 2**64 - 1, 1),
     (2**64 - 1, 2**63, 123456789), (3 * 2**62, 1, 2**64 - 2**11), (2**64 - 2**30, 99, 2**60 + 1), (2**40, 2**40, 2**59),
     (12345678901234567, 0, 11111111111111111111), (2**64 - 12345678901, 0, 9999999999999999999),
-    (2**52, 0, 2**64 - 1), (2**52 - 1, 5, 2**63 + 1), (2**64 - 2**47 - 1, 0, 3), (2**64 - 2**47, 9, 2**61 - 1),
-    (2**64 - 2**47 - 2**11 + 1, 0, 2**62), (2**53 + 1, 0, 2**64 - 2**10 - 1), (2**52 + 1, 0, 2**63 - 1),
+    (2**46, 0, 2**64 - 1), (2**46 - 1, 5, 2**63 + 1), (2**64 - 2**45 - 1, 0, 3), (2**64 - 2**45, 9, 2**61 - 1),
+    (2**64 - 2**45 - 2**11 + 1, 0, 2**62), (2**53 + 1, 0, 2**64 - 2**10 - 1), (2**46 + 1, 0, 2**63 - 1),
+    (2**64 - 2**45 - 2**10 - 1, 0, 1), (2**64 - 2**50 - 1, 0, 0), (2**63 + 2**10 - 1, 0, 1), (2**63 - 2**9, 0, 2),
 ]  # fmt: skip
 
 
@@ -45,7 +51,7 @@ def test_every_number_is_within_its_stated_error_of_the_exact_one(monkeypatch) -
     """Box and Muller in 60 digits on both ends of the cell of bits that was drawn, of 63 bits or, in the tails, of 127;
     it is as narrow as is said but at the very ends of (0, 1), which are left out by their probability."""
     high, _, angle = (np.array(column, dtype="<u8") for column in zip(*ENDS, strict=True))
-    tails = [not 2**51 <= h // 2 < 2**63 - 2**46 for h, _, _ in ENDS]
+    tails = [not 2**45 <= h // 2 < 2**63 - 2**44 for h, _, _ in ENDS]
     low = [one for (_, one, _), tail in zip(ENDS, tails, strict=True) if tail]
     monkeypatch.setattr(noise, "Cipher", lambda *_: Given([*high, *angle, *low]))
     drawn = noise.secret()((2 * len(ENDS),)).numpy()
@@ -81,3 +87,15 @@ def test_a_key_is_used_for_one_stream(monkeypatch) -> None:
     one, other = (stream((1000,)) for stream in streams)
     assert torch.equal(one, other)  # of equal keys: the key is all that is secret
     assert not torch.equal(one, streams[0]((1000,)))
+
+
+@pytest.mark.parametrize("shape", [(7,), (4, 2), (2 * noise.BLOCK + 3,), (0,), ()])
+@pytest.mark.parametrize("stream", [noise.secret, lambda: noise.seeded(1, 2)], ids=["secret", "seeded"])
+def test_memory_of_ones_own_is_filled_with_the_same_numbers(monkeypatch, shape, stream) -> None:
+    monkeypatch.setattr(noise.os, "urandom", bytes)
+    one, other = stream(), stream()
+    for _ in range(2):
+        given = torch.full(shape, torch.nan, dtype=torch.float64)
+        expected = one(shape)
+        assert expected.shape == shape and expected.dtype == torch.float64
+        assert other(shape, out=given) is given and torch.equal(given, expected)
