@@ -60,7 +60,7 @@ def secret() -> Noise:
         count = math.prod(shape)
         own = out is None or count % 2  # an odd one is drawn in a pair
         normals = torch.empty(count + count % 2, dtype=torch.float64) if own else out.view(-1)
-        for part in normals.split(2 * BLOCK):
+        for part in normals.split(2 * BLOCK) if count else ():
             _box_muller(stream, words, numbers, part.view(2, -1))
         if out is None:
             return normals[:count].view(shape)
