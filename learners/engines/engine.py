@@ -5,65 +5,30 @@ One forward pass in which hooks keep every learned layer's input; one backward p
 `learners/engines/layers/` give each record's norm, and once the weights are known the one sum Σᵢ wᵢ gᵢ (Bu, Wang, Zha
 and Karypis, Differentially private optimization on large model at small cost, arXiv 2210.00038v2). All of it is exact
 up to rounding; what is in half precision is cast to float32 first.
-
-A *unit* is a module that is attributed as a whole: one with learned parameters of its own, together with its children.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
-from torch.nn.utils.parametrize import is_parametrized
+from torch.autograd.graph import get_gradient_edge
 from torch.utils._pytree import tree_flatten
 
 from learners.engines.graph import reached_outside
-from learners.engines.layers import (
-    AttentionRule,
-    GenericRule,
-    LayerRule,
-    Materialised,
-    Part,
-    RecordsSecond,
-    RecurrentRule,
-    records_second,
-    rule_of,
-)
+from learners.engines.layers import Materialised, Part
 from learners.engines.layers.rule import wide
 from learners.engines.parameters import Learned
 from learners.engines.refusals import check_module
+from learners.engines.repeated import check_repeated, repeated
+from learners.engines.units import Unit, Use, shared_by, units_of
 from learners.refused import LearnerRefused
 from learners.stepping import RunCheckFailed
 
 Reduction = Literal["none", "mean", "sum"]
-
-
-@dataclass
-class Use:
-    """One call of a unit: what its rule kept, and where the gradient is asked for. A module may be used often."""
-
-    kept: Any
-    edges: list[GradientEdge | None]
-    watched: list[tuple[Tensor, int, str]]  # a tensor, its version when it was seen, and what it is
-    inputs: list[Node | None]  # what made its inputs, in the graph
-
-
-@dataclass(eq=False)
-class Unit:
-    """name: of the module in the network; parameters: learned ones, name in the network by name in the unit."""
-
-    name: str
-    rule: LayerRule
-    parameters: dict[str, str]
-    composed: bool = False  # other units are inside it
-    uses: list[Use] = field(default_factory=list)
-
-    def title(self) -> str:
-        return f"{self.name or 'the network'} ({type(self.rule.module).__name__})"
 
 
 @dataclass(frozen=True)
@@ -105,7 +70,7 @@ class BookKeeping:
         self.module, self.reduction = module, reduction
         self._units = tuple(units_of(module, second=second))
         self._learned = Learned.of(module)
-        self._shared = _shared(module, self._units)
+        self._shared = shared_by(self._units)
         self._listening = True
         self._handles = [
             unit.rule.module.register_forward_hook(self._keeper(unit), with_kwargs=True) for unit in self._units
@@ -128,11 +93,15 @@ class BookKeeping:
             edges = [edge for _, use, slot in places if (edge := use.edges[slot]) is not None]
             if not edges:
                 raise RunCheckFailed("the losses depend on no learned layer: was the forward pass run with gradients?")
-            found = iter(torch.autograd.grad(total, edges, allow_unused=True))
+            again = repeated(self._units, self._learned.tensors)
+            asked_for = [*edges, *again.values()]
+            everything = torch.autograd.grad(total, asked_for, allow_unused=True)
+            found = iter(everything)
             asked: dict[int, list[Tensor | None]] = {}
             for _, use, slot in places:
                 asked.setdefault(id(use), []).append(None if use.edges[slot] is None else next(found))
             parts = tuple(self._parts(asked, batch))
+            check_repeated(parts, dict(zip(again, everything[len(edges) :], strict=True)), everything)
         finally:
             self._listening = True
             self.discard()
@@ -246,54 +215,3 @@ class BookKeeping:
                     added[whole] = added[whole] + gradient if whole in added else gradient
         if added:
             yield {name: name for name in added}, Materialised(added)
-
-
-def units_of(module: nn.Module, name: str = "", second: Collection[str] = ()) -> Iterator[Unit]:
-    """The units of a network, outermost first. second: as in BookKeeping."""
-    if not any(parameter.requires_grad for parameter in module.parameters()):
-        return
-    canonical = {id(parameter): whole for whole, parameter in module.named_parameters()}
-    unknown = set(second) - {one for one, _ in module.named_modules()}
-    if unknown:
-        raise LearnerRefused(f"second: the network has no layer {', '.join(sorted(unknown))}")
-    yield from _units(module, name, canonical, set(), set(second), False)
-
-
-def _units(
-    module: nn.Module, name: str, canonical: dict[int, str], seen: set[int], second: set[str], turned: bool
-) -> Iterator[Unit]:
-    learned = [own for own, parameter in module.named_parameters() if parameter.requires_grad]
-    if not learned or id(module) in seen:
-        return
-    seen.add(id(module))  # a module may stand in several places
-    turned = turned or name in second or records_second(module)
-    rule = rule_of(module)
-    if rule is None and is_parametrized(module):  # its parameters are those of its parametrizations
-        rule = GenericRule(module)
-    own = tuple(own for own, parameter in module.named_parameters(recurse=False) if parameter.requires_grad)
-    parameters = dict(module.named_parameters())
-    if rule is not None or own:
-        known = GenericRule(module, own) if rule is None else rule
-        if turned and isinstance(known, GenericRule):
-            raise LearnerRefused(
-                f"{name or 'the network'} ({type(module).__name__}): its records lie along the second dimension, for "
-                "which it has no rule; set batch_first=True or transpose inside of it"
-            )
-        if turned and not isinstance(known, AttentionRule | RecurrentRule):
-            known = RecordsSecond(known)
-        composed = rule is None and len(own) < len(learned)
-        yield Unit(name, known, {own: canonical[id(parameters[own])] for own in known.names}, composed)
-        if rule is not None:
-            return
-    for child_name, child in module.named_children():
-        yield from _units(child, f"{name}.{child_name}" if name else child_name, canonical, seen, second, turned)
-
-
-def _shared(module: nn.Module, units: tuple[Unit, ...]) -> frozenset[str]:
-    """Parameters that several units learn."""
-    seen: set[str] = set()
-    twice: set[str] = set()
-    for unit in units:
-        for name in unit.parameters.values():
-            (twice if name in seen else seen).add(name)
-    return frozenset(twice)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from learners.engines.engine import units_of
+from learners.engines.units import units_of
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ def explain(module: nn.Module, example: Any) -> tuple[Explained, ...]:
     for unit in units_of(module):
 
         def hook(layer: nn.Module, args: Any, kwargs: Any, output: Any, unit: Any = unit) -> None:
-            first = unit.rule.outputs(output)[0]
-            costs = unit.rule.costs(unit.rule.keep(args, kwargs), first)
+            costs = unit.rule.costs_of_call(args, kwargs, output)
             route = min(costs, key=costs.__getitem__)
             learned = dict(layer.named_parameters())
             count = sum(learned[name].numel() for name in unit.rule.names)

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from learners.engines.engine import Reduction, Unit, units_of
+from learners.engines.engine import Reduction
+from learners.engines.units import Unit, units_of
 from learners.refused import LearnerRefused
 
 Criterion = Callable[[Tensor, Tensor], Tensor]

@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from learners.engines.layers.linear import linear_part
+from learners.engines.layers.products import product_costs
 from learners.engines.layers.rule import LayerRule, Materialised, Part, wide
-from learners.engines.layers.several import Named, Several
+from learners.engines.layers.several import Named, Several, cheapest
 from learners.refused import LearnerRefused
 
 
@@ -58,6 +59,14 @@ class AttentionRule(LayerRule):
     def taken(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
         given = [*args, *(kwargs[name] for name in ("query", "key", "value") if name in kwargs)][:3]
         return given if self.module.batch_first else [one.transpose(0, 1) for one in given]
+
+    def costs_of_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> dict[str, int]:
+        query, key, value = self.taken(args, kwargs)
+        width = self.module.embed_dim
+        maps = [(query, width), (key, width), (value, width), (query, width)]
+        if len({id(one) for one in args[:3]}) == 1 and self.module._qkv_same_embed_dim:
+            maps = [(query, 3 * width), maps[-1]]
+        return cheapest([product_costs(one.shape[1], one.shape[2], rows) for one, rows in maps])
 
     def outputs(self, output: Any) -> tuple[Tensor, ...]:
         last, self._last = self._last, []

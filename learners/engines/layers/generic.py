@@ -40,6 +40,10 @@ class GenericRule(LayerRule):
     def outputs(self, output: Any) -> tuple[Tensor, ...]:
         return _floating(output)
 
+    def costs_of_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> dict[str, int]:
+        """Of what is written to memory; what the module itself costs is not known."""
+        return {self.way: sum(self.module.get_parameter(name).numel() for name in self.names)}
+
     def handed_on(self, output: Any) -> Any:
         return separated(output)
 

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from learners.engines.layers.linear import linear_part
+from learners.engines.layers.products import product_costs
 from learners.engines.layers.rule import LayerRule, Part, separated, wide
-from learners.engines.layers.several import Named, Several
+from learners.engines.layers.several import Named, Several, cheapest
 from learners.refused import LearnerRefused
 
 MAX_LAYERS = 64
@@ -60,6 +61,11 @@ class RecurrentRule(LayerRule):
     def outputs(self, output: Any) -> tuple[Tensor, ...]:
         sequence, last = output
         return (sequence, *last) if isinstance(last, tuple) else (sequence, last)
+
+    def costs_of_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> dict[str, int]:
+        steps = self.keep(args, kwargs)[0].shape[1]
+        matrices = [one.shape for name, one in self.module.named_parameters() if name.startswith("weight")]
+        return cheapest([product_costs(steps, shape[1], shape[0]) for shape in matrices])
 
     def along(self, slot: int) -> int:
         return 0 if slot == 0 and self.module.batch_first else 1

@@ -119,6 +119,10 @@ class LayerRule(ABC):
         """Multiplications for each record by route; the cheapest is taken. The shapes alone matter."""
         return {MATERIALISE: output[0].numel()}
 
+    def costs_of_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> dict[str, int]:
+        """`costs` of a call of the module; for the explanation."""
+        return self.costs(self.keep(args, kwargs), self.outputs(output)[0])
+
     def _route(self, kept: Any, output: Tensor) -> str:
         costs = self.costs(kept, output)
         return min(costs, key=costs.__getitem__)

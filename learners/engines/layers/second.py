@@ -25,6 +25,9 @@ class RecordsSecond(LayerRule):
     def along(self, slot: int) -> int:
         return 1
 
+    def costs_of_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> dict[str, int]:
+        return self.costs(self.keep(args, kwargs), output)
+
     def part(self, kept: Any, *gradients: Tensor | None) -> Part:
         return self._rule.part(kept, *(one if one is None else one.transpose(0, 1) for one in gradients))
 

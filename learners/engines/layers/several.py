@@ -11,6 +11,12 @@ from torch import Tensor
 from learners.engines.layers.rule import Part
 
 
+def cheapest(costs: Sequence[dict[str, int]]) -> dict[str, int]:
+    """The cost of all the maps together, each by its cheapest route."""
+    routes = [min(one, key=one.__getitem__) for one in costs]
+    return {" + ".join(sorted(set(routes))): sum(one[route] for one, route in zip(costs, routes, strict=True))}
+
+
 @dataclass(frozen=True, eq=False)
 class Named:
     """A part, and what the layer calls its parameters: (name in the part, name in the layer)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -9,7 +11,7 @@ import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
 
 from learners import LearnerRefused, RunCheckFailed  # noqa: E402
-from learners.engines import BookKeeping  # noqa: E402
+from learners.engines import BookKeeping, explain  # noqa: E402
 from learners.engines.layers import rule_of  # noqa: E402
 from tests.learners.engines.networks import Case  # noqa: E402
 from tests.learners.engines.test_engine import assert_equals_loop  # noqa: E402
@@ -281,3 +283,45 @@ def test_a_module_that_draws_random_numbers_is_refused() -> None:
     engine = BookKeeping(layer)
     with pytest.raises(RunCheckFailed, match="Noisy: it draws random numbers"):
         engine.gradients(layer(torch.randn(RECORDS, WIDTH)).sum(1))
+
+
+def test_explain_knows_every_kind_of_layer() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Embedding(9, WIDTH), nn.TransformerEncoderLayer(WIDTH, 2, 12, batch_first=True), Scaled(),
+        nn.PReLU(), Around(nn.LSTM(WIDTH, 3, batch_first=True), lambda layer, x: layer(x)[0], 3),
+    )  # fmt: skip
+    rows = explain(network, torch.randint(0, 9, (RECORDS, STEPS)))
+    assert sum(row.parameters for row in rows) == sum(value.numel() for value in network.parameters())
+    routes = {row.layer: row.route for row in rows}
+    assert routes["2"] == routes["3"] == "torch.func"
+    assert {row.kind for row in rows} >= {"MultiheadAttention", "LSTM", "Scaled", "PReLU", "Linear", "LayerNorm"}
+    turned = explain(nn.TransformerEncoder(nn.TransformerEncoderLayer(WIDTH, 2, 12), 1), torch.randn(STEPS, 3, WIDTH))
+    assert {row.layer for row in turned} >= {"layers.0.self_attn", "layers.0.linear1", "layers.0.norm2"}
+
+
+def test_a_module_that_gives_something_else_when_it_is_run_again_stops_the_step() -> None:
+    class Counts(nn.Module):
+        def __init__(self, draws):
+            super().__init__()
+            self.weight, self.calls, self.draws = nn.Parameter(torch.ones(WIDTH)), 0, draws
+
+        def forward(self, x):
+            self.calls += 1
+            return x * self.weight * (random.random() if self.draws else self.calls)
+
+    class Elsewhere(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = Adapter()
+
+        def forward(self, x):
+            return self.inner(x) + x @ self.inner.up @ self.inner.down
+
+    torch.manual_seed(0)
+    x = torch.randn(RECORDS, WIDTH)
+    for layer, name in ((Counts(False), "weight"), (Counts(True), "weight"), (Elsewhere(), "inner.")):
+        engine = BookKeeping(layer)
+        with pytest.raises(RunCheckFailed, match=f"parameters: {name}"):
+            engine.gradients(layer(x).square().sum(1))
+        engine.remove()

@@ -117,17 +117,10 @@ def test_a_probe_passes_what_keeps_records_apart() -> None:
     check_records_apart(Mixes(lambda h: F.dropout(torch.tanh(h), 0.5)), X)
     check_records_apart(Mixes(lambda h: h - h.mean(1, keepdim=True)), X)
     check_records_apart(nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(12, 2)), torch.randint(0, 9, (5, 3)))
-    state = torch.get_rng_state()
     for first in (False, True):
-        encoder = nn.TransformerEncoderLayer(6, 2, 5, batch_first=first)  # with dropout
         x = torch.randn(5, 5, 6)
-        turned = Turned(encoder, first)
-        check_records_apart(turned, x)
+        check_records_apart(Turned(nn.TransformerEncoderLayer(6, 2, 5, batch_first=first), first), x)  # with dropout
         check_records_apart(Turned(nn.LSTM(6, 4, 2, batch_first=first), first), x)
-    with torch.random.fork_rng():
-        torch.set_rng_state(state)
-        expected = [nn.TransformerEncoderLayer(6, 2, 5) and torch.randn(5, 5, 6).sum()]
-    assert expected
 
 
 class Turned(nn.Module):
