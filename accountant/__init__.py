@@ -18,7 +18,15 @@ from lazy_names import lazy_names
 if TYPE_CHECKING:
     from accountant.core.enclose import Enclosure, Indeterminate, enclose, enclose_all
     from accountant.core.kernel import ASSUMPTIONS, THEOREMS, Derivation, TheoremError, apply, evaluate
+    from accountant.dpsgd.aggregation import Aggregation, norm_margin, shrink_for
     from accountant.dpsgd.derive import derive_training, training_sensitivity
+    from accountant.dpsgd.executed import (
+        Normals,
+        TrainingExecution,
+        executed_training,
+        public_grids,
+        training_execution,
+    )
     from accountant.losses import *  # noqa: F403
     from accountant.mechanisms.dpsgd import Momentum, ScaledSGD, Stage
     from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
@@ -41,6 +49,14 @@ _HOMES = {
     "accountant.core.enclose": ("Enclosure", "Indeterminate", "enclose", "enclose_all"),
     "accountant.core.kernel": ("ASSUMPTIONS", "Derivation", "TheoremError", "apply", "evaluate"),
     "accountant.dpsgd.derive": ("derive_training", "training_sensitivity"),
+    "accountant.dpsgd.aggregation": ("Aggregation", "norm_margin", "shrink_for"),
+    "accountant.dpsgd.executed": (
+        "Normals",
+        "TrainingExecution",
+        "executed_training",
+        "public_grids",
+        "training_execution",
+    ),
     "accountant.mechanisms.dpsgd": ("Momentum", "ScaledSGD", "Stage"),
     "accountant.mechanisms.pnsgd": ("InvalidMechanism", "NoisySGD"),
     "accountant.pnsgd.derive": (
@@ -63,6 +79,7 @@ _HOMES = {
 __all__ = [
     "ASSUMPTIONS",
     "THEOREMS",
+    "Aggregation",
     "Derivation",
     "Enclosure",
     "FloatingPoint",
@@ -70,9 +87,11 @@ __all__ = [
     "InvalidMechanism",
     "Momentum",
     "NoisySGD",
+    "Normals",
     "ScaledSGD",
     "Stage",
     "TheoremError",
+    "TrainingExecution",
     "apply",
     "derive",
     "derive_distance",
@@ -90,7 +109,12 @@ __all__ = [
     "enclose_all",
     "evaluate",
     "executed_charge",
+    "executed_training",
     "least_executed_noise",
+    "norm_margin",
+    "public_grids",
+    "shrink_for",
+    "training_execution",
     "training_sensitivity",
 ]
 

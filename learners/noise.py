@@ -18,11 +18,14 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 
 import numpy as np
 import torch
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from torch import Tensor
+
+from accountant import Normals
 
 Noise = Callable[..., Tensor]
 """Shape ↦ a float64 tensor of independent standard normals, on the CPU; new ones at every call. `secret` and `seeded`
@@ -31,6 +34,7 @@ also take `out`, a contiguous float64 tensor of that shape that is filled and re
 COUPLED_WITHIN = 2.0**-44  # of an exact normal, for each one drawn, see `secret`
 NOT_COUPLED = 2.0**-74  # with at most that probability
 LARGEST = 13.4  # no normal drawn is larger in size
+NORMALS = Normals(Fraction(COUPLED_WITHIN), Fraction(NOT_COUPLED), Fraction(str(LARGEST)))  # what T28s is told
 
 
 BLOCK = 2**15  # pairs of normals that are drawn together: all that is needed for them stays in a core's cache

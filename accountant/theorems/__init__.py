@@ -10,6 +10,7 @@ from accountant.theorems.baselines import (
     langevin_unlearning,
 )
 from accountant.theorems.bounded import bounded_domain
+from accountant.theorems.executed import executed_sums
 from accountant.theorems.gauges import gauges, gauges_in_a_ball
 from accountant.theorems.gaussian_sums import full_batches, full_batches_witness
 from accountant.theorems.nonconvex import batch_clipped_step, clipped_step, nonconvex_step, range_before_noise
@@ -59,6 +60,7 @@ __all__ = [
     "descent_to_delete",
     "descent_to_delete_sequential",
     "disjoint_batches",
+    "executed_sums",
     "full_batches",
     "full_batches_witness",
     "gauges",

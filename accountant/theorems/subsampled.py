@@ -263,6 +263,25 @@ def group_distribution_witness(
     return ApproximateDP(A.of(epsilon), A.of(grid.delta))
 
 
+def oversized(A: Arithmetic, releases: tuple[Release, ...], samples: int, max_batch_size: int) -> Number:
+    """Σ_steps P[Bin(n⁺, q) > c], from above, by Chernoff's bound (docs/theory.md T20); n⁺ = samples + 1."""
+    A.require(samples >= 1, "1 ≤ samples", samples)
+    A.require(max_batch_size >= 0, "0 ≤ max_batch_size", max_batch_size)
+    n, k = samples + 1, max_batch_size + 1
+    total = A.of(0)
+    for release in releases:
+        A.require(release.scheme.can_be_cut, "Poisson sampling", release.sampling)
+        A.require(0 <= release.sample_rate <= 1, "0 ≤ q ≤ 1", release.sample_rate)
+        A.require(release.steps >= 0, "0 ≤ steps", release.steps)
+        if k > n or release.sample_rate == 0:
+            continue
+        A.require(k > n * release.sample_rate, "a cut above the mean batch: c + 1 > n⁺q", max_batch_size)
+        q = A.of(release.sample_rate)
+        tail = A.power(n * q / k, k) * (A.power(n * (1 - q) / (n - k), n - k) if k < n else 1)
+        total = total + release.steps * tail
+    return total
+
+
 @theorem(
     "T20",
     concludes=ApproximateDP,
@@ -289,20 +308,8 @@ def truncated_poisson(
 
     The tail by Chernoff: with k = c + 1 > n⁺q it is at most (n⁺q/k)^k (n⁺(1−q)/(n⁺−k))^{n⁺−k}.
     """
-    A.require(samples >= 1, "1 ≤ samples", samples)
-    A.require(max_batch_size >= 0, "0 ≤ max_batch_size", max_batch_size)
-    n, k = samples + 1, max_batch_size + 1
-    added = A.of(0)
-    for release in releases:
-        A.require(release.scheme.can_be_cut, "Poisson sampling", release.sampling)
-        A.require(0 <= release.sample_rate <= 1, "0 ≤ q ≤ 1", release.sample_rate)
-        A.require(release.steps >= 0, "0 ≤ steps", release.steps)
-        if k > n or release.sample_rate == 0:
-            continue
-        A.require(k > n * release.sample_rate, "a cut above the mean batch: c + 1 > n⁺q", max_batch_size)
-        q = A.of(release.sample_rate)
-        tail = A.power(n * q / k, k) * (A.power(n * (1 - q) / (n - k), n - k) if k < n else 1)
-        added = added + release.steps * (1 + A.exp(untruncated.epsilon)) * tail
+    tails = oversized(A, releases, samples, max_batch_size)
+    added = (1 + A.exp(untruncated.epsilon)) * tails
     A.require(A.at_least(budget, added), "a budget for what the cut adds to δ", budget)
     return ApproximateDP(untruncated.epsilon, untruncated.delta + budget)
 
