@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from learners import Dataset
     from learners.data import Records
 
+ROWS_AT_ONCE = 1 << 10
+MAX_IN_MEMORY = 1 << 28  # bytes of encoded features; more of them stay in a file
 EMBEDDED = {256: "digits-3-8", 448: "breast-cancer"}  # by the number of their training records
 
 
@@ -38,20 +41,24 @@ class Data:
 
     def contents(self) -> Iterator[bytes]:
         """The canonical bytes of each row (docs/data.md); where records are known by their number, without it."""
-        from learners.data import record_bytes, row_bytes
+        import torch
 
-        for place in range(len(self.dataset)):
-            if self.ids is not None:
-                yield record_bytes(self.dataset, place)
-            else:
-                yield row_bytes(self.dataset.features[place], self.dataset.labels[place].item(), "")
+        from learners.data import row_bytes
+
+        dataset = self.dataset
+        for first in range(0, len(dataset), ROWS_AT_ONCE):  # read anew: a look at a large file would stay in memory
+            places = range(first, min(first + ROWS_AT_ONCE, len(dataset)))
+            rows, labels = dataset.rows(torch.tensor(places)), dataset.labels[first : places.stop].tolist()
+            for place, row, label in zip(places, rows, labels, strict=True):
+                yield row_bytes(row, label, "" if self.ids is None else dataset.ids[place])
 
     def rows(self, key: bytes) -> Rows:
         return Rows.of(key, self.contents(), self.ids)
 
 
-def read_data(run: Run, where: str | Path | None) -> Data:
-    """The records that a run learns from: a file, or the embedded set of as many records.
+def read_data(run: Run, where: str | Path | None, folder: Path) -> Data:
+    """The records that a run learns from: a file, or the embedded set of as many records. Large ones stay in a file
+    without a name in `folder`, or in TMPDIR, and are gone with this process.
 
     Raises:
         UsageError: no such file, a row that does not fit, or no embedded set of that size.
@@ -65,24 +72,27 @@ def read_data(run: Run, where: str | Path | None) -> Data:
         dataset, _ = known.embedded(EMBEDDED[samples])
         return Data(dataset, None, {"embedded": EMBEDDED[samples]})
     path = Path(where).absolute()
-    records = read_records(run, path)
+    records = read_records(run, path, folder)
     with refusals():
         return Data(records.dataset(), records.ids, {"path": str(path)}, first_row=records.first_row)
 
 
-def read_records(run: Run, path: Path, *, partial: bool = False) -> Records:
-    """The records of a file by the columns of the run's [data]; `partial`: target and id may be missing.
+def read_records(run: Run, path: Path, folder: Path, *, partial: bool = False) -> Records:
+    """The records of a file by the columns of the run's [data]; `partial`: target and id may be missing. folder: see
+    `read_data`.
 
     Raises:
         UsageError: the run file names no columns, the file is not there, or a row does not fit them.
     """
     load_learners()
+    from learners.data import Scratch
     from learners.data import read_records as read
 
     if run.columns is None:
         raise UsageError(f"--data {path}: the run file has no [data], which says what its columns are (docs/data.md)")
     loss = run.canonical["loss"]
     bound = loss.get("target_bound")
+    scratch = _scratch_folder(folder)
     try:
         with refusals():
             return read(
@@ -90,10 +100,28 @@ def read_records(run: Run, path: Path, *, partial: bool = False) -> Records:
                 run.columns,
                 feature_norm=loss.get("feature_norm", "1"),
                 target_bound=None if bound is None else Fraction(bound),
+                store=Scratch(scratch, MAX_IN_MEMORY),
                 partial=partial,
             )
     except OSError as problem:
+        if problem.filename == str(scratch):
+            raise _no_room(problem) from None
         raise UsageError(f"--data {path}: {problem.strerror or problem}") from None
+
+
+def _scratch_folder(folder: Path) -> Path:
+    """TMPDIR, if that is set; else the folder of the state, or the nearest above it that is there."""
+    if stated := os.environ.get("TMPDIR"):
+        return Path(stated)
+    folder = folder.absolute()
+    return next(path for path in (folder, *folder.parents) if path.is_dir())
+
+
+def _no_room(problem: OSError) -> UsageError:
+    return UsageError(
+        f"{problem.filename}: {problem.strerror or problem}; the encoded features of large data are kept there while "
+        "they are in use (8 bytes a number): set TMPDIR to a folder with more room"
+    )
 
 
 def data_of(state: State, key: bytes, where: str | Path | None, asked: Sequence[int] = ()) -> Data:
@@ -107,12 +135,15 @@ def data_of(state: State, key: bytes, where: str | Path | None, asked: Sequence[
         UsageError: a row that has changed; it is named.
     """
     source = state.data
-    data = read_data(state.run, where if where is not None else source.get("path"))
+    data = read_data(state.run, where if where is not None else source.get("path"), state.folder)
     rows = state.rows()
     erased = tuple(sorted(rows.erased))
     rows = rows.erase(asked, state.requests + 1)
     places = rows.match(key, data.contents(), data.ids, first_row=data.first_row)
     dataset = data.dataset
     if len(places) < len(rows):
-        dataset = dataset.placed(places, len(rows))
+        try:
+            dataset = dataset.placed(places, len(rows))
+        except OSError as problem:
+            raise _no_room(problem) from None
     return replace(data, dataset=dataset.replaced(erased) if erased else dataset, places=places)

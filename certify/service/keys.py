@@ -74,7 +74,7 @@ def rotate_key(folder: str | Path, *, data: str | Path | None = None, ledger: st
         change.require_files()
         rows = state.rows()
         known = data_of(state, state.read_key(), data)
-        given = read_data(state.run, data if data is not None else state.data.get("path")).rows(key)
+        given = read_data(state.run, data if data is not None else state.data.get("path"), state.folder).rows(key)
         written = replace(state, key=key_fingerprint(key))
         files = {
             f"{PRIVATE}/{KEY_FILE}": key_text(key).encode(),

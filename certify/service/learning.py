@@ -135,7 +135,7 @@ def learn(
     if tell is not None:
         tell(learning.sentence())
     certified = learning.result.run
-    records = read_data(run, data)
+    records = read_data(run, data, folder)
     module = module_of(model)
     with refusals():
         known.vouch(certified.mechanism, records.dataset, as_network(module.get("model")))

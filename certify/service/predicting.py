@@ -56,7 +56,7 @@ def predict(folder: str | Path, data: str | Path, output: str | Path, *, ledger:
     with opened(Path(folder), ledger=ledger) as change:
         state = change.state
         change.require_files()
-        records = read_records(state.run, Path(data), partial=True)
+        records = read_records(state.run, Path(data), state.folder, partial=True)
         found = _predictions(state, records)
         content = _as_csv(state, records, found)
         about = {"records": str(len(found.labels)), "output": sha256(content), "metric": records.labels is not None}

@@ -22,7 +22,7 @@ from learners.data.dataset import (
 from learners.data.decode import as_written
 from learners.data.embedded import embedded
 from learners.data.fingerprints import record_bytes, row_bytes
-from learners.data.mapped import RowFile
+from learners.data.mapped import RowFile, Scratch
 from learners.data.refused import InvalidTable
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ __all__ = [
     "InvalidTable",
     "Records",
     "RowFile",
+    "Scratch",
     "UnknownId",
     "as_written",
     "check_norms",

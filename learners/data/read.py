@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
-import os
 from dataclasses import dataclass
 from fractions import Fraction
-from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -22,8 +19,9 @@ from learners.data.columns import Columns, largest_square, needed
 from learners.data.dataset import Dataset
 from learners.data.delimited import Delimited
 from learners.data.encode import Encoder
+from learners.data.gather import Gathering
 from learners.data.idx import IMAGES, Idx
-from learners.data.mapped import RowFile
+from learners.data.mapped import RowFile, Scratch
 from learners.data.refused import InvalidTable, shown
 from learners.data.tables import ArrowFile, Npz, Parquet, Source
 
@@ -64,7 +62,7 @@ def read_table(
     *,
     feature_norm: Fraction | int | str = 1,
     target_bound: Fraction | None = None,
-    store: str | Path | None = None,
+    store: str | Path | Scratch | None = None,
 ) -> Dataset:
     """The data set in a file: as `read_records`, with labels.
 
@@ -80,7 +78,7 @@ def read_records(
     *,
     feature_norm: Fraction | int | str = 1,
     target_bound: Fraction | None = None,
-    store: str | Path | None = None,
+    store: str | Path | Scratch | None = None,
     partial: bool = False,
 ) -> Records:
     """Read a file of records by the columns, limits and categories that a run names.
@@ -90,7 +88,8 @@ def read_records(
         feature_norm: that of the loss; with columns.normalise = "none" rows are within the largest norm that the limits
             allow instead.
         target_bound: that of the loss, if it has one: targets are scaled to it, counts are checked against it.
-        store: a file that the features are written to, and stay in: for data larger than memory. It is overwritten.
+        store: a file that the features are written to, and stay in: for data larger than memory. It is overwritten. Or
+            a `Scratch`: a file without a name, and that only where they are large.
         partial: whether target and id may be missing in the file, as for records to predict.
 
     Raises:
@@ -107,10 +106,10 @@ def read_records(
     labels: list[np.ndarray] = []
     ids: dict[str, int] = {}
     row = source.first_row
-    with BytesIO() if store is None else open(store, "w+b") as rows:
+    with Gathering(store) as rows:
         try:
             for batch in source.batches(present, at_once):
-                rows.write(encoder.features(batch, row).astype("<f8", copy=False).data)
+                rows.write(encoder.features(batch, row).astype("<f8", copy=False))
                 if columns.target in present:
                     labels.append(encoder.labels(batch, row))
                 if columns.id in present:
@@ -122,7 +121,7 @@ def read_records(
         count = row - source.first_row
         if not count:
             raise InvalidTable(source.file, "holds no records; give one at least")
-        features = _kept(rows, None if store is None else Path(store), count, encoder.dimension)
+        features = rows.kept(count, encoder.dimension)
     return Records(
         name=source.file,
         features=features,
@@ -200,15 +199,6 @@ def _collect(ids: dict[str, int], more: list[str], row: int, encoder: Encoder) -
             raise encoder.refused(
                 row + offset, encoder.columns.id, f"{shown(id)} is the id of row {former} as well; make ids unique"
             )
-
-
-def _kept(rows: IO[bytes], store: Path | None, count: int, dimension: int) -> Tensor | RowFile:
-    if store is None:
-        assert isinstance(rows, BytesIO)
-        return torch.from_numpy(np.frombuffer(rows.getvalue(), "<f8").astype(np.float64).reshape(count, dimension))
-    rows.flush()
-    os.fsync(rows.fileno())
-    return RowFile(store, count, dimension)
 
 
 def _root_above(square: int) -> Fraction:

@@ -421,6 +421,30 @@ def test_a_copy_that_went_another_way_is_refused(made: Path, tmp_path: Path) -> 
     assert unlearn(state, "c003").code == 2
 
 
+def test_data_that_stay_in_a_file_are_learned_and_forgotten_as_in_memory(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Erased rows in the file, then gone from it; nothing is left beside the state."""
+    from certify.service import data
+
+    monkeypatch.delenv("TMPDIR", raising=False)
+    left = write_data(tmp_path / "left.csv", [row for row in records() if row[0] != "c001"])
+    ends = []
+    for name, limit in (("memory", data.MAX_IN_MEMORY), ("file", 0)):
+        monkeypatch.setattr(data, "MAX_IN_MEMORY", limit)
+        state = tmp_path / name
+        learn(made / "run.toml", state, data=made / "records.csv", seed=7, device="cpu")
+        assert unlearn(state, "c001").code == 0 and unlearn(state, "c002", data=left).code == 0
+        assert plumbline("retrain", state).code == 0 and plumbline("key", "rotate", state).code == 0
+        assert plumbline("predict", state, "--data", left, "-o", tmp_path / f"{name}.csv").code == 0
+        ends.append((np.load(state / "model.npz")["parameters"].tobytes(), (tmp_path / f"{name}.csv").read_bytes()))
+        ends[-1] += (sorted(path.name for path in state.rglob("*")),)
+    assert ends[0] == ends[1]
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "away"))
+    refusal = refused(unlearn(tmp_path / "file", "c003"))
+    assert "away: No such file or directory" in refusal and "set TMPDIR to a folder with more room" in refusal
+
+
 def test_a_reproducible_experiment_says_so_everywhere(made: Path, tmp_path: Path) -> None:
     states = [tmp_path / "one", tmp_path / "other"]
     for state in states:

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 pa = pytest.importorskip("pyarrow")
 import pyarrow.parquet as parquet  # noqa: E402
 
-from learners.data import InvalidTable, read_records, read_table  # noqa: E402
+from learners.data import InvalidTable, Scratch, read_records, read_table  # noqa: E402
 from learners.data import read as read_module  # noqa: E402
 from learners.data.encode import Encoder  # noqa: E402
 from tests.learners.data.files import columns, write_csv, write_every_format  # noqa: E402
@@ -65,6 +65,24 @@ def test_features_are_written_to_a_file_and_stay_there(tmp_path):
     erased = there.replaced((2,))
     assert not erased.features[2].any() and there.features[2].any()
     assert (tmp_path / "features.f64").read_bytes() == there.features.numpy().astype("<f8").tobytes()
+
+
+def test_a_scratch_file_has_no_name(tmp_path):
+    """So nothing of it can stay, however the process ends."""
+    path = write_every_format(tmp_path, TABLE)[0]
+    (folder := tmp_path / "scratch").mkdir()
+    whole = read_table(path, SAID)
+    there = read_table(path, SAID, store=Scratch(folder))
+    holes = there.placed([0, 1, 3, 4, 6], 7).replaced((3,))
+    assert list(folder.iterdir()) == []
+    assert there.file is not None and there.fingerprint == whole.fingerprint
+    assert holes.file is not None and holes.fingerprint == whole.placed([0, 1, 3, 4, 6], 7).replaced((3,)).fingerprint
+    assert torch.equal(there.rows(torch.tensor([4, 0])), whole.features[[4, 0]])
+    small = read_table(path, SAID, store=Scratch(folder, beyond=len(whole) * whole.features.shape[1] * 8))
+    assert small.file is None and small.fingerprint == whole.fingerprint
+    with pytest.raises(FileNotFoundError) as refused:
+        read_table(path, SAID, store=Scratch(tmp_path / "away"))
+    assert refused.value.filename == str(tmp_path / "away")
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
