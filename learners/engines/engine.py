@@ -47,11 +47,12 @@ class Gradients:
         return self._named("per_record")
 
     def _named(self, method: str, *arguments: Tensor) -> dict[str, Tensor]:
-        return {
-            names[name]: value
-            for names, part in self._parts
-            for name, value in getattr(part, method)(*arguments).items()
-        }
+        with torch.autocast(self.norms.device.type, enabled=False):
+            return {
+                names[name]: value
+                for names, part in self._parts
+                for name, value in getattr(part, method)(*arguments).items()
+            }
 
 
 class BookKeeping:
@@ -89,25 +90,29 @@ class BookKeeping:
         self._listening = False  # what is checkpointed, or has no rule of its own, is run again below
         try:
             self._check(losses)
-            places = [(unit, use, slot) for unit in self._units for use in unit.uses for slot in range(len(use.edges))]
-            edges = [edge for _, use, slot in places if (edge := use.edges[slot]) is not None]
-            if not edges:
-                raise RunCheckFailed("the losses depend on no learned layer: was the forward pass run with gradients?")
-            again = repeated(self._units, self._learned.tensors)
-            asked_for = [*edges, *again.values()]
-            everything = torch.autograd.grad(total, asked_for, allow_unused=True)
-            found = iter(everything)
-            asked: dict[int, list[Tensor | None]] = {}
-            for _, use, slot in places:
-                asked.setdefault(id(use), []).append(None if use.edges[slot] is None else next(found))
-            parts = tuple(self._parts(asked, batch))
-            check_repeated(parts, dict(zip(again, everything[len(edges) :], strict=True)), everything)
+            with torch.autocast(losses.device.type, enabled=False):
+                parts = self._attributed(total, batch)
+                squares = [part.squared_norms() for _, part in parts]
         finally:
             self._listening = True
             self.discard()
-        squares = [part.squared_norms() for _, part in parts]
         norms = torch.stack(squares).sum(0).sqrt_() if squares else wide(losses.detach()).new_zeros(batch)
         return Gradients(norms, parts)
+
+    def _attributed(self, total: Tensor, batch: int) -> tuple[tuple[dict[str, str], Part], ...]:
+        places = [(unit, use, slot) for unit in self._units for use in unit.uses for slot in range(len(use.edges))]
+        edges = [edge for _, use, slot in places if (edge := use.edges[slot]) is not None]
+        if not edges:
+            raise RunCheckFailed("the losses depend on no learned layer: was the forward pass run with gradients?")
+        again = repeated(self._units, self._learned.tensors)
+        everything = torch.autograd.grad(total, [*edges, *again.values()], allow_unused=True)
+        found = iter(everything)
+        asked: dict[int, list[Tensor | None]] = {}
+        for _, use, slot in places:
+            asked.setdefault(id(use), []).append(None if use.edges[slot] is None else next(found))
+        parts = tuple(self._parts(asked, batch))
+        check_repeated(parts, dict(zip(again, everything[len(edges) :], strict=True)), everything)
+        return parts
 
     def discard(self) -> None:
         """Lets go of what the hooks kept, as when a batch is given up."""
