@@ -60,6 +60,14 @@ INTRODUCTIONS = {
     "then finds the least noise that meets the target *and* is above rounding, and says which of them binds. With a "
     "key left out, with c ≥ 1 and in training runs it is attested.",
 }
+OF_TRAININGS = {
+    "train": "Optional: how `plumbline train` uses the noisy gradients ([training.md](training.md)). All of it is "
+    "post-processing: it stands in the run record, in no digest, and no bound depends on it.",
+    "data": "Optional: the columns of a file of the user's own records, for `plumbline train --data`, with the keys "
+    "[above](#data). What the target holds goes with `train.loss`: `classes` for cross-entropy, `positive` for "
+    "logistic, `target_limits` for the others. No bound depends on how long a record is, so `normalise` may be "
+    '`"none"`, which is the default; and the table is in no digest here, but in the run record.',
+}
 ANSWERS = (
     "Each table answers one question of a report's hazard checklist; what nobody answers is shown there as *not "
     "assessed*. An answer is shown as the words of whoever gave it, and checked by nobody. Where the last column says "
@@ -315,6 +323,9 @@ def keys(name: str, choices: tuple[type[BaseModel], ...], level: str, part: str)
     lines = [f"{level} {name}{part}", ""]
     if not part and name in INTRODUCTIONS and choices == TABLES.get(name):  # a policy has a table of that name too
         lines += [INTRODUCTIONS[name], ""]
+    if part and name in OF_TRAININGS:
+        lines += [OF_TRAININGS[name], ""]
+        return lines if choices == TABLES.get(name) else lines + key_table(choices[0])
     if part and choices == TABLES.get(name):
         return [*lines, f"As [above](#{anchor(name)}).", ""]
     for choice in choices:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from accountant.mechanisms.neighbours import NeighboursName
 from accountant.mechanisms.sampling import SamplingName
+from certify.runfile.data_table import DataTable
 from certify.runfile.meta_table import MetaTable
 from certify.runfile.pnsgd_tables import (
     AttestTable,
@@ -19,6 +20,7 @@ from certify.runfile.pnsgd_tables import (
     PsascTable,
     TargetTable,
 )
+from certify.runfile.train_table import TrainTable
 from certify.runfile.values import NEWER, OUTSIDE, Number, Table, Whole
 
 KINDS = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its scaling map
@@ -57,7 +59,9 @@ class TrainingMechanismTable(Table):
     )
     max_batch_size: Whole | None = Field(None, description="a larger Poisson batch is cut to so many records")
     normaliser: Annotated[Number, BeforeValidator(_public)] | None = Field(
-        None, description="public constant that the noisy sum is divided by; never computed from secret data"
+        None,
+        description="public constant that the noisy sum is divided by; never computed from secret data; default: the "
+        "(mean) batch size",
     )
 
 
@@ -139,6 +143,8 @@ class TrainingTable(Table):
     threat: TrainingThreatTable = TrainingThreatTable()
     execution: ExecutionTable = Field(ExecutionTable(), json_schema_extra=NEWER)
     attest: AttestTable | None = None
+    train: TrainTable = Field(TrainTable(), json_schema_extra=OUTSIDE)
+    data: DataTable | None = Field(None, json_schema_extra=OUTSIDE)
     meta: MetaTable = Field(MetaTable(), json_schema_extra=OUTSIDE)
 
 
@@ -152,5 +158,7 @@ TRAINING_TABLES: dict[str, tuple[type[Table], ...]] = {
     "threat": (TrainingThreatTable,),
     "execution": (ExecutionTable,),
     "attest": (AttestTable,),
+    "train": (TrainTable,),
+    "data": (DataTable,),
     "meta": (MetaTable,),
 }

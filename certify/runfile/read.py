@@ -44,6 +44,7 @@ from certify.runfile.pnsgd_tables import (
 )
 from certify.runfile.problems import UNKNOWN, describe_problem, first_problem, reason, refuse_long_numbers
 from certify.runfile.questions import BY_ID
+from certify.runfile.train_table import TrainTable, data_loss, with_momentum
 
 MAX_BYTES = 1 << 20
 
@@ -54,8 +55,9 @@ M = TypeVar("M", NoisySGD, ScaledSGD, covariant=True)
 class Run(Generic[M]):
     """A checked run file: the mechanism, the target, and the canonical form whose digest names the run.
 
-    execution: the numbers that it is executed in; None if the file does not say. columns: those of the
-    user's own file; None where there is no [data]. meta: the texts of [meta], which no digest covers.
+    execution: the numbers that it is executed in; None if the file does not say. columns: those of the user's own file;
+    None where there is no [data]. meta: the texts of [meta], which no digest covers. train: [train] of a training run,
+    with every default; outside: its [train] and [data] as tables, which no digest covers either.
     """
 
     mechanism: M
@@ -65,6 +67,8 @@ class Run(Generic[M]):
     execution: FloatingPoint | None = None
     columns: DataColumns | None = None
     meta: Mapping[str, str] = field(default_factory=dict)
+    train: TrainTable | None = None
+    outside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -86,7 +90,7 @@ class Run(Generic[M]):
     def _with(self, **changes: Mapping[str, Any]) -> Run:
         tables = {name: value for name, value in self.canonical.items() if value is not None}
         changed = {name: tables[name] | values for name, values in changes.items()}
-        return read_run(tables | {"meta": dict(self.meta)} | changed)
+        return read_run(tables | {"meta": dict(self.meta)} | dict(self.outside) | changed)
 
 
 def canonical_json(value: Any) -> bytes:
@@ -311,7 +315,19 @@ def _training_run(table: TrainingTable) -> Run:
     mechanism = make_training(table)
     tables = _plain(table)
     tables["threat"]["neighbours"] = mechanism.neighbours
-    return Run(mechanism, *_target(table.target, mechanism.samples), tables, _execution(table.execution))
+    train = with_momentum(table.train.check(), mechanism.momentum.outer)
+    outside = {"train": train.as_json()} if table.train.model_fields_set else {}
+    if table.data is not None:
+        outside["data"] = _plain(table.data)
+    return Run(
+        mechanism,
+        *_target(table.target, mechanism.samples),
+        tables,
+        _execution(table.execution),
+        None if table.data is None else make_columns(table.data, data_loss(table.data, train), None),
+        train=train,
+        outside=outside,
+    )
 
 
 def _execution(table: ExecutionTable) -> FloatingPoint | None:

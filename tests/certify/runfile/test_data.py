@@ -155,10 +155,12 @@ def test_a_value_of_two_lines_is_refused() -> None:
             columns_of(**change)
 
 
-def test_a_training_run_has_meta_and_no_data() -> None:
-    assert read_run(training(meta=META)).meta == META
-    with pytest.raises(UsageError, match=r"^data: unknown key"):
-        read_run(training(data=DATA))
+def test_a_training_run_has_meta_and_data_outside_its_digest() -> None:
+    run = read_run(training(meta=META))
+    assert run.meta == META
+    with_data = read_run(training(meta=META, data=DATA, train={"loss": "logistic"}))
+    assert with_data.columns is not None
+    assert with_data.digest == run.digest
 
 
 @pytest.mark.parametrize("run", [run_of(meta=META), training(meta=META)], ids=["pnsgd", "dp-sgd"])
