@@ -34,8 +34,9 @@ def linear_part(kept: Tensor, gradient: Tensor, weight: bool, bias: bool, route:
         route = min(costs, key=costs.__getitem__)
     if route == PRODUCT:
         return OuterProduct(inputs.reshape(batch, d), gradients.reshape(batch, p), weight, bias)
-    rows, columns = gradients.reshape(batch, 1, -1, p).mT, inputs.reshape(batch, 1, -1, d).mT
-    return Products(route, columns, rows, torch.Size((p, d)), weight, bias)
+    shape = torch.Size((p, d))
+    columns, rows = inputs.reshape(batch, 1, -1, d), gradients.reshape(batch, 1, -1, p)
+    return Products(route, columns.__getitem__, rows, shape, weight=weight, bias=bias)
 
 
 def _costs(kept: Tensor, output: Tensor) -> dict[str, int]:

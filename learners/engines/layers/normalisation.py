@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from learners.engines.layers.rule import LayerRule, Materialised, Part, wide
+from learners.engines.layers.rule import LayerRule, Materialised, Part, chunks, wide
 from learners.refused import LearnerRefused
 
 
@@ -28,7 +28,10 @@ class _Normalisation(LayerRule):
     def part(self, kept: Tensor, gradient: Tensor) -> Part:
         gradient, found = wide(gradient), {}
         if "weight" in self.names:
-            found["weight"] = self._over_positions(self._normalised(kept) * gradient)
+            parts = chunks(len(kept), kept[0].numel() if len(kept) else 1)
+            found["weight"] = torch.cat(
+                [self._over_positions(self._normalised(kept[part]) * gradient[part]) for part in parts]
+            )
         if "bias" in self.names:
             found["bias"] = self._over_positions(gradient)
         return Materialised(found)

@@ -2,30 +2,47 @@
 
 With A (T, d) the inputs at the positions and E (T, p) the gradients at the outputs, gᵢ = EᵀA, and
 |gᵢ|² = Σ_{s,t} (A Aᵀ)_{st} (E Eᵀ)_{st}: the Gram form, T²(d + p) multiplications and no p·d numbers in memory, or
-T·d·p for gᵢ itself. With one position |gᵢ| = |a|·|e|.
+T·d·p for gᵢ itself, which is kept for the sum, or computed for the norm alone where it is large. With one position
+|gᵢ| = |a|·|e|.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from learners.engines.layers.rule import GRAM, MATERIALISE, PRODUCT, Part, combined, sum_of_squares
+from learners.engines.layers.rule import GRAM, MATERIALISE, PRODUCT, TWICE, Part, chunks, sum_of_squares
+
+# Measured on one core (tests/benchmarks/private_step.py), in multiplications of one large matrix product.
+GRAM_SLOWER = 1.25  # the products of a Gram matrix are small
+MEMORY = 60  # a number that is kept: new memory, written once and read twice
+CACHE = 8  # a number that is written and read in the cache
+COPY = 40  # a number that is copied from where it lies scattered
 
 
-def product_costs(positions: int, inputs: int, outputs: int, groups: int = 1) -> dict[str, int]:
-    """Multiplications for one record by route; inputs and outputs are those of one group."""
-    if positions == 1:
-        return {PRODUCT: groups * (inputs + outputs + inputs * outputs)}
-    weighted = positions * inputs * outputs
-    return {
-        GRAM: groups * (positions**2 * (inputs + outputs) + weighted),
-        # The product is reused for the sum. It is written once and read twice, from memory rather than from the cache.
-        MATERIALISE: groups * (weighted + 3 * MEMORY * inputs * outputs),
+def product_costs(
+    positions: int, inputs: int, outputs: int, groups: int = 1, *, copied: int = 0, kept: bool = True
+) -> dict[str, int]:
+    """Multiplications for one record by route; inputs and outputs are those of one group.
+
+    copied: numbers that have to be copied to have the inputs; kept: once for both uses of them by the Gram form.
+    Per-record gradients are kept only where they take no more memory than what they are made from.
+    """
+    size = inputs * outputs
+    if positions == 1 and not copied:
+        return {PRODUCT: groups * (inputs + outputs + size)}
+    product, copy = groups * positions * size, COPY * copied
+    gram = round(GRAM_SLOWER * groups * positions**2 * (inputs + outputs))
+    costs = {
+        GRAM: product + gram + (copy if kept else 2 * copy),
+        TWICE: 2 * (product + copy) + CACHE * groups * size,
     }
-
-
-MEMORY = 8  # multiplications in the time that one number takes to or from memory
+    if size <= positions * (inputs + outputs):
+        costs[MATERIALISE] = product + copy + MEMORY * groups * size
+    return costs
 
 
 class OuterProduct(Part):
@@ -62,53 +79,102 @@ class OuterProduct(Part):
 
 
 class Products(Part):
-    """Many positions, G groups: inputs (B, G, d, T), gradients (B, G, p, T); weight (G·p, d) before it is reshaped to
-    `shape`, bias (G·p,)."""
+    """Many positions, G groups: inputs (B, G, T, d), gradients (B, G, T, p); weight (G·p, d) before it is reshaped to
+    `shape`, bias (G·p,).
+
+    inputs: those of a slice of the records. copied: how many numbers it writes for a record, 0 for a view. Everything
+    is done in parts of the batch that fit the cache.
+    """
 
     def __init__(
-        self, route: str, inputs: Tensor, gradients: Tensor, shape: torch.Size, weight: bool = True, bias: bool = True
+        self,
+        route: str,
+        inputs: Callable[[slice], Tensor],
+        gradients: Tensor,
+        shape: torch.Size,
+        *,
+        weight: bool = True,
+        bias: bool = True,
+        copied: int = 0,
     ):
         self.route = route
-        self._inputs, self._gradients, self._shape, self._weight = inputs, gradients, shape, weight
-        self._biases = gradients.sum(-1).flatten(1) if bias else None
+        self._inputs, self._gradients, self._shape, self._copied = inputs, gradients, shape, copied
+        self._weight = weight
+        self._biases = gradients.sum(2).flatten(1) if bias else None
         self._products = self._materialise() if weight and route == MATERIALISE else None
 
     def _materialise(self) -> Tensor:
-        """(B, G, p, d)."""
-        batch, groups = self._inputs.shape[:2]
-        found = torch.bmm(self._gradients.flatten(0, 1), self._inputs.flatten(0, 1).mT)
-        return found.view(batch, groups, *found.shape[1:])
+        """(B, G·p·d)."""
+        found = self._gradients.new_empty(len(self._gradients), math.prod(self._shape))
+        for part in chunks(len(found), self._copied):
+            self._multiply(part, found[part])
+        return found
+
+    def _multiply(self, part: slice, out: Tensor) -> None:
+        """Per-record gradients of a slice, into (b, G·p·d)."""
+        rows, columns = self._gradients[part].flatten(0, 1), self._inputs(part).flatten(0, 1)
+        torch.bmm(rows.mT, columns, out=out.view(len(rows), rows.shape[-1], columns.shape[-1]))
 
     def squared_norms(self) -> Tensor:
-        parts = [] if self._biases is None else [sum_of_squares(self._biases)]
+        norms = self._weight_norms() if self._weight else None
+        if self._biases is None:
+            assert norms is not None, "a part has at least one parameter"
+            return norms
+        biases = sum_of_squares(self._biases)
+        return biases if norms is None else biases.add_(norms)
+
+    def _weight_norms(self) -> Tensor:
         if self._products is not None:
-            parts.append(sum_of_squares(self._products))
-        elif self._weight:
-            inputs, gradients = self._inputs.flatten(0, 1), self._gradients.flatten(0, 1)
-            gram = torch.bmm(inputs.mT, inputs).mul_(torch.bmm(gradients.mT, gradients))
-            # Rounding can leave a tiny negative number where the terms cancel.
-            parts.append(gram.view(len(self._inputs), -1).sum(1).clamp_(min=0))
-        return sum(parts[1:], parts[0])
+            return sum_of_squares(self._products)
+        batch, groups, positions, _ = self._gradients.shape
+        size, found = math.prod(self._shape), []
+        if self.route == GRAM:
+            for part in chunks(batch, self._copied + 2 * groups * positions**2):
+                columns, rows = self._inputs(part).flatten(0, 1), self._gradients[part].flatten(0, 1)
+                gram = torch.bmm(columns, columns.mT).mul_(torch.bmm(rows, rows.mT))
+                found.append(gram.view(-1, groups * positions**2).sum(1))
+        else:
+            for part in chunks(batch, self._copied + size):
+                products = self._gradients.new_empty(len(self._gradients[part]), size)
+                self._multiply(part, products)
+                found.append(sum_of_squares(products))
+        # Rounding can leave a tiny negative number where the terms of a Gram matrix cancel.
+        return torch.cat(found).clamp_(min=0) if found else self._gradients.new_zeros(0)
 
     def weighted(self, weights: Tensor) -> dict[str, Tensor]:
         weights = weights.to(self._gradients.dtype)
         found = {}
         if self._products is not None:
-            found["weight"] = combined(weights, self._products).reshape(self._shape)
+            found["weight"] = (weights @ self._products).view(self._shape)
         elif self._weight:
-            scaled = self._gradients * weights[:, None, None, None]
-            rows = scaled.permute(1, 2, 0, 3).flatten(2)  # (G, p, B·T)
-            columns = self._inputs.permute(1, 0, 3, 2).flatten(1, 2)  # (G, B·T, d)
-            found["weight"] = torch.bmm(rows, columns).reshape(self._shape)
+            found["weight"] = self._sum(weights[:, None, None, None]).view(self._shape)
         if self._biases is not None:
             found["bias"] = weights @ self._biases
         return found
+
+    def _sum(self, weights: Tensor) -> Tensor:
+        """(G, p, d): products over records and positions, added up. The narrower side is scaled."""
+        batch, groups, positions, p = self._gradients.shape
+        d = math.prod(self._shape) // (groups * p)
+        total = self._gradients.new_zeros(groups, p, d)
+        for part in chunks(batch, self._copied + groups * positions * min(d, p)):
+            rows, columns = self._gradients[part], self._inputs(part)
+            if p <= d:
+                rows = torch.mul(rows, weights[part], out=rows.new_empty(rows.shape))
+            else:
+                columns = torch.mul(columns, weights[part], out=columns.new_empty(columns.shape))
+            if groups == 1:
+                total[0].addmm_(rows.reshape(-1, p).T, columns.reshape(-1, d))
+            else:
+                rows, columns = (side.transpose(0, 1).flatten(1, 2) for side in (rows, columns))
+                total.baddbmm_(rows.mT, columns)
+        return total
 
     def per_record(self) -> dict[str, Tensor]:
         found = {}
         if self._weight:
             products = self._materialise() if self._products is None else self._products
-            found["weight"] = products.reshape(len(self._inputs), *self._shape)
+            found["weight"] = products.view(-1, *self._shape)
         if self._biases is not None:
             found["bias"] = self._biases
         return found

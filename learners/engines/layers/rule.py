@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-GRAM, MATERIALISE, PRODUCT = "gram", "materialise", "product"
-"""Routes: Gram matrices of the positions; per-record gradients in memory; the product of two norms (one position)."""
+GRAM, MATERIALISE, TWICE, PRODUCT = "gram", "materialise", "twice", "product"
+"""Routes: Gram matrices of the positions; per-record gradients that are kept; such that are not, and the sum's product
+after them; the product of two norms (one position)."""
+CHUNK = 2**18  # numbers that a core's cache takes beside what is read
 
 
 def wide(x: Tensor) -> Tensor:
@@ -134,6 +136,12 @@ def separated(output: Any) -> Any:
     if sum(isinstance(leaf, Tensor) for leaf in leaves) < 2:
         return output
     return tree_unflatten([leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in leaves], structure)
+
+
+def chunks(batch: int, numbers: int) -> Iterator[slice]:
+    """Slices of a batch, so that `numbers` for each record fit the cache: new memory for all of it costs more."""
+    step = max(1, CHUNK // max(numbers, 1))
+    return (slice(start, start + step) for start in range(0, batch, step))
 
 
 def sum_of_squares(*gradients: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ def test_in_float32_to_the_precision_of_float32(case):
 
 
 @settings(max_examples=15, deadline=None)
-@given(networks(), st.sampled_from(["gram", "materialise"]))
+@given(networks(), st.sampled_from(["gram", "materialise", "twice"]))
 def test_both_routes_are_exact_whichever_is_cheaper(case, route):
     from unittest.mock import patch
 
