@@ -69,9 +69,7 @@ from itertools import accumulate, pairwise
 from math import isqrt
 from typing import Any, TypeVar
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Limits, and the ways to refuse.
-
+# --- Limits, and the ways to refuse. ---------------------------------------------------------------------------------
 WORK = 16_000_000  # units that may be spent, see *Work*
 MAX_BYTES = 16 * 2**20
 MAX_NESTING = 32
@@ -113,28 +111,23 @@ EARLIER = {  # predicate types that this checker does not read -> what does
 
 class CheckError(Exception):
     """A certificate that is refused. `steps` are the report's lines up to the failure."""
-
     exit_code = 70
     steps: tuple[str, ...] = ()
 
 class Malformed(CheckError):
     """The input is no certificate at all, or an option is wrong."""
-
     exit_code = 2
 
 class Mismatch(CheckError):
     """The bytes, the run or a file are not those that a digest names, or not signed by those who should have."""
-
     exit_code = 4
 
 class DoesNotFollow(CheckError):
     """The certificate is intact, but what it claims does not follow."""
-
     exit_code = 1
 
 class OutOfWork(CheckError):
     """The work that may be done is used up: nothing was decided."""
-
     exit_code = 3
 
 class Undecided(Exception):
@@ -145,18 +138,14 @@ def require(condition: bool, message: str) -> None:
     if not condition:
         raise DoesNotFollow(message)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Work.
-#
+# --- Work. -----------------------------------------------------------------------------------------------------------
 # A short certificate can ask for much. So work is counted, in units of about a microsecond: an operation on intervals,
 # or a step of a loop that has none. What takes longer counts more, by the length of its numbers. Units are counted,
 # not seconds measured: the same certificate takes the same work on every machine, and in every order.
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 class Meter:
     """How much was spent, of how much."""
-
     __slots__ = ("limit", "spent", "whole")
 
     def __init__(self, limit: int) -> None:
@@ -221,9 +210,7 @@ def metered(work: int) -> Iterator[Meter]:
     finally:
         _METER.reset(token)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Intervals with dyadic ends: every result contains what it stands for.
-
+# --- Intervals with dyadic ends: every result contains what it stands for. -------------------------------------------
 Dyadic = tuple[int, int]  # (mantissa, exponent) stands for mantissa · 2**exponent
 
 def _rounded(number: Dyadic, bits: int, up: bool) -> Dyadic:
@@ -269,7 +256,6 @@ class Interval:
     Operations round outward to `bits` bits, relatively: no underflow, no overflow. A comparison is answered only when
     it holds, or fails, for all members; else it raises `Undecided`. Integers and fractions are enclosed on the fly.
     """
-
     __slots__ = ("bits", "high", "low")
 
     def __init__(self, low: Dyadic, high: Dyadic, bits: int) -> None:
@@ -397,9 +383,7 @@ def larger(x: Interval, y: Interval) -> Interval:
     """The maximum; never undecided."""
     return -smaller(-x, -y)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Exact numbers: how certificates write them, and irrational ones rounded up.
-
+# --- Exact numbers: how certificates write them, and irrational ones rounded up. -------------------------------------
 def number(value: int | Fraction, bits: int | None) -> Number:
     """The rational `value` as a number to compute with."""
     if bits is not None:
@@ -465,9 +449,7 @@ def canonical(value: Fraction) -> str:
     digits = str(p * 10**places // q).rjust(places + 1, "0")
     return f"{digits[:-places]}.{digits[-places:]}"
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Powers and geometric sums; `bits` None means exact.
-
+# --- Powers and geometric sums; `bits` None means exact. -------------------------------------------------------------
 @remembered
 @lru_cache(maxsize=2**16)
 def power(c: Fraction, n: int, bits: int | None) -> Number:
@@ -499,9 +481,7 @@ def to_the(x: Interval, n: int) -> Interval:
             result = result * x
     return result
 
-# ---------------------------------------------------------------------------------------------------------------------
-# exp, log, π and the normal tail.
-
+# --- exp, log, π and the normal tail. --------------------------------------------------------------------------------
 def series(x: Interval, stride: int) -> Interval:
     """Σ_k x^k/(d_1·…·d_k) for x ≥ 0: e^x for stride 1 (d_k = k), Σ x^k/(1·3·…·(2k+1)) for stride 2 (d_k = 2k+1).
 
@@ -648,9 +628,7 @@ def e_to(x: Fraction, bits: int) -> Interval:
     """e^x"""
     return exp(Interval.of(x, bits)) if x >= 0 else exp_minus(Interval.of(-x, bits))
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Fixed point: log and Φ, to within two units 2^-bits.
-
+# --- Fixed point: log and Φ, to within two units 2^-bits. ------------------------------------------------------------
 def fixed(x: Interval, bits: int) -> int:
     """A number of a narrow interval, in units of 2^-bits, rounded down: off by less than 2."""
 
@@ -730,9 +708,7 @@ def fixed_normal(x: int, bits: int) -> int:
         total = coefficient + (total * d >> work)
     return total >> 16
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Reading JSON, and the shape of its values.
-
+# --- Reading JSON, and the shape of its values. ----------------------------------------------------------------------
 def is_deep(text: str) -> bool:
     """Whether brackets are nested too deeply, before the first character that is no JSON.
 
@@ -903,16 +879,12 @@ def named(name_of: Callable[[Any, str], None], inner: Any) -> Callable[[Any, str
 
     return shape
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Rules: what a step of a proof may be.
-#
+# --- Rules: what a step of a proof may be. ---------------------------------------------------------------------------
 # Each theorem is declared next to its mathematics: the shape of its arguments, that of what it concludes, and how a
 # step by it is checked.
-
 @dataclass(frozen=True)
 class Step:
     """A step that is computed again. `given`: what its premises stand for."""
-
     theorem: str
     args: dict[str, Any]
     concludes: dict[str, Any]
@@ -950,7 +922,6 @@ class Rule:
     where it is not exact. A step is checked against the exact bound of its premise, not against the decimal written
     there.
     """
-
     id: str
     name: str
     arguments: dict[str, Any]
@@ -969,9 +940,7 @@ def declare(*rules: Rule) -> None:
             raise ValueError(f"{rule.id} is declared twice")
         RULES[rule.id] = rule
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Constants of the losses: L1 to L7b.
-
+# --- Constants of the losses: L1 to L7b. -----------------------------------------------------------------------------
 LOSSES = {  # kind -> (theorem, what it takes for granted)
     "logistic": ("L1", ("feature_norm",)),
     "least-squares": ("L2", ("features", "target_bound", "domain")),
@@ -1077,9 +1046,7 @@ declare(
     Rule("L5u", "poisson_model", MODEL | TARGETS, MODELLED, check_model, remarks=OF_THE_RUN),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Maps that scale each gradient: the constants of a scaled loss (T16).
-
+# --- Maps that scale each gradient: the constants of a scaled loss (T16). --------------------------------------------
 MAPS = {"clip": (), "auto-s": ("r",), "psac": ("r",), "psasc": ("r", "s")}  # scaling map -> what it needs besides C
 
 @dataclass(frozen=True)
@@ -1088,7 +1055,6 @@ class Scaling:
 
     φ increases, to Δ = C or C/s. (psac is psasc with s = 1.)
     """
-
     kind: str
     c: Fraction
     r: Fraction
@@ -1151,9 +1117,7 @@ declare(
          "`r`, `s`: null where the map has none; always convex"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What one step does to the distance of two runs: C1, T22, T23, and C2.
-
+# --- What one step does to the distance of two runs: C1, T22, T23, and C2. -------------------------------------------
 def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fraction:
     """C1. A noiseless gradient step on an m-strongly convex, L-smooth loss is max(|1-ηm|, |1-ηL|)-Lipschitz."""
     require(step_size > 0, "contraction: needs step_size > 0")
@@ -1172,7 +1136,6 @@ class Drift:
     At x = y it is 0 for equal records. Else it is at most C2 for each record that differs, where each record's gradient
     has the bound; where only the mean gradient of the batch has it (`batch`), the distance again.
     """
-
     factor: Fraction
     distance: Fraction
     batch: bool = False
@@ -1231,9 +1194,7 @@ declare(
          {"shift": exact}, check_shift, LOSS, "of one differing record"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Two runs side by side: phases, and what stretches of steps do (T10).
-
+# --- Two runs side by side: phases, and what stretches of steps do (T10). --------------------------------------------
 Moment = tuple[int, int]  # (block, steps done in it)
 
 @dataclass(frozen=True)
@@ -1242,7 +1203,6 @@ class Phase:
 
     In a phase that drifts it takes w > 0 to factor·w + drift, whatever the records, and w = 0 to count·shift.
     """
-
     epochs: int
     batches: int  # steps in an epoch
     factor: Fraction
@@ -1259,7 +1219,6 @@ class Phase:
 @dataclass(frozen=True)
 class Timeline:
     """Two runs side by side: the distance of their starts, the diameter of the domain if there is one, the phases."""
-
     start: Fraction
     diameter: Fraction | None
     phases: tuple[Phase, ...]
@@ -1360,9 +1319,7 @@ declare(
          "`diameter` = 2R, if there is a radius; `records`: [position, count]; `steps`: total number"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# How far two runs are apart: T1.
-
+# --- How far two runs are apart: T1. ---------------------------------------------------------------------------------
 CappedMap = tuple[Number, Number, Number] | None  # (r, s, cap) is w ← min(r·w + s, cap), r ≥ 0; None is w ← w
 
 def then(f: CappedMap, g: CappedMap) -> CappedMap:
@@ -1435,9 +1392,7 @@ declare(
          "`phases`: how many leading ones"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Straight schedules: the taut string, T3 and T5.
-
+# --- Straight schedules: the taut string, T3 and T5. -----------------------------------------------------------------
 SquaredMu = Callable[[int], Interval]  # μ², at so many bits
 
 def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Moment, int]]:
@@ -1578,13 +1533,10 @@ declare(
     Rule("T5", "bounded_domain", {"restart": MOMENT, "corners": CORNERS}, MU, check_string_schedule, "T10"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Runs that are apart only where it pays: T26.
-
+# --- Runs that are apart only where it pays: T26. --------------------------------------------------------------------
 @dataclass(frozen=True)
 class Leg:
     """Steps first … last-1 of a phase, on an excursion of T26; whether they drift, or shift by their records alone."""
-
     phase: Phase
     first: int
     last: int
@@ -1602,7 +1554,6 @@ class Leg:
 @dataclass(frozen=True)
 class Excursion:
     """A stretch over which the runs are apart: from `distance`, along one straight piece of the string, to 0."""
-
     distance: Fraction
     legs: tuple[Leg, ...]
 
@@ -1741,9 +1692,7 @@ declare(
     Rule("T26r", "gauges_in_a_ball", {"restart": MOMENT, "excursions": EXCURSIONS}, MU, check_gauges, "T10"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# From μ to Rényi divergences and ε: T7, T2, T11.
-
+# --- From μ to Rényi divergences and ε: T7, T2, T11. -----------------------------------------------------------------
 Delta = Callable[[Fraction, int], Interval]  # δ as a function of ε and bits
 
 def gaussian(squared: SquaredMu) -> Delta:
@@ -1788,9 +1737,7 @@ declare(
          "lower where its premise is (T6, T20l), else upper; in training runs of T7, T20f or T20l"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# A secret order of the batches: T9.
-
+# --- A secret order of the batches: T9. ------------------------------------------------------------------------------
 def weights(positions: list[int], batches: int, rule: str) -> list[Fraction]:
     """For how many of the batches 0 … l-1 each of the positions counts, so that Σ_j f(j) is bounded for the f at hand.
 
@@ -1910,9 +1857,7 @@ declare(
     Rule("T9r", "secret_renyi", {"orders": [exact]} | POSITIONS, {"renyi": [rounded]}, check_secret_renyi, "T10"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The range before the last noises: T24.
-
+# --- The range before the last noises: T24. --------------------------------------------------------------------------
 def range_before_noise(
     squared: Callable[[int], Interval],
     rate: Fraction | Drift,
@@ -1962,9 +1907,7 @@ declare(
          check_range, "T3, T5, T26 or T26r; C1, T22, T23 or T23b", "`diameter` = 2R; a phase without `records`"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Lower bounds: members of the class, T6.
-
+# --- Lower bounds: members of the class, T6. -------------------------------------------------------------------------
 def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[Any], bits: int) -> Interval:
     """T6. A lower bound D_N²/V_N of μ² for the class (m, L, M): linear data losses and the regulariser (m/2)|θ|².
 
@@ -2090,9 +2033,7 @@ declare(
     Rule("T6m", "secret_witness", WITNESS | MIXED, {"epsilon": rounded}, check_mixed, LOSS, lower=True),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Training runs: sensitivity and schedule.
-
+# --- Training runs: sensitivity and schedule. ------------------------------------------------------------------------
 BATCHES = {  # how the batches of a training run are drawn -> the neighbours that a theorem is about
     "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
     "without-replacement": ("replace-one",),
@@ -2137,7 +2078,6 @@ class Release:
     P = Σ_j Bin(first,q;j)·N(js,1), Q = Σ_j Bin(second,q;j)·N(-js,1). With one record in the first that is T17; with one
     in each, T17r. The other direction is the mirror image with `first` and `second` exchanged.
     """
-
     rate: Fraction
     shift: Fraction
     steps: int
@@ -2158,7 +2098,6 @@ class Release:
 @dataclass(frozen=True)
 class Schedule:
     """What was released: sampled releases, the μ² of all releases without sampling, the truncation of batches (T20)."""
-
     sampled: tuple[Release, ...]
     mu_squared: Fraction
     truncations: tuple[tuple[int, Fraction, int, int], ...] = ()  # (n⁺, rate, cap, steps)
@@ -2242,9 +2181,7 @@ declare(
          "`window`: null for outer; concludes what its premise does"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# T11, T18, T20.
-
+# --- T11, T18, T20. --------------------------------------------------------------------------------------------------
 def binomial_tail(n: int, rate: Fraction, cap: int, bits: int) -> Interval:
     """An upper bound of P[Bin(n, rate) > cap], 0 < rate < 1, within about 1/(12·cap) of it where the tail is small.
 
@@ -2373,9 +2310,7 @@ declare(
     Rule("T20l", "full_batches_witness", SAMPLED, MU, check_all_records, lower=True),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Releases in which several records differ: where the ratio of the densities takes a value (T27).
-
+# --- Releases in which several records differ: where the ratio of the densities takes a value (T27). -----------------
 @dataclass(frozen=True)
 class Mixture:
     """P and Q of a release with any number of records that differ, and where their ratio takes a value.
@@ -2388,7 +2323,6 @@ class Mixture:
     the tangent of H at t', taken at t: it is at most H(t), and at least H(t) - |t - t'|, as H is convex with slopes
     from -1 to 0. So nothing hangs on how well u was found, once |t - t'| is bounded.
     """
-
     release: Release
     digits: int
     above: tuple[decimal.Decimal, ...]  # the coefficients of N, and of D
@@ -2530,15 +2464,12 @@ def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[li
     tau = max(1, -(-exponents[-1] >> bits))
     return values, tau * (release.first + release.second + 16) + worst
 
-# ---------------------------------------------------------------------------------------------------------------------
-# T19: privacy-loss distributions in integers.
-#
+# --- T19: privacy-loss distributions in integers. --------------------------------------------------------------------
 # H(t) = sup_S P(S) - t·Q(S), t = e^ε > 0, is convex and falling; δ(ε) of (P,Q) is H(e^ε). For finite measures, H of a
 # product is ∫ P(dx)·H'(t·dQ/dP(x)) (plus the P-mass where Q vanishes), and likewise with the factors exchanged: it
 # rises with either factor's H, and with every mass. So any two positive measures whose H lies above (below) at *every*
 # t > 0 may replace a step, and every mass may be rounded up (down). Where P and Q both have mass 1, H of (Q,P) is
 # t·H(1/t) + 1 - t, so this holds for both directions, and one array of masses serves both.
-#
 # Above: interpolate H linearly in t at the knots t_j = e^(x_j), continued by the line from (0, 1) to the first and by a
 # constant after the last. That is the H of atoms at x_j with P-mass p_j = t_j·(rise of slope at t_j) and Q-mass
 # p_j·e^(-x_j), an atom +∞ of P-mass H(t_N) and an atom -∞ of Q-mass 1 - (1 - H(t_0))/t_0. An atom cut from the array is
@@ -2546,11 +2477,9 @@ def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[li
 # Below: see `from_below`.
 # One way: δ of (P,Q) alone needs no more than H of each factor at every t, so nothing hangs on the masses under Q: they
 # need not add up to 1, and masses are kept to a part of δ, not of δ·e^-ε. δ of (Q,P) is that of the mirrored atoms.
-
 @dataclass(frozen=True)
 class Losses:
     """P-masses at (first + j)·2^level·h in units of 10^-digits, rounded up (down), and the mass that was given away."""
-
     first: int
     masses: list[int]
     lost: int
@@ -2565,7 +2494,6 @@ class Grid:
     Whatever these are the bound is true: what the nodes do not reach and what is cut is given away, rounding and
     halving go to the safe side. A poor grid gives a bound that is too weak for the claim.
     """
-
     step: Fraction
     digits: int
     allowance: int
@@ -2674,9 +2602,7 @@ def from_above(release: Release, nodes: range, grid: Grid, level: int, backward:
     lost = max(at_ends) if not grid.one_way else at_ends[1] if backward else at_ends[0]
     return Losses(nodes.start, [-(-p * unit >> bits) for p in raw], -(-lost * unit >> bits), level)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# T19 from below: one step.
-
+# --- T19 from below: one step. ---------------------------------------------------------------------------------------
 def from_below(release: Release, nodes: range, grid: Grid, level: int = 0, backward: bool = False) -> Losses:
     """One step, from below: the H of these atoms is at most that of the release. `backward`: as in `from_above`.
 
@@ -2755,9 +2681,7 @@ def convex_masses(y: list[int], step: Fraction, grid: Grid, bits: int) -> list[i
         masses[j] = mass(i, j, k)[0] * grid.unit >> (bits + scale)
     return masses
 
-# ---------------------------------------------------------------------------------------------------------------------
-# T19: many steps, and what they come to.
-
+# --- T19: many steps, and what they come to. -------------------------------------------------------------------------
 def coarser(x: Losses, grid: Grid) -> Losses:
     """On every other node. A mass p between two of them is split 1 : e^-step, which keeps its Q-mass p·e^-x too."""
     bits = grid.unit.bit_length() + 8
@@ -2904,12 +2828,9 @@ def excess(x: Losses, epsilon: Fraction, grid: Grid, bits: int = 192) -> tuple[I
         weight = weight * down
     return (forward + lost) / unit, (backward + lost) / unit
 
-# ---------------------------------------------------------------------------------------------------------------------
-# T19: which grid. A certificate brings its grids; where it does not, one plain rule chooses them.
-#
+# --- T19: which grid. A certificate brings its grids; where it does not, one plain rule chooses them. ----------------
 # Floats occur in that rule alone, and nothing is believed of them, nor of what a certificate brings: see `Grid`. What
 # is refused here would take too long.
-
 BIAS = Fraction(1, 2000)  # of the plain rule's first grid: claims are seldom looser
 MIN_BIAS = BIAS / 16
 SMALL = 10**4  # so small a part of δ may be lost by rounding
@@ -3024,9 +2945,7 @@ def plain_grid(
 
 GRID = {"step": exact, "digits": integer, "cut": integer, "windows": [(integer, integer)], "halvings": [[integer]]}
 
-# ---------------------------------------------------------------------------------------------------------------------
-# ε of sampled batches: T19, T27.
-
+# --- ε of sampled batches: T19, T27. ---------------------------------------------------------------------------------
 def ways_of(releases: list[Release], epsilon: Fraction) -> list[str | None]:
     """The directions that are looked at one by one; None: both at once, where no mass is as small as e^-ε."""
     alike = all(release.symmetrised or release.rate == 1 or release.first == release.second for release in releases)
@@ -3189,9 +3108,7 @@ declare(
          remarks=OR_MORE, lower=True, may_fail=True),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What no computation can check.
-
+# --- What no computation can check. ----------------------------------------------------------------------------------
 ASSUMPTIONS = {
     "convexity": "The data loss of every record is convex in the parameters, and the regulariser makes the loss "
     "m-strongly convex, alike for neighbours.",
@@ -3251,9 +3168,7 @@ ASSUMPTIONS = {
     "observer does not see who is in them.",
 }
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What the run says about the columns of the records, and what people call it.
-
+# --- What the run says about the columns of the records, and what people call it. ------------------------------------
 LABELS = {  # loss -> what says what the target holds: the others are null. None: counts, which no key describes
     "logistic": "positive", "smoothed-hinge": "positive", "softmax": "classes", "least-squares": "target_limits",
     "huber": "target_limits", "poisson": None,
@@ -3300,9 +3215,7 @@ def check_data(data: dict[str, Any], loss: dict[str, Any]) -> None:
         require(len(entry) == 2 or (entry[2].isdigit() and entry[2] != "0"), "run: data need a width of at least 1")
     require(data["numeric"] or data["categorical"], "run: data have no features")
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The shape of a canonical run.
-
+# --- The shape of a canonical run. -----------------------------------------------------------------------------------
 TRAINING = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its map
 
 def loss_shape(value: Any, where: str) -> None:
@@ -3369,9 +3282,7 @@ TRAINING_RUN = {
     "execution?": executed_in_shape,
 }
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The shape of a proof, and of everything else.
-
+# --- The shape of a proof, and of everything else. -------------------------------------------------------------------
 def step_shape(value: Any, where: str) -> None:
     check_shape(value, {"theorem": text, "args": anything, "premises": [integer], "concludes": anything}, where)
     if value["theorem"] not in RULES:
@@ -3506,9 +3417,7 @@ ENVELOPE = {
     "digest": {"sha256": hexadecimal},
 }
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The numbers that a run is executed in.
-
+# --- The numbers that a run is executed in. --------------------------------------------------------------------------
 FLOATS = {"float64": (52, -1022, 1023), "float32": (23, -126, 127)}  # fraction bits, least and largest exponent
 ULPS = 4  # the error of a step that is charged, in units in the last place of every coordinate
 KAPPA_DIGITS = 9
@@ -3535,13 +3444,10 @@ def unit_in_the_last_place(x: Fraction, dtype: str) -> Fraction:
     exponent -= Fraction(2) ** exponent > x
     return Fraction(2) ** (max(exponent, least) - bits)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The canonical run, and what it implies.
-
+# --- The canonical run, and what it implies. -------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Run:
     """The canonical run, with the numbers that everything else is derived from."""
-
     samples: int
     batch_size: int
     batches: int
@@ -3791,16 +3697,13 @@ def implied_assumptions(
     listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
     return [{"id": name, "status": status.get(name, "attested"), "text": ASSUMPTIONS[name]} for name in listed]
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The canonical training run, and what it implies.
-
+# --- The canonical training run, and what it implies. ----------------------------------------------------------------
 @dataclass(frozen=True)
 class Training:
     """The canonical run of DP-SGD or a relative: what was released, as the proof writes it.
 
     Of a group that is drawn together, or always: its terms are one term `group` times as large (or so much less noise).
     """
-
     own: tuple[dict[str, str], ...]  # the noisy sums; of disjoint batches, those that a record is in
     others: tuple[dict[str, str], ...]  # other releases about the same records
     others_stated: bool  # though all may have mu = 0
@@ -3948,9 +3851,7 @@ def training_assumptions(run: Training, theorems: set[str]) -> list[dict[str, st
     listed += ["other_releases"] if run.others_stated else []
     return [{"id": name, "status": "attested", "text": ASSUMPTIONS[name]} for name in listed]
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What the executed run satisfies, by T28: the numbers that finite precision adds to the claim.
-
+# --- What the executed run satisfies, by T28: the numbers that finite precision adds to the claim. -------------------
 REACH = 13  # h: standard deviations of the last noise within which cells are compared one by one
 GRID_CELLS = 256  # in one τ, at least: the grid is the largest power of two that has as many
 GRID_ROOM = 16  # errors of one step fit into the grid's spacing
@@ -4035,9 +3936,7 @@ def check_finite_precision(predicate: dict[str, Any], run: Run, steps: int) -> N
     small = f"{FINITE}.executed.epsilon: less than T28 implies"
     require(ideal >= 0 and decide(met, f"{FINITE}.executed.epsilon"), small)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What was run: it must agree with the run that the claim is about.
-
+# --- What was run: it must agree with the run that the claim is about. -----------------------------------------------
 def check_erasure(entry: dict[str, Any], where: str) -> None:
     """What an erasure says by itself."""
     started, finished = moment(entry["started"]), moment(entry["finished"])
@@ -4127,13 +4026,10 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
         for key in ("started", "finished"):
             require(entry[key] == phases[i + learning][key], f"{where}.{key}: not that of its phase")
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What a verification reports.
-
+# --- What a verification reports. ------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Report:
     """What a certificate, or an erasure record, says, after it was verified."""
-
     exit_code: int
     verdict: str  # CERTIFIED, NOT_CERTIFIED, INDETERMINATE; of an erasure record: ERASURE_RECORD
     digest: str  # SHA-256 of the canonical run
@@ -4169,9 +4065,7 @@ class Report:
         notes = "".join(f"\nNote: {note}" for note in self.notes)
         return "\n".join(self.steps) + f"\n\n{self.signed_by()}\n{self.claim}{assumed}{without}{notes}{dates}"
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Signatures: DSSE v1, Ed25519.
-
+# --- Signatures: DSSE v1, Ed25519. -----------------------------------------------------------------------------------
 def check_options(keys: Sequence[bytes], threshold: int | None, now: datetime | None) -> None:
     if len(keys) > MAX_SIGNATURES:
         raise Malformed(f"--key: more than {MAX_SIGNATURES} keys")
@@ -4237,9 +4131,7 @@ def check_signatures(envelope: dict[str, Any], payload: bytes, keys: dict[str, A
         raise Mismatch(f"threshold not met: {len(signers)} of the given keys signed, {threshold} must have")
     return signers
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Side conditions: every step has the arguments and premises that the run implies.
-
+# --- Side conditions: every step has the arguments and premises that the run implies. --------------------------------
 RATES = ("C1", "T22", "T23", "T23b")  # of a noiseless step
 DRIFTS = {"T23", "T23b"}  # those by which runs that are apart drift at every step
 STRINGS = ("T3", "T5", "T26", "T26r")  # what bounds μ along a timeline
@@ -4247,7 +4139,6 @@ STRINGS = ("T3", "T5", "T26", "T26r")  # what bounds μ along a timeline
 @dataclass(frozen=True)
 class Proof:
     """The steps of a proof, and which of them something refers to."""
-
     steps: list[dict[str, Any]]
     used: set[int]
 
@@ -4424,9 +4315,7 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             check_timeline(timeline, start, request, every, tracked=True)
     proof.check_use()
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Side conditions of training runs.
-
+# --- Side conditions of training runs. -------------------------------------------------------------------------------
 def check_training_arguments(
     run: Training, steps: list[dict[str, Any]], claim: dict[str, Any], guarantees: list[Training | None]
 ) -> None:
@@ -4502,9 +4391,7 @@ def check_training_arguments(
     premises(at, "T14" if limit is None else "T14g", 0, **map_arguments(run.scaling), **known)
     proof.check_use()
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Recomputation: every conclusion follows from its premises.
-
+# --- Recomputation: every conclusion follows from its premises. ------------------------------------------------------
 def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -> list[Any]:
     """Every conclusion, again, in order; returns what the steps stand for. `cut`: of a training run's batches."""
     values: list[Any] = [None] * len(steps)
@@ -4516,9 +4403,7 @@ def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -
         values[i] = rules[i].check(Step(*told, [values[j] for j in before], f"step {i} ({rules[i].name})", below, cut))
     return values
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The numbers on the front page are those of the proof.
-
+# --- The numbers on the front page are those of the proof. -----------------------------------------------------------
 def check_displayed(predicate: dict[str, Any], run: Run, worst: int, first: int) -> None:
     """The numbers on the front page are those of the proof. `first`: the request of the first claim."""
     steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
@@ -4615,9 +4500,7 @@ def compare_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta
         low, high = predicate[key]["lower"], predicate[key]["upper"]
         require(low is None or Fraction(low) <= Fraction(high), f"{key}: the lower bound exceeds the upper bound")
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Figures: they say nothing better than the proof, and nothing else than the claim at its own epsilon and delta.
-
+# --- Figures: they say nothing better than the proof, and nothing else than the claim at its own epsilon and delta. --
 FIGURE_SLACK = Fraction(1, 10**7)  # figures have eight digits
 MAX_FIGURE_STEPS = 4000  # of T24, over all points of a profile
 Below = Callable[[Fraction, Fraction], bool]  # whether at ε a δ is less than what is proved
@@ -4831,9 +4714,7 @@ def check_figures(
     elif figures["sweep"] is not None:
         check_sweep(predicate, run, worst)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Verdicts, and claims in words.
-
+# --- Verdicts, and claims in words. ----------------------------------------------------------------------------------
 def check_verdict(predicate: dict[str, Any], run: Run, values: list[Any]) -> None:
     """The verdict is the one that the bounds imply."""
     steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
@@ -4901,9 +4782,7 @@ def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
     floor = " What is executed may be another run: its noise is not above rounding." * (run.rounding == "violated")
     return f"{predicate['verdict']}: {what} {numbers}; the target is epsilon = {epsilon['target']}.{reach}{floor}"
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Verification, step by step.
-
+# --- Verification, step by step. -------------------------------------------------------------------------------------
 @contextmanager
 def numbered(log: list[str], index: int, name: str) -> Iterator[None]:
     try:
@@ -5159,9 +5038,7 @@ def verified(
     notes = notes_of(predicate, confirmed)
     return Report(exit_code, verdict, subject, bool(signers), tuple(log), claim, assumptions, *about, notes)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Command line.
-
+# --- Command line. ---------------------------------------------------------------------------------------------------
 def read_file(name: str, most: int) -> bytes:
     try:
         with open(name, "rb") as file:
