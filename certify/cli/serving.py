@@ -72,6 +72,7 @@ def run_unlearn(arguments: argparse.Namespace) -> int:
             f"ε ≤ {result.epsilon['upper']} at δ = {result.delta} (target ε ≤ {result.epsilon['target']})",
             *([] if done.left is None else [f"{several(done.left)} more may be asked for"]),
             *([] if done.certified.note is None else [done.certified.note]),
+            *([] if done.expiry_note is None else [done.expiry_note]),
         ]
         print_text("\n".join(lines))
     _tell_experiment(done.state.seed)
@@ -120,7 +121,7 @@ def run_status(arguments: argparse.Namespace) -> int:
 def run_predict(arguments: argparse.Namespace) -> int:
     from certify.service.predicting import predict
 
-    done = predict(arguments.state, arguments.data, arguments.output, ledger=arguments.ledger)
+    done = predict(arguments.state, arguments.data, arguments.output, ledger=arguments.ledger, force=arguments.force)
     if arguments.format == "json":
         print_json(done.as_json())
     else:
@@ -138,12 +139,13 @@ def run_retrain(arguments: argparse.Namespace) -> int:
             ledger=arguments.ledger,
             device=arguments.device,
             progress=progress,
+            force=arguments.force,
         )
     if arguments.format == "json":
         print_json(done.as_json())
     else:
         print_text(f"retrained {done.epochs} epochs without the records of {done.state.requests} requests")
-    tell("the reference is to compare with: no certificate of this state counts that somebody sees it as well")
+    tell("the reference is for you alone: no certificate counts that somebody sees it (`plumbline export --retrained`)")
     print(f"wrote {done.output}", file=sys.stderr)
     return Exit.OK
 
@@ -151,7 +153,14 @@ def run_retrain(arguments: argparse.Namespace) -> int:
 def run_export(arguments: argparse.Namespace) -> int:
     from certify.service.releasing import export
 
-    done = export(arguments.state, arguments.output, format=arguments.format, ledger=arguments.ledger)
+    done = export(
+        arguments.state,
+        arguments.output,
+        format=arguments.format,
+        ledger=arguments.ledger,
+        retrained=arguments.retrained,
+        force=arguments.force,
+    )
     if arguments.format == "sklearn":
         tell(f"{done.output}: is a pickle (joblib), which runs code when it is loaded; npz and state-dict do not")
     return _tell_released(done)

@@ -24,6 +24,7 @@ DATA_HELP = "where the records are now (default: where they were)"
 LEDGER_HELP = "the ledger's URL or file, where it is not the one that the state names"
 DEVICE_HELP = "cpu, cuda or auto"
 FORMAT_HELP = "what stdout gets"
+FORCE_HELP = "replace what is there already (default: refused)"
 WORKERS_HELP = "processes here (0: one for each core), dask://HOST:PORT or ray://HOST:PORT"
 
 
@@ -74,17 +75,23 @@ def add_service(command: Command) -> None:
     made.add_argument("state", metavar="STATE", help=STATE_HELP)
     made.add_argument("--data", metavar="FILE", required=True, help="records, with or without target and id columns")
     made.add_argument("-o", "--output", metavar="OUT.csv", required=True, help="where to write the predictions")
+    made.add_argument("--force", action="store_true", help=FORCE_HELP)
     made.add_argument("--ledger", metavar="URL", help=LEDGER_HELP)
     made.add_argument("--format", choices=("text", "json"), default="text", help=FORMAT_HELP)
 
     made = _of_state(command, "retrain", run_retrain, "train the reference: from the start, without what was erased")
     made.add_argument("--device", help=f"{DEVICE_HELP} (default: as it was learned)")
 
+    made.add_argument("--force", action="store_true", help=FORCE_HELP)
+
     made = command("export", run_export, "write a state's model for use elsewhere", details)
     made.add_argument("state", metavar="STATE", help=STATE_HELP)
     written = "npz, state-dict (tensors of torch), or sklearn (a pickle: it runs code when it is loaded)"
     made.add_argument("--format", choices=("npz", "state-dict", "sklearn"), default="npz", help=written)
     made.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write it")
+    reference = "the reference that `retrain` wrote: no request is honoured after it, for no certificate counts it"
+    made.add_argument("--retrained", action="store_true", help=reference)
+    made.add_argument("--force", action="store_true", help=FORCE_HELP)
     made.add_argument("--ledger", metavar="URL", help=LEDGER_HELP)
 
     made = command(

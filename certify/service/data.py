@@ -63,18 +63,31 @@ def read_data(run: Run, where: str | Path | None, folder: Path) -> Data:
     Raises:
         UsageError: no such file, a row that does not fit, or no embedded set of that size.
     """
-    known = load_learners()
+    check_source(run, where)
+    if where is None:
+        name = EMBEDDED[run.mechanism.samples]
+        dataset, _ = load_learners().embedded(name)
+        return Data(dataset, None, {"embedded": name})
+    path = Path(where).absolute()
+    records = read_records(run, path, folder)
+    with refusals():
+        return Data(records.dataset(), records.ids, {"path": str(path)}, first_row=records.first_row)
+
+
+def check_source(run: Run, where: str | Path | None) -> None:
+    """What can be said of the data before they, and the learners, are loaded. Raises UsageError as `read_data`."""
     if where is None:
         samples = run.mechanism.samples
         if samples not in EMBEDDED:
             sizes = ", ".join(f"{size} ({name})" for size, name in EMBEDDED.items())
             raise UsageError(f"--data: is missing; the embedded sets have {sizes} records, the run file says {samples}")
-        dataset, _ = known.embedded(EMBEDDED[samples])
-        return Data(dataset, None, {"embedded": EMBEDDED[samples]})
-    path = Path(where).absolute()
-    records = read_records(run, path, folder)
-    with refusals():
-        return Data(records.dataset(), records.ids, {"path": str(path)}, first_row=records.first_row)
+        return
+    if run.columns is None:
+        raise UsageError(f"--data {where}: the run file has no [data], which says what its columns are (docs/data.md)")
+    try:
+        Path(where).stat()
+    except OSError as problem:
+        raise UsageError(f"--data {where}: {problem.strerror or problem}") from None
 
 
 def read_records(run: Run, path: Path, folder: Path, *, partial: bool = False) -> Records:
@@ -84,12 +97,13 @@ def read_records(run: Run, path: Path, folder: Path, *, partial: bool = False) -
     Raises:
         UsageError: the run file names no columns, the file is not there, or a row does not fit them.
     """
+    check_source(run, path)
+    columns = run.columns
+    assert columns is not None  # or it would have been refused
     load_learners()
     from learners.data import Scratch
     from learners.data import read_records as read
 
-    if run.columns is None:
-        raise UsageError(f"--data {path}: the run file has no [data], which says what its columns are (docs/data.md)")
     loss = run.canonical["loss"]
     bound = loss.get("target_bound")
     scratch = _scratch_folder(folder)
@@ -97,7 +111,7 @@ def read_records(run: Run, path: Path, folder: Path, *, partial: bool = False) -
         with refusals():
             return read(
                 path,
-                run.columns,
+                columns,
                 feature_norm=loss.get("feature_norm", "1"),
                 target_bound=None if bound is None else Fraction(bound),
                 store=Scratch(scratch, MAX_IN_MEMORY),

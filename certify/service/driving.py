@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from io import BytesIO
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,13 +24,26 @@ if TYPE_CHECKING:
 SALT_BYTES = 32
 
 
+def require_learners() -> None:
+    """Raise UsageError where torch is not installed, without the time that loading it takes."""
+    if find_spec("torch") is None:
+        raise _missing("torch")
+
+
 def load_learners() -> ModuleType:
-    """The learners. Raises UsageError where torch, or what else they need, is missing."""
+    """The learners. Raises UsageError where torch, or what else they need, is missing.
+
+    It takes seconds: whatever can be refused without them is refused before.
+    """
     try:
         import learners
     except ImportError as missing:
-        raise UsageError(f"running needs {missing.name}; pip install 'plumbline-dp[learn]'") from None
+        raise _missing(missing.name) from None
     return learners
+
+
+def _missing(name: str | None) -> UsageError:
+    return UsageError(f"running needs {name}; pip install 'plumbline-dp[learn]'")
 
 
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, of how much
@@ -106,12 +120,17 @@ def model_file(parameters: Any) -> bytes:
     return content.getvalue()
 
 
-def read_parameters(state: State) -> Any:
-    """The state's parameters as a torch vector. Raises UsageError where the file is damaged or not the record's."""
+def read_parameters(state: State, name: str = MODEL_FILE) -> Any:
+    """The parameters in a state's file, its model's unless named, as a torch vector.
+
+    Raises:
+        UsageError: the file is damaged.
+    """
+    load_learners()
     import numpy as np
     import torch
 
-    path = state.folder / MODEL_FILE
+    path = state.folder / name
     try:
         with np.load(BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
             parameters = torch.from_numpy(np.array(arrays["parameters"], dtype="<f8"))

@@ -2,7 +2,7 @@
 
 STATE/run.toml (as given), certificate.json (the learned model), certificate-R.json and erasure-R.json (request R),
 model.npz, run_record.json, state.json, ledger.sqlite (unless the ledger is elsewhere), and in private/, for the owner
-alone: erasure.key, rows.json, run_record.json, order.npy, parameters.npy.
+alone: erasure.key, rows.json, run_record.json, order.npy, parameters.npy, retrained.npz (the reference).
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 SCHEMA = "plumbline-state/2"
 RUN_FILE, MODEL_FILE, RECORD_FILE, ROWS_FILE = "run.toml", "model.npz", "run_record.json", "rows.json"
-CERTIFICATE_FILE, RETRAINED_FILE = "certificate.json", "retrained.npz"
+CERTIFICATE_FILE, RETRAINED_FILE = "certificate.json", f"{PRIVATE}/retrained.npz"
 RELEASES = ("released", "exported")  # rows by which somebody has seen the model
+OTHERS = ("certificate", "erasure-", RETRAINED_FILE, "retrained.npz")  # the last is where former versions wrote it
+REFERENCE = "reference"  # in such a row: that it was the retrained reference
 
 
 def certificate_name(request: int) -> str:
@@ -42,7 +44,8 @@ class State:
 
     sizes, epochs: of the requests honoured so far. data: where the data were last, and what they are called. seed:
     None, or the state is a reproducible experiment. factory: MODULE:FACTORY of a model that was brought along.
-    certificate: digest of the last certificate's payload, the next one's predecessor. key: fingerprint of the key.
+    certificate: digest of the last certificate's payload without a date of expiry, the next one's predecessor. key:
+    fingerprint of the key.
     """
 
     folder: Path
@@ -177,6 +180,11 @@ class Change:
     staged: list[str] = field(default_factory=list)
 
     @property
+    def reference_seen(self) -> bool:
+        """Whether a row says that somebody saw a retrained reference."""
+        return any(row.kind in RELEASES and row.content.get(REFERENCE) for row in self.turn.rows)
+
+    @property
     def releases(self) -> int:
         """How many rows say that somebody saw a model of this state."""
         return sum(row.kind in RELEASES for row in self.turn.rows)
@@ -188,7 +196,7 @@ class Change:
             Mismatch: another file, such as one of an older back-up or of another state. UsageError: none.
         """
         for name, digest in named_files(self.turn.rows).items():
-            if name in (f"{PRIVATE}/{KEY_FILE}", RETRAINED_FILE):  # the first has a fingerprint, the second no use
+            if name == f"{PRIVATE}/{KEY_FILE}":  # which has a fingerprint
                 continue
             if hashlib.sha256(read_bytes(self.state.folder / name)).hexdigest() != digest:
                 raise not_named(self.state.folder / name)
@@ -199,11 +207,12 @@ class Change:
 
 
 def named_files(rows: Iterable[Any]) -> dict[str, str]:
-    """The last digest that a row gives each file; but certificates and erasure records, which may be signed since."""
+    """The last digest that a row gives each file; but certificates and erasure records, which may be signed since, and
+    references, which nothing is computed from and anybody may remove."""
     named: dict[str, str] = {}
     for row in rows:
         named |= row.content.get("files", {})
-    return {name: digest for name, digest in named.items() if not name.startswith(("certificate", "erasure-"))}
+    return {name: digest for name, digest in named.items() if not name.startswith(OTHERS)}
 
 
 def not_named(path: Path) -> Mismatch:

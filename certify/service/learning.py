@@ -17,7 +17,7 @@ from certify.files import make_directory, output_directory
 from certify.results.history import Learning, certify_learning
 from certify.runfile.read import load_tables, read_run
 from certify.service.commit import PREFIX, check_writable, place, recover, stage
-from certify.service.data import read_data
+from certify.service.data import check_source, read_data
 from certify.service.driving import (
     Progress,
     check_certificate,
@@ -27,6 +27,7 @@ from certify.service.driving import (
     private_files,
     public_record,
     refusals,
+    require_learners,
     sha256,
     told_epochs,
     told_to_learners,
@@ -114,9 +115,7 @@ def learn(
         OutOfReach: the target is not met; nothing is trained or written.
         UsageError: anything that stands in the way, in one line, before the first step.
     """
-    known = load_learners()
-    from learners.models import as_network
-
+    require_learners()
     tables = load_tables(Path(run_file))
     run = read_run(tables)
     if not isinstance(run.mechanism, NoisySGD):
@@ -129,12 +128,15 @@ def learn(
         )
     folder = output_directory(output)
     assert folder is not None
-    if (folder / STATE_FILE).exists():
-        raise UsageError(f"{folder}: holds a state already; write to another folder, or `plumbline unlearn` it")
+    _refuse_filled(folder)
+    check_source(run, data)
     learning = certify_learning(run)
     if tell is not None:
         tell(learning.sentence())
     certified = learning.result.run
+    known = load_learners()
+    from learners.models import as_network
+
     records = read_data(run, data, folder)
     module = module_of(model)
     with refusals():
@@ -220,11 +222,7 @@ def _new_folder(folder: Path) -> Iterator[None]:
     make_directory(folder)
     with alone(folder):
         _finish(folder)
-        if (folder / STATE_FILE).exists():
-            raise UsageError(f"{folder}: holds a state already; write to another folder, or `plumbline unlearn` it")
-        others = [path.name for path in folder.iterdir() if not path.name.startswith(LEDGER_FILE)]
-        if others:
-            raise UsageError(f"{folder}: is not empty ({others[0]!a:.60}); write to another folder")
+        _refuse_filled(folder)
         check_writable(folder)
         try:
             yield
@@ -234,6 +232,18 @@ def _new_folder(folder: Path) -> Iterator[None]:
             raise
         for staged in folder.glob(f"{PREFIX}*"):
             place(folder, staged.name)
+
+
+def _refuse_filled(folder: Path) -> None:
+    """Raise UsageError where a folder holds more than a ledger, and what a `learn` that was killed left, which is
+    finished or removed when the folder is taken."""
+    if (folder / STATE_FILE).exists():
+        raise UsageError(f"{folder}: holds a state already; write to another folder, or `plumbline unlearn` it")
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    cut_off = any(name.startswith(PREFIX) for name in names)
+    others = [name for name in names if not name.startswith((LEDGER_FILE, PREFIX))]
+    if others and not cut_off:
+        raise UsageError(f"{folder}: is not empty ({others[0]!a:.60}); write to another folder")
 
 
 def _finish(folder: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from certify.errors import UsageError
 from certify.files import write_atomically
 from certify.service.data import read_records
-from certify.service.driving import load_learners, module_of, read_parameters, sha256
+from certify.service.driving import load_learners, module_of, read_parameters, require_learners, sha256
 from certify.service.folder import State, opened
 from certify.service.releasing import Released, check_output, note_of, release
 
@@ -39,20 +39,23 @@ class Predicted:
         return f"{self.records} predictions{measured}"
 
 
-def predict(folder: str | Path, data: str | Path, output: str | Path, *, ledger: str | None = None) -> Predicted:
+def predict(
+    folder: str | Path, data: str | Path, output: str | Path, *, ledger: str | None = None, force: bool = False
+) -> Predicted:
     """Apply the model to the records of a file, and write a CSV: the id, or the number of the row where there is none;
     the prediction as the target's column would have it; the score, or one for each class.
 
     Args:
         data: has the columns of the run file's [data]; those of target and id may be missing. With the target, how
             good the predictions are is said as well.
+        force: replace an output that is there.
 
     Raises:
-        UsageError: a row that does not fit, or an output that cannot be written.
+        UsageError: a row that does not fit, or an output that is there or cannot be written.
         Mismatch: the state is a copy, or its ledger is another one.
     """
-    load_learners()
-    written = check_output(output)
+    require_learners()
+    written = check_output(output, force=force)
     with opened(Path(folder), ledger=ledger) as change:
         state = change.state
         change.require_files()

@@ -17,9 +17,9 @@ from certify.trust.erasure import erasure_path
 
 @dataclass(frozen=True)
 class Status:
-    """releases: how often somebody has seen a model. open: whether a further request can be made at all.
-
-    epsilon, delta: what the last certificate claims. left: records that may still be named; None without a limit.
+    """releases: how often somebody has seen a model; reference_seen: whether a retrained reference. open: whether a
+    further request can be made at all. epsilon, delta: what the last certificate claims. left: records that may still
+    be named; None without a limit.
     """
 
     state: State
@@ -27,12 +27,14 @@ class Status:
     target: str
     delta: str
     releases: int
+    reference_seen: bool
     left: int | None
     address: str
 
     @property
     def open(self) -> bool:
-        return not (self.state.run.mechanism.release == "final" and self.releases) and self.left != 0
+        seen = self.reference_seen or (self.state.run.mechanism.release == "final" and self.releases)
+        return not seen and self.left != 0
 
     def as_json(self) -> dict[str, Any]:
         state = self.state
@@ -50,6 +52,7 @@ class Status:
             "epsilon": {"upper": self.epsilon, "target": self.target},
             "delta": self.delta,
             "releases": self.releases,
+            "reference_seen": self.reference_seen,
             "open": self.open,
             "reproducible": state.seed is not None,
             "certificate": str(state.folder / certificate_name(state.requests)),
@@ -71,10 +74,13 @@ class Status:
             f"{certificate_name(requests)}",
             f"left               {'no limit' if self.left is None else several(self.left)}",
             f"released           {self.releases} time{'s' * (self.releases != 1)}",
-            f"ledger             {self.address}, row {state.head[0]}",
+            f"ledger             {self.address}",
+            f"head               row {state.head[0]}, {state.head[1]} (note it down: `plumbline ledger verify --head`)",
         ]
         if release == "final" and self.releases:
             lines.append('no further request is covered: the model was released, and release = "final"')
+        if self.reference_seen:
+            lines.append("no further request is covered: the retrained reference was released")
         if state.seed is not None:
             lines.append("REPRODUCIBLE EXPERIMENT: the noise can be drawn again; no privacy claim holds for this model")
         return "\n".join(lines)
@@ -105,6 +111,7 @@ def status(folder: str | Path, *, ledger: str | None = None) -> Status:
             target=predicate["epsilon"]["target"],
             delta=predicate["delta"],
             releases=change.releases,
+            reference_seen=change.reference_seen,
             left=None if limit is None else limit - sum(state.sizes),
             address=state.ledger or str(state.folder / "ledger.sqlite"),
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from certify.errors import UsageError
 from certify.service.commit import check_writable
-from certify.service.data import data_of
+from certify.service.data import check_source, data_of
 from certify.service.driving import (
     Progress,
     continued,
@@ -16,6 +16,7 @@ from certify.service.driving import (
     model_file,
     module_of,
     refusals,
+    require_learners,
     told_epochs,
     told_to_learners,
 )
@@ -47,23 +48,32 @@ def retrain(
     ledger: str | None = None,
     device: str | None = None,
     progress: Progress | None = None,
+    force: bool = False,
 ) -> Retrained:
     """Train the reference on the data without the erased records; it shares the batches of the state's model.
 
-    It is written to STATE/retrained.npz, beside the model and not in its place.
+    It is written to STATE/private/retrained.npz, for the owner alone: no certificate counts that somebody sees it as
+    well. Whoever shows it does so by `export(…, retrained=True)`, which the ledger records.
+
+    Args:
+        force: replace a reference that is there.
 
     Raises:
-        UsageError: no request was honoured yet, a reference that no run reaches, data that changed.
+        UsageError: no request was honoured yet, a reference that is there, or that no run reaches, data that changed.
         Mismatch: the state is a copy, or its ledger is another one.
     """
-    known = load_learners()
+    require_learners()
     folder = Path(folder)
     with opened(folder, ledger=ledger) as change:
         state = change.state
         change.require_files()
         if not state.requests:
             raise UsageError(f"{folder}: no request was honoured yet; there is nothing to leave out")
+        if (folder / RETRAINED_FILE).exists() and not force:
+            raise UsageError(f"{folder / RETRAINED_FILE}: exists already; replace it with --force")
         check_writable(folder)
+        check_source(state.run, data if data is not None else state.data.get("path"))
+        known = load_learners()
         records = data_of(state, state.read_key(), data)
         run = state.run.with_requests(state.sizes, state.epochs)
         former = continued(state, records.dataset)

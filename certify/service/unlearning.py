@@ -6,14 +6,15 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from certify.checker import Mismatch
 from certify.errors import OutOfReach
 from certify.results.history import NextRequest, certify_request, max_records
 from certify.service.commit import check_writable
-from certify.service.data import data_of
+from certify.service.data import check_source, data_of
 from certify.service.driving import (
     Progress,
     check_certificate,
@@ -23,12 +24,23 @@ from certify.service.driving import (
     private_files,
     public_record,
     refusals,
+    require_learners,
     sha256,
     told_epochs,
     told_to_learners,
 )
-from certify.service.folder import MODEL_FILE, RECORD_FILE, Change, State, certificate_name, opened, read_state
-from certify.trust.certificate import certificate_bytes, make_envelope, payload_digest
+from certify.service.folder import (
+    MODEL_FILE,
+    RECORD_FILE,
+    RETRAINED_FILE,
+    Change,
+    State,
+    certificate_name,
+    opened,
+    read_bytes,
+    read_state,
+)
+from certify.trust.certificate import certificate_bytes, make_envelope
 from certify.trust.erasure import (
     Erasure,
     Request,
@@ -43,13 +55,20 @@ from certify.trust.execution import make_execution
 
 @dataclass(frozen=True)
 class Unlearned:
-    """What `unlearn` did. request: its number, from 1. left: records that may still be named; None without a limit."""
+    """What `unlearn` did.
+
+    request: its number, from 1. left: records that may still be named; None without a limit. expires: the first moment
+    at which the certificate holds no more, as in the one before it; None without one. expiry_note: what became of that
+    date, in words.
+    """
 
     state: State
     request: int
     records: int
     certified: NextRequest
     left: int | None
+    expires: str | None
+    expiry_note: str | None
 
     @property
     def result(self) -> Any:
@@ -68,6 +87,8 @@ class Unlearned:
             "erasure": str(erasure_path(self.state.folder, self.request)),
             "left": self.left,
             "note": self.certified.note,
+            "expires": self.expires,
+            "expiry_note": self.expiry_note,
         }
 
 
@@ -97,11 +118,12 @@ def unlearn(
         device: the one that the model was learned on, unless given.
 
     Raises:
-        OutOfReach: no K meets the target, or a model of a state with release = "final" was seen already.
+        OutOfReach: no K meets the target, a model of a state with release = "final" was seen already, or the retrained
+            reference was.
         UsageError: an id that is not there or is already erased, data that changed; one line, before the first step.
         Mismatch: the state is a copy, or its ledger is another one.
     """
-    load_learners()
+    require_learners()
     folder = Path(folder)
     (request,) = make_requests([()], received=[received], scope=scope, sign_off=sign_off)
     with opened(folder, ledger=ledger) as change:
@@ -111,12 +133,14 @@ def unlearn(
         change.require_files()
         key = state.read_key()
         places = state.rows().places_of(key, ids)
+        check_source(state.run, data if data is not None else state.data.get("path"))
         certified = certify_request(state.run, state.sizes, state.epochs, len(places), at_least=epochs)
+        expires, expiry_note = _expiry(state)
         records = data_of(state, key, data, places)
         after = _execute(state, records.dataset, certified, places, device or state.device, progress)
         source = records.source if data is not None else state.data
         state, request = replace(state, data=dict(source)), replace(request, records=places)
-        written, files, erasure = _files(state, request, certified, after, key)
+        written, files, erasure = _files(state, request, certified, after, key, expires)
         from certify.ledger.payloads import certificate_entry
 
         number, sealed = written.requests, erasure.commitment["value"]
@@ -124,13 +148,46 @@ def unlearn(
         change.turn.append("requested", {**about, "id": request.id, "received": request.received})
         payload = about | {"certificate": certificate_entry(files[certificate_name(number)])}
         change.commit("erased", payload, files, written)
+    (folder / RETRAINED_FILE).unlink(missing_ok=True)  # it has learned from what was erased now
     limit = max_records(state.run)
     left = None if limit is None else limit - sum(written.sizes)
-    return Unlearned(read_state(folder), number, len(places), certified, left)
+    return Unlearned(read_state(folder), number, len(places), certified, left, expires, expiry_note)
+
+
+def _expiry(state: State) -> tuple[str | None, str | None]:
+    """The date of expiry that the next certificate takes over from the last one, and what to say of it.
+
+    Raises:
+        Mismatch: what lies in the last certificate's place is another one.
+    """
+    from certify.ledger.payloads import certificate_entry
+
+    name, following = certificate_name(state.requests), certificate_name(state.requests + 1)
+    path = state.folder / name
+    if not path.exists():
+        return None, f"{path} is not there: {following} has no date of expiry, whatever that one has"
+    entry = certificate_entry(read_bytes(path))
+    if entry["core"] != state.certificate:
+        raise Mismatch(f"{path}: is not the certificate that state.json names; restore it")
+    expires = entry["expires"]
+    if expires is None:
+        return None, None
+    if datetime.fromisoformat(expires) <= datetime.now(UTC):
+        return None, (
+            f"{name} has expired ({expires}): {following} has no date of expiry; give it one by `plumbline sign "
+            f"{state.folder / following} --key NAME.key --expires DAY`"
+        )
+    return expires, f"{following} expires on {expires}, as {name} does"
 
 
 def _refuse_released(change: Change) -> None:
-    """Raises OutOfReach where release = "final" and somebody has seen a model."""
+    """Raises OutOfReach where somebody has seen what no certificate counts: a model under release = "final", or the
+    retrained reference."""
+    if change.reference_seen:
+        raise OutOfReach(
+            f"{change.state.folder}: its retrained reference was released, which no certificate counts; no further "
+            "request can be certified: learn anew without these records"
+        )
     if change.state.run.mechanism.release == "final" and change.releases:
         raise OutOfReach(
             f'{change.state.folder}: its model was released, and release = "final" covers one released model, the '
@@ -157,9 +214,11 @@ def _execute(
 
 
 def _files(
-    state: State, request: Request, certified: NextRequest, after: Any, key: bytes
+    state: State, request: Request, certified: NextRequest, after: Any, key: bytes, expires: str | None
 ) -> tuple[State, dict[str, bytes], Erasure]:
     """The state after the request, every file that it changes, and what the erasure record says."""
+    from certify.ledger.payloads import certificate_entry
+
     result, mechanism = certified.result, certified.result.run.mechanism
     number, phase = state.requests + 1, after.record.phases[-1]
     seen = mechanism.release == "all"
@@ -200,6 +259,7 @@ def _files(
         execution=make_execution(public, (erasure,), last_alone=True, result=result),
         subjects={"model": sha256(files[MODEL_FILE]), "run_record": sha256(files[RECORD_FILE])},
         predecessor=state.certificate,
+        expires=expires,
     )
     check_certificate(certificate)
     payload = base64.b64decode(json.loads(certificate)["payload"])
@@ -214,6 +274,6 @@ def _files(
         state,
         sizes=mechanism.requests,
         epochs=mechanism.unlearning_epochs,
-        certificate=payload_digest(certificate),
+        certificate=certificate_entry(certificate)["core"],
     )
     return written, files, erasure

@@ -139,6 +139,7 @@ def make_statement(
     execution: Mapping[str, Any] | None = None,
     subjects: Mapping[str, str] | None = None,
     predecessor: str | None = None,
+    expires: str | None = None,
 ) -> dict[str, Any]:
     """The in-toto statement about a result.
 
@@ -147,8 +148,10 @@ def make_statement(
         figures: what pictures are drawn from (`certify.pictures.figures`); no part of the claim.
         execution: what was run (`certify.trust.execution`), where it was.
         subjects: SHA-256 of further files that the statement is about, by name: "model", "run_record".
-        predecessor: SHA-256 of the payload of the certificate before this one, where requests are certified one by one
-            as they come: then the claim is about the run's last request alone, and `result` has that one claim.
+        predecessor: SHA-256 of the payload, without a date of expiry, of the certificate before this one, where
+            requests are certified one by one as they come: then the claim is about the run's last request alone, and
+            `result` has that one claim.
+        expires: when it holds no more (UTC, as in the certificate before this one).
     """
     target = result.run.target_epsilon
     known = {id(claim.upper): {"epsilon": claim.printed(target)} for claim in result.claims}
@@ -192,6 +195,7 @@ def make_statement(
             **({"figures": dict(figures)} if figures else {}),
             **({"execution": dict(execution)} if execution else {}),
             **({"predecessor": predecessor} if predecessor else {}),
+            **({"expires": expires} if expires else {}),
         },
     }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from accountant.core.display import page, table
 from certify import checker
 from certify.errors import Exit, UsageError
+
+MAX_KEYS, MAX_LISTED = 6, 20  # of the keys in which two runs differ, and of the requests, that are named
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def verify(
 
     Args:
         certificate: path of certificate.json.
-        run: a run file; a certificate about another run is refused (exit 4).
+        run: a run file; a certificate about another run is refused (exit 4). A state's certificate is about the run
+            file with the requests so far in the place of its own, which a note says.
         keys: public keys (PEM files) whose signatures are asked for.
         threshold: how many of them must have signed; all, unless given.
         subjects: files that the certificate must be about (exit 4 if not).
@@ -92,16 +95,13 @@ def verify(
         work = checker.WORK
     elif work < 1:
         raise UsageError(f"--work: {work} must be at least 1")
-    if run is None:
-        digest = None
-    else:
-        from certify.runfile.read import read_run
-
-        digest = read_run(run).digest
     named = {sha256_of(path): path for path in subjects}
     data = read_certificate(certificate)
     now = None if on is None else end_of(on)
     whole = None if of is None else read_certificate(of)
+    digest, note, differs = (None, None, None) if run is None else _held_against(run, data if whole is None else whole)
+    if note is not None and (problem := _other_records(Path(certificate if of is None else of))):
+        return Verification(Exit.MISMATCH, (), None, problem)
     about = {
         "keys": keys,
         "threshold": threshold,
@@ -114,15 +114,85 @@ def verify(
         report = checker.verify(data, digest, **about)
     except checker.CheckError as refused:
         if run is not None and "given with --digest" in str(refused):
-            problem = f"does not have the digest of {run}; a state's certificate is of a run with the requests' sizes"
-            return Verification(
-                refused.exit_code, refused.steps, None, f"{certificate}: {problem} and unlearning_epochs"
-            )
+            problem = f"does not have the digest of {run}{differs or ''}"
+            return Verification(refused.exit_code, refused.steps, None, f"{certificate}: {problem}")
         which = next((f" ({path})" for digest, path in named.items() if digest in str(refused)), "")
         return Verification(refused.exit_code, refused.steps, None, f"{certificate}: {refused}{which}")
     if problem := predecessor_problem(Path(certificate), data):
         return Verification(Exit.MISMATCH, report.steps, None, f"{certificate}: {problem}")
+    if note is not None:
+        report = replace(report, notes=(*report.notes, note))
     return Verification(report.exit_code, report.steps, report, None)
+
+
+def _held_against(path: str | Path, data: bytes) -> tuple[str, str | None, str | None]:
+    """The digest that a certificate of a run file must have; a note where that is the run file with the requests of a
+    state's history; and, where it has neither digest, in which keys they differ and what to do.
+
+    A service certifies requests as they come: its certificates are about the run file with the sizes of the requests
+    so far, and the epochs that each took. Both are the certificate's own claim; everything else is the run file's.
+
+    Raises:
+        UsageError: the run file is not read.
+    """
+    from certify.runfile.read import read_run
+
+    run = read_run(path)
+    try:
+        statement = _statement(data)
+        predicate, named = statement["predicate"], statement["subject"]
+        digest = next(entry["digest"]["sha256"] for entry in named if entry["name"] == "run")
+        about, execution = predicate["run"], predicate.get("execution")
+        if digest == run.digest:
+            return run.digest, None, None
+        # of a state: of the learned model, before any request, or of a request, which names the certificate before it
+        if execution is None or not ("predecessor" in predicate or not execution["erasures"]):
+            return run.digest, None, _difference(run.canonical, about)
+        sizes, epochs = about["requests"]["sizes"], about["mechanism"]["unlearning_epochs"]
+        derived = run.with_requests(sizes, epochs)
+    except (checker.CheckError, UsageError, KeyError, TypeError, StopIteration):
+        return run.digest, None, None  # the checker says what is wrong with the certificate
+    limit = run.canonical["requests"].get("max_records")
+    if derived.digest != digest or (limit is not None and sum(map(int, sizes)) > int(limit)):
+        return run.digest, None, _difference(derived.canonical, about)
+    what = f"requests.sizes = {_listed(sizes)}, unlearning_epochs = {_listed(epochs)}"
+    return digest, f"the run is {path} with the requests that are certified here: {what}", None
+
+
+def _listed(numbers: Sequence[Any]) -> str:
+    return f"[{', '.join(map(str, numbers[:MAX_LISTED]))}{', …' * (len(numbers) > MAX_LISTED)}]"
+
+
+def _difference(run: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Where a certificate's run is another than the run file's, and what to do."""
+    keys = []
+    for name in sorted(run.keys() | about.keys()):
+        one, other = run.get(name), about.get(name)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            keys += [f"{name}.{key}" for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key)]
+        elif one != other:
+            keys.append(name)
+    more = f" and {len(keys) - MAX_KEYS} keys more" if len(keys) > MAX_KEYS else ""
+    differ = f"; it differs in {', '.join(keys[:MAX_KEYS])}{more}" if keys else ""
+    return f"{differ}: give the run file that it was certified by (of a state, STATE/run.toml)"
+
+
+def _other_records(certificate: Path) -> str | None:
+    """What is wrong with the erasure records that lie beside a state's certificate: one counts other records than the
+    certificate says of its request. None where nothing is, or none lies there."""
+    sizes = _statement(read_certificate(certificate))["predicate"]["run"]["requests"]["sizes"]
+    for number, size in enumerate(sizes if certificate.name.startswith("certificate-") else (), 1):
+        record = certificate.with_name(f"erasure-{number}.json")
+        if not record.is_file():
+            continue
+        try:
+            erasure = _statement(read_certificate(record))["predicate"]["erasure"]
+            counted = erasure["records"]
+        except (checker.CheckError, KeyError, TypeError) as problem:
+            return f"{record}: is not an erasure record ({problem}); restore it"
+        if str(counted) != str(size):
+            return f"{record}: is of {counted} records, and {certificate} says {size} of request {number}; restore it"
+    return None
 
 
 def predecessor_problem(path: Path, data: bytes) -> str | None:

@@ -10,6 +10,8 @@ import os
 import random
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -246,8 +248,139 @@ def test_retraining_leaves_the_model_as_it_is(state: Path) -> None:
     assert unlearn(state, "c003").code == 0
     before = (state / "model.npz").read_bytes()
     assert plumbline("retrain", state).code == 0
-    assert (state / "model.npz").read_bytes() == before and (state / "retrained.npz").exists()
+    reference = state / "private/retrained.npz"
+    assert (state / "model.npz").read_bytes() == before and reference.exists()
+    assert "retrained.npz: exists already; replace it with --force" in refused(plumbline("retrain", state))
+    assert plumbline("retrain", state, "--force").code == 0
+    assert unlearn(state, "c004").code == 0 and not reference.exists()  # it had learned from c004
+    assert plumbline("status", state).code == 0
+
+
+def test_a_reference_that_is_shown_is_a_release_that_ends_the_requests(state: Path, tmp_path: Path) -> None:
+    show = ("export", state, "--retrained", "-o", tmp_path / "r.npz")
+    assert "--retrained: none was trained; `plumbline retrain" in refused(plumbline(*show))
+    assert unlearn(state, "c003").code == 0 and plumbline("retrain", state).code == 0
+    reference = state / "private/retrained.npz"
+    kept = reference.read_bytes()
+    reference.write_bytes((state / "model.npz").read_bytes())
+    assert "is not the file that the ledger names" in refused(plumbline(*show), 4)
+    reference.write_bytes(kept)
+    done = plumbline(*show)
+    assert done.code == 0 and "no further request is covered" in done.err
+    with np.load(reference) as own, np.load(tmp_path / "r.npz") as shown:
+        assert (own["parameters"] == shown["parameters"]).all()
+    row = Ledger.open(state).rows()[-1]
+    assert row.kind == "exported" and row.content["reference"] is True
+    assert "its retrained reference was released" in refused(unlearn(state, "c004"), 1)
+    status = json.loads(plumbline("status", state, "--format", "json").out)
+    assert status["reference_seen"] and not status["open"]
+    assert "the retrained reference was released" in plumbline("status", state).out
+
+
+def test_a_reference_of_an_earlier_request_is_not_shown(state: Path, tmp_path: Path) -> None:
+    assert unlearn(state, "c003").code == 0 and plumbline("retrain", state).code == 0
     assert unlearn(state, "c004").code == 0
+    show = plumbline("export", state, "--retrained", "-o", tmp_path / "r.npz")
+    assert "the one there is was trained after request 1" in refused(show)
+
+
+def test_an_output_that_is_there_is_not_replaced_unless_that_is_asked_for(
+    state: Path, made: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    before = len(Ledger.open(state).rows())
+    commands: list[tuple[Any, ...]] = [("predict", state, "--data", made / "records.csv"), ("export", state)]
+    for command in commands:
+        there.write_text("mine")
+        problem = refused(plumbline(*command, "-o", there))
+        assert "there: exists already; write to another file, or replace it with --force" in problem
+        assert there.read_text() == "mine" and len(Ledger.open(state).rows()) == before
+    for command in commands:
+        assert plumbline(*command, "-o", there, "--force").code == 0 and there.read_bytes() != b"mine"
+
+
+def test_a_date_of_expiry_goes_on_to_the_next_certificate(state: Path, tmp_path: Path) -> None:
+    private = keygen(tmp_path / "lead").private
+    assert "expires" not in unlearn(state, "c001").out
+    sign(state / "certificate-1.json", key=private, expires=date(2099, 1, 1))
+    done = unlearn(state, "c002")
+    assert "certificate-2.json expires on 2099-01-01T00:00:00Z, as certificate-1.json does" in done.out
+    assert checker.verify((state / "certificate-2.json").read_bytes()).expires == "2099-01-01T00:00:00Z"
+    assert plumbline("verify", state / "erasure-2.json", "--certificate", state / "certificate-2.json").code == 0
+    assert json.loads(plumbline("ledger", "list", state, "--format", "json").out)["models"][0]["expires"] is not None
+    sign(state / "certificate-2.json", key=private, expires=date(2098, 1, 1))  # nobody has signed it: the date is free
+    assert unlearn(state, "c003").code == 0
+    assert checker.verify((state / "certificate-3.json").read_bytes()).expires == "2098-01-01T00:00:00Z"
+    for number in (1, 2, 3):
+        assert plumbline("verify", state / f"certificate-{number}.json", "--key", tmp_path / "lead.pub").code == (
+            0 if number < 3 else 4
+        )
+    (state / "certificate-3.json").unlink()
+    assert "certificate-3.json is not there: certificate-4.json has no date of expiry" in unlearn(state, "c004").out
+
+
+def test_a_date_of_expiry_that_has_passed_is_told_and_not_taken_over(state: Path, tmp_path: Path) -> None:
+    sign(state / "certificate.json", key=keygen(tmp_path / "lead").private, expires=date(2099, 1, 1))
+    envelope = json.loads((state / "certificate.json").read_bytes())
+    payload = base64.b64decode(envelope["payload"]).replace(b"2099-01-01", b"2020-01-01")
+    envelope |= {"payload": base64.b64encode(payload).decode(), "signatures": []}
+    envelope["digest"]["sha256"] = hashlib.sha256(payload).hexdigest()
+    (state / "certificate.json").write_text(json.dumps(envelope))
+    done = unlearn(state, "c001")
+    assert done.code == 0 and "certificate.json has expired (2020-01-01T00:00:00Z)" in done.out
+    assert "plumbline sign" in done.out and checker.verify((state / "certificate-1.json").read_bytes()).expires is None
+
+
+def test_the_run_file_is_held_against_a_states_certificates(state: Path, made: Path, tmp_path: Path) -> None:
+    assert unlearn(state, "c001", "c002").code == 0 and unlearn(state, "c003").code == 0
+    for name, said in (("certificate", "[5]"), ("certificate-1", "[2]"), ("certificate-2", "[2, 1]")):
+        done = plumbline("verify", state / f"{name}.json", "--run", made / "run.toml")
+        assert done.code == 0, done
+        assert f"with the requests that are certified here: requests.sizes = {said}" in done.out
+    record = ("verify", state / "erasure-2.json", "--certificate", state / "certificate-2.json", "--run")
+    assert plumbline(*record, made / "run.toml").code == 0
+    other = write_run(tmp_path / "run.toml", loss={"regularization": "0.2"}, target={"epsilon": 2})
+    for command in (("verify", state / "certificate-2.json", "--run", other), (*record, other)):
+        done = plumbline(*command)
+        problem = done.err
+        assert (
+            done.code == 4
+            and "it differs in loss.regularization, target.epsilon" in problem
+            and "STATE/run.toml" in problem
+        )
+    few = write_run(tmp_path / "few.toml", requests={"max_records": 2})
+    assert plumbline("verify", state / "certificate-2.json", "--run", few).code == 4
+    (state / "erasure-1.json").write_bytes((state / "erasure-2.json").read_bytes())
+    mixed = plumbline("verify", state / "certificate-2.json", "--run", made / "run.toml")
+    assert mixed.code == 4 and "erasure-1.json: is of 1 records" in mixed.err
+
+
+def test_what_needs_no_torch_is_refused_before_it_is_loaded(state: Path, final: Path, made: Path) -> None:
+    """In a process of its own, where torch cannot have been loaded before."""
+    unsaid = made / "unsaid.toml"
+    unsaid.write_text((made / "run.toml").read_text().replace('release = "all"', ""))
+    many = write_run(made / "many.toml", requests={"max_records": 50})
+    data = str(made / "records.csv")
+    commands = [
+        ["learn", unsaid, "--data", data, "-o", made / "new"],
+        ["learn", many, "--data", data, "-o", made / "new"],
+        ["learn", made / "run.toml", "--data", data, "-o", state],
+        ["learn", made / "run.toml", "--data", made / "away.csv", "-o", made / "new"],
+        ["unlearn", state, "--records", "c999"],
+        ["unlearn", state, "--records", "c001", "--data", made / "away.csv"],
+        ["unlearn", state, "--records", "c001", "--ledger", final / "ledger.sqlite"],
+        ["unlearn", final, "--records", "c001", "--epochs", "0"],
+        ["retrain", state],
+        ["export", state, "-o", data],
+        ["predict", state, "--data", data, "-o", data],
+    ]
+    script = (
+        "import json, sys\nfrom certify.cli import main\n"
+        "print([(main(c), 'torch' in sys.modules) for c in json.loads(sys.argv[1])])"
+    )
+    texts = json.dumps([[str(part) for part in command] for command in commands])
+    done = subprocess.run([sys.executable, "-c", script, texts], capture_output=True, text=True)
+    assert done.stdout.strip() == str([(code, False) for code in (2, 1, 2, 2, 2, 2, 4, 2, 2, 2, 2)]), done.stderr
 
 
 def test_the_key_is_backed_up_rotated_and_restored(state: Path, tmp_path: Path) -> None:
