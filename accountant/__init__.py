@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Normals,
         TrainingExecution,
         executed_training,
+        largest_batch,
         public_grids,
         training_execution,
     )
@@ -54,6 +55,7 @@ _HOMES = {
         "Normals",
         "TrainingExecution",
         "executed_training",
+        "largest_batch",
         "public_grids",
         "training_execution",
     ),
@@ -110,6 +112,7 @@ __all__ = [
     "evaluate",
     "executed_charge",
     "executed_training",
+    "largest_batch",
     "least_executed_noise",
     "norm_margin",
     "public_grids",

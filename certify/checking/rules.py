@@ -15,8 +15,6 @@ from certify.checking.limits import require
 from certify.checking.numbers.exact import canonical
 from certify.checking.numbers.intervals import decide
 
-Cut = tuple[int, int]  # of a training run's batches: (records of the larger dataset, less one; max_batch_size)
-
 
 @dataclass(frozen=True)
 class Step:
@@ -28,7 +26,7 @@ class Step:
     given: list[Any]
     name: str  # in messages
     below: bool = False  # a premise is a lower bound
-    cut: Cut | None = None
+    cut: tuple[int, int] | None = None  # of a training run's batches
 
     def argument(self, key: str) -> Fraction:
         return Fraction(self.args[key])

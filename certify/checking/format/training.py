@@ -11,7 +11,6 @@ from certify.checking.format.assumptions import ASSUMPTIONS
 from certify.checking.format.rounding import check_floats, numbers_of
 from certify.checking.format.shapes import TRAINING
 from certify.checking.limits import MAX_GROUP, MAX_STEPS, require
-from certify.checking.rules import Cut
 from certify.checking.sampled.moments import described
 from certify.checking.sampled.schedule import BATCHES, SHIFTS
 
@@ -31,7 +30,7 @@ class Training:
     sums: int
     sampling: str
     neighbours: str
-    cut: Cut | None
+    cut: tuple[int, int] | None  # (records of the larger dataset, less one; max_batch_size)
     scaling: dict[str, Any]
     momentum: dict[str, Any]
     target: Fraction

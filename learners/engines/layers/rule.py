@@ -144,14 +144,33 @@ def chunks(batch: int, numbers: int) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, batch, step))
 
 
+BLOCK = 4096  # squares that are added in the gradients' own type; blocks are added in float64
+NORM_LENGTH = 4 * BLOCK + 64
+"""The rounding of a part's squared norm is at most that of so many numbers added in its type, one after the other
+(learners/training/precision.py): two factors of less than 2·BLOCK each where a part is one outer product, and what few
+operations follow. It is none where terms cancel, route "gram"."""
+
+
 def sum_of_squares(*gradients: Tensor) -> Tensor:
     """(B,): over everything but the first dimension, of all of them."""
     total: Tensor | None = None
     for gradient in gradients:
-        square = torch.linalg.vector_norm(gradient.flatten(1), dim=1).square_()
+        square = _squared_norms(gradient.flatten(1))
         total = square if total is None else total.add_(square)
     assert total is not None, "a part has at least one parameter"
     return total
+
+
+def _squared_norms(rows: Tensor) -> Tensor:
+    """(B,): of rows (B, n), whatever n is at no more rounding than a block has."""
+    blocks = rows.shape[1] // BLOCK
+    if blocks < 2:
+        return torch.linalg.vector_norm(rows, dim=1).square_()
+    whole = torch.linalg.vector_norm(rows[:, : blocks * BLOCK].unflatten(1, (blocks, BLOCK)), dim=2)
+    squares = whole.to(torch.float64).square().sum(1)
+    if rest := rows.shape[1] - blocks * BLOCK:
+        squares += torch.linalg.vector_norm(rows[:, -rest:], dim=1).to(torch.float64).square()
+    return squares.to(rows.dtype)
 
 
 def combined(weights: Tensor, gradient: Tensor) -> Tensor:
