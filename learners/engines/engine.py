@@ -38,6 +38,11 @@ class Gradients:
     norms: Tensor
     _parts: tuple[tuple[dict[str, str], Part], ...]
 
+    @property
+    def routes(self) -> frozenset[str]:
+        """Which routes were taken; by the shapes alone."""
+        return frozenset(route for _, part in self._parts for route in part.route.split(" + "))
+
     def weighted(self, weights: Tensor) -> dict[str, Tensor]:
         """Σᵢ weightsᵢ gᵢ for weights (B,), by the parameter's name in the network; float32 at least."""
         return self._named("weighted", weights)

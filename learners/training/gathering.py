@@ -19,20 +19,30 @@ Reduction = Literal["none", "mean", "sum"]
 
 @dataclass(frozen=True)
 class Gathered:
-    """norms: (B,), before scaling, ∞ where a loss is not finite. weighted: weights (B,) ↦ Σ w_i g_i by parameter."""
+    """norms: (B,), before scaling, ∞ where a loss is not finite. weighted: weights (B,) ↦ Σ w_i g_i by parameter.
+    routes: of the engine; none where every record's gradient is kept, and scaled as it is."""
 
     norms: Tensor
     weighted: Callable[[Tensor], dict[str, Tensor]]
+    routes: frozenset[str] = frozenset()
+
+
+def kept(gradients: momentum.PerRecord, finite: Tensor) -> Gathered:
+    """From every record's gradient in memory; finite: whether all is well, one or (B,)."""
+    norms = torch.where(finite, momentum.norms(gradients), torch.inf)
+    return Gathered(norms, lambda weights: momentum.combined(gradients, weights))
 
 
 @dataclass(frozen=True, eq=False)
 class Gatherer:
-    """window: with inner momentum, the iterates whose gradients are averaged before anything is scaled."""
+    """window: with inner momentum, the iterates whose gradients are averaged before anything is scaled. keep: whether
+    every record's gradient is kept in any case."""
 
     engine: BookKeeping
     parameters: Mapping[str, nn.Parameter]
     reduction: Reduction
     window: momentum.Window | None
+    keep: bool = False
 
     def gather(self, losses: Any, records: int, *, all_of_them: bool) -> Gathered:
         """Of the records that the losses are of: exactly, or at most, `records`.
@@ -49,10 +59,13 @@ class Gatherer:
             losses = losses()
         count = self._count(losses, records, all_of_them)
         gradients = self.engine.gradients(losses, count)
+        finite = losses.detach().isfinite()
+        if self.keep:
+            return kept(gradients.per_record(), finite)
         norms = gradients.norms.detach()
         if norms.shape != (count,):
             raise RunCheckFailed(f"norms: shape {tuple(norms.shape)} for {count} records")
-        return Gathered(torch.where(losses.detach().isfinite(), norms, torch.inf), gradients.weighted)
+        return Gathered(torch.where(finite, norms, torch.inf), gradients.weighted, gradients.routes)
 
     def _count(self, losses: Any, records: int, all_of_them: bool) -> int:
         if not isinstance(losses, Tensor):
@@ -77,8 +90,4 @@ class Gatherer:
             finite.append(values.detach().isfinite().all())
             return self.engine.gradients(values, count).per_record()
 
-        averages = window.average(self.parameters, per_record)
-        norms = momentum.norms(averages)
-        return Gathered(
-            torch.where(torch.stack(finite).all(), norms, torch.inf), lambda w: momentum.combined(averages, w)
-        )
+        return kept(window.average(self.parameters, per_record), torch.stack(finite).all())

@@ -103,7 +103,7 @@ class TrainingRecord:
     steps_refused: int
     normaliser: str
     sampling: dict[str, Any]
-    precision: dict[str, Any]
+    precision: dict[str, Any]  # of `Precision`; routes of the engine, and whether the bounds hold for all of them
     model: dict[str, Any]
     training: dict[str, Any]  # optimizer, schedule, average, autocast, micro-batches, engine: post-processing, and how
     weights_before: str

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from accountant import ScaledSGD
 from accountant.core.exact import canonical
+from learners.engines.layers.rule import MATERIALISE, PRODUCT
 from learners.record import SECRET, SEEDED, now, versions
 from learners.training.precision import Precision
 from learners.training.record import (
@@ -23,6 +24,9 @@ from learners.training.record import (
     weights_hash,
 )
 
+BOUNDED = frozenset({PRODUCT, MATERIALISE})
+"""Routes for which docs/theory.md T28s holds as `Precision` has it: what is scaled is one vector, or one outer product.
+The others add up products of one record that may cancel, in the gradients' type."""
 PLAIN = (str, int, float, bool, type(None))
 
 
@@ -62,13 +66,15 @@ class Recorder:
     records: int = 0
     largest: int = 0
     norm: Tensor | None = None
+    routes: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.weights_before = weights_hash(self.setting.parameters)
         self.optimizer_before = _groups(self.setting.optimizer)
 
-    def saw(self, norms: Tensor) -> None:
-        """Gradient norms (B,) before scaling; kept on their device."""
+    def saw(self, norms: Tensor, routes: frozenset[str]) -> None:
+        """Gradient norms (B,) before scaling, kept on their device; the engine's routes."""
+        self.routes |= routes
         largest = norms.max()
         self.norm = largest if self.norm is None else torch.maximum(self.norm, largest)
 
@@ -92,6 +98,7 @@ class Recorder:
             "refused": self.refused,
             "records": self.records,
             "largest": self.largest,
+            "routes": sorted(self.routes),
             "norm": 0.0 if self.norm is None else self.norm.item(),
         }
 
@@ -101,6 +108,7 @@ class Recorder:
         self.stretches = [Stretch(**stretch) for stretch in state["stretches"]]
         self.first, self.empty, self.refused = steps_taken, state["empty"], state["refused"]
         self.records, self.largest = state["records"], state["largest"]
+        self.routes = frozenset(state["routes"])
         self.norm = torch.tensor(state["norm"], dtype=torch.float64, device=self.setting.device)
 
     def _stretches(self, steps_taken: int) -> tuple[Stretch, ...]:
@@ -146,7 +154,11 @@ class Recorder:
             steps_refused=self.refused,
             normaliser=canonical(normaliser),
             sampling={"name": mechanism.sampling, "words": mechanism.scheme.words, "sampler": sampler},
-            precision=precision.as_json(),
+            precision={
+                **precision.as_json(),
+                "routes": sorted(self.routes),
+                "bounded": not self.routes - BOUNDED,
+            },
             model={
                 "class": f"{type(s.model).__module__}.{type(s.model).__qualname__}",
                 "learned": {name: list(p.shape) for name, p in s.parameters.items()},

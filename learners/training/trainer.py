@@ -88,6 +88,7 @@ class PrivateTrainer:
         ema: decay of an average of the weights, see `averaged`.
         progress: a line on the terminal.
         collate: as in DataLoader.
+        keep: every record's gradient in memory, so that docs/theory.md T28s holds for every layer; take a micro_batch.
         second: names of layers whose records lie along the second dimension, see `learners.engines.BookKeeping`.
         probe: what the model is called with, for two made-up records or more: one is replaced, and nothing may change
             for the others (`learners.engines.check_records_apart`).
@@ -115,6 +116,7 @@ class PrivateTrainer:
         ema: float | None = None,
         progress: bool = False,
         collate: Collate | None = None,
+        keep: bool = False,
         second: Collection[str] = (),
         probe: tuple[Any, ...] | None = None,
     ) -> None:
@@ -162,7 +164,7 @@ class PrivateTrainer:
         self._window = Window(mechanism.momentum) if mechanism.momentum.inner else None
         if self._window is not None:
             self._window.released(self._parameters)
-        self._gatherer = Gatherer(self._engine, self._parameters, reduction, self._window)
+        self._gatherer = Gatherer(self._engine, self._parameters, reduction, self._window, keep)
         self._shard = self.processes.shard(samples)
         self._stage, self._sampler = 0, self._sampler_of(0)
         self.steps_taken = 0
@@ -305,7 +307,7 @@ class PrivateTrainer:
         elif len(norms):
             bound = self.mechanism.gradient_norm_bound
             check_bound(norms, self.precision, bound)
-            self._recorder.saw(norms)
+            self._recorder.saw(norms, gathered.routes)
             self._sum.add(gathered.weighted(weights(self.mechanism.scaling, norms, self.precision, bound)))
 
     # --- the step

@@ -65,7 +65,7 @@ def test_executed_is_certified(scaling, neighbours):
         cells = grads(trainer.model).double() * 7 / grid
         assert (cells - cells.round()).abs().max() < 1e-3 * cells.abs().max()  # of float32, after the division
         torch.testing.assert_close(flat(trainer.model), before - 0.5 * grads(trainer.model))
-    assert trainer.steps_taken == 5 and trainer.finished
+    assert trainer.steps_taken == 5 and trainer.finished and trainer.record().precision["bounded"]
 
 
 def test_no_term_is_longer_than_the_sensitivity_and_hardly_shorter():
@@ -220,6 +220,32 @@ def test_any_optimizer_schedule_average_and_frozen_layer():
         torch.testing.assert_close(flat(model), average)
     assert torch.equal(flat(model), own)
     assert trainer.precision.execution.dimension == 8 + 24 + 3
+
+
+def test_layers_with_many_positions_have_their_bound_where_gradients_are_kept():
+    """A sequence's layer adds up products that may cancel: the record says that T28s is not known to hold."""
+
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.embedding, self.mix, self.out = nn.Embedding(7, 40), nn.Linear(40, 40), nn.Linear(40, 3)
+
+        def forward(self, x):
+            return self.out(self.mix(self.embedding(x)).tanh().mean(1))
+
+    draw = torch.Generator().manual_seed(1)
+    dataset = TensorDataset(torch.randint(7, (40, 5), generator=draw), torch.randint(3, (40,), generator=draw))
+    ends, bounded = [], []
+    for keep in (False, True):
+        model = Tokens()
+        trainer = trainer_of(mechanism_of(z="1e-6"), model, dataset, keep=keep, micro_batch=8)
+        for x, y in trainer:
+            trainer.step(losses_of(model, x, y))
+        ends.append(flat(model))
+        bounded.append(trainer.record().precision["bounded"])
+    torch.testing.assert_close(*ends, rtol=1e-3, atol=1e-5)
+    assert bounded == [False, True]
 
 
 def test_autocast_keeps_norms_and_sums_in_float32():
