@@ -9,6 +9,7 @@ from learners.record import Phase, RunRecord, canonical_json, mechanism_fingerpr
 from learners.refused import LearnerRefused
 from learners.state import State, StateMismatch, load, save
 from learners.stepping import Progress, RunCheckFailed
+from learners.training import PrivateTrainer, StepRefused, TrainingRecord, make_private
 from learners.witness import Moments, moments, simulate
 
 __all__ = [
@@ -20,17 +21,21 @@ __all__ = [
     "Network",
     "Phase",
     "Prediction",
+    "PrivateTrainer",
     "Progress",
     "RunCheckFailed",
     "RunRecord",
     "State",
     "StateMismatch",
+    "StepRefused",
+    "TrainingRecord",
     "accuracy",
     "canonical_json",
     "distance",
     "embedded",
     "learn",
     "load",
+    "make_private",
     "mean_loss",
     "mechanism_fingerprint",
     "moments",

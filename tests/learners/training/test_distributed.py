@@ -31,9 +31,8 @@ def outcomes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     job = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     job += ["-m", "tests.learners.training.processes", str(folder)]
-    done = subprocess.run(
-        job, capture_output=True, text=True, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300
-    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(folder)}  # where torchrun leaves its folders
+    done = subprocess.run(job, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
