@@ -15,6 +15,7 @@ from certify.cli.computing import run_calibrate, run_certify, run_compare, run_e
 from certify.cli.experimenting import add_experiment
 from certify.cli.ledger_options import add_ledger
 from certify.cli.serving_options import WORKERS_HELP, add_service
+from certify.cli.training import add_training
 from certify.cli.trusting import run_gate, run_keygen, run_report, run_sign, run_verify
 from certify.errors import Exit, UsageError
 
@@ -68,6 +69,7 @@ def command_parser() -> argparse.ArgumentParser:
     add_ledger(command, _whole, _day)
     add_experiment(command, _whole, WORKERS_HELP)
     add_service(command)
+    add_training(command, _exact, _as_written)
     options = command(
         "help", lambda arguments: _help(parser, commands.choices[arguments.of or "help"], arguments), HELP
     )

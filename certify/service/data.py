@@ -104,7 +104,7 @@ def read_records(run: Run, path: Path, folder: Path, *, partial: bool = False) -
     from learners.data import Scratch
     from learners.data import read_records as read
 
-    loss = run.canonical["loss"]
+    loss = run.canonical.get("loss", {})  # a training run has none
     bound = loss.get("target_bound")
     scratch = _scratch_folder(folder)
     try:

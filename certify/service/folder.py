@@ -2,7 +2,9 @@
 
 STATE/run.toml (as given), certificate.json (the learned model), certificate-R.json and erasure-R.json (request R),
 model.npz, run_record.json, state.json, ledger.sqlite (unless the ledger is elsewhere), and in private/, for the owner
-alone: erasure.key, rows.json, run_record.json, order.npy, parameters.npy, retrained.npz (the reference).
+alone: erasure.key, rows.json, run_record.json, order.npy, parameters.npy, retrained.npz (the reference). Of a training
+(`train`) there are run.toml, certificate.json, model.npz, run_record.json, state.json, the ledger and
+private/run_record.json.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accountant import ScaledSGD
 from certify.checker import Mismatch
 from certify.errors import UsageError
 from certify.runfile.read import Run, read_run
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 SCHEMA = "plumbline-state/2"
 RUN_FILE, MODEL_FILE, RECORD_FILE, ROWS_FILE = "run.toml", "model.npz", "run_record.json", "rows.json"
 CERTIFICATE_FILE, RETRAINED_FILE = "certificate.json", f"{PRIVATE}/retrained.npz"
+BEGUN_FILE = f"{PRIVATE}/training.json"  # what an unfinished training was begun with
 RELEASES = ("released", "exported")  # rows by which somebody has seen the model
 OTHERS = ("certificate", "erasure-", RETRAINED_FILE, "retrained.npz")  # the last is where former versions wrote it
 REFERENCE = "reference"  # in such a row: that it was the retrained reference
@@ -84,6 +88,11 @@ class State:
         }
 
     @property
+    def trained(self) -> bool:
+        """Whether `plumbline train` wrote it: it has no requests, no key and no rows."""
+        return isinstance(self.run.mechanism, ScaledSGD)
+
+    @property
     def private(self) -> Path:
         return self.folder / PRIVATE
 
@@ -128,7 +137,7 @@ def read_state(folder: Path) -> State:
     """
     path = folder / STATE_FILE
     if not path.exists():
-        raise UsageError(f"{folder}: holds no state; `plumbline learn RUN.toml -o {folder}` makes one")
+        raise _no_state(folder)
     content = _of_this_version(path)
     run = read_run(folder / RUN_FILE)
     if run.digest != content.get("run"):
@@ -227,13 +236,15 @@ def _require_said(folder: Path, rows: Iterable[Any]) -> None:
 
 
 @contextmanager
-def opened(folder: Path, *, ledger: str | None = None) -> Iterator[Change]:
+def opened(folder: Path, *, ledger: str | None = None, trained: bool = False) -> Iterator[Change]:
     """A turn with a state: others wait, what a crash left is finished, and the state fits its ledger.
 
-    ledger: where its ledger is now, if that is not what state.json says.
+    ledger: where its ledger is now, if that is not what state.json says. trained: whether it may be one that `plumbline
+    train` wrote, to which no requests can be made.
 
     Raises:
-        UsageError: no state, a damaged one, a ledger that is away. Mismatch: the ledger's head is not the state's.
+        UsageError: no state, a damaged one, one of another kind, a ledger that is away. Mismatch: the ledger's
+            head is not the state's.
     """
     from certify.ledger import Ledger
 
@@ -246,6 +257,11 @@ def opened(folder: Path, *, ledger: str | None = None) -> Iterator[Change]:
         turn.require_head(read_head(folder), folder)
         _require_said(folder, turn.rows)
         state = read_state(folder)
+        if state.trained and not trained:
+            raise UsageError(
+                f"{folder}: holds a model that `plumbline train` made, for which nothing is certified about requests; "
+                "status and export are for it, this is for those of `plumbline learn`"
+            )
         change = Change(state, turn)
         yield change
     for name in change.staged:
@@ -257,4 +273,12 @@ def _named_by(folder: Path) -> dict[str, Any]:
     for path in (folder / STATE_FILE, *sorted(folder.glob(f"{PREFIX}*/{STATE_FILE}"))):
         if path.exists():
             return read_json(path)
-    raise UsageError(f"{folder}: holds no state; `plumbline learn RUN.toml -o {folder}` makes one")
+    raise _no_state(folder)
+
+
+def _no_state(folder: Path) -> UsageError:
+    if (folder / BEGUN_FILE).exists():
+        return UsageError(
+            f"{folder}: holds a training that is not finished; `plumbline train {folder}` goes on with it"
+        )
+    return UsageError(f"{folder}: holds no state; `plumbline learn RUN.toml -o {folder}` makes one")

@@ -202,10 +202,10 @@ def _turn(folder: Path, url: str | None) -> Iterator[tuple[str | None, Any]]:
 
     ledger = Ledger.open(url or folder, create=True)
     with ledger.transaction(str(uuid4())) as turn:
-        yield None if url is None else _lasting(ledger.address), turn
+        yield None if url is None else lasting(ledger.address), turn
 
 
-def _lasting(address: str) -> str:
+def lasting(address: str) -> str:
     """A file by its whole path, for later calls come from other folders."""
     return address if "://" in address else str(Path(address).absolute())
 
@@ -221,13 +221,13 @@ def _new_folder(folder: Path) -> Iterator[None]:
     fresh = not folder.exists()
     make_directory(folder)
     with alone(folder):
-        _finish(folder)
+        finish_killed(folder)
         _refuse_filled(folder)
         check_writable(folder)
         try:
             yield
         except BaseException:
-            if fresh and not any(folder.glob(f"{PREFIX}*")):  # else the row may be there: `_finish` looks
+            if fresh and not any(folder.glob(f"{PREFIX}*")):  # else the row may be there: `finish_killed` looks
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         for staged in folder.glob(f"{PREFIX}*"):
@@ -246,7 +246,7 @@ def _refuse_filled(folder: Path) -> None:
         raise UsageError(f"{folder}: is not empty ({others[0]!a:.60}); write to another folder")
 
 
-def _finish(folder: Path) -> None:
+def finish_killed(folder: Path) -> None:
     """What a `learn` that was killed left: finished where its row counts, else removed."""
     from certify.ledger import Ledger
 

@@ -13,6 +13,7 @@ from certify.errors import OutOfReach, UsageError
 from certify.files import make_directory, write_atomically
 from certify.service.driving import read_parameters, require_learners, sha256
 from certify.service.folder import MODEL_FILE, REFERENCE, RETRAINED_FILE, Change, State, not_named, opened, read_bytes
+from certify.service.trained import exported_training
 
 FORMATS = ("npz", "state-dict", "sklearn")
 REFERENCE_NOTE = "the reference has been seen as well, which no certificate counts: no further request is covered"
@@ -67,18 +68,28 @@ def export(
         raise UsageError(f"--format: got {format!r}; write one of {', '.join(FORMATS)}")
     require_learners()
     written = check_output(output, force=force)
-    with opened(Path(folder), ledger=ledger) as change:
+    with opened(Path(folder), ledger=ledger, trained=True) as change:
         state = change.state
         change.require_files()
-        if retrained:
-            _refuse_reference(change)
-        if format == "sklearn":
-            _refuse_unknown(state)
-        content = _exported(state, read_parameters(state, RETRAINED_FILE if retrained else MODEL_FILE), format)
+        if state.trained:
+            if retrained:
+                raise UsageError("--retrained: a training has no reference; leave it out")
+            content = exported_training(state, format)
+        else:
+            content = _of_learned(change, format, retrained=retrained)
         about = {"format": format, "output": sha256(content)}
         release(change, "exported", about | ({REFERENCE: True} if retrained else {}))
     write_atomically(written, content)
     return Released(state, written, "exported", REFERENCE_NOTE if retrained else note_of(state))
+
+
+def _of_learned(change: Change, format: str, *, retrained: bool) -> bytes:
+    state = change.state
+    if retrained:
+        _refuse_reference(change)
+    if format == "sklearn":
+        _refuse_unknown(state)
+    return _exported(state, read_parameters(state, RETRAINED_FILE if retrained else MODEL_FILE), format)
 
 
 def _refuse_reference(change: Change) -> None:
@@ -106,7 +117,7 @@ def release(change: Change, kind: str, about: dict[str, Any]) -> None:
 
 
 def note_of(state: State) -> str | None:
-    if state.run.mechanism.release == "all":
+    if state.trained or state.run.mechanism.release == "all":
         return None
     return 'the model has been seen: with release = "final" no further request is covered'
 

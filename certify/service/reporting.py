@@ -90,31 +90,74 @@ def several(count: int) -> str:
     return f"{count} record{'s' * (count != 1)}"
 
 
-def status(folder: str | Path, *, ledger: str | None = None) -> Status:
+@dataclass(frozen=True)
+class TrainedStatus:
+    """Of a state that `train` wrote. steps: taken and planned. release: rows by which somebody has seen the model."""
+
+    state: State
+    epsilon: str
+    target: str
+    delta: str
+    steps: tuple[int, int]
+    releases: int
+    address: str
+
+    def as_json(self) -> dict[str, Any]:
+        state, (taken, planned) = self.state, self.steps
+        return {
+            "state": str(state.folder),
+            "model": state.model,
+            "run": state.run.digest,
+            "kind": state.run.canonical["mechanism"]["kind"],
+            "steps": {"taken": taken, "planned": planned},
+            "epsilon": {"upper": self.epsilon, "target": self.target},
+            "delta": self.delta,
+            "releases": self.releases,
+            "reproducible": state.seed is not None,
+            "certificate": str(state.folder / certificate_name(0)),
+            "data": dict(state.data),
+            "ledger": self.address,
+            "head": {"seq": str(state.head[0]), "hash": state.head[1]},
+        }
+
+    def text(self) -> str:
+        state, (taken, planned) = self.state, self.steps
+        lines = [
+            f"model              {state.model}",
+            f"trained            {taken} of {planned} steps of {state.run.canonical['mechanism']['kind']} on "
+            f"{state.run.mechanism.samples} records",
+            f"ε                  ≤ {self.epsilon} at δ = {self.delta} (target ε ≤ {self.target}), "
+            f"{certificate_name(0)}",
+            f"exported           {self.releases} time{'s' * (self.releases != 1)}",
+            f"ledger             {self.address}, row {state.head[0]}",
+        ]
+        if state.seed is not None:
+            lines.append("REPRODUCIBLE EXPERIMENT: the noise can be drawn again; no privacy claim holds for this model")
+        return "\n".join(lines)
+
+
+def status(folder: str | Path, *, ledger: str | None = None) -> Status | TrainedStatus:
     """What a state folder and its ledger say, held against each other.
 
     Raises:
         UsageError: no state, or a damaged one. Mismatch: a file is not the one that the ledger names, or the state is a
             copy.
     """
-    with opened(Path(folder), ledger=ledger) as change:
+    with opened(Path(folder), ledger=ledger, trained=True) as change:
         state = change.state
         for name, digest in named_files(change.turn.rows).items():
             if hashlib.sha256(read_bytes(state.folder / name)).hexdigest() != digest:
                 raise not_named(state.folder / name)
         _check_certificates(state, change.turn.rows)
         predicate = _payload(state.folder / certificate_name(state.requests))["predicate"]
+        claimed = (state, predicate["epsilon"]["upper"], predicate["epsilon"]["target"], predicate["delta"])
+        address = state.ledger or str(state.folder / "ledger.sqlite")
+        if state.trained:
+            steps = (int(predicate["execution"]["phases"][0]["steps"]), state.run.mechanism.steps)
+            return TrainedStatus(*claimed, steps, change.releases, address)
         limit = max_records(state.run)
-        return Status(
-            state=state,
-            epsilon=predicate["epsilon"]["upper"],
-            target=predicate["epsilon"]["target"],
-            delta=predicate["delta"],
-            releases=change.releases,
-            reference_seen=change.reference_seen,
-            left=None if limit is None else limit - sum(state.sizes),
-            address=state.ledger or str(state.folder / "ledger.sqlite"),
-        )
+        left = None if limit is None else limit - sum(state.sizes)
+        return Status(*claimed, change.releases, change.reference_seen, left, address)
 
 
 def _check_certificates(state: State, rows: Any) -> None:

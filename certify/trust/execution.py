@@ -55,3 +55,36 @@ def _written(value: Any) -> Any:
     if isinstance(value, int):
         return str(value)
     return dict(value) if isinstance(value, Mapping) else value
+
+
+def make_training_execution(record: Mapping[str, Any], *, result: Result, dataset: str) -> dict[str, Any]:
+    """The `execution` of a training run of DP-SGD or a relative: one phase of learning, of the steps really taken.
+
+    Args:
+        record: `TrainingRecord.public()`.
+        result: of the run that is claimed, of as many steps or more.
+        dataset: what the data are called.
+    """
+    stretches = record["stretches"]
+    last = stretches[-1]
+    rate = max(stage.sample_rate for stage in result.run.mechanism.stages)
+    return {
+        "dataset": dataset,
+        "order": record["sampling"]["name"],
+        "noise": REPRODUCIBLE if record["reproducible"] else SECRET,
+        "phases": [
+            {
+                "kind": "learn",
+                "epochs": str(int(record["steps_taken"] * rate)),
+                "steps": str(record["steps_taken"]),
+                "erased": "0",
+                "device": last["device"],
+                "device_name": last["device_name"],
+                "versions": dict(last["versions"]),
+                "started": stretches[0]["started"],
+                "finished": last["finished"],
+            }
+        ],
+        "erasures": [],
+        "audits": [],
+    }

@@ -53,8 +53,10 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     if isinstance(run, Training):
         require("finite_precision" not in execution, f"{FINITE}: a training run has no steps that forget their errors")
         require(not erasures, "execution.erasures: a training run has no requests")
-        told = phases[0]["epochs"] if phases else 0  # the run may know them as steps alone
-        check_phases(phases, [("learn", int(told), run.sums, 0)])
+        # The run may know its epochs as steps alone. Fewer steps than planned show less: what is claimed covers them.
+        epochs, steps = (int(phases[0][key]) if phases else 0 for key in ("epochs", "steps"))
+        require(0 <= steps <= run.sums, f"execution.phases[0].steps: the run has {run.sums}")
+        check_phases(phases, [("learn", epochs, steps, 0)])
         return
     require(len(erasures) <= len(run.sizes), f"execution.erasures: the run has {len(run.sizes)} requests")
     public = run.secret and execution["noise"] == "secret" and execution["order"] != "secret"

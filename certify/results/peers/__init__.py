@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from certify.results.peers.record import Record
 from certify.results.peers.rows import read_rows
 from certify.runfile.problems import reason
 
-__all__ = ["FORMATS", "MAX_BYTES", "Record", "read_record"]
+__all__ = ["FORMATS", "MAX_BYTES", "Record", "load_opacus", "read_record"]
 
 MAX_BYTES = 1 << 20
 FORMATS = {"opacus": read_history, "dp-accounting": read_events, "triples": read_rows}
@@ -51,6 +52,16 @@ def read_record(source: Any, written_by: str) -> Record:
         raise UsageError(f"{name}: not a valid {written_by} record: {reason(problem)}") from None
     except (RecursionError, MemoryError):
         raise UsageError(f"{name}: not a valid {written_by} record: nested too deeply") from None
+
+
+def load_opacus(source: Any) -> tuple[str | None, tuple[tuple[Fraction, Fraction, int], ...]]:
+    """(name of the accountant, (noise multiplier, sample rate, steps) of each stage) of an Opacus accountant's state.
+
+    Raises:
+        UsageError: as `read_record`.
+    """
+    record = read_record(source, "opacus")
+    return record.accountant, tuple((s.noise_multiplier, s.sample_rate, s.steps) for s in record.stages)
 
 
 def _text_of_file(path: Path, written_by: str) -> str:
