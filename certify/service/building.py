@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 EMBEDDED = "digits"
+DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,7 @@ def loss_of(run: Run) -> Callable[[Tensor, Tensor], Tensor]:
     from torch.nn import functional
 
     kind = _train(run).loss
+    classes = DIGITS if run.columns is None else len(run.columns.classes)
 
     def of_classes(output: Tensor, labels: Tensor) -> Tensor:
         if output.ndim != 2 or len(output) != len(labels):
@@ -207,10 +209,8 @@ def loss_of(run: Run) -> Callable[[Tensor, Tensor], Tensor]:
                 f"--model: its output has shape {tuple(output.shape)} for {len(labels)} records; cross-entropy takes "
                 "one score for each class, (B, classes)"
             )
-        if len(labels) and int(labels.max()) >= output.shape[1]:
-            raise UsageError(
-                f"--model: {output.shape[1]} scores, and a label is {int(labels.max())}; make one score for each class"
-            )
+        if output.shape[1] < classes:
+            raise UsageError(f"--model: makes {output.shape[1]} scores, of {classes} classes; make one for each")
         return functional.cross_entropy(output, labels, reduction="none")
 
     def of_score(output: Tensor, labels: Tensor) -> Tensor:
