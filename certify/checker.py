@@ -64,14 +64,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from functools import cache, cached_property, cmp_to_key, lru_cache
+from functools import cache, cached_property, cmp_to_key, lru_cache, partial
 from itertools import accumulate, pairwise
 from math import isqrt
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Limits, and the ways to refuse.
-
+# --- Limits, and the ways to refuse. ---------------------------------------------------------------------------------
 WORK = 16_000_000  # units that may be spent, see *Work*
 MAX_BYTES = 16 * 2**20
 MAX_NESTING = 32
@@ -113,28 +111,23 @@ EARLIER = {  # predicate types that this checker does not read -> what does
 
 class CheckError(Exception):
     """A certificate that is refused. `steps` are the report's lines up to the failure."""
-
     exit_code = 70
     steps: tuple[str, ...] = ()
 
 class Malformed(CheckError):
     """The input is no certificate at all, or an option is wrong."""
-
     exit_code = 2
 
 class Mismatch(CheckError):
     """The bytes, the run or a file are not those that a digest names, or not signed by those who should have."""
-
     exit_code = 4
 
 class DoesNotFollow(CheckError):
     """The certificate is intact, but what it claims does not follow."""
-
     exit_code = 1
 
 class OutOfWork(CheckError):
     """The work that may be done is used up: nothing was decided."""
-
     exit_code = 3
 
 class Undecided(Exception):
@@ -145,18 +138,14 @@ def require(condition: bool, message: str) -> None:
     if not condition:
         raise DoesNotFollow(message)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Work.
-#
+# --- Work. -----------------------------------------------------------------------------------------------------------
 # A short certificate can ask for much. So work is counted, in units of about a microsecond: an operation on intervals,
 # or a step of a loop that has none. What takes longer counts more, by the length of its numbers. Units are counted,
 # not seconds measured: the same certificate takes the same work on every machine, and in every order.
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 class Meter:
     """How much was spent, of how much."""
-
     __slots__ = ("limit", "spent", "whole")
 
     def __init__(self, limit: int) -> None:
@@ -169,17 +158,6 @@ class Meter:
             self.spent = self.limit  # what would have taken more is not done
             problem = f"the work that may be done ({self.whole} units) is used up, and nothing was decided"
             raise OutOfWork(f"{problem}; --work N allows for more")
-
-    @contextmanager
-    def half(self) -> Iterator[None]:
-        """At most half of what is left may be spent; beyond that what is tried here does not follow."""
-        before, self.limit = self.limit, self.spent + (self.limit - self.spent) // 2
-        try:
-            yield
-        except OutOfWork:
-            raise DoesNotFollow("half of the work that was left is used up") from None
-        finally:
-            self.limit = before
 
 _REMEMBERED: list[Callable[..., Any]] = []  # functions that keep their results
 
@@ -199,12 +177,14 @@ def spend(units: int) -> None:
 @contextmanager
 def budgeted() -> Iterator[None]:
     """With at most half of what is left to spend; what would take more does not follow."""
-    meter = _METER.get()
-    if meter is None:
+    meter = _METER.get() or Meter(0)
+    before, meter.limit = meter.limit, meter.spent + (meter.limit - meter.spent) // 2
+    try:
         yield
-        return
-    with meter.half():
-        yield
+    except OutOfWork:
+        raise DoesNotFollow("half of the work that was left is used up") from None
+    finally:
+        meter.limit = before
 
 @contextmanager
 def metered(work: int) -> Iterator[Meter]:
@@ -221,9 +201,7 @@ def metered(work: int) -> Iterator[Meter]:
     finally:
         _METER.reset(token)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Intervals with dyadic ends: every result contains what it stands for.
-
+# --- Intervals with dyadic ends: every result contains what it stands for. -------------------------------------------
 Dyadic = tuple[int, int]  # (mantissa, exponent) stands for mantissa · 2**exponent
 
 def _rounded(number: Dyadic, bits: int, up: bool) -> Dyadic:
@@ -269,7 +247,6 @@ class Interval:
     Operations round outward to `bits` bits, relatively: no underflow, no overflow. A comparison is answered only when
     it holds, or fails, for all members; else it raises `Undecided`. Integers and fractions are enclosed on the fly.
     """
-
     __slots__ = ("bits", "high", "low")
 
     def __init__(self, low: Dyadic, high: Dyadic, bits: int) -> None:
@@ -397,9 +374,7 @@ def larger(x: Interval, y: Interval) -> Interval:
     """The maximum; never undecided."""
     return -smaller(-x, -y)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Exact numbers: how certificates write them, and irrational ones rounded up.
-
+# --- Exact numbers: how certificates write them, and irrational ones rounded up. -------------------------------------
 def number(value: int | Fraction, bits: int | None) -> Number:
     """The rational `value` as a number to compute with."""
     if bits is not None:
@@ -417,24 +392,23 @@ def spend_exactly(*values: Number) -> None:
     if length:
         spend(1 + (length * length >> 18))
 
-def least_decimal(value: Fraction) -> Fraction:
-    """The least decimal of LOSS_DIGITS significant digits that is not below a positive number."""
+def last_place(square: Fraction, digits: int = LOSS_DIGITS) -> Fraction:
+    """The unit of sqrt(square) > 0 in the last of so many significant digits."""
     size = 0
-    while value >= Fraction(10) ** size:
+    while square >= Fraction(100) ** size:
         size += 1
-    while value < Fraction(10) ** (size - 1):
+    while square < Fraction(100) ** (size - 1):
         size -= 1
-    unit = Fraction(10) ** (size - LOSS_DIGITS)
+    return Fraction(10) ** (size - digits)
+
+def least_decimal(value: Fraction) -> Fraction:
+    """The least decimal of so many digits that is not below a positive number."""
+    unit = last_place(value**2)
     return -(-value // unit) * unit
 
 def root_rounded_up(square: Fraction, digits: int = LOSS_DIGITS) -> Fraction:
-    """The least decimal of so many significant digits that is not below sqrt(square), exactly; square > 0."""
-    size = 0
-    while square >= Fraction(10) ** (2 * size):
-        size += 1
-    while square < Fraction(10) ** (2 * size - 2):
-        size -= 1
-    unit = Fraction(10) ** (size - digits)
+    """The least decimal of so many digits that is not below sqrt(square), exactly; square > 0."""
+    unit = last_place(square, digits)
     units = square / unit**2
     root = isqrt(units.numerator // units.denominator)
     return (root + (root * root != units)) * unit
@@ -465,9 +439,7 @@ def canonical(value: Fraction) -> str:
     digits = str(p * 10**places // q).rjust(places + 1, "0")
     return f"{digits[:-places]}.{digits[-places:]}"
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Powers and geometric sums; `bits` None means exact.
-
+# --- Powers and geometric sums; `bits` None means exact. -------------------------------------------------------------
 @remembered
 @lru_cache(maxsize=2**16)
 def power(c: Fraction, n: int, bits: int | None) -> Number:
@@ -499,8 +471,11 @@ def to_the(x: Interval, n: int) -> Interval:
             result = result * x
     return result
 
-# ---------------------------------------------------------------------------------------------------------------------
-# exp, log, π and the normal tail.
+# --- exp, log, π and the normal tail. --------------------------------------------------------------------------------
+def in_units(number: Dyadic, bits: int) -> int:
+    """In units of 2^-bits, rounded down."""
+    shift = number[1] + bits
+    return number[0] << shift if shift >= 0 else number[0] >> -shift
 
 def series(x: Interval, stride: int) -> Interval:
     """Σ_k x^k/(d_1·…·d_k) for x ≥ 0: e^x for stride 1 (d_k = k), Σ x^k/(1·3·…·(2k+1)) for stride 2 (d_k = 2k+1).
@@ -510,11 +485,7 @@ def series(x: Interval, stride: int) -> Interval:
     """
     bits = x.bits
 
-    def scaled(number: Dyadic) -> int:  # rounded down
-        shift = number[1] + bits
-        return number[0] << shift if shift >= 0 else number[0] >> -shift
-
-    x_low, x_high = scaled(x.low), -scaled((-x.high[0], x.high[1]))
+    x_low, x_high = in_units(x.low, bits), -in_units((-x.high[0], x.high[1]), bits)
     low = high = total_low = total_high = 1 << bits
     divisor, each = stride - 1, 2 + (bits >> 9) + (bits * bits >> 20)
     while high > 1 or divisor << bits < 2 * x_high:
@@ -648,18 +619,11 @@ def e_to(x: Fraction, bits: int) -> Interval:
     """e^x"""
     return exp(Interval.of(x, bits)) if x >= 0 else exp_minus(Interval.of(-x, bits))
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Fixed point: log and Φ, to within two units 2^-bits.
-
+# --- Fixed point: log and Φ, to within two units 2^-bits. ------------------------------------------------------------
 def fixed(x: Interval, bits: int) -> int:
     """A number of a narrow interval, in units of 2^-bits, rounded down: off by less than 2."""
-
-    def floor(number: tuple[int, int]) -> int:
-        shift = number[1] + bits
-        return number[0] << shift if shift >= 0 else number[0] >> -shift
-
-    low = floor(x.low)
-    if floor(x.high) > low + 1:
+    low = in_units(x.low, bits)
+    if in_units(x.high, bits) > low + 1:
         raise Undecided
     return low
 
@@ -730,9 +694,7 @@ def fixed_normal(x: int, bits: int) -> int:
         total = coefficient + (total * d >> work)
     return total >> 16
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Reading JSON, and the shape of its values.
-
+# --- Reading JSON, and the shape of its values. ----------------------------------------------------------------------
 def is_deep(text: str) -> bool:
     """Whether brackets are nested too deeply, before the first character that is no JSON.
 
@@ -903,23 +865,21 @@ def named(name_of: Callable[[Any, str], None], inner: Any) -> Callable[[Any, str
 
     return shape
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Rules: what a step of a proof may be.
-#
+# --- Rules: what a step of a proof may be. ---------------------------------------------------------------------------
 # Each theorem is declared next to its mathematics: the shape of its arguments, that of what it concludes, and how a
 # step by it is checked.
+Cut = tuple[int, int]  # of a training run's batches: (records of the larger dataset, less one; max_batch_size)
 
 @dataclass(frozen=True)
 class Step:
     """A step that is computed again. `given`: what its premises stand for."""
-
     theorem: str
     args: dict[str, Any]
     concludes: dict[str, Any]
     given: list[Any]
     name: str  # in messages
     below: bool = False  # a premise is a lower bound
-    cut: tuple[int, int] | None = None  # of a training run's batches
+    cut: Cut | None = None
 
     def argument(self, key: str) -> Fraction:
         return Fraction(self.args[key])
@@ -950,7 +910,6 @@ class Rule:
     where it is not exact. A step is checked against the exact bound of its premise, not against the decimal written
     there.
     """
-
     id: str
     name: str
     arguments: dict[str, Any]
@@ -969,9 +928,7 @@ def declare(*rules: Rule) -> None:
             raise ValueError(f"{rule.id} is declared twice")
         RULES[rule.id] = rule
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Constants of the losses: L1 to L7b.
-
+# --- Constants of the losses: L1 to L7b. -----------------------------------------------------------------------------
 LOSSES = {  # kind -> (theorem, what it takes for granted)
     "logistic": ("L1", ("feature_norm",)),
     "least-squares": ("L2", ("features", "target_bound", "domain")),
@@ -1077,9 +1034,7 @@ declare(
     Rule("L5u", "poisson_model", MODEL | TARGETS, MODELLED, check_model, remarks=OF_THE_RUN),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Maps that scale each gradient: the constants of a scaled loss (T16).
-
+# --- Maps that scale each gradient: the constants of a scaled loss (T16). --------------------------------------------
 MAPS = {"clip": (), "auto-s": ("r",), "psac": ("r",), "psasc": ("r", "s")}  # scaling map -> what it needs besides C
 
 @dataclass(frozen=True)
@@ -1088,7 +1043,6 @@ class Scaling:
 
     φ increases, to Δ = C or C/s. (psac is psasc with s = 1.)
     """
-
     kind: str
     c: Fraction
     r: Fraction
@@ -1151,14 +1105,13 @@ declare(
          "`r`, `s`: null where the map has none; always convex"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What one step does to the distance of two runs: C1, T22, T23, and C2.
-
-def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fraction:
+# --- What one step does to the distance of two runs: C1, T22, T23, and C2. -------------------------------------------
+def contraction(step_size: Fraction, strong_convexity: Fraction, smoothness: Fraction) -> Fraction:
     """C1. A noiseless gradient step on an m-strongly convex, L-smooth loss is max(|1-ηm|, |1-ηL|)-Lipschitz."""
     require(step_size > 0, "contraction: needs step_size > 0")
-    require(m <= smoothness, "contraction: needs strong_convexity <= smoothness")  # 0 ≤ m: the format has no signs
-    return max(abs(1 - step_size * m), abs(1 - step_size * smoothness))
+    fits = strong_convexity <= smoothness  # and 0 ≤ m: the format has no signs
+    require(fits, "contraction: needs strong_convexity <= smoothness")
+    return max(abs(1 - step_size * strong_convexity), abs(1 - step_size * smoothness))
 
 def nonconvex_step(step_size: Fraction, smoothness: Fraction) -> Fraction:
     """T22. A noiseless gradient step on an L-smooth loss, convex or not, is (1+ηL)-Lipschitz."""
@@ -1172,7 +1125,6 @@ class Drift:
     At x = y it is 0 for equal records. Else it is at most C2 for each record that differs, where each record's gradient
     has the bound; where only the mean gradient of the batch has it (`batch`), the distance again.
     """
-
     factor: Fraction
     distance: Fraction
     batch: bool = False
@@ -1196,17 +1148,12 @@ def variance(phase: dict[str, Any]) -> Fraction:
     require(noise_std > 0, "requests: needs noise_std > 0")
     return 2 * Fraction(phase["step_size"]) * noise_std**2
 
-def check_contraction(step: Step) -> Fraction:
-    c = contraction(*map(step.argument, ("step_size", "strong_convexity", "smoothness")))
-    return step.equal({"contraction": c})["contraction"]
-
-def check_nonconvex(step: Step) -> Fraction:
-    c = nonconvex_step(step.argument("step_size"), step.argument("smoothness"))
-    return step.equal({"contraction": c})["contraction"]
+def check_factor(step: Step) -> Fraction:
+    rule = contraction if step.theorem == "C1" else nonconvex_step
+    return step.equal({"contraction": rule(**{key: step.argument(key) for key in step.args})})["contraction"]
 
 def check_drift(step: Step) -> Drift:
-    numbers = map(step.argument, ("step_size", "strong_convexity", "gradient_bound"))
-    drift = clipped_step(*numbers, batch=step.theorem == "T23b")
+    drift = clipped_step(*map(step.argument, CLIPPED_STEP), batch=step.theorem == "T23b")
     step.equal({"contraction": drift.factor, "shift": drift.distance})
     return drift
 
@@ -1222,8 +1169,8 @@ LOSS = "L1 unless the loss is `constants`"
 
 declare(
     Rule("C1", "contraction", {"step_size": exact, "strong_convexity": exact, "smoothness": exact}, RATE,
-         check_contraction, LOSS),
-    Rule("T22", "nonconvex_step", {"step_size": exact, "smoothness": exact}, RATE, check_nonconvex, LOSS),
+         check_factor, LOSS),
+    Rule("T22", "nonconvex_step", {"step_size": exact, "smoothness": exact}, RATE, check_factor, LOSS),
     Rule("T23", "clipped_step", CLIPPED_STEP, DRIFTING, check_drift, LOSS),
     Rule("T23b", "batch_clipped_step", CLIPPED_STEP, DRIFTING, check_drift, "L7b"),
     Rule("C2", "gradient_shift",
@@ -1231,9 +1178,7 @@ declare(
          {"shift": exact}, check_shift, LOSS, "of one differing record"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Two runs side by side: phases, and what stretches of steps do (T10).
-
+# --- Two runs side by side: phases, and what stretches of steps do (T10). --------------------------------------------
 Moment = tuple[int, int]  # (block, steps done in it)
 
 @dataclass(frozen=True)
@@ -1242,7 +1187,6 @@ class Phase:
 
     In a phase that drifts it takes w > 0 to factor·w + drift, whatever the records, and w = 0 to count·shift.
     """
-
     epochs: int
     batches: int  # steps in an epoch
     factor: Fraction
@@ -1259,7 +1203,6 @@ class Phase:
 @dataclass(frozen=True)
 class Timeline:
     """Two runs side by side: the distance of their starts, the diameter of the domain if there is one, the phases."""
-
     start: Fraction
     diameter: Fraction | None
     phases: tuple[Phase, ...]
@@ -1296,29 +1239,63 @@ def requests(start: Fraction, diameter: Fraction | None, phases: list[Any], fact
     require(sum(phase.steps for phase in built) <= MAX_STEPS, f"requests: more than {MAX_STEPS} steps")
     return Timeline(start, diameter, tuple(built))
 
-def stretch(phase: Phase, begin: int, end: int, bits: int | None) -> tuple[Number, Number, Number]:
-    """Steps begin … end-1 of a phase as (r, s, q): the distance goes w ← r·w + s, the variance v ← r²·v + q."""
-    c, batches = phase.factor, phase.batches
+Motion = tuple[Number, Number, Number, Number | None]  # (r, s, q, cap), r ≥ 0: w ← min(r·w + s, cap), v ← r²·v + q
 
-    def window(first: int, last: int) -> Number:  # Σ count_p · c^(last-1-p), positions first ≤ p < last of one epoch
-        total, at = number(0, bits), first
+def then(f: Motion | None, g: Motion | None) -> Motion | None:
+    """First f, then g: again such a map. None: nothing moves."""
+    if f is None or g is None:
+        return f or g
+    (r1, s1, q1, cap1), (r2, s2, q2, cap2) = f, g
+    spend_exactly(r1, s1, q1, r2)
+    return r2 * r1, r2 * s1 + s2, r2 * r2 * q1 + q2, None if cap1 is None else smaller(r2 * cap1 + s2, cap2)
+
+def repeated(f: Motion | None, n: int) -> Motion | None:
+    """n times f, by doubling."""
+    result = None
+    while n:
+        result, f, n = then(result, f) if n % 2 else result, then(f, f), n // 2
+    return result
+
+def moved(motion: Motion | None, w: Number, v: Number) -> tuple[Number, Number]:
+    """The distance and the variance afterwards."""
+    if motion is None:
+        return w, v
+    r, s, q, cap = motion
+    w = r * w + s
+    return w if cap is None else smaller(w, cap), r * r * v + q
+
+@remembered
+@lru_cache(maxsize=2**16)
+def equal_steps(
+    c: Fraction, shift: Fraction, noise: Fraction, cap: Fraction | None, n: int, bits: int | None
+) -> Motion | None:
+    """n equal steps."""
+    if n < 2:
+        one = number(c, bits), number(shift, bits), number(noise, bits), None if cap is None else number(cap, bits)
+        return one if n else None
+    half = equal_steps(c, shift, noise, cap, n // 2, bits)
+    return then(then(half, half), equal_steps(c, shift, noise, cap, n % 2, bits))
+
+def stretch(phase: Phase, begin: int, end: int, bits: int | None, cap: Fraction | None = None) -> Motion | None:
+    """Steps begin … end-1 of a phase. It takes log(steps) compositions, not steps."""
+    c, noise, batches = phase.factor, phase.noise, phase.batches
+
+    def window(first: int, last: int) -> Motion | None:  # within one epoch
+        motion, done = None, first
         within = range(bisect_left(phase.positions, first), bisect_left(phase.positions, last))
         spend(1 + len(within))
         for i in within:
-            gap = phase.positions[i] + 1 - at
-            total, at = total * power(c, gap, bits) + phase.counts[i], at + gap
-        return total * power(c, last - at, bits)
+            quiet = equal_steps(c, Fraction(0), noise, cap, phase.positions[i] - done, bits)
+            shifts = equal_steps(c, phase.counts[i] * phase.shift, noise, cap, 1, bits)
+            motion, done = then(then(motion, quiet), shifts), phase.positions[i] + 1
+        return then(motion, equal_steps(c, Fraction(0), noise, cap, last - done, bits))
 
     (first_epoch, first), (last_epoch, last) = divmod(begin, batches), divmod(end, batches)
     if first_epoch == last_epoch:
-        moved = window(first, last)
-    else:
-        whole = last_epoch - first_epoch - 1
-        middle = window(0, batches) * geometric(c, batches, whole, bits) if whole else number(0, bits)
-        moved = window(first, batches) * power(c, whole * batches, bits) + middle
-        moved = moved * power(c, last, bits) + window(0, last)
-    noise = number(phase.noise, bits) * geometric(c, 2, end - begin, bits)
-    return power(c, end - begin, bits), number(phase.shift, bits) * moved, noise
+        return window(first, last)
+    whole = last_epoch - first_epoch - 1
+    motion = then(window(first, batches), repeated(window(0, batches), whole) if whole else None)
+    return then(motion, window(0, last))
 
 def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phase, int, int]]:
     """What lies between two moments, block by block, as (phase, from step, to step)."""
@@ -1360,70 +1337,25 @@ declare(
          "`diameter` = 2R, if there is a radius; `records`: [position, count]; `steps`: total number"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# How far two runs are apart: T1.
-
-CappedMap = tuple[Number, Number, Number] | None  # (r, s, cap) is w ← min(r·w + s, cap), r ≥ 0; None is w ← w
-
-def then(f: CappedMap, g: CappedMap) -> CappedMap:
-    """First f, then g: again a capped map."""
-    if f is None or g is None:
-        return f or g
-    return g[0] * f[0], g[0] * f[1] + g[1], smaller(g[0] * f[2] + g[1], g[2])
-
-def repeated(f: CappedMap, n: int) -> CappedMap:
-    """n times f, by doubling."""
-    result = None
-    while n:
-        result, f, n = then(result, f) if n % 2 else result, then(f, f), n // 2
-    return result
-
-def vanishes(x: Number) -> bool:
-    """Exactly zero."""
-    return x.is_zero() if isinstance(x, Interval) else x == 0
-
+# --- How far two runs are apart: T1. ---------------------------------------------------------------------------------
 def wasserstein_tracking(timeline: Timeline, moment: Moment, bits: int | None) -> Number:
     """T1. W∞ of the two runs at a moment: w ← c·w + s, at most the diameter after a projected step; where a phase
-    drifts, w ← s while w = 0, and from then on w ← c·w + d.
-
-    A step is a capped map, and so is every composition of steps: it takes log(steps) compositions, not steps.
-    """
-    w, zero, cap = number(timeline.start, bits), number(0, bits), None
-    if timeline.diameter is not None:
-        cap = number(timeline.diameter, bits)
-        w = smaller(w, cap)  # both starts lie in the ball
-
-    def capped(x: Number) -> Number:
-        return x if cap is None else smaller(x, cap)
-
-    def epoch(phase: Phase, steps: int) -> CappedMap:  # its first steps
-        c, done, at = number(phase.factor, bits), None, 0
-        for position, count in zip(phase.positions, phase.counts, strict=True):
-            spend(1)
-            if position < steps:
-                quiet, shift = repeated((c, zero, cap), position - at), number(count * phase.shift, bits)
-                done, at = then(then(done, quiet), (c, shift, cap)), position + 1
-        return then(done, repeated((c, zero, cap), steps - at))
-
-    for phase, _, last in parts(timeline, (0, 0), moment):
-        steps, epochs = (), divmod(last, phase.batches)
-        if phase.drift is not None:
-            if vanishes(w):
-                begin = first_shift(phase, 0)
-                if begin >= last:
-                    continue
-                w, last = capped(number(shift_at(phase, begin), bits)), last - begin - 1
-            if cap is None:
-                w = power(phase.factor, last, bits) * w + geometric(phase.factor, 1, last, bits) * phase.drift
-            else:
-                steps = (repeated((number(phase.factor, bits), number(phase.drift, bits), cap), last),)
-        elif cap is None:
-            r, s, _ = stretch(phase, 0, last, bits)
-            w = r * w + s
-        else:
-            steps = (repeated(epoch(phase, phase.batches), epochs[0]), epoch(phase, epochs[1]))
-        for step in steps:
-            w = w if step is None else smaller(step[0] * w + step[1], step[2])
+    drifts, w ← s while w = 0, and from then on w ← c·w + d."""
+    cap, w, nothing = timeline.diameter, number(timeline.start, bits), number(0, bits)
+    if cap is not None:
+        w = smaller(w, number(cap, bits))  # both starts lie in the ball
+    for phase, begin, end in parts(timeline, (0, 0), moment):
+        if phase.drift is None:
+            motion = stretch(phase, begin, end, bits, cap)
+        elif not (w.is_zero() if isinstance(w, Interval) else w == 0):
+            motion = equal_steps(phase.factor, phase.drift, phase.noise, cap, end - begin, bits)
+        else:  # apart from the first step with a shift on
+            first = first_shift(phase, begin)
+            if first >= end:
+                continue
+            shift = equal_steps(phase.factor, shift_at(phase, first), phase.noise, cap, 1, bits)
+            motion = then(shift, equal_steps(phase.factor, phase.drift, phase.noise, cap, end - first - 1, bits))
+        w, _ = moved(motion, w, nothing)
     return w
 
 def check_distance(step: Step) -> None:
@@ -1435,20 +1367,103 @@ declare(
          "`phases`: how many leading ones"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Straight schedules: the taut string, T3 and T5.
-
+# --- Straight schedules: the taut string, T3 and T5. -----------------------------------------------------------------
 SquaredMu = Callable[[int], Interval]  # μ², at so many bits
+Distance = Callable[[int | None], Number]
 
-def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Moment, int]]:
-    """The pieces between corners: (from, to, how many equal ones in a row)."""
+@dataclass(frozen=True)
+class Leg:
+    """Steps first … last-1 of a phase; whether they drift, on an excursion of T26, or shift by their records alone."""
+    phase: Phase
+    first: int
+    last: int
+    drifts: bool = False
+
+    def travel(self, bits: int | None, begin: int, end: int) -> Motion | None:
+        """What some of its steps do."""
+        if not self.drifts:
+            return stretch(self.phase, begin, end, bits)
+        return equal_steps(self.phase.factor, self.phase.drift, self.phase.noise, None, end - begin, bits)
+
+    def before_shifts(self, first: int) -> list[int]:
+        """The moments from step `first` on just before a shift, where z is to be looked at: for each position the first
+        and the last, or (c > 1) all."""
+        positions, batches, looked_at, epochs = self.phase.positions, self.phase.batches, 0, []
+        spend(len(positions))
+        for position in positions:
+            earliest, latest = -((position - first) // batches), (self.last - 1 - position) // batches
+            epochs.append(range(earliest, latest + 1, max(1, latest - earliest) if self.phase.factor <= 1 else 1))
+            looked_at += max(0, len(epochs[-1]) - 1)
+            require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
+            spend(max(0, len(epochs[-1]) - 1))
+        return sorted(e * batches + position for position, those in zip(positions, epochs, strict=True) for e in those)
+
+@dataclass(frozen=True)
+class Straight:
+    """One straight piece of a schedule: from a distance of the two runs, over these legs, to 0."""
+    distance: Distance
+    legs: tuple[Leg, ...]
+
+    def ends(self, bits: int | None) -> tuple[Number, Number]:
+        """(w, v) at its end; v begins at 0."""
+        w, v = self.distance(bits), number(0, bits)
+        for leg in self.legs:
+            w, v = moved(leg.travel(bits, leg.first, leg.last), w, v)
+        return w, v
+
+    def stays_above_zero(self, bits: int | None) -> bool:
+        """Whether the schedule has z_k ≥ 0, that is w_k·v ≥ w·C_k·v_k, after each step.
+
+        Between two shifts z only falls: it is enough to look just before each shift, and at the ends of a leg. Just
+        before the same position of one epoch after the other, the points (V_k, D_k) have increments of slope falling by
+        c^batches: for c ≤ 1 they lie on a concave curve, which is above the string when its first and last points are.
+        For c > 1 all points are looked at. While steps drift, increments have slope d/(τ²·C_k), which falls as C_k
+        grows: for c ≤ 1 (and no drifting step has another) both ends of a leg are enough.
+        """
+        w, v = self.ends(bits)
+        rest = [number(1, bits)]  # product of the contractions of the later legs
+        for leg in reversed(self.legs[1:]):
+            rest.append(rest[-1] * power(leg.phase.factor, leg.last - leg.first, bits))
+        w_k, v_k = self.distance(bits), number(0, bits)
+        for index, leg in enumerate(self.legs):
+            moments = [] if leg.drifts else leg.before_shifts(leg.first + (index == 0))
+            begin, later = leg.first, rest[len(self.legs) - 1 - index]
+            for moment in (*moments, leg.last):
+                (w_k, v_k), begin = moved(leg.travel(bits, begin, moment), w_k, v_k), moment
+                spend_exactly(w_k, v_k, w, v)
+                remaining = power(leg.phase.factor, leg.last - moment, bits) * later
+                last = moment == leg.last and index == len(self.legs) - 1
+                if not last and not w_k * v >= w * remaining * v_k:
+                    return False
+        return True
+
+Pieces = list[tuple[Straight, int]]  # straight pieces, and how many equal ones there are
+
+def straight(timeline: Timeline, begin: Moment, end: Moment, distance: Distance | None = None) -> Straight:
+    """From a moment, where the runs are together unless a distance is given, to another; without drift."""
+    return Straight(distance or partial(number, 0), tuple(Leg(*part) for part in parts(timeline, begin, end)))
+
+def block_at(timeline: Timeline, moment: dict[str, str], what: str) -> tuple[int, int, Phase]:
+    """The block and the position of a moment, which are there, and the block's phase."""
+    block, position = int(moment["block"]), int(moment["position"])
+    require(block < len(timeline.phases), f"{what} in block {block}, after the end")
+    phase = timeline.phases[block]
+    require(position < phase.batches, f"{what} at position {position}, not in the epoch")
+    return block, position, phase
+
+def moment_at(timeline: Timeline, moment: dict[str, str], what: str) -> Moment:
+    """Just before a step, which is there."""
+    (block, position, phase), epoch = block_at(timeline, moment, what), int(moment["epoch"])
+    require(epoch < phase.epochs, f"{what} in epoch {epoch}, not in the block")
+    return block, epoch * phase.batches + position
+
+def string_pieces(timeline: Timeline, corners: list[Any]) -> Pieces:
+    """The pieces between corners. The first begins at the distance of the two runs there, the others at 0."""
     found, moment = [], timeline.begin
     for corner in corners:
         spend(2)
-        block, position, first, last = (int(corner[key]) for key in ("block", "position", "first", "last"))
-        require(block < len(timeline.phases), f"taut_string: corner in block {block}, after the end")
-        phase = timeline.phases[block]
-        require(position < phase.batches, f"taut_string: corner at position {position}, not in the epoch")
+        block, position, phase = block_at(timeline, corner, "taut_string: corner")
+        first, last = int(corner["first"]), int(corner["last"])
         require(first <= last < phase.epochs, f"taut_string: corner in epochs {first} to {last}, not in the block")
         head = (block, first * phase.batches + position)
         require(head > moment, "taut_string: corners must lie after the start and ascend strictly in time")
@@ -1456,89 +1471,34 @@ def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Momen
         if last > first:
             found.append((head, (block, head[1] + phase.batches), last - first))
         moment = (block, last * phase.batches + position)
-    return [*found, (moment, timeline.end, 1)]
+
+    def distance(bits: int | None) -> Number:
+        if timeline.restart is None:
+            return number(timeline.start, bits)
+        return wasserstein_tracking(timeline, timeline.begin, bits)
+
+    pieces = [*found, (moment, timeline.end, 1)]
+    distances = [distance if begin == timeline.begin else None for begin, _, _ in pieces]
+    return [(straight(timeline, *ends, start), times) for (*ends, times), start in zip(pieces, distances, strict=True)]
 
 def restarted(timeline: Timeline, restart: dict[str, str]) -> Timeline:
     """T5. With projection the string may begin at any moment, from the distance that T1 gives there (2R at most)."""
-    block, epoch, position = (int(restart[key]) for key in ("block", "epoch", "position"))
     require(timeline.diameter is not None, "bounded_domain: needs a radius")
-    require(block < len(timeline.phases), f"bounded_domain: restart in block {block}, after the end")
-    phase = timeline.phases[block]
-    require(position < phase.batches, f"bounded_domain: restart at position {position}, not in the epoch")
-    require(epoch < phase.epochs, f"bounded_domain: restart in epoch {epoch}, not in the block")
-    return replace(timeline, restart=(block, epoch * phase.batches + position))
+    return replace(timeline, restart=moment_at(timeline, restart, "bounded_domain: restart"))
 
-def distance_at(timeline: Timeline, begin: Moment, bits: int | None) -> Number:
-    """Where a segment of the string begins: at 0, but the first one at the distance of the two runs there."""
-    if begin != timeline.begin:
-        return number(0, bits)
-    return number(timeline.start, bits) if timeline.restart is None else wasserstein_tracking(timeline, begin, bits)
+def energy(pieces: Pieces, name: str, bits: int) -> Interval:
+    """T3, T5, T26. Σ w²/v over the pieces: the released models are μ-GDP with this μ², in both directions.
 
-def travel(timeline: Timeline, begin: Moment, end: Moment, bits: int | None) -> tuple[Number, Number]:
-    """(w, v) at the end of a segment; v begins at 0."""
-    w, v = distance_at(timeline, begin, bits), number(0, bits)
-    for phase, first, last in parts(timeline, begin, end):
-        r, s, q = stretch(phase, first, last, bits)
-        w, v = r * w + s, r * r * v + q
-    return w, v
-
-def taut_string(timeline: Timeline, corners: list[Any], bits: int) -> Interval:
-    """T3, T5. μ² = Σ w²/v over the segments between the corners: the released models are μ-GDP, in both directions.
-
-    On a segment the schedule is a_k = (w/v)·C_k·τ_k², which by T2 shifts the runs into each other at the cost w²/v. It
+    On a piece the schedule is a_k = (w/v)·C_k·τ_k², which by T2 shifts the runs into each other at the cost w²/v. It
     needs z_k ≥ 0: see `stays_above_zero`. The string need not be the tautest: any admissible one is a valid bound.
     """
     total = Interval.of(0, bits)
-    for begin, end, times in segments(timeline, corners):
-        w, v = travel(timeline, begin, end, bits)
+    for piece, times in pieces:
+        w, v = piece.ends(bits)
         if not w.is_zero():
-            require(not v.is_zero(), "taut_string: a distance is left, but no noise to hide it (v = 0 where w > 0)")
+            require(not v.is_zero(), f"{name}: a distance is left, but no noise to hide it (v = 0 where w > 0)")
             total = total + times * (w * w / v)
     return total
-
-def before_shifts(phase: Phase, first: int, last: int) -> tuple[list[int], int]:
-    """The moments of a piece of string just before a shift, from step `first` to before `last`, where z is to be looked
-    at; and how many there are. For each position the first and the last, or (c > 1) all.
-    """
-    moments, looked_at = set(), 0
-    spend(len(phase.positions))
-    for position in phase.positions:
-        earliest, latest = -((position - first) // phase.batches), (last - 1 - position) // phase.batches
-        step = max(1, latest - earliest) if phase.factor <= 1 else 1
-        looked_at += max(0, latest - earliest) // step
-        require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
-        spend(max(0, latest - earliest) // step)
-        moments.update(e * phase.batches + position for e in range(earliest, latest + 1, step))
-    return sorted(moments), looked_at
-
-def stays_above_zero(timeline: Timeline, corners: list[Any], bits: int | None) -> bool:
-    """Whether the schedule of T3 has z_k ≥ 0 throughout, that is w_k·v ≥ w·C_k·v_k inside each segment.
-
-    Between two shifts z only falls: it is enough to look just before each shift. Just before the same position of one
-    epoch after the other, the points (V_k, D_k) have increments of slope falling by c^batches: for c ≤ 1 they lie on a
-    concave curve, which is above the string when its first and last points are. For c > 1 all points are looked at.
-    """
-    looked_at = 0
-    for begin, end, _ in segments(timeline, corners):
-        w, v = travel(timeline, begin, end, bits)
-        pieces = list(parts(timeline, begin, end))
-        rest = [number(1, bits)]  # product of the contractions of the later pieces
-        for phase, first, last in reversed(pieces[1:]):
-            rest.append(rest[-1] * power(phase.factor, last - first, bits))
-        w_k, v_k = distance_at(timeline, begin, bits), number(0, bits)
-        for index, (phase, first, last) in enumerate(pieces):
-            moments, points = before_shifts(phase, first + (index == 0), last)
-            looked_at += points
-            require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
-            at = first
-            for moment in (*moments, last):
-                r, s, q = stretch(phase, at, moment, bits)
-                w_k, v_k, at = r * w_k + s, r * r * v_k + q, moment
-                spend_exactly(w_k, v_k, w, v)
-                remaining = power(phase.factor, last - moment, bits) * rest[len(pieces) - 1 - index]
-                if moment < last and not w_k * v >= w * remaining * v_k:
-                    return False
-    return True
 
 def settled(timeline: Timeline, holds: Callable[[int | None], bool], what: str) -> bool:
     """A comparison along a timeline, decided: in intervals where that works, in exact rationals where both sides are
@@ -1553,16 +1513,20 @@ def settled(timeline: Timeline, holds: Callable[[int | None], bool], what: str) 
             raise
         return holds(None)
 
-def admissible(timeline: Timeline, corners: list[Any]) -> bool:
-    """`stays_above_zero`, decided."""
-    return settled(timeline, lambda bits: stays_above_zero(timeline, corners, bits), "taut_string: z >= 0")
+def admissible(timeline: Timeline, pieces: Pieces, name: str) -> bool:
+    """Whether z ≥ 0 throughout."""
+    return all(settled(timeline, piece.stays_above_zero, f"{name}: z >= 0") for piece, _ in pieces)
+
+def check_pieces(step: Step, timeline: Timeline, pieces: Pieces, name: str, composed: Fraction) -> SquaredMu:
+    """A schedule of these pieces, beside what is composed."""
+    require(admissible(timeline, pieces, name), f"{step.name}: the schedule dips below zero (z_k < 0)")
+    return at_most_stated(step, lambda bits: energy(pieces, name, bits) + composed)
 
 def check_string_schedule(step: Step) -> SquaredMu:
-    corners, timeline = step.args["corners"], step.given[0]
+    timeline = step.given[0]
     if "restart" in step.args:
         timeline = restarted(timeline, step.args["restart"])
-    require(admissible(timeline, corners), f"{step.name}: the schedule dips below zero (z_k < 0)")
-    return at_most_stated(step, lambda bits: taut_string(timeline, corners, bits))
+    return check_pieces(step, timeline, string_pieces(timeline, step.args["corners"]), "taut_string", Fraction(0))
 
 def at_most_stated(step: Step, squared: SquaredMu) -> SquaredMu:
     """μ², which is at most what is stated."""
@@ -1578,81 +1542,16 @@ declare(
     Rule("T5", "bounded_domain", {"restart": MOMENT, "corners": CORNERS}, MU, check_string_schedule, "T10"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Runs that are apart only where it pays: T26.
-
-@dataclass(frozen=True)
-class Leg:
-    """Steps first … last-1 of a phase, on an excursion of T26; whether they drift, or shift by their records alone."""
-
-    phase: Phase
-    first: int
-    last: int
-    drifts: bool
-
-    def travel(self, bits: int | None, until: int | None = None, since: int | None = None) -> tuple[Number, ...]:
-        """As `stretch`."""
-        begin, end = self.first if since is None else since, self.last if until is None else until
-        if not self.drifts:
-            return stretch(self.phase, begin, end, bits)
-        c, steps = self.phase.factor, end - begin
-        noise = number(self.phase.noise, bits) * geometric(c, 2, steps, bits)
-        return power(c, steps, bits), geometric(c, 1, steps, bits) * number(self.phase.drift, bits), noise
-
-@dataclass(frozen=True)
-class Excursion:
-    """A stretch over which the runs are apart: from `distance`, along one straight piece of the string, to 0."""
-
-    distance: Fraction
-    legs: tuple[Leg, ...]
-
-    def ends(self, bits: int | None) -> tuple[Number, Number]:
-        """(w, v) at its end."""
-        w, v = number(self.distance, bits), number(0, bits)
-        for leg in self.legs:
-            r, s, q = leg.travel(bits)
-            w, v = r * w + s, r * r * v + q
-        return w, v
-
-    def stays_above_zero(self, bits: int | None) -> bool:
-        """Whether z_k ≥ 0, that is w_k·v ≥ w·C_k·v_k, after each step.
-
-        While steps drift, the increments of the points (V_k, W_k) have slope d/(τ²·C_k), which falls as C_k grows: for
-        c ≤ 1 (and no drifting step has another) they lie on a concave curve, so that both ends of a leg are enough.
-        Where they do not, look as for a string, and at the ends: between shifts z falls.
-        """
-        w, v = self.ends(bits)
-        rest = [number(1, bits)]  # product of the contractions of the later legs
-        for leg in reversed(self.legs[1:]):
-            rest.append(rest[-1] * power(leg.phase.factor, leg.last - leg.first, bits))
-        w_k, v_k = number(self.distance, bits), number(0, bits)
-        for index, leg in enumerate(self.legs):
-            moments = [] if leg.drifts else before_shifts(leg.phase, leg.first + (index == 0), leg.last)[0]
-            at = leg.first
-            for moment in (*moments, leg.last):
-                r, s, q = leg.travel(bits, moment, at)
-                w_k, v_k, at = r * w_k + s, r * r * v_k + q, moment
-                spend_exactly(w_k, v_k, w, v)
-                later = rest[len(self.legs) - 1 - index]
-                remaining = power(leg.phase.factor, leg.last - moment, bits) * later
-                last = index == len(self.legs) - 1 and moment == leg.last
-                if not last and not w_k * v >= w * remaining * v_k:
-                    return False
-        return True
-
+# --- Runs that are apart only where it pays: T26. --------------------------------------------------------------------
 def read_moment(timeline: Timeline, moment: dict[str, str], name: str) -> Moment:
     """Just before a step; the end of the timeline is the start of a phase after the last."""
-    block, epoch, position = (int(moment[key]) for key in ("block", "epoch", "position"))
-    if block == len(timeline.phases):
-        require(epoch == position == 0, f"{name}: a moment in block {block}, after the end")
-        return timeline.end
-    require(block < len(timeline.phases), f"{name}: a moment in block {block}, after the end")
-    phase = timeline.phases[block]
-    require(position < phase.batches, f"{name}: a moment at position {position}, not in the epoch")
-    require(epoch < phase.epochs, f"{name}: a moment in epoch {epoch}, not in the block")
-    return block, epoch * phase.batches + position
+    if int(moment["block"]) < len(timeline.phases):
+        return moment_at(timeline, moment, f"{name}: a moment")
+    ends = moment == {"block": str(len(timeline.phases)), "epoch": "0", "position": "0"}
+    require(ends, f"{name}: a moment in block {moment['block']}, after the end")
+    return timeline.end
 
-def gauges(timeline: Timeline, args: dict[str, Any]) -> tuple[list[tuple[Excursion, int]], Fraction]:
+def gauges(timeline: Timeline, args: dict[str, Any]) -> tuple[Pieces, str, Fraction]:
     """T26. Excursions (equal ones counted together), and what the steps between them cost: Σ s²/τ².
 
     A step takes two runs z apart to at most ψ(z): ψ(0) = s, and ψ(z) = c·z + d for z > 0. Then any a_k ≥ 0 with
@@ -1684,7 +1583,7 @@ def gauges(timeline: Timeline, args: dict[str, Any]) -> tuple[list[tuple[Excursi
         quiet = [not phase.positions for phase in phases] + [True]  # nothing is composed there
         whole = all(quiet[block] or step % phases[block].batches == 0 for block, step in free)
         require(whole, f"{name}: several records in unknown batches; excursions must be of whole epochs")
-    found: list[tuple[Excursion, int]] = []
+    found: Pieces = []
     known: dict[tuple[int, int, int], int] = {}  # of those within a block
     spend(20 * (1 + len(stretches)) * (1 + len(phases)) + sum(len(phase.counts) for phase in phases))
     squares = [[0, *accumulate(count * count for count in phase.counts)] for phase in phases]
@@ -1714,25 +1613,11 @@ def gauges(timeline: Timeline, args: dict[str, Any]) -> tuple[list[tuple[Excursi
                 legs[:1] = [replace(legs[0], last=step + 1, drifts=False), *([rest] if rest.first < rest.last else [])]
         if inside:
             known[key] = len(found)
-        found.append((Excursion(apart, tuple(legs)), 1))
-    return found, composed
-
-def squared_gauges(excursions: list[tuple[Excursion, int]], composed: Fraction, bits: int) -> Interval:
-    """T26. μ² = Σ w²/v over the excursions, and what is composed."""
-    total = Interval.of(composed, bits)
-    for excursion, times in excursions:
-        w, v = excursion.ends(bits)
-        if not w.is_zero():
-            require(not v.is_zero(), "gauges: a distance is left, but no noise to hide it (v = 0 where w > 0)")
-            total = total + times * (w * w / v)
-    return total
+        found.append((Straight(partial(number, apart), tuple(legs)), 1))
+    return found, "gauges", composed
 
 def check_gauges(step: Step) -> SquaredMu:
-    excursions, composed = gauges(step.given[0], step.args)
-    for excursion, _ in excursions:
-        above = settled(step.given[0], excursion.stays_above_zero, f"{step.name}: z >= 0")
-        require(above, f"{step.name}: the schedule dips below zero (z_k < 0)")
-    return at_most_stated(step, lambda bits: squared_gauges(excursions, composed, bits))
+    return check_pieces(step, step.given[0], *gauges(step.given[0], step.args))
 
 EXCURSIONS = [{"from": MOMENT, "to": MOMENT}]
 
@@ -1741,9 +1626,7 @@ declare(
     Rule("T26r", "gauges_in_a_ball", {"restart": MOMENT, "excursions": EXCURSIONS}, MU, check_gauges, "T10"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# From μ to Rényi divergences and ε: T7, T2, T11.
-
+# --- From μ to Rényi divergences and ε: T7, T2, T11. -----------------------------------------------------------------
 Delta = Callable[[Fraction, int], Interval]  # δ as a function of ε and bits
 
 def gaussian(squared: SquaredMu) -> Delta:
@@ -1788,9 +1671,7 @@ declare(
          "lower where its premise is (T6, T20l), else upper; in training runs of T7, T20f or T20l"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# A secret order of the batches: T9.
-
+# --- A secret order of the batches: T9. ------------------------------------------------------------------------------
 def weights(positions: list[int], batches: int, rule: str) -> list[Fraction]:
     """For how many of the batches 0 … l-1 each of the positions counts, so that Σ_j f(j) is bounded for the f at hand.
 
@@ -1868,10 +1749,8 @@ def secret_order(timeline: Timeline, positions: list[int], rule: str) -> Callabl
         if rule == "chord" and len(positions) < timeline.phases[0].batches:
             require(len(timeline.phases) == 2, "secret_order: the chord rule with gaps needs two phases")
             require(squared(bits)[-1] <= 2 * epsilon, "secret_order: the chord rule with gaps needs mu^2 <= 2 epsilon")
-        total = number(0, bits)
-        for count, square in zip(counts, squared(bits), strict=True):
-            total = total + profile(epsilon, square.sqrt()) * count
-        return total / timeline.phases[0].batches
+        each = (profile(epsilon, square.sqrt()) * count for count, square in zip(counts, squared(bits), strict=True))
+        return sum(each, number(0, bits)) / timeline.phases[0].batches
 
     return delta
 
@@ -1883,10 +1762,9 @@ def secret_renyi(timeline: Timeline, positions: list[int]) -> Callable[[Fraction
 
     def is_below(order: Fraction, upper: Fraction, bits: int) -> bool:
         require(bits <= MAX_SUM_BITS, f"secret_renyi: not decided with {MAX_SUM_BITS} bits")
-        total = number(0, bits)
-        for count, square in zip(counts, squared(bits), strict=True):
-            total = total + exp(square * (order * (order - 1) / 2)) * count
-        return total <= exp(number((order - 1) * upper, bits)) * batches
+        half = order * (order - 1) / 2
+        each = (exp(square * half) * count for count, square in zip(counts, squared(bits), strict=True))
+        return sum(each, number(0, bits)) <= exp(number((order - 1) * upper, bits)) * batches
 
     return is_below
 
@@ -1910,16 +1788,10 @@ declare(
     Rule("T9r", "secret_renyi", {"orders": [exact]} | POSITIONS, {"renyi": [rounded]}, check_secret_renyi, "T10"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The range before the last noises: T24.
-
+# --- The range before the last noises: T24. --------------------------------------------------------------------------
 def range_before_noise(
-    squared: Callable[[int], Interval],
-    rate: Fraction | Drift,
-    diameter: Fraction,
-    phase: dict[str, Any],
-    delta: Fraction,
-) -> Callable[[Fraction, int], Interval]:
+    squared: SquaredMu, rate: Fraction | Drift, diameter: Fraction, phase: dict[str, Any], delta: Fraction
+) -> Delta:
     """T24. δ(ε) after steps that are alike in both runs, on a ball of the given diameter, from a μ-GDP pair.
 
     Before its noise such a step takes any two points of the ball to at most D: factor·diameter, plus a drift. So by
@@ -1962,9 +1834,7 @@ declare(
          check_range, "T3, T5, T26 or T26r; C1, T22, T23 or T23b", "`diameter` = 2R; a phase without `records`"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Lower bounds: members of the class, T6.
-
+# --- Lower bounds: members of the class, T6. -------------------------------------------------------------------------
 def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[Any], bits: int) -> Interval:
     """T6. A lower bound D_N²/V_N of μ² for the class (m, L, M): linear data losses and the regulariser (m/2)|θ|².
 
@@ -1974,7 +1844,7 @@ def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[A
     """
     slopes = [1 - Fraction(phase["step_size"]) * m for phase in phases]
     timeline = requests(Fraction(0), None, phases, slopes, [one] * len(phases))
-    mean, variance = travel(timeline, timeline.begin, timeline.end, bits)
+    mean, variance = straight(timeline, timeline.begin, timeline.end).ends(bits)
     gap = number(start, bits)
     for phase in timeline.phases:
         gap = gap * power(phase.factor, phase.steps, bits)
@@ -2090,9 +1960,7 @@ declare(
     Rule("T6m", "secret_witness", WITNESS | MIXED, {"epsilon": rounded}, check_mixed, LOSS, lower=True),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Training runs: sensitivity and schedule.
-
+# --- Training runs: sensitivity and schedule. ------------------------------------------------------------------------
 BATCHES = {  # how the batches of a training run are drawn -> the neighbours that a theorem is about
     "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
     "without-replacement": ("replace-one",),
@@ -2110,23 +1978,10 @@ def sensitivity(scaling: Scaling, gradient_bound: Fraction | None) -> Sensitivit
     require(gradient_bound > 0, "bounded_sensitivity: needs gradient_norm_bound > 0")
     return scaling.of(gradient_bound), True
 
-def check_momentum(args: dict[str, Any]) -> None:
-    """T15. Every noisy sum is charged, so that what is done with them (outer) is post-processing; and the average of a
-    record's own gradients at released iterates (inner) is scaled after it is taken. The sensitivity stays."""
-    require(0 <= Fraction(args["beta"]) < 1, "momentum: needs 0 <= beta < 1")
-    require(
-        (args["window"] is None) == (args["placement"] == "outer"), "momentum: inner needs a window, outer has none"
-    )
-    require(args["window"] is None or int(args["window"]) >= 1, "momentum: needs window >= 1")
-
 SHIFTS = {  # T17: how far the neighbours' sums are apart if nobody is left out, in units of the sensitivity
-    ("poisson", "add-or-remove-one"): 1,
-    ("poisson", "remove-one"): 1,  # a term that is zero is a record that is not there
-    ("poisson", "replace-one"): 2,
-    ("without-replacement", "replace-one"): 2,
-    ("full", "add-or-remove-one"): 1,
-    ("full", "remove-one"): 1,
-    ("full", "replace-one"): 2,
+    (sampling, neighbours): 2 if neighbours == "replace-one" else 1  # remove-one: a term of zero is no record
+    for sampling in ("poisson", "without-replacement", "full")
+    for neighbours in BATCHES[sampling]
 }
 
 @dataclass(frozen=True)
@@ -2137,7 +1992,6 @@ class Release:
     P = Σ_j Bin(first,q;j)·N(js,1), Q = Σ_j Bin(second,q;j)·N(-js,1). With one record in the first that is T17; with one
     in each, T17r. The other direction is the mirror image with `first` and `second` exchanged.
     """
-
     rate: Fraction
     shift: Fraction
     steps: int
@@ -2158,17 +2012,12 @@ class Release:
 @dataclass(frozen=True)
 class Schedule:
     """What was released: sampled releases, the μ² of all releases without sampling, the truncation of batches (T20)."""
-
     sampled: tuple[Release, ...]
     mu_squared: Fraction
     truncations: tuple[tuple[int, Fraction, int, int], ...] = ()  # (n⁺, rate, cap, steps)
 
 def read_schedule(
-    releases: list[dict[str, str]],
-    neighbours: str,
-    cut: tuple[int, int] | None = None,
-    group: int = 1,
-    second: int | None = None,
+    releases: list[dict[str, str]], neighbours: str, cut: Cut | None = None, group: int = 1, second: int | None = None
 ) -> Schedule:
     """The releases of a run; equal ones are put together. `cut`: (samples, max_batch_size) of the Poisson batches.
 
@@ -2221,8 +2070,13 @@ def check_sensitivity(step: Step) -> Sensitivity:
     step.equal({"sensitivity": found[0], "attained": found[1]})
     return found
 
-def check_momentum_step(step: Step) -> Sensitivity:
-    check_momentum(step.args)
+def check_momentum(step: Step) -> Sensitivity:
+    """T15. Every noisy sum is charged, so that what is done with them (outer) is post-processing; and the average of a
+    record's own gradients at released iterates (inner) is scaled after it is taken. The sensitivity stays."""
+    window, outer = step.args["window"], step.args["placement"] == "outer"
+    require(0 <= step.argument("beta") < 1, "momentum: needs 0 <= beta < 1")
+    require((window is None) == outer, "momentum: inner needs a window, outer has none")
+    require(window is None or int(window) >= 1, "momentum: needs window >= 1")
     step.equal({"sensitivity": step.given[0][0], "attained": step.given[0][1]})
     return step.given[0]
 
@@ -2238,13 +2092,11 @@ SAMPLED = {"releases": SUMS, "neighbours": one_of(*BATCHES["full"])}
 declare(
     Rule("T14", "scaled_sensitivity", MAP, SENSITIVITY, check_sensitivity),
     Rule("T14g", "bounded_sensitivity", MAP | {"gradient_norm_bound": exact}, SENSITIVITY, check_sensitivity),
-    Rule("T15", "momentum", MOMENTUM, SENSITIVITY, check_momentum_step, "T14, T14g or T15",
+    Rule("T15", "momentum", MOMENTUM, SENSITIVITY, check_momentum, "T14, T14g or T15",
          "`window`: null for outer; concludes what its premise does"),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# T11, T18, T20.
-
+# --- T11, T18, T20. --------------------------------------------------------------------------------------------------
 def binomial_tail(n: int, rate: Fraction, cap: int, bits: int) -> Interval:
     """An upper bound of P[Bin(n, rate) > cap], 0 < rate < 1, within about 1/(12·cap) of it where the tail is small.
 
@@ -2299,10 +2151,8 @@ def renyi_moment(schedule: Schedule, order: int, bits: int) -> Interval:
     Π_steps Σ_k binom(α,k)·(1-q)^(α-k)·q^k·e^(s²·k(k-1)/2), times e^(α(α-1)μ²/2) of those without sampling. It bounds
     both directions (Mironov, Talwar, Zhang 2019).
     """
-    require(
-        isinstance(order, int) and 2 <= order <= MAX_ORDER,
-        f"subsampled_renyi: needs an integer order from 2 to {MAX_ORDER}",
-    )
+    whole = isinstance(order, int) and 2 <= order <= MAX_ORDER
+    require(whole, f"subsampled_renyi: needs an integer order from 2 to {MAX_ORDER}")
     total = e_to(order * (order - 1) * schedule.mu_squared / 2, bits)
     for release in schedule.sampled:
         require(not release.symmetrised, "subsampled_renyi: needs Poisson sampling")
@@ -2373,9 +2223,7 @@ declare(
     Rule("T20l", "full_batches_witness", SAMPLED, MU, check_all_records, lower=True),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Releases in which several records differ: where the ratio of the densities takes a value (T27).
-
+# --- Releases in which several records differ: where the ratio of the densities takes a value (T27). -----------------
 @dataclass(frozen=True)
 class Mixture:
     """P and Q of a release with any number of records that differ, and where their ratio takes a value.
@@ -2388,7 +2236,6 @@ class Mixture:
     the tangent of H at t', taken at t: it is at most H(t), and at least H(t) - |t - t'|, as H is convex with slopes
     from -1 to 0. So nothing hangs on how well u was found, once |t - t'| is bounded.
     """
-
     release: Release
     digits: int
     above: tuple[decimal.Decimal, ...]  # the coefficients of N, and of D
@@ -2494,9 +2341,8 @@ class Mixture:
     def beyond(self, a: int, bits: int) -> tuple[int, int]:
         """P(x > a) and Q(x > a), all in units of 2^-bits: off by less than 5 + first, resp. 5 + second."""
         s, q, first, second = self.release.shift, self.release.rate, self.release.first, self.release.second
-        tails = {
-            j: fixed_normal((j * s.numerator << bits) // s.denominator - a, bits) for j in range(-second, first + 1)
-        }
+        means = {j: (j * s.numerator << bits) // s.denominator for j in range(-second, first + 1)}
+        tails = {j: fixed_normal(mean - a, bits) for j, mean in means.items()}
 
         def side(count: int, sign: int) -> int:
             return sum(weight * tails[sign * j] for j, weight in enumerate(binomial_weights(count, q, bits))) >> bits
@@ -2522,23 +2368,19 @@ def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[li
     values = [one - t for t in exponents[: len(exponents) - len(ts)]]  # where every event of positive mass is
     scaled = (context.divide(decimal.Decimal(t), decimal.Decimal(one)) for t in ts)
     for t, (u, gap) in zip(ts, mixture.crossings(scaled), strict=True):
-        worst = max(
-            worst, int(context.multiply(gap, decimal.Decimal(one)).to_integral_value(decimal.ROUND_CEILING)) + 1
-        )
+        units = context.multiply(gap, decimal.Decimal(one)).to_integral_value(decimal.ROUND_CEILING)
+        worst = max(worst, int(units) + 1)
         p, q = mixture.beyond(mixture.place(u, bits), bits)
         values.append(p - (t * q >> bits))
     tau = max(1, -(-exponents[-1] >> bits))
     return values, tau * (release.first + release.second + 16) + worst
 
-# ---------------------------------------------------------------------------------------------------------------------
-# T19: privacy-loss distributions in integers.
-#
+# --- T19: privacy-loss distributions in integers. --------------------------------------------------------------------
 # H(t) = sup_S P(S) - t·Q(S), t = e^ε > 0, is convex and falling; δ(ε) of (P,Q) is H(e^ε). For finite measures, H of a
 # product is ∫ P(dx)·H'(t·dQ/dP(x)) (plus the P-mass where Q vanishes), and likewise with the factors exchanged: it
 # rises with either factor's H, and with every mass. So any two positive measures whose H lies above (below) at *every*
 # t > 0 may replace a step, and every mass may be rounded up (down). Where P and Q both have mass 1, H of (Q,P) is
 # t·H(1/t) + 1 - t, so this holds for both directions, and one array of masses serves both.
-#
 # Above: interpolate H linearly in t at the knots t_j = e^(x_j), continued by the line from (0, 1) to the first and by a
 # constant after the last. That is the H of atoms at x_j with P-mass p_j = t_j·(rise of slope at t_j) and Q-mass
 # p_j·e^(-x_j), an atom +∞ of P-mass H(t_N) and an atom -∞ of Q-mass 1 - (1 - H(t_0))/t_0. An atom cut from the array is
@@ -2546,11 +2388,9 @@ def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[li
 # Below: see `from_below`.
 # One way: δ of (P,Q) alone needs no more than H of each factor at every t, so nothing hangs on the masses under Q: they
 # need not add up to 1, and masses are kept to a part of δ, not of δ·e^-ε. δ of (Q,P) is that of the mirrored atoms.
-
 @dataclass(frozen=True)
 class Losses:
     """P-masses at (first + j)·2^level·h in units of 10^-digits, rounded up (down), and the mass that was given away."""
-
     first: int
     masses: list[int]
     lost: int
@@ -2565,7 +2405,6 @@ class Grid:
     Whatever these are the bound is true: what the nodes do not reach and what is cut is given away, rounding and
     halving go to the safe side. A poor grid gives a bound that is too weak for the claim.
     """
-
     step: Fraction
     digits: int
     allowance: int
@@ -2674,9 +2513,7 @@ def from_above(release: Release, nodes: range, grid: Grid, level: int, backward:
     lost = max(at_ends) if not grid.one_way else at_ends[1] if backward else at_ends[0]
     return Losses(nodes.start, [-(-p * unit >> bits) for p in raw], -(-lost * unit >> bits), level)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# T19 from below: one step.
-
+# --- T19 from below: one step. ---------------------------------------------------------------------------------------
 def from_below(release: Release, nodes: range, grid: Grid, level: int = 0, backward: bool = False) -> Losses:
     """One step, from below: the H of these atoms is at most that of the release. `backward`: as in `from_above`.
 
@@ -2755,9 +2592,7 @@ def convex_masses(y: list[int], step: Fraction, grid: Grid, bits: int) -> list[i
         masses[j] = mass(i, j, k)[0] * grid.unit >> (bits + scale)
     return masses
 
-# ---------------------------------------------------------------------------------------------------------------------
-# T19: many steps, and what they come to.
-
+# --- T19: many steps, and what they come to. -------------------------------------------------------------------------
 def coarser(x: Losses, grid: Grid) -> Losses:
     """On every other node. A mass p between two of them is split 1 : e^-step, which keeps its Q-mass p·e^-x too."""
     bits = grid.unit.bit_length() + 8
@@ -2904,12 +2739,9 @@ def excess(x: Losses, epsilon: Fraction, grid: Grid, bits: int = 192) -> tuple[I
         weight = weight * down
     return (forward + lost) / unit, (backward + lost) / unit
 
-# ---------------------------------------------------------------------------------------------------------------------
-# T19: which grid. A certificate brings its grids; where it does not, one plain rule chooses them.
-#
+# --- T19: which grid. A certificate brings its grids; where it does not, one plain rule chooses them. ----------------
 # Floats occur in that rule alone, and nothing is believed of them, nor of what a certificate brings: see `Grid`. What
 # is refused here would take too long.
-
 BIAS = Fraction(1, 2000)  # of the plain rule's first grid: claims are seldom looser
 MIN_BIAS = BIAS / 16
 SMALL = 10**4  # so small a part of δ may be lost by rounding
@@ -3024,35 +2856,16 @@ def plain_grid(
 
 GRID = {"step": exact, "digits": integer, "cut": integer, "windows": [(integer, integer)], "halvings": [[integer]]}
 
-# ---------------------------------------------------------------------------------------------------------------------
-# ε of sampled batches: T19, T27.
+# --- ε of sampled batches: T19, T27. ---------------------------------------------------------------------------------
+Brought = dict[str, Any]  # a grid that a certificate brings
 
 def ways_of(releases: list[Release], epsilon: Fraction) -> list[str | None]:
     """The directions that are looked at one by one; None: both at once, where no mass is as small as e^-ε."""
     alike = all(release.symmetrised or release.rate == 1 or release.first == release.second for release in releases)
     return ["forward"] if alike else [None] if epsilon <= ONE_WAY else ["forward", "backward"]
 
-def on_grid(
-    releases: list[Release],
-    epsilon: Fraction,
-    delta: Fraction,
-    upward: bool,
-    way: str | None,
-    given: dict[str, Any] | None,
-    bias: Fraction | None,
-) -> tuple[Losses, Grid]:
-    """The composed distribution on the grid that is given, or on that of the plain rule."""
-    try:
-        if bias is None:
-            grid = read_grid(given, releases, upward, way)
-        else:
-            grid = plain_grid(releases, epsilon, delta, upward, way, bias)
-        return loss_distribution(releases, grid, way == "backward"), grid
-    except (Undecided, ValueError, ArithmeticError):  # also where the floats of the rule give out
-        raise DoesNotFollow("loss_distribution: not decided at this precision") from None
-
 def shown(
-    schedule: Schedule, epsilon: Fraction, delta: Fraction, upward: bool, way: str | None, given: dict[str, Any] | None
+    schedule: Schedule, epsilon: Fraction, delta: Fraction, upward: bool, way: str | None, given: Brought | None
 ) -> Interval | None:
     """The bound of δ(ε), if it is on the right side of δ on the grid that is given, or on one of the plain rule's."""
     charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, upward)
@@ -3068,7 +2881,14 @@ def shown(
             return False
 
     for bias in biases(epsilon, delta) if given is None else (None,):
-        losses, grid = on_grid(releases, epsilon, delta, upward, way, given, bias)
+        try:
+            if bias is None:
+                grid = read_grid(given, releases, upward, way)
+            else:
+                grid = plain_grid(releases, epsilon, delta, upward, way, bias)
+            losses = loss_distribution(releases, grid, way == "backward")
+        except (Undecided, ValueError, ArithmeticError):  # also where the floats of the rule give out
+            raise DoesNotFollow("loss_distribution: not decided at this precision") from None
         bound = bound_at(epsilon)
         if fits(bound):
             return bound
@@ -3077,9 +2897,7 @@ def shown(
             return None
     return None
 
-def check_pld(
-    schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[dict[str, Any]] | None = None
-) -> Interval:
+def check_pld(schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[Brought] | None = None) -> Interval:
     """T19, T20. δ(ε) <= delta by privacy-loss distributions; returns an enclosure of the upper bound found."""
     within_reach(schedule, epsilon, delta)
     ways = ways_of(all_releases(schedule), epsilon)
@@ -3090,11 +2908,7 @@ def check_pld(
     return larger(bounds[0], bounds[-1])
 
 def check_lower(
-    schedule: Schedule,
-    epsilon: Fraction,
-    delta: Fraction,
-    direction: str | None = None,
-    grid: dict[str, Any] | None = None,
+    schedule: Schedule, epsilon: Fraction, delta: Fraction, direction: str | None = None, grid: Brought | None = None
 ) -> None:
     """T11, T19. δ(ε) >= delta for the worst records: no smaller ε is true at delta. direction: that of the grid, or (a
     hint) which one to try first; "remove" has the record in P."""
@@ -3123,9 +2937,7 @@ def within_reach(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None
         require(small <= release.rate <= 1 - small, "loss_distribution: sample_rate out of range")
         require(Fraction(1, 10**4) <= release.shift <= 20, "loss_distribution: noise_multiplier out of range")
 
-def check_subsampled(
-    schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[dict[str, Any]] | None = None
-) -> str:
+def check_subsampled(schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[Brought] | None = None) -> str:
     """δ(ε) <= delta, by T11 where nothing is sampled; returns the theorem's id."""
     if not schedule.sampled:
         check_gaussian(schedule, epsilon, delta)
@@ -3189,9 +3001,7 @@ declare(
          remarks=OR_MORE, lower=True, may_fail=True),
 )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What no computation can check.
-
+# --- What no computation can check. ----------------------------------------------------------------------------------
 ASSUMPTIONS = {
     "convexity": "The data loss of every record is convex in the parameters, and the regulariser makes the loss "
     "m-strongly convex, alike for neighbours.",
@@ -3251,9 +3061,7 @@ ASSUMPTIONS = {
     "observer does not see who is in them.",
 }
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What the run says about the columns of the records, and what people call it.
-
+# --- What the run says about the columns of the records, and what people call it. ------------------------------------
 LABELS = {  # loss -> what says what the target holds: the others are null. None: counts, which no key describes
     "logistic": "positive", "smoothed-hinge": "positive", "softmax": "classes", "least-squares": "target_limits",
     "huber": "target_limits", "poisson": None,
@@ -3283,9 +3091,8 @@ def check_data(data: dict[str, Any], loss: dict[str, Any]) -> None:
     """The columns fit the loss: rows stay within feature_norm, where the loss has one, and labels are its labels."""
     kind = loss["kind"]
     require(kind != "constants", "run: data describe no records of a loss that is known by its constants alone")
-    require(
-        kind == "clipped" or data["normalise"] != "none", "run: data.normalise = none leaves rows beyond feature_norm"
-    )
+    bounded = kind == "clipped" or data["normalise"] != "none"
+    require(bounded, "run: data.normalise = none leaves rows beyond feature_norm")
     given = [key for key in ("positive", "classes", "target_limits") if data[key] is not None]
     if kind == "clipped":
         require(len(given) == 1, "run: data need one of positive, classes, target_limits")
@@ -3300,9 +3107,7 @@ def check_data(data: dict[str, Any], loss: dict[str, Any]) -> None:
         require(len(entry) == 2 or (entry[2].isdigit() and entry[2] != "0"), "run: data need a width of at least 1")
     require(data["numeric"] or data["categorical"], "run: data have no features")
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The shape of a canonical run.
-
+# --- The shape of a canonical run. -----------------------------------------------------------------------------------
 TRAINING = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its map
 
 def loss_shape(value: Any, where: str) -> None:
@@ -3369,9 +3174,7 @@ TRAINING_RUN = {
     "execution?": executed_in_shape,
 }
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The shape of a proof, and of everything else.
-
+# --- The shape of a proof, and of everything else. -------------------------------------------------------------------
 def step_shape(value: Any, where: str) -> None:
     check_shape(value, {"theorem": text, "args": anything, "premises": [integer], "concludes": anything}, where)
     if value["theorem"] not in RULES:
@@ -3506,9 +3309,7 @@ ENVELOPE = {
     "digest": {"sha256": hexadecimal},
 }
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The numbers that a run is executed in.
-
+# --- The numbers that a run is executed in. --------------------------------------------------------------------------
 FLOATS = {"float64": (52, -1022, 1023), "float32": (23, -126, 127)}  # fraction bits, least and largest exponent
 ULPS = 4  # the error of a step that is charged, in units in the last place of every coordinate
 KAPPA_DIGITS = 9
@@ -3535,13 +3336,10 @@ def unit_in_the_last_place(x: Fraction, dtype: str) -> Fraction:
     exponent -= Fraction(2) ** exponent > x
     return Fraction(2) ** (max(exponent, least) - bits)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The canonical run, and what it implies.
-
+# --- The canonical run, and what it implies. -------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Run:
     """The canonical run, with the numbers that everything else is derived from."""
-
     samples: int
     batch_size: int
     batches: int
@@ -3791,16 +3589,13 @@ def implied_assumptions(
     listed = [name for name in ASSUMPTIONS if name in status or name in chosen]
     return [{"id": name, "status": status.get(name, "attested"), "text": ASSUMPTIONS[name]} for name in listed]
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The canonical training run, and what it implies.
-
+# --- The canonical training run, and what it implies. ----------------------------------------------------------------
 @dataclass(frozen=True)
 class Training:
     """The canonical run of DP-SGD or a relative: what was released, as the proof writes it.
 
     Of a group that is drawn together, or always: its terms are one term `group` times as large (or so much less noise).
     """
-
     own: tuple[dict[str, str], ...]  # the noisy sums; of disjoint batches, those that a record is in
     others: tuple[dict[str, str], ...]  # other releases about the same records
     others_stated: bool  # though all may have mu = 0
@@ -3809,7 +3604,7 @@ class Training:
     sums: int
     sampling: str
     neighbours: str
-    cut: tuple[int, int] | None  # (records of the larger dataset, less one; max_batch_size)
+    cut: Cut | None
     scaling: dict[str, Any]
     momentum: dict[str, Any]
     target: Fraction
@@ -3948,9 +3743,7 @@ def training_assumptions(run: Training, theorems: set[str]) -> list[dict[str, st
     listed += ["other_releases"] if run.others_stated else []
     return [{"id": name, "status": "attested", "text": ASSUMPTIONS[name]} for name in listed]
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What the executed run satisfies, by T28: the numbers that finite precision adds to the claim.
-
+# --- What the executed run satisfies, by T28: the numbers that finite precision adds to the claim. -------------------
 REACH = 13  # h: standard deviations of the last noise within which cells are compared one by one
 GRID_CELLS = 256  # in one τ, at least: the grid is the largest power of two that has as many
 GRID_ROOM = 16  # errors of one step fit into the grid's spacing
@@ -4035,16 +3828,13 @@ def check_finite_precision(predicate: dict[str, Any], run: Run, steps: int) -> N
     small = f"{FINITE}.executed.epsilon: less than T28 implies"
     require(ideal >= 0 and decide(met, f"{FINITE}.executed.epsilon"), small)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What was run: it must agree with the run that the claim is about.
-
+# --- What was run: it must agree with the run that the claim is about. -----------------------------------------------
 def check_erasure(entry: dict[str, Any], where: str) -> None:
     """What an erasure says by itself."""
     started, finished = moment(entry["started"]), moment(entry["finished"])
     require(started <= finished, f"{where}: finished before it started")
-    require(
-        entry["received"] is None or moment(entry["received"]) <= started, f"{where}: started before it was received"
-    )
+    received = entry["received"]
+    require(received is None or moment(received) <= started, f"{where}: started before it was received")
     require(entry["id"].strip() != "", f"{where}.id: is empty")
     require(int(entry["request"]) >= 1, f"{where}: requests are counted from 1")
     require(1 <= int(entry["records"]) <= int(entry["cumulative"]), f"{where}: needs 1 <= records <= cumulative")
@@ -4129,13 +3919,10 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
         for key in ("started", "finished"):
             require(entry[key] == phases[i + learning][key], f"{where}.{key}: not that of its phase")
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What a verification reports.
-
+# --- What a verification reports. ------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Report:
     """What a certificate, or an erasure record, says, after it was verified."""
-
     exit_code: int
     verdict: str  # CERTIFIED, NOT_CERTIFIED, INDETERMINATE; of an erasure record: ERASURE_RECORD
     digest: str  # SHA-256 of the canonical run
@@ -4171,9 +3958,7 @@ class Report:
         notes = "".join(f"\nNote: {note}" for note in self.notes)
         return "\n".join(self.steps) + f"\n\n{self.signed_by()}\n{self.claim}{assumed}{without}{notes}{dates}"
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Signatures: DSSE v1, Ed25519.
-
+# --- Signatures: DSSE v1, Ed25519. -----------------------------------------------------------------------------------
 def check_options(keys: Sequence[bytes], threshold: int | None, now: datetime | None) -> None:
     if len(keys) > MAX_SIGNATURES:
         raise Malformed(f"--key: more than {MAX_SIGNATURES} keys")
@@ -4239,26 +4024,34 @@ def check_signatures(envelope: dict[str, Any], payload: bytes, keys: dict[str, A
         raise Mismatch(f"threshold not met: {len(signers)} of the given keys signed, {threshold} must have")
     return signers
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Side conditions: every step has the arguments and premises that the run implies.
-
+# --- Side conditions: every step has the arguments and premises that the run implies. --------------------------------
 RATES = ("C1", "T22", "T23", "T23b")  # of a noiseless step
 DRIFTS = {"T23", "T23b"}  # those by which runs that are apart drift at every step
 STRINGS = ("T3", "T5", "T26", "T26r")  # what bounds μ along a timeline
 
+FREE = {  # rule -> the arguments that a proof may choose; all others must be those that the run implies
+    "T3": {"corners"}, "T5": {"restart", "corners"}, "T26": {"excursions"}, "T26r": {"restart", "excursions"},
+    "T2": {"orders"}, "T9": {"positions", "rule"}, "T9r": {"positions", "orders"},
+    "T6c": {"epsilon", "mu", "own", "others"}, "T6m": {"epsilon", "threshold", "positions"},
+    "T18": {"orders"}, "T19": {"grid"}, "T27": {"grid"}, "T19l": {"grid", "direction"}, "T27l": {"grid", "direction"},
+    "T20": {"budget"}, "T15": {"iterates", "history", "charged"},  # which have one value
+}
+
 @dataclass(frozen=True)
 class Proof:
-    """The steps of a proof, and which of them something refers to."""
-
+    """The steps of a proof, what the run implies of an argument by its name, and which steps something refers to."""
     steps: list[dict[str, Any]]
-    used: set[int]
+    implied: dict[str, Any]
+    used: set[int] = field(default_factory=set)
 
     def theorem_of(self, index: str) -> str:
         require(int(index) < len(self.steps), f"there is no step {index}")
         return self.steps[int(index)]["theorem"]
 
-    def premises(self, index: str, theorem: str, count: int, **arguments: Any) -> list[str]:
-        """The premises of a step that must be this theorem, with these arguments."""
+    def premises(
+        self, index: str, theorem: str, count: int, free: Iterable[str] | None = None, **here: Any
+    ) -> list[str]:
+        """The premises of a step that must be this theorem, with what the run implies `here`, or else anywhere."""
 
         def agree(found: Any, implied: Any) -> bool:  # a generator is compared entry by entry, as far as they agree
             if not isinstance(implied, Iterator):
@@ -4266,11 +4059,13 @@ class Proof:
             return all(entry == next(implied, None) for entry in found) and next(implied, None) is None
 
         spend(5)
-        found, name = self.theorem_of(index), f"step {index} ({RULES[theorem].name})"
+        found, rule = self.theorem_of(index), RULES[theorem]
         require(found == theorem, f"step {index}: {theorem} is needed here, got {found}")
-        step = self.steps[int(index)]
-        for key, value in arguments.items():
-            require(agree(step["args"][key], value), f"{name}: {key} is not what the run implies")
+        step, name = self.steps[int(index)], f"step {index} ({rule.name})"
+        for key in rule.arguments:
+            if key not in (FREE.get(theorem, ()) if free is None else free):
+                value = here[key] if key in here else self.implied[key]
+                require(agree(step["args"][key], value), f"{name}: {key} is not what the run implies")
         require(len(step["premises"]) == count, f"{name}: needs {count} premises")
         self.used.add(int(index))
         return step["premises"]
@@ -4278,80 +4073,78 @@ class Proof:
     def check_order(self) -> None:
         """Every premise is an earlier step."""
         for i, step in enumerate(self.steps):
-            require(
-                all(int(premise) < i for premise in step["premises"]), f"step {i}: a premise is not an earlier step"
-            )
+            earlier = all(int(premise) < i for premise in step["premises"])
+            require(earlier, f"step {i}: a premise is not an earlier step")
 
     def check_use(self) -> None:
         """Something refers to every step."""
         unused = sorted(set(range(len(self.steps))) - self.used)
         require(not unused, f"step {unused[0] if unused else ''}: nothing refers to it")
 
+def implied_arguments(run: Run) -> dict[str, Any]:
+    """What the run implies of an argument by its name, wherever a step has it."""
+    known = {
+        "step_size": run.step_size, "strong_convexity": run.m, "smoothness": run.smoothness, "radius": run.radius,
+        "gradient_bound": run.gradient_bound, "diameter": run.radius and 2 * run.radius, "delta": run.delta,
+    }
+    texts = {"batch_size": str(run.batch_size), "neighbours": run.neighbours, "start": run.initial_distance}
+    texts |= {key: None if value is None else canonical(value) for key, value in known.items()}
+    return run.loss | ({} if run.scaling is None else map_arguments(run.scaling)) | texts
+
 def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], first: int = 0) -> None:
     """Every step has the arguments and premises that the run implies. `first`: the request of the first claim.
 
-    Free are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they rest on), the schedule
-    (restart, corners, excursions), orders, positions and rule, the epochs left to T24, and what a witness chooses.
+    Free, besides what FREE names, are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they
+    rest on), the theorem that bounds μ, and the epochs left to T24.
     """
-    proof = Proof(steps, set())
+    proof = Proof(steps, implied_arguments(run))
     premises, theorem_of = proof.premises, proof.theorem_of
-    step_size, delta, m = canonical(run.step_size), canonical(run.delta), canonical(run.m)
-    smoothness = None if run.smoothness is None else canonical(run.smoothness)
-    diameter = None if run.radius is None else canonical(2 * run.radius)
-    one_record = {"gradient_bound": canonical(run.gradient_bound), "neighbours": run.neighbours}
-    of_steps = {"step_size": step_size, "strong_convexity": m, "smoothness": smoothness} | one_record
 
-    def with_constants(index: str, theorem: str, **arguments: Any) -> None:
-        for premise in premises(index, theorem, int(run.derived), **arguments):
-            radius = None if run.radius is None else canonical(run.radius)
+    def with_constants(index: str, theorem: str, **here: Any) -> None:
+        for premise in premises(index, theorem, int(run.derived), **here):
             if run.scaling is not None:
-                (premise,) = premises(premise, "T16", 1, **map_arguments(run.scaling))
-            premises(premise, loss_theorem(run.loss, run.scaling), 0, **loss_arguments(run.loss, run.scaling, radius))
+                (premise,) = premises(premise, "T16", 1)
+            premises(premise, loss_theorem(run.loss, run.scaling), 0)
 
     def check_rate(index: str) -> bool:  # of one noiseless step; whether it may be an expansion
         batch, kind = clips_batches(run.loss), theorem_of(index) if theorem_of(index) in RATES else "C1"
-        require(
-            (kind == "T23b") == batch, f"step {index} ({RULES[kind].name}): batches are clipped, or records, not both"
-        )
-        require(run.convex or kind != "C1", f"step {index} (contraction): this loss is not convex")
-        smooth = smoothness is not None or kind in DRIFTS
-        require(smooth, f"step {index} (nonconvex_step): this loss has no smoothness")
-        with_constants(index, kind, **{key: of_steps[key] for key in RULES[kind].arguments})
+        name = f"step {index} ({RULES[kind].name})"
+        require((kind == "T23b") == batch, f"{name}: batches are clipped, or records, not both")
+        require(run.convex or kind != "C1", f"{name}: this loss is not convex")
+        require(run.smoothness is not None or kind in DRIFTS, f"{name}: this loss has no smoothness")
+        with_constants(index, kind)
         return not run.contracts if kind == "C1" else kind == "T22" and run.smoothness > 0
 
     def check_timeline(
         index: str, start: str, request: int, among: Sequence[int], fewer: int = 0, tracked: bool = False
     ) -> set[str]:
         epochs = [(i, count) for i, count in enumerate(phase_epochs(run, request, fewer)) if count and i in among]
-        given = premises(index, "T10", 2 * len(epochs))
+        given = premises(index, "T10", 2 * len(epochs), RULES["T10"].arguments)  # the arguments hang on these
         expands = [check_rate(premise) for premise in given[::2]]
-        if any(expands):
-            # the worst batch is proved for one record and equal starts only
-            excess = f"step {index} (requests): contraction > 1"
-            require(run.radius is not None, f"{excess} without a radius")
-            require(differing(run, request, epochs[0][0]) <= 1, f"{excess} with more than one differing record")
-            require(Fraction(start) == 0, f"{excess} from unequal starts")
+        name = f"step {index} (requests)"
+        if any(expands):  # the worst batch is proved for one record and equal starts only
+            require(run.radius is not None, f"{name}: contraction > 1 without a radius")
+            few = differing(run, request, epochs[0][0]) <= 1
+            require(few, f"{name}: contraction > 1 with more than one differing record")
+            require(Fraction(start) == 0, f"{name}: contraction > 1 from unequal starts")
         for rate, shift in zip(given[::2], given[1::2], strict=True):
             if theorem_of(rate) == "T23b":
-                require(shift == rate, f"step {index} (requests): a batch_clipped_step stands for both")
+                require(shift == rate, f"{name}: a batch_clipped_step stands for both")
             else:
-                with_constants(shift, "C2", step_size=step_size, batch_size=str(run.batch_size), **one_record)
+                with_constants(shift, "C2")
         drifts = [theorem_of(rate) in DRIFTS for rate in given[::2]]
-        first = [tracked and (x or y) for x, y in zip(expands, drifts, strict=True)]
-        phases = implied_phases(run, request, among, fewer=fewer, first=first)
-        premises(index, "T10", 2 * len(epochs), start=start, diameter=diameter, phases=phases)
+        placed = [tracked and (x or y) for x, y in zip(expands, drifts, strict=True)]
+        phases = implied_phases(run, request, among, fewer=fewer, first=placed)
+        premises(index, "T10", 2 * len(epochs), start=start, phases=phases)
         return {theorem_of(rate) for rate in given[::2]}
 
     def check_string(index: str, start: str, request: int, among: Sequence[int], fewer: int = 0) -> None:
         kind = theorem_of(index) if theorem_of(index) in STRINGS else "T3"
-        bounded = kind in ("T5", "T26r")
-        require(run.radius is not None or not bounded, f"step {index}: {RULES[kind].name} needs a radius")
+        name = f"step {index}: {RULES[kind].name}"
+        require(run.radius is not None or kind not in ("T5", "T26r"), f"{name} needs a radius")
         (timeline,) = premises(index, kind, 1)
         rates = check_timeline(timeline, start, request, among, fewer)
-        require(
-            kind in ("T26", "T26r") or not rates & DRIFTS,
-            f"step {index}: {RULES[kind].name} is not for steps that drift",
-        )
+        require(kind in ("T26", "T26r") or not rates & DRIFTS, f"{name} is not for steps that drift")
 
     def check_range(index: str, start: str, request: int, epochs: list[int]) -> None:
         last, name = int(steps[int(index)]["args"]["phase"]["epochs"]), f"claim {request}: range_before_noise"
@@ -4359,23 +4152,21 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         require(run.reference != "retrain-T", f"{name} is not for retrain-T")
         require(1 <= last <= epochs[-1], f"{name} needs the last epochs of unlearning")  # on equal data
         require(sum(epochs) > last, f"{name} needs epochs before the last ones")
-        alike = {"epochs": str(last), "batches": str(run.batches), "step_size": step_size}
-        alike |= {"noise_std": run.noise_std, "records": []}
-        before, rate = premises(index, "T24", 2, delta=delta, diameter=diameter, phase=alike)
+        alike = {"epochs": str(last), "batches": str(run.batches), "step_size": proof.implied["step_size"]}
+        before, rate = premises(index, "T24", 2, phase=alike | {"noise_std": run.noise_std, "records": []})
         check_string(before, start, request, range(request + 2), last)
         check_rate(rate)
 
     def check_witness(index: str, request: int, among: Sequence[int], hidden: bool) -> None:
-        of = {"start": run.initial_distance, "strong_convexity": m} | one_record
-        of["phases"], kind = implied_phases(run, request, among, witness=True), theorem_of(index)
+        phases, kind = implied_phases(run, request, among, witness=True), theorem_of(index)
         if hidden:
-            with_constants(index, "T6m", delta=delta, **of)
+            with_constants(index, "T6m", phases=phases)
         elif kind == "T6c" and (run.release == "final" or not run.unlearns(request)):
             require(run.convex, f"step {index} (curved_witness): this loss is not convex")
-            with_constants(index, "T6c", delta=delta, smoothness=smoothness, **of)
+            with_constants(index, "T6c", phases=phases)
         else:
-            (witness,) = premises(index, "T11", 1, delta=delta)
-            with_constants(witness, "T6", **of)
+            (witness,) = premises(index, "T11", 1)
+            with_constants(witness, "T6", phases=phases)
 
     proof.check_order()
     for request, claim in enumerate(claims, first):
@@ -4390,16 +4181,16 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             require(retrain, f"claim {request}: release = all needs reference = retrain")
             require(run.epochs > 0 or Fraction(start) == 0, f"claim {request}: unequal starts would be released")
             stretches = [i for i in every[:-1] if epochs[i]]
-            (string,) = premises(bound, "T11", 1, delta=delta)
+            (string,) = premises(bound, "T11", 1)
             for i, premise in zip(stretches, premises(string, "T7", len(stretches)), strict=True):
                 check_string(premise, start if i == 0 else "0", request, (i,))
         elif hidden:
-            (timeline,) = premises(bound, "T9", 1, delta=delta)
+            (timeline,) = premises(bound, "T9", 1)
             require(check_timeline(timeline, start, request, every) == {"C1"}, "secret_order: needs steps by C1")
         elif theorem_of(bound) == "T24":
             check_range(bound, start, request, epochs)
         else:
-            (string,) = premises(bound, "T11", 1, delta=delta)
+            (string,) = premises(bound, "T11", 1)
             check_string(string, start, request, every)
         # below: not under projection. A secret order takes a witness that does not know it, drawn over all the records
         possible = run.radius is None and retrain and (run.epochs > 0 or not composed)
@@ -4426,88 +4217,75 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             check_timeline(timeline, start, request, every, tracked=True)
     proof.check_use()
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Side conditions of training runs.
-
+# --- Side conditions of training runs. -------------------------------------------------------------------------------
 def check_training_arguments(
     run: Training, steps: list[dict[str, Any]], claim: dict[str, Any], guarantees: list[Training | None]
 ) -> None:
-    """Every step has the arguments and premises that a training run implies. Free are orders, T20's share of δ, and
-    what the producer's grid was (any grid will do)."""
-    proof, delta = Proof(steps, set()), canonical(run.delta)
+    """Every step has the arguments and premises that a training run implies. Free are, besides what FREE names, T20's
+    share of δ, and what the producer's grid was (any grid will do)."""
+    limit, momentum = run.scaling["gradient_norm_bound"], run.momentum
+    implied = {"delta": canonical(run.delta), "gradient_norm_bound": limit} | map_arguments(run.scaling)
+    proof, bound, lower, renyi = Proof(steps, implied), claim["bound"], claim["lower"], claim["renyi"]
     premises = proof.premises
     proof.check_order()
-    bound, lower, renyi = claim["bound"], claim["lower"], claim["renyi"]
 
-    def check_delta(index: str, share: Fraction) -> None:
-        found = Fraction(steps[int(index)]["args"]["grid"]["delta"])
-        require(found == share, f"step {index} (loss_distribution): delta is not what the run implies")
-
-    def distribution(of: Training, index: str, suffix: str, releases: list[dict[str, str]]) -> None:
-        group = {} if of.coins == 1 else {"group": str(of.coins)}
+    def distribution(of: Training, index: str, suffix: str, releases: list[dict[str, str]], share: Fraction) -> None:
         kind = ("T19" if of.coins == 1 else "T27") + suffix
-        premises(index, kind, 0, releases=releases, neighbours=of.pair, **group)
+        premises(index, kind, 0, releases=releases, neighbours=of.pair, group=str(of.coins))
+        delta = Fraction(steps[int(index)]["args"]["grid"]["delta"])
+        require(delta == share, f"step {index} (loss_distribution): delta is not what the run implies")
 
     def check_bound(of: Training, bound: str) -> str | None:  # returns the μ of a Gaussian run
-        own, every = list(of.own), [*of.own, *of.others]
-        if of.gaussian:
-            (composed,) = premises(bound, "T11", 1, delta=delta)
-            if not of.disjoint:
-                premises(composed, "T20f", 0, releases=every, neighbours=of.neighbours)
-                return composed
-            parts = premises(composed, "T7", len(own) + bool(of.others))
-            for part, stage in zip(parts, own, strict=False):
-                told = {"noise_multiplier": stage["noise_multiplier"], "epochs": stage["steps"]}
-                premises(part, "T20d", 0, **told, neighbours=of.neighbours)
-            for part in parts[len(own) :]:
-                premises(part, "T20f", 0, releases=list(of.others), neighbours=of.neighbours)
+        own, every, share = list(of.own), [*of.own, *of.others], of.delta
+        if not of.gaussian:
+            if of.cut is not None:
+                samples, cap = map(str, of.cut)
+                (whole,) = premises(bound, "T20", 1, releases=own, samples=samples, max_batch_size=cap)
+                share -= Fraction(steps[int(bound)]["args"]["budget"])
+                bound = whole
+            distribution(of, bound, "", every, share)
+            return None
+        (composed,) = premises(bound, "T11", 1)
+        if not of.disjoint:
+            premises(composed, "T20f", 0, releases=every, neighbours=of.neighbours)
             return composed
-        share = of.delta
-        if of.cut is not None:
-            samples, cap = map(str, of.cut)
-            (whole,) = premises(bound, "T20", 1, releases=own, samples=samples, max_batch_size=cap)
-            share -= Fraction(steps[int(bound)]["args"]["budget"])
-            bound = whole
-        distribution(of, bound, "", every)
-        check_delta(bound, share)
-        return None
+        parts = premises(composed, "T7", len(own) + bool(of.others))
+        for part, stage in zip(parts, own, strict=False):
+            noise, epochs = stage["noise_multiplier"], stage["steps"]
+            premises(part, "T20d", 0, noise_multiplier=noise, epochs=epochs, neighbours=of.neighbours)
+        for part in parts[len(own) :]:
+            premises(part, "T20f", 0, releases=list(of.others), neighbours=of.neighbours)
+        return composed
 
     own, every = list(run.own), [*run.own, *run.others]
     composed = check_bound(run, bound)
-    if run.gaussian:
-        if lower is not None:
-            (witness,) = premises(lower, "T11", 1, delta=delta)
-            premises(witness, "T20l", 0, releases=own, neighbours=run.neighbours)
-        if renyi is not None:
-            require(premises(renyi, "T2", 1) == [composed], "renyi_curve: not of the releases that are bounded")
-    else:
-        if lower is not None:
-            distribution(run, lower, "l", own)
-            check_delta(lower, run.delta)
-        if renyi is not None:
-            require(not run.can_be_cut, "subsampled_renyi: no statement about batches that are cut")
-            require(run.coins == 1, "subsampled_renyi: no statement about records with coins of their own")
-            premises(renyi, "T18", 0, releases=every, neighbours=run.pair)
+    if run.gaussian and lower is not None:
+        (witness,) = premises(lower, "T11", 1)
+        premises(witness, "T20l", 0, releases=own, neighbours=run.neighbours)
+    elif lower is not None:
+        distribution(run, lower, "l", own, run.delta)
+    if run.gaussian and renyi is not None:
+        require(premises(renyi, "T2", 1) == [composed], "renyi_curve: not of the releases that are bounded")
+    elif renyi is not None:
+        require(not run.can_be_cut, "subsampled_renyi: no statement about batches that are cut")
+        require(run.coins == 1, "subsampled_renyi: no statement about records with coins of their own")
+        premises(renyi, "T18", 0, releases=every, neighbours=run.pair)
     for of, index in zip(guarantees, claim["guarantees"], strict=True):
         require(of is not None or index is None, "guarantees: nothing is known of membership here")
         if of is run:
             require(index == bound, "guarantees: that of the run's neighbours is not the claim's bound")
         elif index is not None:  # else nothing is claimed
             check_bound(of, index)
-    at, momentum = claim["sensitivity"], run.momentum
+    at = claim["sensitivity"]
     placed = [("inner", momentum["inner_beta"], momentum["inner_window"])] * (momentum["inner_window"] != "1")
     placed += [("outer", momentum["outer"], None)] * (momentum["outer"] != "0")
     for placement, beta, window in reversed(placed):
         (at,) = premises(at, "T15", 1, placement=placement, beta=beta, window=window)
-    limit = run.scaling["gradient_norm_bound"]
-    known = {} if limit is None else {"gradient_norm_bound": limit}
-    premises(at, "T14" if limit is None else "T14g", 0, **map_arguments(run.scaling), **known)
+    premises(at, "T14" if limit is None else "T14g", 0)
     proof.check_use()
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Recomputation: every conclusion follows from its premises.
-
-def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -> list[Any]:
+# --- Recomputation: every conclusion follows from its premises. ------------------------------------------------------
+def recompute(steps: list[dict[str, Any]], cut: Cut | None = None) -> list[Any]:
     """Every conclusion, again, in order; returns what the steps stand for. `cut`: of a training run's batches."""
     values: list[Any] = [None] * len(steps)
     rules = [RULES[step["theorem"]] for step in steps]
@@ -4518,96 +4296,60 @@ def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -
         values[i] = rules[i].check(Step(*told, [values[j] for j in before], f"step {i} ({rules[i].name})", below, cut))
     return values
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The numbers on the front page are those of the proof.
+# --- The numbers on the front page are those of the proof. -----------------------------------------------------------
+def largest_of(texts: Iterable[str | None]) -> str | None:
+    """Of all requests: whichever is looked at."""
+    return max((text for text in texts if text is not None), key=Fraction, default=None)
 
-def check_displayed(predicate: dict[str, Any], run: Run, worst: int, first: int) -> None:
-    """The numbers on the front page are those of the proof. `first`: the request of the first claim."""
+def front_page(
+    predicate: dict[str, Any], run: Run | Training, worst: int, first: int, guarantees: list[Training | None]
+) -> dict[str, Any]:
+    """What the proof and the run imply of it. `first`: the request of the first claim."""
     steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
-
-    def concluded(index: str | None, key: str) -> Any:
-        return None if index is None else steps[int(index)]["concludes"][key]
-
-    def witness_of(claim: dict[str, Any]) -> str | None:  # of μ
-        witness = claim["lower"]
-        if witness is not None and steps[int(witness)]["theorem"] == "T11":
-            (witness,) = steps[int(witness)]["premises"]
-        return None if witness is None or steps[int(witness)]["theorem"] == "T6m" else witness
-
-    def largest(texts: Iterable[str | None]) -> str | None:  # of all requests: whichever is looked at
-        return max((text for text in texts if text is not None), key=Fraction, default=None)
-
-    claim, curves = claims[worst], [steps[int(claim["renyi"])] for claim in claims]
-    uppers = zip(*(curve["concludes"]["renyi"] for curve in curves), strict=False)  # recompute counts them
-    orders = zip(curves[0]["args"]["orders"], map(largest, uppers), strict=False)
-    mus = [claim.get("mu", curve["premises"][0]) for claim, curve in zip(claims, curves, strict=True)]
-    expected = {
-        "epsilon": {
-            "lower": concluded(claim["lower"], "epsilon"),
-            "upper": concluded(claim["bound"], "epsilon"),
-            "target": predicate["run"]["target"]["epsilon"],
-        },
-        "mu": {
-            "lower": largest(concluded(witness_of(claim), "mu") for claim in claims),
-            "upper": largest(concluded(mu, "mu") for mu in mus),
-        },
-        "wasserstein": {
-            key: largest(concluded(claim[key], "wasserstein") for claim in claims) for key in ("learned", "released")
-        },
-        "renyi": [{"order": order, "upper": upper} for order, upper in orders],
-        "requests": [
-            {"size": str(size), "epochs": str(epochs), "epsilon": concluded(claims[i]["bound"], "epsilon")}
-            for i, (size, epochs) in enumerate(zip(run.sizes[first:], run.unlearning_epochs[first:], strict=True))
-        ],
-        "theorems": sorted({step["theorem"] for step in steps}),
-        "assumptions": implied_assumptions(
-            run, predicate["run"], {step["theorem"] for step in steps}, predicate.get("execution", {})
-        ),
-    }
-    compare_displayed(predicate, expected, run.delta)
-
-def check_training_displayed(predicate: dict[str, Any], run: Training, guarantees: list[Training | None]) -> None:
-    """The numbers on the front page of a training run are those of the proof."""
-    steps, (claim,) = predicate["proof"]["steps"], predicate["proof"]["claims"]
-
-    def concluded(index: str | None, key: str) -> Any:
-        return None if index is None else steps[int(index)]["concludes"][key]
-
-    def under(index: str | None) -> str | None:  # the one premise of a T11
-        return steps[int(index)]["premises"][0] if run.gaussian and index is not None else None
-
+    claim, training = claims[worst], isinstance(run, Training)
     theorems = {step["theorem"] for step in steps}
-    curve = None if claim["renyi"] is None else steps[int(claim["renyi"])]
-    pairs = [] if curve is None else zip(curve["args"]["orders"], curve["concludes"]["renyi"], strict=False)
-    expected = {
-        "epsilon": {
-            "lower": concluded(claim["lower"], "epsilon"),
-            "upper": concluded(claim["bound"], "epsilon"),
-            "target": predicate["run"]["target"]["epsilon"],
-        },
-        "mu": {"lower": concluded(under(claim["lower"]), "mu"), "upper": concluded(under(claim["bound"]), "mu")},
-        "guarantees": [
-            {
-                "name": name,
-                "neighbours": None if index is None else of.neighbours,
-                "epsilon": {
-                    "lower": concluded(claim["lower"], "epsilon") if of is run else None,
-                    "upper": concluded(index, "epsilon"),
-                },
-            }
-            for name, of, index in zip(
-                ("membership", "attribute or label"), guarantees, claim["guarantees"], strict=True
-            )
-        ],
-        "wasserstein": {"learned": None, "released": None},
-        "renyi": [{"order": order, "upper": upper} for order, upper in pairs],
-        "requests": [],
-        "theorems": sorted(theorems),
-        "assumptions": training_assumptions(run, theorems),
-    }
-    compare_displayed(predicate, expected, run.delta)
 
-def compare_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta: Fraction) -> None:
+    def concluded(index: str | None, key: str) -> Any:
+        return None if index is None else steps[int(index)]["concludes"][key]
+
+    def bounded(lower: str | None, upper: str | None, key: str = "epsilon") -> dict[str, Any]:
+        return {"lower": concluded(lower, key), "upper": concluded(upper, key)}
+
+    def mu_below(index: str | None) -> str | None:  # the step about μ that a step T11 stands on
+        if index is not None and steps[int(index)]["theorem"] == "T11":
+            return steps[int(index)]["premises"][0]
+        return None if index is None or training or steps[int(index)]["theorem"] == "T6m" else index
+
+    curves = [steps[int(claim["renyi"])] for claim in claims if claim["renyi"] is not None]
+    uppers = zip(*(curve["concludes"]["renyi"] for curve in curves), strict=False)  # recompute counts them
+    orders = curves[0]["args"]["orders"] if curves else []
+    if training:
+        mus, asked = [mu_below(claim["bound"])], ()
+    else:
+        mus = [claim.get("mu", curve["premises"][0]) for claim, curve in zip(claims, curves, strict=True)]
+        asked = zip(run.sizes[first:], run.unlearning_epochs[first:], claims, strict=True)
+    both = zip(("membership", "attribute or label"), guarantees, claim.get("guarantees", ()), strict=True)
+    promised = [
+        {"name": name, "neighbours": None if index is None else of.neighbours,
+         "epsilon": bounded(claim["lower"] if of is run else None, index)}
+        for name, of, index in (both if training else ())
+    ]
+    return {
+        "epsilon": bounded(claim["lower"], claim["bound"]) | {"target": predicate["run"]["target"]["epsilon"]},
+        "mu": {"lower": largest_of(concluded(mu_below(claim["lower"]), "mu") for claim in claims),
+               "upper": largest_of(concluded(mu, "mu") for mu in mus)},
+        **({"guarantees": promised} if training else {}),
+        "wasserstein": {key: largest_of(concluded(claim.get(key), "wasserstein") for claim in claims)
+                        for key in ("learned", "released")},
+        "renyi": [{"order": x, "upper": y} for x, y in zip(orders, map(largest_of, uppers), strict=False)],
+        "requests": [{"size": str(size), "epochs": str(epochs), "epsilon": concluded(claim["bound"], "epsilon")}
+                     for size, epochs, claim in asked],
+        "theorems": sorted(theorems),
+        "assumptions": training_assumptions(run, theorems) if training else implied_assumptions(
+            run, predicate["run"], theorems, predicate.get("execution", {})),
+    }
+
+def check_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta: Fraction) -> None:
     """The front page says this, and δ rounded up; no lower bound is above its upper bound."""
     for key, value in expected.items():
         require(predicate[key] == value, f"{key}: not what the proof and the run say")
@@ -4617,12 +4359,11 @@ def compare_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta
         low, high = predicate[key]["lower"], predicate[key]["upper"]
         require(low is None or Fraction(low) <= Fraction(high), f"{key}: the lower bound exceeds the upper bound")
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Figures: they say nothing better than the proof, and nothing else than the claim at its own epsilon and delta.
-
+# --- Figures: they say nothing better than the proof, and nothing else than the claim at its own epsilon and delta. --
 FIGURE_SLACK = Fraction(1, 10**7)  # figures have eight digits
 MAX_FIGURE_STEPS = 4000  # of T24, over all points of a profile
 Below = Callable[[Fraction, Fraction], bool]  # whether at ε a δ is less than what is proved
+Drawn = tuple[str | None, Delta]  # an ε of a sweep, and what it is held against
 
 def refuted(question: Callable[[int], bool]) -> bool:
     """Whether a question has the answer yes, and is decided."""
@@ -4648,8 +4389,9 @@ def exceeding(of: Delta) -> Below:
     """Whether a δ is decidedly less than this one."""
     return lambda epsilon, delta: refuted(lambda bits: of(epsilon, bits) > delta)
 
-def steps_of(phase: dict[str, Any]) -> int:
-    return int(phase["epochs"]) * int(phase["batches"])
+def falling_short(of: Delta) -> Below:
+    """Whether a δ is decidedly more than this one."""
+    return lambda epsilon, delta: refuted(lambda bits: of(epsilon, bits) < delta)
 
 def curves_of_proof(
     predicate: dict[str, Any], run: Run | Training, values: list[Any]
@@ -4688,15 +4430,15 @@ def curves_of_proof(
             if not 0 < delta < 1:
                 return False
             after = range_before_noise(*given, diameter, phase, delta)
-            both = (lambda bits: plain(epsilon, bits) > delta), (lambda bits: after(epsilon, bits) > delta)
-            return all(map(refuted, both))
+            return exceeding(plain)(epsilon, delta) and exceeding(after)(epsilon, delta)
 
         return is_below
 
     bounds = [claim["bound"] for claim in claims]
     above = [exceeding(known(index)) for index in (*largest(of_theorem(bounds, "T11")), *of_theorem(bounds, "T9"))]
     late = [claim for claim in claims if steps[int(claim["bound"])]["theorem"] == "T24"]
-    few = sum(steps_of(steps[int(claim["bound"])]["args"]["phase"]) for claim in late) * points <= MAX_FIGURE_STEPS
+    phases = [steps[int(claim["bound"])]["args"]["phase"] for claim in late]
+    few = sum(int(phase["epochs"]) * int(phase["batches"]) for phase in phases) * points <= MAX_FIGURE_STEPS
     above += [ranged(claim) for claim in late] if few else []
     witnesses = [claim["lower"] for claim in claims if claim["lower"] is not None]
     plain, bent = of_theorem(witnesses, "T11"), of_theorem(witnesses, "T6c")
@@ -4713,9 +4455,6 @@ def check_profile(
     figure, claimed, where = predicate["figures"]["profile"], predicate["epsilon"], "figures.profile"
     least, most = claimed["lower"] and Fraction(claimed["lower"]), Fraction(claimed["upper"])
 
-    def missed(of: Delta, epsilon: Fraction, delta: Fraction) -> bool:
-        return refuted(lambda bits: of(epsilon, bits) < delta)
-
     for text, high, low in zip(figure["epsilon"], figure["upper"], figure["lower"], strict=True):
         epsilon, upper, at = Fraction(text), Fraction(high), f"at epsilon = {text}"
         fits = upper > run.delta if epsilon < most else upper <= run.delta * (1 + FIGURE_SLACK)
@@ -4728,7 +4467,7 @@ def check_profile(
         require(least is not None, f"{where}.lower: the claim has no lower bound")
         fits = epsilon <= least or lower <= run.delta
         require(fits, f"{where}.lower: {low} {at}; the claim's lower bound is epsilon = {claimed['lower']}")
-        better = below is not None and lower > 0 and all(missed(of, epsilon, lower) for of in below)
+        better = below is not None and lower > 0 and all(falling_short(of)(epsilon, lower) for of in below)
         require(not better, f"{where}.lower: {low} {at} is more than the proof gives")
 
 def check_own_value(predicate: dict[str, Any], parameter: str, own: int) -> None:
@@ -4768,24 +4507,17 @@ def check_sweep(predicate: dict[str, Any], run: Run, worst: int) -> None:
         squared = witness_at(changed, worst)
         if squared is None:
             continue
-        check_point(
-            predicate, run.delta, text, (high, gaussian(squared)), (low if straight else None, gaussian(squared))
-        )
+        least = gaussian(squared)
+        check_point(predicate, run.delta, text, (high, least), (low if straight else None, least))
 
-def check_point(
-    predicate: dict[str, Any],
-    delta: Fraction,
-    value: str,
-    above: tuple[str | None, Delta],
-    below: tuple[str | None, Delta],
-) -> None:
+def check_point(predicate: dict[str, Any], delta: Fraction, value: str, above: Drawn, below: Drawn) -> None:
     """One point of a sweep: a bound from above and what it cannot be below, one from below and the converse."""
     where = f"at {predicate['figures']['sweep']['parameter']} = {value}"
     high, of = above
-    better = high is not None and refuted(lambda bits: of(Fraction(high), bits) > delta)
+    better = high is not None and exceeding(of)(Fraction(high), delta)
     require(not better, f"figures.sweep.upper: {high} {where} is less than any proof can give")
     low, of = below
-    better = low is not None and Fraction(low) > 0 and refuted(lambda bits: of(Fraction(low), bits) < delta)
+    better = low is not None and Fraction(low) > 0 and falling_short(of)(Fraction(low), delta)
     require(not better, f"figures.sweep.lower: {low} {where} is more than the proof gives")
 
 def check_training_sweep(predicate: dict[str, Any], run: Training, confirmed: bool) -> None:
@@ -4833,12 +4565,11 @@ def check_figures(
     elif figures["sweep"] is not None:
         check_sweep(predicate, run, worst)
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Verdicts, and claims in words.
-
-def check_verdict(predicate: dict[str, Any], run: Run, values: list[Any]) -> None:
-    """The verdict is the one that the bounds imply."""
-    steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
+# --- Verdicts, and claims in words. ----------------------------------------------------------------------------------
+def check_verdict(predicate: dict[str, Any], run: Run | Training, values: list[Any]) -> None:
+    """The verdict is the one that the bounds imply. How much of a training run's miss is the bound's fault is not
+    looked into: NOT_CERTIFIED and INDETERMINATE are both accepted."""
+    steps, claims, verdict = predicate["proof"]["steps"], predicate["proof"]["claims"], predicate["verdict"]
 
     def epsilon(index: str) -> Fraction:
         return Fraction(steps[int(index)]["concludes"]["epsilon"])
@@ -4851,20 +4582,13 @@ def check_verdict(predicate: dict[str, Any], run: Run, values: list[Any]) -> Non
             return False
 
     missed = [claim for claim in claims if epsilon(claim["bound"]) > run.target]
-    implied = "CERTIFIED" if not missed else "NOT_CERTIFIED" if any(map(exceeds, missed)) else "INDETERMINATE"
-    implied = "INDETERMINATE" if run.rounding == "violated" else implied  # what is executed may be another run
-    require(predicate["verdict"] == implied, f"the verdict is {implied}, not {predicate['verdict']}")
+    if isinstance(run, Training):
+        implied = "NOT_CERTIFIED or INDETERMINATE" if missed else "CERTIFIED"
+    else:
+        implied = "CERTIFIED" if not missed else "NOT_CERTIFIED" if any(map(exceeds, missed)) else "INDETERMINATE"
+        implied = "INDETERMINATE" if run.rounding == "violated" else implied  # what is executed may be another run
+    require(verdict in implied.split(" or "), f"the verdict is {implied}, not {verdict}")
     beyond = any(claim["lower"] is not None and epsilon(claim["lower"]) > run.target for claim in claims)
-    require(predicate["out_of_reach"] is beyond, f"out_of_reach is {str(beyond).lower()}")
-
-def check_training_verdict(predicate: dict[str, Any], run: Training) -> None:
-    """CERTIFIED where the bound meets the target, and only there. How much of a miss is the bound's fault is not
-    looked into: NOT_CERTIFIED and INDETERMINATE are both accepted."""
-    epsilon, verdict = predicate["epsilon"], predicate["verdict"]
-    met = Fraction(epsilon["upper"]) <= run.target
-    implied = "CERTIFIED" if met else "NOT_CERTIFIED or INDETERMINATE"
-    require((verdict == "CERTIFIED") == met, f"the verdict is {implied}, not {verdict}")
-    beyond = epsilon["lower"] is not None and Fraction(epsilon["lower"]) > run.target
     require(predicate["out_of_reach"] is beyond, f"out_of_reach is {str(beyond).lower()}")
 
 def training_sentence(predicate: dict[str, Any], run: Training, confirmed: bool) -> str:
@@ -4903,9 +4627,7 @@ def claim_sentence(predicate: dict[str, Any], run: Run) -> str:
     floor = " What is executed may be another run: its noise is not above rounding." * (run.rounding == "violated")
     return f"{predicate['verdict']}: {what} {numbers}; the target is epsilon = {epsilon['target']}.{reach}{floor}"
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Verification, step by step.
-
+# --- Verification, step by step. -------------------------------------------------------------------------------------
 @contextmanager
 def numbered(log: list[str], index: int, name: str) -> Iterator[None]:
     try:
@@ -4930,10 +4652,6 @@ def worst_claim(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, An
         require(bounds_epsilon, "proof.claims: bound must be a T11, T9 or T24 step")
     bounds = [Fraction(steps[int(claim["bound"])]["concludes"]["epsilon"]) for claim in claims]
     return bounds.index(max(bounds))
-
-def first_claimed(predicate: dict[str, Any], run: Run) -> int:
-    """The first request that the certificate claims: the last, where it has a predecessor that claims those before."""
-    return len(run.sizes) - 1 if "predecessor" in predicate else 0
 
 def open_envelope(envelope: Any) -> bytes:
     """The payload, whose digest is that of the envelope."""
@@ -5067,124 +4785,104 @@ def verify(
     if work < 1:
         raise Malformed(f"--work: needs at least 1 unit, got {work}")
     with metered(work) as meter:
-        report = verified(data, digest, keys, threshold, subjects, now, certificate)
-        return replace(report, work=meter.spent)
-
-def verified(
-    data: bytes,
-    digest: str | None,
-    keys: Sequence[bytes],
-    threshold: int | None,
-    subjects: Sequence[str],
-    now: datetime | None,
-    certificate: bytes | None,
-) -> Report:
-    """`verify`, metered."""
-    log: list[str] = []
-    with numbered(log, 1, "size"):
-        if len(data) > MAX_BYTES:
-            raise Malformed(f"more than {MAX_BYTES} bytes")
-        for value, option in ((digest, "--digest"), *((subject, "--subject") for subject in subjects)):
-            optional(hexadecimal)(value, option)
-        check_options(keys, threshold, now)
-        envelope = read_json(data, "envelope")  # nesting is a matter of size
-    with numbered(log, 2, "envelope"):
-        payload, signers = open_envelope(envelope), []
-        if keys:
-            trusted = read_keys(keys)
-            threshold = len(trusted) if threshold is None else threshold
-            signers = check_signatures(envelope, payload, trusted, threshold)
-    with numbered(log, 3, "types"):
-        statement = read_json(payload, "payload")
-        check_types(statement)
-    with numbered(log, 4, "subject"):
-        predicate = statement["predicate"]
-        named_digests = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
-        subject = named_digests["run"]
-        if "run" in predicate:
-            written = json.dumps(predicate["run"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-            if subject != hashlib.sha256(written.encode()).hexdigest():
-                raise Mismatch("the run does not have the subject's digest")
-        if digest not in (None, subject):
-            raise Mismatch("the run does not have the digest given with --digest")
-        for other in subjects:
-            if other not in named_digests.values():
-                raise Mismatch(f"a file given with --subject is not among the subjects: its SHA-256 is {other}")
-    about = (len(envelope["signatures"]), tuple(signers), threshold, predicate.get("expires"), predicate["created"])
-    if statement["predicateType"] == ERASURE:
+        log: list[str] = []
+        with numbered(log, 1, "size"):
+            if len(data) > MAX_BYTES:
+                raise Malformed(f"more than {MAX_BYTES} bytes")
+            for value, option in ((digest, "--digest"), *((subject, "--subject") for subject in subjects)):
+                optional(hexadecimal)(value, option)
+            check_options(keys, threshold, now)
+            envelope = read_json(data, "envelope")  # nesting is a matter of size
+        with numbered(log, 2, "envelope"):
+            payload, signers = open_envelope(envelope), []
+            if keys:
+                trusted = read_keys(keys)
+                threshold = len(trusted) if threshold is None else threshold
+                signers = check_signatures(envelope, payload, trusted, threshold)
+        with numbered(log, 3, "types"):
+            statement = read_json(payload, "payload")
+            check_types(statement)
+        with numbered(log, 4, "subject"):
+            predicate = statement["predicate"]
+            named_digests = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
+            subject = named_digests["run"]
+            if "run" in predicate:
+                written = json.dumps(predicate["run"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+                if subject != hashlib.sha256(written.encode()).hexdigest():
+                    raise Mismatch("the run does not have the subject's digest")
+            if digest not in (None, subject):
+                raise Mismatch("the run does not have the digest given with --digest")
+            for other in subjects:
+                if other not in named_digests.values():
+                    raise Mismatch(f"a file given with --subject is not among the subjects: its SHA-256 is {other}")
+        about = (len(envelope["signatures"]), tuple(signers), threshold, predicate.get("expires"), predicate["created"])
+        if statement["predicateType"] == ERASURE:
+            with numbered(log, 5, "side conditions"):
+                check_erasure(predicate["erasure"], "erasure")
+                of = None if certificate is None else check_recorded(statement, certificate, now)
+            done = "of the certificate" if of else "not done: give --certificate"
+            log += (f"{i} {name:<16} {done}" for i, name in ((6, "recomputation"), (7, "target"), (8, "expiry")))
+            claim = erasure_sentence(predicate, named_digests["certificate"], of is not None)
+            notes, code = ("what the record says is its writer's word",), 3 if of is None else of.exit_code
+            return Report(
+                code, "ERASURE_RECORD", subject, bool(signers), tuple(log), claim, (), *about, notes, meter.spent
+            )
+        if certificate is not None:
+            raise Malformed("--certificate: goes with an erasure record, and this is none")
+        canonical_run, steps, claims = predicate["run"], predicate["proof"]["steps"], predicate["proof"]["claims"]
+        training = canonical_run["mechanism"]["kind"] in TRAINING
         with numbered(log, 5, "side conditions"):
-            check_erasure(predicate["erasure"], "erasure")
-            of = None if certificate is None else check_recorded(statement, certificate, now)
-        done = "of the certificate" if of else "not done: give --certificate"
-        log += (f"{i} {name:<16} {done}" for i, name in ((6, "recomputation"), (7, "target"), (8, "expiry")))
-        claim = erasure_sentence(predicate, named_digests["certificate"], of is not None)
-        notes, code = ("what the record says is its writer's word",), 3 if of is None else of.exit_code
-        return Report(code, "ERASURE_RECORD", subject, bool(signers), tuple(log), claim, (), *about, notes)
-    if certificate is not None:
-        raise Malformed("--certificate: goes with an erasure record, and this is none")
-    canonical_run, steps, claims = predicate["run"], predicate["proof"]["steps"], predicate["proof"]["claims"]
-    training = canonical_run["mechanism"]["kind"] in TRAINING
-    with numbered(log, 5, "side conditions"):
-        if training:
-            run = read_training(canonical_run)
-            require(len(claims) == 1, "proof.claims: needs one entry")
-            guarantees = two_guarantees(run, canonical_run)
-            check_training_arguments(run, steps, claims[0], guarantees)
-        else:
-            run = read_run(canonical_run)
-            first = first_claimed(predicate, run)
-            worst = worst_claim(run, steps, claims, first)
-            check_arguments(run, steps, claims, first)
-    with numbered(log, 6, "recomputation"):
-        if training:
-            check_training_displayed(predicate, run, guarantees)
-        else:
-            check_displayed(predicate, run, worst, first)
-        check_execution(predicate, run, named_digests)
-        values = recompute(steps, run.cut if training else None)
-        confirmed = not any(value is False for value in values)
-        check_figures(predicate, run, values, 0 if training else worst, confirmed)
-    log[-1] += "" if confirmed else " (lower bound not verified)"
-    with numbered(log, 7, "target"):
-        if training:
-            check_training_verdict(predicate, run)
-        else:
+            if training:
+                run, worst, first = read_training(canonical_run), 0, 0
+                require(len(claims) == 1, "proof.claims: needs one entry")
+                guarantees = two_guarantees(run, canonical_run)
+                check_training_arguments(run, steps, claims[0], guarantees)
+            else:
+                run, guarantees = read_run(canonical_run), []
+                first = len(run.sizes) - 1 if "predecessor" in predicate else 0  # it claims those before
+                worst = worst_claim(run, steps, claims, first)
+                check_arguments(run, steps, claims, first)
+        with numbered(log, 6, "recomputation"):
+            check_displayed(predicate, front_page(predicate, run, worst, first, guarantees), run.delta)
+            check_execution(predicate, run, named_digests)
+            values = recompute(steps, run.cut if training else None)
+            confirmed = not any(value is False for value in values)
+            check_figures(predicate, run, values, worst, confirmed)
+        log[-1] += "" if confirmed else " (lower bound not verified)"
+        with numbered(log, 7, "target"):
             check_verdict(predicate, run, values)
-    with numbered(log, 8, "expiry"):
-        expiry = check_expiry(predicate, now)
-    log[-1] += f" ({expiry})"
-    verdict = predicate["verdict"]
-    exit_code = {"CERTIFIED": 0, "NOT_CERTIFIED": 1, "INDETERMINATE": 3}[verdict]
-    assumptions = tuple((a["id"], a["status"], a["text"]) for a in predicate["assumptions"])
-    claim = training_sentence(predicate, run, confirmed) if training else claim_sentence(predicate, run)
-    claim += " THE NOISE CAN BE DRAWN AGAIN: no privacy claim holds for this model." * is_reproducible(predicate)
-    notes = notes_of(predicate, confirmed)
-    return Report(exit_code, verdict, subject, bool(signers), tuple(log), claim, assumptions, *about, notes)
+        with numbered(log, 8, "expiry"):
+            expiry = check_expiry(predicate, now)
+        log[-1] += f" ({expiry})"
+        verdict = predicate["verdict"]
+        exit_code = {"CERTIFIED": 0, "NOT_CERTIFIED": 1, "INDETERMINATE": 3}[verdict]
+        assumptions = tuple((a["id"], a["status"], a["text"]) for a in predicate["assumptions"])
+        claim = training_sentence(predicate, run, confirmed) if training else claim_sentence(predicate, run)
+        claim += " THE NOISE CAN BE DRAWN AGAIN: no privacy claim holds for this model." * is_reproducible(predicate)
+        notes = notes_of(predicate, confirmed)
+        return Report(
+            exit_code, verdict, subject, bool(signers), tuple(log), claim, assumptions, *about, notes, meter.spent
+        )
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Command line.
-
-def read_file(name: str, most: int) -> bytes:
+# --- Command line. ---------------------------------------------------------------------------------------------------
+def from_file(name: str, read: Callable[[BinaryIO], Any]) -> Any:
     try:
         with open(name, "rb") as file:
-            return file.read(most + 1)
+            return read(file)
     except (OSError, ValueError) as error:
         raise Malformed(f"cannot read {name!a}: {getattr(error, 'strerror', None) or error}") from None
 
-def digest_of_file(name: str) -> str:
-    try:
-        with open(name, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError) as error:
-        raise Malformed(f"cannot read {name!a}: {getattr(error, 'strerror', None) or error}") from None
+def read_file(name: str, most: int = MAX_BYTES) -> bytes:
+    return from_file(name, lambda file: file.read(most + 1))
+
+def sha256_of(file: BinaryIO) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
     """The certificate's file, and the values of each option."""
-    names, options = (
-        [],
-        {name: [] for name in ("--digest", "--key", "--threshold", "--subject", "--date", "--certificate", "--work")},
-    )
-    rest = iter(arguments)
+    once = ("--digest", "--threshold", "--date", "--certificate", "--work")
+    known = ("--digest", "--key", "--threshold", "--subject", *once[2:])
+    names, options, rest = [], {name: [] for name in known}, iter(arguments)
     for word in rest:
         if word in options:
             value = next(rest, None)
@@ -5197,7 +4895,7 @@ def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
             names.append(word)
     if len(names) != 1:
         raise Malformed(f"usage: checker.py CERTIFICATE [{'] ['.join(f'{name} VALUE' for name in options)}]")
-    for name in ("--digest", "--threshold", "--date", "--certificate", "--work"):
+    for name in once:
         if len(options[name]) > 1:
             raise Malformed(f"{name}: given twice")
     return names[0], options
@@ -5215,13 +4913,13 @@ def main(arguments: list[str]) -> int:
         for work in options["--work"]:
             pattern(r"[1-9][0-9]{0,17}", "a number of units")(work, "--work")
         report = verify(
-            read_file(name, MAX_BYTES),
+            read_file(name),
             *options["--digest"],
             keys=[read_file(key, MAX_KEY) for key in options["--key"]],
             threshold=next(map(int, options["--threshold"]), None),
-            subjects=[digest_of_file(subject) for subject in options["--subject"]],
+            subjects=[from_file(subject, sha256_of) for subject in options["--subject"]],
             now=next(map(end_of, options["--date"]), None),
-            certificate=next((read_file(other, MAX_BYTES) for other in options["--certificate"]), None),
+            certificate=next(map(read_file, options["--certificate"]), None),
             work=next(map(int, options["--work"]), WORK),
         )
         out, code = str(report), report.exit_code

@@ -96,8 +96,21 @@ def is_import(node: ast.stmt) -> bool:
 
 
 def banner(docstring: str) -> str:
-    """A docstring as a comment beneath a rule."""
-    return "\n".join(["# " + "-" * (WIDTH - 2), *(f"# {line}".rstrip() for line in docstring.split("\n"))])
+    """A docstring as a comment: its first line within a rule, the others beneath."""
+    title, *others = (line for line in docstring.split("\n") if line)
+    return "\n".join([f"# --- {title} ".ljust(WIDTH, "-"), *(f"# {line}" for line in others)])
+
+
+def without_gaps(source: str) -> str:
+    """A part without the empty lines between a class's docstring and what follows."""
+    lines = source.split("\n")
+    classes = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef) and ast.get_docstring(node)
+    ]
+    for end in sorted((node.body[0].end_lineno or 0 for node in classes), reverse=True):
+        if not lines[end].strip() and lines[end + 1].startswith(" "):
+            del lines[end]
+    return "\n".join(lines)
 
 
 def by_kind(name: str) -> tuple[int, str]:
@@ -122,11 +135,11 @@ def assembled(parts: Iterable[str] = PARTS) -> str:
     imported: set[tuple[str, str | None]] = set()
     sections = []
     for part in parts:
-        source = path_of(part).read_text(encoding="utf-8")
+        source = without_gaps(path_of(part).read_text(encoding="utf-8"))
         tree = ast.parse(source)
         imported |= {(module, name) for module, name in imported_by(tree) if not is_inner(module)}
         code = re.sub(r"  # fmt: skip$", "", code_of(source, tree), flags=re.MULTILINE)
-        sections.append(f"{banner(ast.get_docstring(tree) or part)}\n\n{code}\n")
+        sections.append(f"{banner(ast.get_docstring(tree) or part)}\n{code}\n")
     about = (FOLDER / "__init__.py").read_text(encoding="utf-8").rstrip("\n")
     outer = import_lines({(module, name) for module, name in imported if module != "__future__"})
     head = "\n".join([about, "", NOTICE, "", FUTURE, "", *outer])

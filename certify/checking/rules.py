@@ -15,6 +15,8 @@ from certify.checking.limits import require
 from certify.checking.numbers.exact import canonical
 from certify.checking.numbers.intervals import decide
 
+Cut = tuple[int, int]  # of a training run's batches: (records of the larger dataset, less one; max_batch_size)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -26,7 +28,7 @@ class Step:
     given: list[Any]
     name: str  # in messages
     below: bool = False  # a premise is a lower bound
-    cut: tuple[int, int] | None = None  # of a training run's batches
+    cut: Cut | None = None
 
     def argument(self, key: str) -> Fraction:
         return Fraction(self.args[key])

@@ -33,17 +33,6 @@ class Meter:
             problem = f"the work that may be done ({self.whole} units) is used up, and nothing was decided"
             raise OutOfWork(f"{problem}; --work N allows for more")
 
-    @contextmanager
-    def half(self) -> Iterator[None]:
-        """At most half of what is left may be spent; beyond that what is tried here does not follow."""
-        before, self.limit = self.limit, self.spent + (self.limit - self.spent) // 2
-        try:
-            yield
-        except OutOfWork:
-            raise DoesNotFollow("half of the work that was left is used up") from None
-        finally:
-            self.limit = before
-
 
 _REMEMBERED: list[Callable[..., Any]] = []  # functions that keep their results
 
@@ -67,12 +56,14 @@ def spend(units: int) -> None:
 @contextmanager
 def budgeted() -> Iterator[None]:
     """With at most half of what is left to spend; what would take more does not follow."""
-    meter = _METER.get()
-    if meter is None:
+    meter = _METER.get() or Meter(0)
+    before, meter.limit = meter.limit, meter.spent + (meter.limit - meter.spent) // 2
+    try:
         yield
-        return
-    with meter.half():
-        yield
+    except OutOfWork:
+        raise DoesNotFollow("half of the work that was left is used up") from None
+    finally:
+        meter.limit = before
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 from certify.checking.descent.privacy import Delta
 from certify.checking.descent.steps import Drift, variance
+from certify.checking.descent.strings import SquaredMu
 from certify.checking.descent.timeline import PHASE
 from certify.checking.limits import MAX_RANGE_STEPS, MAX_SUM_BITS, require
 from certify.checking.numbers.elementary import exp, log, profile
@@ -18,12 +18,8 @@ from certify.checking.rules import Rule, Step, declare
 
 
 def range_before_noise(
-    squared: Callable[[int], Interval],
-    rate: Fraction | Drift,
-    diameter: Fraction,
-    phase: dict[str, Any],
-    delta: Fraction,
-) -> Callable[[Fraction, int], Interval]:
+    squared: SquaredMu, rate: Fraction | Drift, diameter: Fraction, phase: dict[str, Any], delta: Fraction
+) -> Delta:
     """T24. δ(ε) after steps that are alike in both runs, on a ball of the given diameter, from a μ-GDP pair.
 
     Before its noise such a step takes any two points of the ball to at most D: factor·diameter, plus a drift. So by

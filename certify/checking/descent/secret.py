@@ -100,10 +100,8 @@ def secret_order(timeline: Timeline, positions: list[int], rule: str) -> Callabl
         if rule == "chord" and len(positions) < timeline.phases[0].batches:
             require(len(timeline.phases) == 2, "secret_order: the chord rule with gaps needs two phases")
             require(squared(bits)[-1] <= 2 * epsilon, "secret_order: the chord rule with gaps needs mu^2 <= 2 epsilon")
-        total = number(0, bits)
-        for count, square in zip(counts, squared(bits), strict=True):
-            total = total + profile(epsilon, square.sqrt()) * count
-        return total / timeline.phases[0].batches
+        each = (profile(epsilon, square.sqrt()) * count for count, square in zip(counts, squared(bits), strict=True))
+        return sum(each, number(0, bits)) / timeline.phases[0].batches
 
     return delta
 
@@ -116,10 +114,9 @@ def secret_renyi(timeline: Timeline, positions: list[int]) -> Callable[[Fraction
 
     def is_below(order: Fraction, upper: Fraction, bits: int) -> bool:
         require(bits <= MAX_SUM_BITS, f"secret_renyi: not decided with {MAX_SUM_BITS} bits")
-        total = number(0, bits)
-        for count, square in zip(counts, squared(bits), strict=True):
-            total = total + exp(square * (order * (order - 1) / 2)) * count
-        return total <= exp(number((order - 1) * upper, bits)) * batches
+        half = order * (order - 1) / 2
+        each = (exp(square * half) * count for count, square in zip(counts, squared(bits), strict=True))
+        return sum(each, number(0, bits)) <= exp(number((order - 1) * upper, bits)) * batches
 
     return is_below
 

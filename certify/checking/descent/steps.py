@@ -11,11 +11,12 @@ from certify.checking.reading import exact, integer, one_of
 from certify.checking.rules import Rule, Step, declare
 
 
-def contraction(step_size: Fraction, m: Fraction, smoothness: Fraction) -> Fraction:
+def contraction(step_size: Fraction, strong_convexity: Fraction, smoothness: Fraction) -> Fraction:
     """C1. A noiseless gradient step on an m-strongly convex, L-smooth loss is max(|1-ηm|, |1-ηL|)-Lipschitz."""
     require(step_size > 0, "contraction: needs step_size > 0")
-    require(m <= smoothness, "contraction: needs strong_convexity <= smoothness")  # 0 ≤ m: the format has no signs
-    return max(abs(1 - step_size * m), abs(1 - step_size * smoothness))
+    fits = strong_convexity <= smoothness  # and 0 ≤ m: the format has no signs
+    require(fits, "contraction: needs strong_convexity <= smoothness")
+    return max(abs(1 - step_size * strong_convexity), abs(1 - step_size * smoothness))
 
 
 def nonconvex_step(step_size: Fraction, smoothness: Fraction) -> Fraction:
@@ -59,19 +60,13 @@ def variance(phase: dict[str, Any]) -> Fraction:
     return 2 * Fraction(phase["step_size"]) * noise_std**2
 
 
-def check_contraction(step: Step) -> Fraction:
-    c = contraction(*map(step.argument, ("step_size", "strong_convexity", "smoothness")))
-    return step.equal({"contraction": c})["contraction"]
-
-
-def check_nonconvex(step: Step) -> Fraction:
-    c = nonconvex_step(step.argument("step_size"), step.argument("smoothness"))
-    return step.equal({"contraction": c})["contraction"]
+def check_factor(step: Step) -> Fraction:
+    rule = contraction if step.theorem == "C1" else nonconvex_step
+    return step.equal({"contraction": rule(**{key: step.argument(key) for key in step.args})})["contraction"]
 
 
 def check_drift(step: Step) -> Drift:
-    numbers = map(step.argument, ("step_size", "strong_convexity", "gradient_bound"))
-    drift = clipped_step(*numbers, batch=step.theorem == "T23b")
+    drift = clipped_step(*map(step.argument, CLIPPED_STEP), batch=step.theorem == "T23b")
     step.equal({"contraction": drift.factor, "shift": drift.distance})
     return drift
 
@@ -89,8 +84,8 @@ LOSS = "L1 unless the loss is `constants`"
 
 declare(
     Rule("C1", "contraction", {"step_size": exact, "strong_convexity": exact, "smoothness": exact}, RATE,
-         check_contraction, LOSS),
-    Rule("T22", "nonconvex_step", {"step_size": exact, "smoothness": exact}, RATE, check_nonconvex, LOSS),
+         check_factor, LOSS),
+    Rule("T22", "nonconvex_step", {"step_size": exact, "smoothness": exact}, RATE, check_factor, LOSS),
     Rule("T23", "clipped_step", CLIPPED_STEP, DRIFTING, check_drift, LOSS),
     Rule("T23b", "batch_clipped_step", CLIPPED_STEP, DRIFTING, check_drift, "L7b"),
     Rule("C2", "gradient_shift",

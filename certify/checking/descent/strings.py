@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache, partial
 from typing import Any
 
 from certify.checking.descent.distance import wasserstein_tracking
-from certify.checking.descent.timeline import MOMENT, Moment, Phase, Timeline, parts, stretch
+from certify.checking.descent.timeline import (
+    MOMENT,
+    Moment,
+    Motion,
+    Phase,
+    Timeline,
+    equal_steps,
+    moved,
+    parts,
+    stretch,
+)
 from certify.checking.limits import MAX_EXACT, MAX_POINTS, DoesNotFollow, require
 from certify.checking.numbers.exact import number, spend_exactly
 from certify.checking.numbers.intervals import Interval, Number, decide
@@ -18,17 +29,110 @@ from certify.checking.rules import Rule, Step, declare
 from certify.checking.work import spend
 
 SquaredMu = Callable[[int], Interval]  # μ², at so many bits
+Distance = Callable[[int | None], Number]
 
 
-def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Moment, int]]:
-    """The pieces between corners: (from, to, how many equal ones in a row)."""
+@dataclass(frozen=True)
+class Leg:
+    """Steps first … last-1 of a phase; whether they drift, on an excursion of T26, or shift by their records alone."""
+
+    phase: Phase
+    first: int
+    last: int
+    drifts: bool = False
+
+    def travel(self, bits: int | None, begin: int, end: int) -> Motion | None:
+        """What some of its steps do."""
+        if not self.drifts:
+            return stretch(self.phase, begin, end, bits)
+        return equal_steps(self.phase.factor, self.phase.drift, self.phase.noise, None, end - begin, bits)
+
+    def before_shifts(self, first: int) -> list[int]:
+        """The moments from step `first` on just before a shift, where z is to be looked at: for each position the first
+        and the last, or (c > 1) all."""
+        positions, batches, looked_at, epochs = self.phase.positions, self.phase.batches, 0, []
+        spend(len(positions))
+        for position in positions:
+            earliest, latest = -((position - first) // batches), (self.last - 1 - position) // batches
+            epochs.append(range(earliest, latest + 1, max(1, latest - earliest) if self.phase.factor <= 1 else 1))
+            looked_at += max(0, len(epochs[-1]) - 1)
+            require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
+            spend(max(0, len(epochs[-1]) - 1))
+        return sorted(e * batches + position for position, those in zip(positions, epochs, strict=True) for e in those)
+
+
+@dataclass(frozen=True)
+class Straight:
+    """One straight piece of a schedule: from a distance of the two runs, over these legs, to 0."""
+
+    distance: Distance
+    legs: tuple[Leg, ...]
+
+    def ends(self, bits: int | None) -> tuple[Number, Number]:
+        """(w, v) at its end; v begins at 0."""
+        w, v = self.distance(bits), number(0, bits)
+        for leg in self.legs:
+            w, v = moved(leg.travel(bits, leg.first, leg.last), w, v)
+        return w, v
+
+    def stays_above_zero(self, bits: int | None) -> bool:
+        """Whether the schedule has z_k ≥ 0, that is w_k·v ≥ w·C_k·v_k, after each step.
+
+        Between two shifts z only falls: it is enough to look just before each shift, and at the ends of a leg. Just
+        before the same position of one epoch after the other, the points (V_k, D_k) have increments of slope falling by
+        c^batches: for c ≤ 1 they lie on a concave curve, which is above the string when its first and last points are.
+        For c > 1 all points are looked at. While steps drift, increments have slope d/(τ²·C_k), which falls as C_k
+        grows: for c ≤ 1 (and no drifting step has another) both ends of a leg are enough.
+        """
+        w, v = self.ends(bits)
+        rest = [number(1, bits)]  # product of the contractions of the later legs
+        for leg in reversed(self.legs[1:]):
+            rest.append(rest[-1] * power(leg.phase.factor, leg.last - leg.first, bits))
+        w_k, v_k = self.distance(bits), number(0, bits)
+        for index, leg in enumerate(self.legs):
+            moments = [] if leg.drifts else leg.before_shifts(leg.first + (index == 0))
+            begin, later = leg.first, rest[len(self.legs) - 1 - index]
+            for moment in (*moments, leg.last):
+                (w_k, v_k), begin = moved(leg.travel(bits, begin, moment), w_k, v_k), moment
+                spend_exactly(w_k, v_k, w, v)
+                remaining = power(leg.phase.factor, leg.last - moment, bits) * later
+                last = moment == leg.last and index == len(self.legs) - 1
+                if not last and not w_k * v >= w * remaining * v_k:
+                    return False
+        return True
+
+
+Pieces = list[tuple[Straight, int]]  # straight pieces, and how many equal ones there are
+
+
+def straight(timeline: Timeline, begin: Moment, end: Moment, distance: Distance | None = None) -> Straight:
+    """From a moment, where the runs are together unless a distance is given, to another; without drift."""
+    return Straight(distance or partial(number, 0), tuple(Leg(*part) for part in parts(timeline, begin, end)))
+
+
+def block_at(timeline: Timeline, moment: dict[str, str], what: str) -> tuple[int, int, Phase]:
+    """The block and the position of a moment, which are there, and the block's phase."""
+    block, position = int(moment["block"]), int(moment["position"])
+    require(block < len(timeline.phases), f"{what} in block {block}, after the end")
+    phase = timeline.phases[block]
+    require(position < phase.batches, f"{what} at position {position}, not in the epoch")
+    return block, position, phase
+
+
+def moment_at(timeline: Timeline, moment: dict[str, str], what: str) -> Moment:
+    """Just before a step, which is there."""
+    (block, position, phase), epoch = block_at(timeline, moment, what), int(moment["epoch"])
+    require(epoch < phase.epochs, f"{what} in epoch {epoch}, not in the block")
+    return block, epoch * phase.batches + position
+
+
+def string_pieces(timeline: Timeline, corners: list[Any]) -> Pieces:
+    """The pieces between corners. The first begins at the distance of the two runs there, the others at 0."""
     found, moment = [], timeline.begin
     for corner in corners:
         spend(2)
-        block, position, first, last = (int(corner[key]) for key in ("block", "position", "first", "last"))
-        require(block < len(timeline.phases), f"taut_string: corner in block {block}, after the end")
-        phase = timeline.phases[block]
-        require(position < phase.batches, f"taut_string: corner at position {position}, not in the epoch")
+        block, position, phase = block_at(timeline, corner, "taut_string: corner")
+        first, last = int(corner["first"]), int(corner["last"])
         require(first <= last < phase.epochs, f"taut_string: corner in epochs {first} to {last}, not in the block")
         head = (block, first * phase.batches + position)
         require(head > moment, "taut_string: corners must lie after the start and ascend strictly in time")
@@ -36,95 +140,36 @@ def segments(timeline: Timeline, corners: list[Any]) -> list[tuple[Moment, Momen
         if last > first:
             found.append((head, (block, head[1] + phase.batches), last - first))
         moment = (block, last * phase.batches + position)
-    return [*found, (moment, timeline.end, 1)]
+
+    def distance(bits: int | None) -> Number:
+        if timeline.restart is None:
+            return number(timeline.start, bits)
+        return wasserstein_tracking(timeline, timeline.begin, bits)
+
+    pieces = [*found, (moment, timeline.end, 1)]
+    distances = [distance if begin == timeline.begin else None for begin, _, _ in pieces]
+    return [(straight(timeline, *ends, start), times) for (*ends, times), start in zip(pieces, distances, strict=True)]
 
 
 def restarted(timeline: Timeline, restart: dict[str, str]) -> Timeline:
     """T5. With projection the string may begin at any moment, from the distance that T1 gives there (2R at most)."""
-    block, epoch, position = (int(restart[key]) for key in ("block", "epoch", "position"))
     require(timeline.diameter is not None, "bounded_domain: needs a radius")
-    require(block < len(timeline.phases), f"bounded_domain: restart in block {block}, after the end")
-    phase = timeline.phases[block]
-    require(position < phase.batches, f"bounded_domain: restart at position {position}, not in the epoch")
-    require(epoch < phase.epochs, f"bounded_domain: restart in epoch {epoch}, not in the block")
-    return replace(timeline, restart=(block, epoch * phase.batches + position))
+    return replace(timeline, restart=moment_at(timeline, restart, "bounded_domain: restart"))
 
 
-def distance_at(timeline: Timeline, begin: Moment, bits: int | None) -> Number:
-    """Where a segment of the string begins: at 0, but the first one at the distance of the two runs there."""
-    if begin != timeline.begin:
-        return number(0, bits)
-    return number(timeline.start, bits) if timeline.restart is None else wasserstein_tracking(timeline, begin, bits)
+def energy(pieces: Pieces, name: str, bits: int) -> Interval:
+    """T3, T5, T26. Σ w²/v over the pieces: the released models are μ-GDP with this μ², in both directions.
 
-
-def travel(timeline: Timeline, begin: Moment, end: Moment, bits: int | None) -> tuple[Number, Number]:
-    """(w, v) at the end of a segment; v begins at 0."""
-    w, v = distance_at(timeline, begin, bits), number(0, bits)
-    for phase, first, last in parts(timeline, begin, end):
-        r, s, q = stretch(phase, first, last, bits)
-        w, v = r * w + s, r * r * v + q
-    return w, v
-
-
-def taut_string(timeline: Timeline, corners: list[Any], bits: int) -> Interval:
-    """T3, T5. μ² = Σ w²/v over the segments between the corners: the released models are μ-GDP, in both directions.
-
-    On a segment the schedule is a_k = (w/v)·C_k·τ_k², which by T2 shifts the runs into each other at the cost w²/v. It
+    On a piece the schedule is a_k = (w/v)·C_k·τ_k², which by T2 shifts the runs into each other at the cost w²/v. It
     needs z_k ≥ 0: see `stays_above_zero`. The string need not be the tautest: any admissible one is a valid bound.
     """
     total = Interval.of(0, bits)
-    for begin, end, times in segments(timeline, corners):
-        w, v = travel(timeline, begin, end, bits)
+    for piece, times in pieces:
+        w, v = piece.ends(bits)
         if not w.is_zero():
-            require(not v.is_zero(), "taut_string: a distance is left, but no noise to hide it (v = 0 where w > 0)")
+            require(not v.is_zero(), f"{name}: a distance is left, but no noise to hide it (v = 0 where w > 0)")
             total = total + times * (w * w / v)
     return total
-
-
-def before_shifts(phase: Phase, first: int, last: int) -> tuple[list[int], int]:
-    """The moments of a piece of string just before a shift, from step `first` to before `last`, where z is to be looked
-    at; and how many there are. For each position the first and the last, or (c > 1) all.
-    """
-    moments, looked_at = set(), 0
-    spend(len(phase.positions))
-    for position in phase.positions:
-        earliest, latest = -((position - first) // phase.batches), (last - 1 - position) // phase.batches
-        step = max(1, latest - earliest) if phase.factor <= 1 else 1
-        looked_at += max(0, latest - earliest) // step
-        require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
-        spend(max(0, latest - earliest) // step)
-        moments.update(e * phase.batches + position for e in range(earliest, latest + 1, step))
-    return sorted(moments), looked_at
-
-
-def stays_above_zero(timeline: Timeline, corners: list[Any], bits: int | None) -> bool:
-    """Whether the schedule of T3 has z_k ≥ 0 throughout, that is w_k·v ≥ w·C_k·v_k inside each segment.
-
-    Between two shifts z only falls: it is enough to look just before each shift. Just before the same position of one
-    epoch after the other, the points (V_k, D_k) have increments of slope falling by c^batches: for c ≤ 1 they lie on a
-    concave curve, which is above the string when its first and last points are. For c > 1 all points are looked at.
-    """
-    looked_at = 0
-    for begin, end, _ in segments(timeline, corners):
-        w, v = travel(timeline, begin, end, bits)
-        pieces = list(parts(timeline, begin, end))
-        rest = [number(1, bits)]  # product of the contractions of the later pieces
-        for phase, first, last in reversed(pieces[1:]):
-            rest.append(rest[-1] * power(phase.factor, last - first, bits))
-        w_k, v_k = distance_at(timeline, begin, bits), number(0, bits)
-        for index, (phase, first, last) in enumerate(pieces):
-            moments, points = before_shifts(phase, first + (index == 0), last)
-            looked_at += points
-            require(looked_at <= MAX_POINTS, f"taut_string: more than {MAX_POINTS} points to look at")
-            at = first
-            for moment in (*moments, last):
-                r, s, q = stretch(phase, at, moment, bits)
-                w_k, v_k, at = r * w_k + s, r * r * v_k + q, moment
-                spend_exactly(w_k, v_k, w, v)
-                remaining = power(phase.factor, last - moment, bits) * rest[len(pieces) - 1 - index]
-                if moment < last and not w_k * v >= w * remaining * v_k:
-                    return False
-    return True
 
 
 def settled(timeline: Timeline, holds: Callable[[int | None], bool], what: str) -> bool:
@@ -141,17 +186,22 @@ def settled(timeline: Timeline, holds: Callable[[int | None], bool], what: str) 
         return holds(None)
 
 
-def admissible(timeline: Timeline, corners: list[Any]) -> bool:
-    """`stays_above_zero`, decided."""
-    return settled(timeline, lambda bits: stays_above_zero(timeline, corners, bits), "taut_string: z >= 0")
+def admissible(timeline: Timeline, pieces: Pieces, name: str) -> bool:
+    """Whether z ≥ 0 throughout."""
+    return all(settled(timeline, piece.stays_above_zero, f"{name}: z >= 0") for piece, _ in pieces)
+
+
+def check_pieces(step: Step, timeline: Timeline, pieces: Pieces, name: str, composed: Fraction) -> SquaredMu:
+    """A schedule of these pieces, beside what is composed."""
+    require(admissible(timeline, pieces, name), f"{step.name}: the schedule dips below zero (z_k < 0)")
+    return at_most_stated(step, lambda bits: energy(pieces, name, bits) + composed)
 
 
 def check_string_schedule(step: Step) -> SquaredMu:
-    corners, timeline = step.args["corners"], step.given[0]
+    timeline = step.given[0]
     if "restart" in step.args:
         timeline = restarted(timeline, step.args["restart"])
-    require(admissible(timeline, corners), f"{step.name}: the schedule dips below zero (z_k < 0)")
-    return at_most_stated(step, lambda bits: taut_string(timeline, corners, bits))
+    return check_pieces(step, timeline, string_pieces(timeline, step.args["corners"]), "taut_string", Fraction(0))
 
 
 def at_most_stated(step: Step, squared: SquaredMu) -> SquaredMu:

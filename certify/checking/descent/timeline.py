@@ -6,16 +6,16 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from certify.checking.descent.steps import Drift, variance
 from certify.checking.limits import MAX_STEPS, require
-from certify.checking.numbers.exact import number
-from certify.checking.numbers.intervals import Number
-from certify.checking.numbers.powers import geometric, power
+from certify.checking.numbers.exact import number, spend_exactly
+from certify.checking.numbers.intervals import Number, smaller
 from certify.checking.reading import exact, integer, optional
 from certify.checking.rules import Rule, Step, declare
-from certify.checking.work import spend
+from certify.checking.work import remembered, spend
 
 Moment = tuple[int, int]  # (block, steps done in it)
 
@@ -83,29 +83,68 @@ def requests(start: Fraction, diameter: Fraction | None, phases: list[Any], fact
     return Timeline(start, diameter, tuple(built))
 
 
-def stretch(phase: Phase, begin: int, end: int, bits: int | None) -> tuple[Number, Number, Number]:
-    """Steps begin … end-1 of a phase as (r, s, q): the distance goes w ← r·w + s, the variance v ← r²·v + q."""
-    c, batches = phase.factor, phase.batches
+Motion = tuple[Number, Number, Number, Number | None]  # (r, s, q, cap), r ≥ 0: w ← min(r·w + s, cap), v ← r²·v + q
 
-    def window(first: int, last: int) -> Number:  # Σ count_p · c^(last-1-p), positions first ≤ p < last of one epoch
-        total, at = number(0, bits), first
+
+def then(f: Motion | None, g: Motion | None) -> Motion | None:
+    """First f, then g: again such a map. None: nothing moves."""
+    if f is None or g is None:
+        return f or g
+    (r1, s1, q1, cap1), (r2, s2, q2, cap2) = f, g
+    spend_exactly(r1, s1, q1, r2)
+    return r2 * r1, r2 * s1 + s2, r2 * r2 * q1 + q2, None if cap1 is None else smaller(r2 * cap1 + s2, cap2)
+
+
+def repeated(f: Motion | None, n: int) -> Motion | None:
+    """n times f, by doubling."""
+    result = None
+    while n:
+        result, f, n = then(result, f) if n % 2 else result, then(f, f), n // 2
+    return result
+
+
+def moved(motion: Motion | None, w: Number, v: Number) -> tuple[Number, Number]:
+    """The distance and the variance afterwards."""
+    if motion is None:
+        return w, v
+    r, s, q, cap = motion
+    w = r * w + s
+    return w if cap is None else smaller(w, cap), r * r * v + q
+
+
+@remembered
+@lru_cache(maxsize=2**16)
+def equal_steps(
+    c: Fraction, shift: Fraction, noise: Fraction, cap: Fraction | None, n: int, bits: int | None
+) -> Motion | None:
+    """n equal steps."""
+    if n < 2:
+        one = number(c, bits), number(shift, bits), number(noise, bits), None if cap is None else number(cap, bits)
+        return one if n else None
+    half = equal_steps(c, shift, noise, cap, n // 2, bits)
+    return then(then(half, half), equal_steps(c, shift, noise, cap, n % 2, bits))
+
+
+def stretch(phase: Phase, begin: int, end: int, bits: int | None, cap: Fraction | None = None) -> Motion | None:
+    """Steps begin … end-1 of a phase. It takes log(steps) compositions, not steps."""
+    c, noise, batches = phase.factor, phase.noise, phase.batches
+
+    def window(first: int, last: int) -> Motion | None:  # within one epoch
+        motion, done = None, first
         within = range(bisect_left(phase.positions, first), bisect_left(phase.positions, last))
         spend(1 + len(within))
         for i in within:
-            gap = phase.positions[i] + 1 - at
-            total, at = total * power(c, gap, bits) + phase.counts[i], at + gap
-        return total * power(c, last - at, bits)
+            quiet = equal_steps(c, Fraction(0), noise, cap, phase.positions[i] - done, bits)
+            shifts = equal_steps(c, phase.counts[i] * phase.shift, noise, cap, 1, bits)
+            motion, done = then(then(motion, quiet), shifts), phase.positions[i] + 1
+        return then(motion, equal_steps(c, Fraction(0), noise, cap, last - done, bits))
 
     (first_epoch, first), (last_epoch, last) = divmod(begin, batches), divmod(end, batches)
     if first_epoch == last_epoch:
-        moved = window(first, last)
-    else:
-        whole = last_epoch - first_epoch - 1
-        middle = window(0, batches) * geometric(c, batches, whole, bits) if whole else number(0, bits)
-        moved = window(first, batches) * power(c, whole * batches, bits) + middle
-        moved = moved * power(c, last, bits) + window(0, last)
-    noise = number(phase.noise, bits) * geometric(c, 2, end - begin, bits)
-    return power(c, end - begin, bits), number(phase.shift, bits) * moved, noise
+        return window(first, last)
+    whole = last_epoch - first_epoch - 1
+    motion = then(window(first, batches), repeated(window(0, batches), whole) if whole else None)
+    return then(motion, window(0, last))
 
 
 def parts(timeline: Timeline, begin: Moment, end: Moment) -> Iterator[tuple[Phase, int, int]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from certify.checking.descent.secret import looking_back, one_hidden_record, positions_of, weights
 from certify.checking.descent.steps import LOSS, NEIGHBOURS, gradient_shift
-from certify.checking.descent.strings import MU, SquaredMu, travel
+from certify.checking.descent.strings import MU, SquaredMu, straight
 from certify.checking.descent.timeline import PHASE, requests
 from certify.checking.limits import MAX_SUM_BITS, require
 from certify.checking.numbers.elementary import at_most, exp, profile
@@ -29,7 +29,7 @@ def straight_witness(start: Fraction, m: Fraction, one: Fraction, phases: list[A
     """
     slopes = [1 - Fraction(phase["step_size"]) * m for phase in phases]
     timeline = requests(Fraction(0), None, phases, slopes, [one] * len(phases))
-    mean, variance = travel(timeline, timeline.begin, timeline.end, bits)
+    mean, variance = straight(timeline, timeline.begin, timeline.end).ends(bits)
     gap = number(start, bits)
     for phase in timeline.phases:
         gap = gap * power(phase.factor, phase.steps, bits)

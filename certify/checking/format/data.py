@@ -41,9 +41,8 @@ def check_data(data: dict[str, Any], loss: dict[str, Any]) -> None:
     """The columns fit the loss: rows stay within feature_norm, where the loss has one, and labels are its labels."""
     kind = loss["kind"]
     require(kind != "constants", "run: data describe no records of a loss that is known by its constants alone")
-    require(
-        kind == "clipped" or data["normalise"] != "none", "run: data.normalise = none leaves rows beyond feature_norm"
-    )
+    bounded = kind == "clipped" or data["normalise"] != "none"
+    require(bounded, "run: data.normalise = none leaves rows beyond feature_norm")
     given = [key for key in ("positive", "classes", "target_limits") if data[key] is not None]
     if kind == "clipped":
         require(len(given) == 1, "run: data need one of positive, classes, target_limits")

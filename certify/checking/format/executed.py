@@ -15,9 +15,8 @@ def check_erasure(entry: dict[str, Any], where: str) -> None:
     """What an erasure says by itself."""
     started, finished = moment(entry["started"]), moment(entry["finished"])
     require(started <= finished, f"{where}: finished before it started")
-    require(
-        entry["received"] is None or moment(entry["received"]) <= started, f"{where}: started before it was received"
-    )
+    received = entry["received"]
+    require(received is None or moment(received) <= started, f"{where}: started before it was received")
     require(entry["id"].strip() != "", f"{where}.id: is empty")
     require(int(entry["request"]) >= 1, f"{where}: requests are counted from 1")
     require(1 <= int(entry["records"]) <= int(entry["cumulative"]), f"{where}: needs 1 <= records <= cumulative")

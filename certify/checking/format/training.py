@@ -11,6 +11,7 @@ from certify.checking.format.assumptions import ASSUMPTIONS
 from certify.checking.format.rounding import check_floats, numbers_of
 from certify.checking.format.shapes import TRAINING
 from certify.checking.limits import MAX_GROUP, MAX_STEPS, require
+from certify.checking.rules import Cut
 from certify.checking.sampled.moments import described
 from certify.checking.sampled.schedule import BATCHES, SHIFTS
 
@@ -30,7 +31,7 @@ class Training:
     sums: int
     sampling: str
     neighbours: str
-    cut: tuple[int, int] | None  # (records of the larger dataset, less one; max_batch_size)
+    cut: Cut | None
     scaling: dict[str, Any]
     momentum: dict[str, Any]
     target: Fraction

@@ -9,6 +9,12 @@ from certify.checking.numbers.intervals import Dyadic, Interval, Number, _compar
 from certify.checking.work import remembered, spend
 
 
+def in_units(number: Dyadic, bits: int) -> int:
+    """In units of 2^-bits, rounded down."""
+    shift = number[1] + bits
+    return number[0] << shift if shift >= 0 else number[0] >> -shift
+
+
 def series(x: Interval, stride: int) -> Interval:
     """Σ_k x^k/(d_1·…·d_k) for x ≥ 0: e^x for stride 1 (d_k = k), Σ x^k/(1·3·…·(2k+1)) for stride 2 (d_k = 2k+1).
 
@@ -17,11 +23,7 @@ def series(x: Interval, stride: int) -> Interval:
     """
     bits = x.bits
 
-    def scaled(number: Dyadic) -> int:  # rounded down
-        shift = number[1] + bits
-        return number[0] << shift if shift >= 0 else number[0] >> -shift
-
-    x_low, x_high = scaled(x.low), -scaled((-x.high[0], x.high[1]))
+    x_low, x_high = in_units(x.low, bits), -in_units((-x.high[0], x.high[1]), bits)
     low = high = total_low = total_high = 1 << bits
     divisor, each = stride - 1, 2 + (bits >> 9) + (bits * bits >> 20)
     while high > 1 or divisor << bits < 2 * x_high:

@@ -30,25 +30,25 @@ def spend_exactly(*values: Number) -> None:
         spend(1 + (length * length >> 18))
 
 
-def least_decimal(value: Fraction) -> Fraction:
-    """The least decimal of LOSS_DIGITS significant digits that is not below a positive number."""
+def last_place(square: Fraction, digits: int = LOSS_DIGITS) -> Fraction:
+    """The unit of sqrt(square) > 0 in the last of so many significant digits."""
     size = 0
-    while value >= Fraction(10) ** size:
+    while square >= Fraction(100) ** size:
         size += 1
-    while value < Fraction(10) ** (size - 1):
+    while square < Fraction(100) ** (size - 1):
         size -= 1
-    unit = Fraction(10) ** (size - LOSS_DIGITS)
+    return Fraction(10) ** (size - digits)
+
+
+def least_decimal(value: Fraction) -> Fraction:
+    """The least decimal of so many digits that is not below a positive number."""
+    unit = last_place(value**2)
     return -(-value // unit) * unit
 
 
 def root_rounded_up(square: Fraction, digits: int = LOSS_DIGITS) -> Fraction:
-    """The least decimal of so many significant digits that is not below sqrt(square), exactly; square > 0."""
-    size = 0
-    while square >= Fraction(10) ** (2 * size):
-        size += 1
-    while square < Fraction(10) ** (2 * size - 2):
-        size -= 1
-    unit = Fraction(10) ** (size - digits)
+    """The least decimal of so many digits that is not below sqrt(square), exactly; square > 0."""
+    unit = last_place(square, digits)
     units = square / unit**2
     root = isqrt(units.numerator // units.denominator)
     return (root + (root * root != units)) * unit

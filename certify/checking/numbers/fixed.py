@@ -6,20 +6,15 @@ from fractions import Fraction
 from functools import lru_cache
 
 from certify.checking.limits import Undecided
-from certify.checking.numbers.elementary import artanh, at_most, density
+from certify.checking.numbers.elementary import artanh, at_most, density, in_units
 from certify.checking.numbers.intervals import Interval
 from certify.checking.work import remembered, spend
 
 
 def fixed(x: Interval, bits: int) -> int:
     """A number of a narrow interval, in units of 2^-bits, rounded down: off by less than 2."""
-
-    def floor(number: tuple[int, int]) -> int:
-        shift = number[1] + bits
-        return number[0] << shift if shift >= 0 else number[0] >> -shift
-
-    low = floor(x.low)
-    if floor(x.high) > low + 1:
+    low = in_units(x.low, bits)
+    if in_units(x.high, bits) > low + 1:
         raise Undecided
     return low
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -14,7 +14,6 @@ from certify.checking.format.run import (
     implied_phases,
     implied_start,
     is_hidden,
-    loss_arguments,
     loss_theorem,
     map_arguments,
     phase_epochs,
@@ -29,19 +28,31 @@ DRIFTS = {"T23", "T23b"}  # those by which runs that are apart drift at every st
 STRINGS = ("T3", "T5", "T26", "T26r")  # what bounds μ along a timeline
 
 
+FREE = {  # rule -> the arguments that a proof may choose; all others must be those that the run implies
+    "T3": {"corners"}, "T5": {"restart", "corners"}, "T26": {"excursions"}, "T26r": {"restart", "excursions"},
+    "T2": {"orders"}, "T9": {"positions", "rule"}, "T9r": {"positions", "orders"},
+    "T6c": {"epsilon", "mu", "own", "others"}, "T6m": {"epsilon", "threshold", "positions"},
+    "T18": {"orders"}, "T19": {"grid"}, "T27": {"grid"}, "T19l": {"grid", "direction"}, "T27l": {"grid", "direction"},
+    "T20": {"budget"}, "T15": {"iterates", "history", "charged"},  # which have one value
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Proof:
-    """The steps of a proof, and which of them something refers to."""
+    """The steps of a proof, what the run implies of an argument by its name, and which steps something refers to."""
 
     steps: list[dict[str, Any]]
-    used: set[int]
+    implied: dict[str, Any]
+    used: set[int] = field(default_factory=set)
 
     def theorem_of(self, index: str) -> str:
         require(int(index) < len(self.steps), f"there is no step {index}")
         return self.steps[int(index)]["theorem"]
 
-    def premises(self, index: str, theorem: str, count: int, **arguments: Any) -> list[str]:
-        """The premises of a step that must be this theorem, with these arguments."""
+    def premises(
+        self, index: str, theorem: str, count: int, free: Iterable[str] | None = None, **here: Any
+    ) -> list[str]:
+        """The premises of a step that must be this theorem, with what the run implies `here`, or else anywhere."""
 
         def agree(found: Any, implied: Any) -> bool:  # a generator is compared entry by entry, as far as they agree
             if not isinstance(implied, Iterator):
@@ -49,11 +60,13 @@ class Proof:
             return all(entry == next(implied, None) for entry in found) and next(implied, None) is None
 
         spend(5)
-        found, name = self.theorem_of(index), f"step {index} ({RULES[theorem].name})"
+        found, rule = self.theorem_of(index), RULES[theorem]
         require(found == theorem, f"step {index}: {theorem} is needed here, got {found}")
-        step = self.steps[int(index)]
-        for key, value in arguments.items():
-            require(agree(step["args"][key], value), f"{name}: {key} is not what the run implies")
+        step, name = self.steps[int(index)], f"step {index} ({rule.name})"
+        for key in rule.arguments:
+            if key not in (FREE.get(theorem, ()) if free is None else free):
+                value = here[key] if key in here else self.implied[key]
+                require(agree(step["args"][key], value), f"{name}: {key} is not what the run implies")
         require(len(step["premises"]) == count, f"{name}: needs {count} premises")
         self.used.add(int(index))
         return step["premises"]
@@ -61,9 +74,8 @@ class Proof:
     def check_order(self) -> None:
         """Every premise is an earlier step."""
         for i, step in enumerate(self.steps):
-            require(
-                all(int(premise) < i for premise in step["premises"]), f"step {i}: a premise is not an earlier step"
-            )
+            earlier = all(int(premise) < i for premise in step["premises"])
+            require(earlier, f"step {i}: a premise is not an earlier step")
 
     def check_use(self) -> None:
         """Something refers to every step."""
@@ -71,71 +83,71 @@ class Proof:
         require(not unused, f"step {unused[0] if unused else ''}: nothing refers to it")
 
 
+def implied_arguments(run: Run) -> dict[str, Any]:
+    """What the run implies of an argument by its name, wherever a step has it."""
+    known = {
+        "step_size": run.step_size, "strong_convexity": run.m, "smoothness": run.smoothness, "radius": run.radius,
+        "gradient_bound": run.gradient_bound, "diameter": run.radius and 2 * run.radius, "delta": run.delta,
+    }  # fmt: skip
+    texts = {"batch_size": str(run.batch_size), "neighbours": run.neighbours, "start": run.initial_distance}
+    texts |= {key: None if value is None else canonical(value) for key, value in known.items()}
+    return run.loss | ({} if run.scaling is None else map_arguments(run.scaling)) | texts
+
+
 def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], first: int = 0) -> None:
     """Every step has the arguments and premises that the run implies. `first`: the request of the first claim.
 
-    Free are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they rest on), the schedule
-    (restart, corners, excursions), orders, positions and rule, the epochs left to T24, and what a witness chooses.
+    Free, besides what FREE names, are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they
+    rest on), the theorem that bounds μ, and the epochs left to T24.
     """
-    proof = Proof(steps, set())
+    proof = Proof(steps, implied_arguments(run))
     premises, theorem_of = proof.premises, proof.theorem_of
-    step_size, delta, m = canonical(run.step_size), canonical(run.delta), canonical(run.m)
-    smoothness = None if run.smoothness is None else canonical(run.smoothness)
-    diameter = None if run.radius is None else canonical(2 * run.radius)
-    one_record = {"gradient_bound": canonical(run.gradient_bound), "neighbours": run.neighbours}
-    of_steps = {"step_size": step_size, "strong_convexity": m, "smoothness": smoothness} | one_record
 
-    def with_constants(index: str, theorem: str, **arguments: Any) -> None:
-        for premise in premises(index, theorem, int(run.derived), **arguments):
-            radius = None if run.radius is None else canonical(run.radius)
+    def with_constants(index: str, theorem: str, **here: Any) -> None:
+        for premise in premises(index, theorem, int(run.derived), **here):
             if run.scaling is not None:
-                (premise,) = premises(premise, "T16", 1, **map_arguments(run.scaling))
-            premises(premise, loss_theorem(run.loss, run.scaling), 0, **loss_arguments(run.loss, run.scaling, radius))
+                (premise,) = premises(premise, "T16", 1)
+            premises(premise, loss_theorem(run.loss, run.scaling), 0)
 
     def check_rate(index: str) -> bool:  # of one noiseless step; whether it may be an expansion
         batch, kind = clips_batches(run.loss), theorem_of(index) if theorem_of(index) in RATES else "C1"
-        require(
-            (kind == "T23b") == batch, f"step {index} ({RULES[kind].name}): batches are clipped, or records, not both"
-        )
-        require(run.convex or kind != "C1", f"step {index} (contraction): this loss is not convex")
-        smooth = smoothness is not None or kind in DRIFTS
-        require(smooth, f"step {index} (nonconvex_step): this loss has no smoothness")
-        with_constants(index, kind, **{key: of_steps[key] for key in RULES[kind].arguments})
+        name = f"step {index} ({RULES[kind].name})"
+        require((kind == "T23b") == batch, f"{name}: batches are clipped, or records, not both")
+        require(run.convex or kind != "C1", f"{name}: this loss is not convex")
+        require(run.smoothness is not None or kind in DRIFTS, f"{name}: this loss has no smoothness")
+        with_constants(index, kind)
         return not run.contracts if kind == "C1" else kind == "T22" and run.smoothness > 0
 
     def check_timeline(
         index: str, start: str, request: int, among: Sequence[int], fewer: int = 0, tracked: bool = False
     ) -> set[str]:
         epochs = [(i, count) for i, count in enumerate(phase_epochs(run, request, fewer)) if count and i in among]
-        given = premises(index, "T10", 2 * len(epochs))
+        given = premises(index, "T10", 2 * len(epochs), RULES["T10"].arguments)  # the arguments hang on these
         expands = [check_rate(premise) for premise in given[::2]]
-        if any(expands):
-            # the worst batch is proved for one record and equal starts only
-            excess = f"step {index} (requests): contraction > 1"
-            require(run.radius is not None, f"{excess} without a radius")
-            require(differing(run, request, epochs[0][0]) <= 1, f"{excess} with more than one differing record")
-            require(Fraction(start) == 0, f"{excess} from unequal starts")
+        name = f"step {index} (requests)"
+        if any(expands):  # the worst batch is proved for one record and equal starts only
+            require(run.radius is not None, f"{name}: contraction > 1 without a radius")
+            few = differing(run, request, epochs[0][0]) <= 1
+            require(few, f"{name}: contraction > 1 with more than one differing record")
+            require(Fraction(start) == 0, f"{name}: contraction > 1 from unequal starts")
         for rate, shift in zip(given[::2], given[1::2], strict=True):
             if theorem_of(rate) == "T23b":
-                require(shift == rate, f"step {index} (requests): a batch_clipped_step stands for both")
+                require(shift == rate, f"{name}: a batch_clipped_step stands for both")
             else:
-                with_constants(shift, "C2", step_size=step_size, batch_size=str(run.batch_size), **one_record)
+                with_constants(shift, "C2")
         drifts = [theorem_of(rate) in DRIFTS for rate in given[::2]]
-        first = [tracked and (x or y) for x, y in zip(expands, drifts, strict=True)]
-        phases = implied_phases(run, request, among, fewer=fewer, first=first)
-        premises(index, "T10", 2 * len(epochs), start=start, diameter=diameter, phases=phases)
+        placed = [tracked and (x or y) for x, y in zip(expands, drifts, strict=True)]
+        phases = implied_phases(run, request, among, fewer=fewer, first=placed)
+        premises(index, "T10", 2 * len(epochs), start=start, phases=phases)
         return {theorem_of(rate) for rate in given[::2]}
 
     def check_string(index: str, start: str, request: int, among: Sequence[int], fewer: int = 0) -> None:
         kind = theorem_of(index) if theorem_of(index) in STRINGS else "T3"
-        bounded = kind in ("T5", "T26r")
-        require(run.radius is not None or not bounded, f"step {index}: {RULES[kind].name} needs a radius")
+        name = f"step {index}: {RULES[kind].name}"
+        require(run.radius is not None or kind not in ("T5", "T26r"), f"{name} needs a radius")
         (timeline,) = premises(index, kind, 1)
         rates = check_timeline(timeline, start, request, among, fewer)
-        require(
-            kind in ("T26", "T26r") or not rates & DRIFTS,
-            f"step {index}: {RULES[kind].name} is not for steps that drift",
-        )
+        require(kind in ("T26", "T26r") or not rates & DRIFTS, f"{name} is not for steps that drift")
 
     def check_range(index: str, start: str, request: int, epochs: list[int]) -> None:
         last, name = int(steps[int(index)]["args"]["phase"]["epochs"]), f"claim {request}: range_before_noise"
@@ -143,23 +155,21 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         require(run.reference != "retrain-T", f"{name} is not for retrain-T")
         require(1 <= last <= epochs[-1], f"{name} needs the last epochs of unlearning")  # on equal data
         require(sum(epochs) > last, f"{name} needs epochs before the last ones")
-        alike = {"epochs": str(last), "batches": str(run.batches), "step_size": step_size}
-        alike |= {"noise_std": run.noise_std, "records": []}
-        before, rate = premises(index, "T24", 2, delta=delta, diameter=diameter, phase=alike)
+        alike = {"epochs": str(last), "batches": str(run.batches), "step_size": proof.implied["step_size"]}
+        before, rate = premises(index, "T24", 2, phase=alike | {"noise_std": run.noise_std, "records": []})
         check_string(before, start, request, range(request + 2), last)
         check_rate(rate)
 
     def check_witness(index: str, request: int, among: Sequence[int], hidden: bool) -> None:
-        of = {"start": run.initial_distance, "strong_convexity": m} | one_record
-        of["phases"], kind = implied_phases(run, request, among, witness=True), theorem_of(index)
+        phases, kind = implied_phases(run, request, among, witness=True), theorem_of(index)
         if hidden:
-            with_constants(index, "T6m", delta=delta, **of)
+            with_constants(index, "T6m", phases=phases)
         elif kind == "T6c" and (run.release == "final" or not run.unlearns(request)):
             require(run.convex, f"step {index} (curved_witness): this loss is not convex")
-            with_constants(index, "T6c", delta=delta, smoothness=smoothness, **of)
+            with_constants(index, "T6c", phases=phases)
         else:
-            (witness,) = premises(index, "T11", 1, delta=delta)
-            with_constants(witness, "T6", **of)
+            (witness,) = premises(index, "T11", 1)
+            with_constants(witness, "T6", phases=phases)
 
     proof.check_order()
     for request, claim in enumerate(claims, first):
@@ -174,16 +184,16 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
             require(retrain, f"claim {request}: release = all needs reference = retrain")
             require(run.epochs > 0 or Fraction(start) == 0, f"claim {request}: unequal starts would be released")
             stretches = [i for i in every[:-1] if epochs[i]]
-            (string,) = premises(bound, "T11", 1, delta=delta)
+            (string,) = premises(bound, "T11", 1)
             for i, premise in zip(stretches, premises(string, "T7", len(stretches)), strict=True):
                 check_string(premise, start if i == 0 else "0", request, (i,))
         elif hidden:
-            (timeline,) = premises(bound, "T9", 1, delta=delta)
+            (timeline,) = premises(bound, "T9", 1)
             require(check_timeline(timeline, start, request, every) == {"C1"}, "secret_order: needs steps by C1")
         elif theorem_of(bound) == "T24":
             check_range(bound, start, request, epochs)
         else:
-            (string,) = premises(bound, "T11", 1, delta=delta)
+            (string,) = premises(bound, "T11", 1)
             check_string(string, start, request, every)
         # below: not under projection. A secret order takes a witness that does not know it, drawn over all the records
         possible = run.radius is None and retrain and (run.epochs > 0 or not composed)

@@ -5,35 +5,35 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 from certify.checking.limits import MAX_BYTES, MAX_KEY, WORK, CheckError, Malformed
 from certify.checking.protocol.verification import verify
 from certify.checking.reading import end_of, pattern
 
 
-def read_file(name: str, most: int) -> bytes:
+def from_file(name: str, read: Callable[[BinaryIO], Any]) -> Any:
     try:
         with open(name, "rb") as file:
-            return file.read(most + 1)
+            return read(file)
     except (OSError, ValueError) as error:
         raise Malformed(f"cannot read {name!a}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def digest_of_file(name: str) -> str:
-    try:
-        with open(name, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError) as error:
-        raise Malformed(f"cannot read {name!a}: {getattr(error, 'strerror', None) or error}") from None
+def read_file(name: str, most: int = MAX_BYTES) -> bytes:
+    return from_file(name, lambda file: file.read(most + 1))
+
+
+def sha256_of(file: BinaryIO) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
     """The certificate's file, and the values of each option."""
-    names, options = (
-        [],
-        {name: [] for name in ("--digest", "--key", "--threshold", "--subject", "--date", "--certificate", "--work")},
-    )
-    rest = iter(arguments)
+    once = ("--digest", "--threshold", "--date", "--certificate", "--work")
+    known = ("--digest", "--key", "--threshold", "--subject", *once[2:])
+    names, options, rest = [], {name: [] for name in known}, iter(arguments)
     for word in rest:
         if word in options:
             value = next(rest, None)
@@ -46,7 +46,7 @@ def read_arguments(arguments: list[str]) -> tuple[str, dict[str, list[str]]]:
             names.append(word)
     if len(names) != 1:
         raise Malformed(f"usage: checker.py CERTIFICATE [{'] ['.join(f'{name} VALUE' for name in options)}]")
-    for name in ("--digest", "--threshold", "--date", "--certificate", "--work"):
+    for name in once:
         if len(options[name]) > 1:
             raise Malformed(f"{name}: given twice")
     return names[0], options
@@ -65,13 +65,13 @@ def main(arguments: list[str]) -> int:
         for work in options["--work"]:
             pattern(r"[1-9][0-9]{0,17}", "a number of units")(work, "--work")
         report = verify(
-            read_file(name, MAX_BYTES),
+            read_file(name),
             *options["--digest"],
             keys=[read_file(key, MAX_KEY) for key in options["--key"]],
             threshold=next(map(int, options["--threshold"]), None),
-            subjects=[digest_of_file(subject) for subject in options["--subject"]],
+            subjects=[from_file(subject, sha256_of) for subject in options["--subject"]],
             now=next(map(end_of, options["--date"]), None),
-            certificate=next((read_file(other, MAX_BYTES) for other in options["--certificate"]), None),
+            certificate=next(map(read_file, options["--certificate"]), None),
             work=next(map(int, options["--work"]), WORK),
         )
         out, code = str(report), report.exit_code

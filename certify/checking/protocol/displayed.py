@@ -11,95 +11,61 @@ from certify.checking.format.training import Training, training_assumptions
 from certify.checking.limits import require
 
 
-def check_displayed(predicate: dict[str, Any], run: Run, worst: int, first: int) -> None:
-    """The numbers on the front page are those of the proof. `first`: the request of the first claim."""
+def largest_of(texts: Iterable[str | None]) -> str | None:
+    """Of all requests: whichever is looked at."""
+    return max((text for text in texts if text is not None), key=Fraction, default=None)
+
+
+def front_page(
+    predicate: dict[str, Any], run: Run | Training, worst: int, first: int, guarantees: list[Training | None]
+) -> dict[str, Any]:
+    """What the proof and the run imply of it. `first`: the request of the first claim."""
     steps, claims = predicate["proof"]["steps"], predicate["proof"]["claims"]
-
-    def concluded(index: str | None, key: str) -> Any:
-        return None if index is None else steps[int(index)]["concludes"][key]
-
-    def witness_of(claim: dict[str, Any]) -> str | None:  # of μ
-        witness = claim["lower"]
-        if witness is not None and steps[int(witness)]["theorem"] == "T11":
-            (witness,) = steps[int(witness)]["premises"]
-        return None if witness is None or steps[int(witness)]["theorem"] == "T6m" else witness
-
-    def largest(texts: Iterable[str | None]) -> str | None:  # of all requests: whichever is looked at
-        return max((text for text in texts if text is not None), key=Fraction, default=None)
-
-    claim, curves = claims[worst], [steps[int(claim["renyi"])] for claim in claims]
-    uppers = zip(*(curve["concludes"]["renyi"] for curve in curves), strict=False)  # recompute counts them
-    orders = zip(curves[0]["args"]["orders"], map(largest, uppers), strict=False)
-    mus = [claim.get("mu", curve["premises"][0]) for claim, curve in zip(claims, curves, strict=True)]
-    expected = {
-        "epsilon": {
-            "lower": concluded(claim["lower"], "epsilon"),
-            "upper": concluded(claim["bound"], "epsilon"),
-            "target": predicate["run"]["target"]["epsilon"],
-        },
-        "mu": {
-            "lower": largest(concluded(witness_of(claim), "mu") for claim in claims),
-            "upper": largest(concluded(mu, "mu") for mu in mus),
-        },
-        "wasserstein": {
-            key: largest(concluded(claim[key], "wasserstein") for claim in claims) for key in ("learned", "released")
-        },
-        "renyi": [{"order": order, "upper": upper} for order, upper in orders],
-        "requests": [
-            {"size": str(size), "epochs": str(epochs), "epsilon": concluded(claims[i]["bound"], "epsilon")}
-            for i, (size, epochs) in enumerate(zip(run.sizes[first:], run.unlearning_epochs[first:], strict=True))
-        ],
-        "theorems": sorted({step["theorem"] for step in steps}),
-        "assumptions": implied_assumptions(
-            run, predicate["run"], {step["theorem"] for step in steps}, predicate.get("execution", {})
-        ),
-    }
-    compare_displayed(predicate, expected, run.delta)
-
-
-def check_training_displayed(predicate: dict[str, Any], run: Training, guarantees: list[Training | None]) -> None:
-    """The numbers on the front page of a training run are those of the proof."""
-    steps, (claim,) = predicate["proof"]["steps"], predicate["proof"]["claims"]
-
-    def concluded(index: str | None, key: str) -> Any:
-        return None if index is None else steps[int(index)]["concludes"][key]
-
-    def under(index: str | None) -> str | None:  # the one premise of a T11
-        return steps[int(index)]["premises"][0] if run.gaussian and index is not None else None
-
+    claim, training = claims[worst], isinstance(run, Training)
     theorems = {step["theorem"] for step in steps}
-    curve = None if claim["renyi"] is None else steps[int(claim["renyi"])]
-    pairs = [] if curve is None else zip(curve["args"]["orders"], curve["concludes"]["renyi"], strict=False)
-    expected = {
-        "epsilon": {
-            "lower": concluded(claim["lower"], "epsilon"),
-            "upper": concluded(claim["bound"], "epsilon"),
-            "target": predicate["run"]["target"]["epsilon"],
-        },
-        "mu": {"lower": concluded(under(claim["lower"]), "mu"), "upper": concluded(under(claim["bound"]), "mu")},
-        "guarantees": [
-            {
-                "name": name,
-                "neighbours": None if index is None else of.neighbours,
-                "epsilon": {
-                    "lower": concluded(claim["lower"], "epsilon") if of is run else None,
-                    "upper": concluded(index, "epsilon"),
-                },
-            }
-            for name, of, index in zip(
-                ("membership", "attribute or label"), guarantees, claim["guarantees"], strict=True
-            )
-        ],
-        "wasserstein": {"learned": None, "released": None},
-        "renyi": [{"order": order, "upper": upper} for order, upper in pairs],
-        "requests": [],
+
+    def concluded(index: str | None, key: str) -> Any:
+        return None if index is None else steps[int(index)]["concludes"][key]
+
+    def bounded(lower: str | None, upper: str | None, key: str = "epsilon") -> dict[str, Any]:
+        return {"lower": concluded(lower, key), "upper": concluded(upper, key)}
+
+    def mu_below(index: str | None) -> str | None:  # the step about μ that a step T11 stands on
+        if index is not None and steps[int(index)]["theorem"] == "T11":
+            return steps[int(index)]["premises"][0]
+        return None if index is None or training or steps[int(index)]["theorem"] == "T6m" else index
+
+    curves = [steps[int(claim["renyi"])] for claim in claims if claim["renyi"] is not None]
+    uppers = zip(*(curve["concludes"]["renyi"] for curve in curves), strict=False)  # recompute counts them
+    orders = curves[0]["args"]["orders"] if curves else []
+    if training:
+        mus, asked = [mu_below(claim["bound"])], ()
+    else:
+        mus = [claim.get("mu", curve["premises"][0]) for claim, curve in zip(claims, curves, strict=True)]
+        asked = zip(run.sizes[first:], run.unlearning_epochs[first:], claims, strict=True)
+    both = zip(("membership", "attribute or label"), guarantees, claim.get("guarantees", ()), strict=True)
+    promised = [
+        {"name": name, "neighbours": None if index is None else of.neighbours,
+         "epsilon": bounded(claim["lower"] if of is run else None, index)}
+        for name, of, index in (both if training else ())
+    ]  # fmt: skip
+    return {
+        "epsilon": bounded(claim["lower"], claim["bound"]) | {"target": predicate["run"]["target"]["epsilon"]},
+        "mu": {"lower": largest_of(concluded(mu_below(claim["lower"]), "mu") for claim in claims),
+               "upper": largest_of(concluded(mu, "mu") for mu in mus)},
+        **({"guarantees": promised} if training else {}),
+        "wasserstein": {key: largest_of(concluded(claim.get(key), "wasserstein") for claim in claims)
+                        for key in ("learned", "released")},
+        "renyi": [{"order": x, "upper": y} for x, y in zip(orders, map(largest_of, uppers), strict=False)],
+        "requests": [{"size": str(size), "epochs": str(epochs), "epsilon": concluded(claim["bound"], "epsilon")}
+                     for size, epochs, claim in asked],
         "theorems": sorted(theorems),
-        "assumptions": training_assumptions(run, theorems),
-    }
-    compare_displayed(predicate, expected, run.delta)
+        "assumptions": training_assumptions(run, theorems) if training else implied_assumptions(
+            run, predicate["run"], theorems, predicate.get("execution", {})),
+    }  # fmt: skip
 
 
-def compare_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta: Fraction) -> None:
+def check_displayed(predicate: dict[str, Any], expected: dict[str, Any], delta: Fraction) -> None:
     """The front page says this, and δ rounded up; no lower bound is above its upper bound."""
     for key, value in expected.items():
         require(predicate[key] == value, f"{key}: not what the proof and the run say")

@@ -22,6 +22,7 @@ from certify.checking.sampled.schedule import read_schedule
 FIGURE_SLACK = Fraction(1, 10**7)  # figures have eight digits
 MAX_FIGURE_STEPS = 4000  # of T24, over all points of a profile
 Below = Callable[[Fraction, Fraction], bool]  # whether at ε a δ is less than what is proved
+Drawn = tuple[str | None, Delta]  # an ε of a sweep, and what it is held against
 
 
 def refuted(question: Callable[[int], bool]) -> bool:
@@ -51,8 +52,9 @@ def exceeding(of: Delta) -> Below:
     return lambda epsilon, delta: refuted(lambda bits: of(epsilon, bits) > delta)
 
 
-def steps_of(phase: dict[str, Any]) -> int:
-    return int(phase["epochs"]) * int(phase["batches"])
+def falling_short(of: Delta) -> Below:
+    """Whether a δ is decidedly more than this one."""
+    return lambda epsilon, delta: refuted(lambda bits: of(epsilon, bits) < delta)
 
 
 def curves_of_proof(
@@ -92,15 +94,15 @@ def curves_of_proof(
             if not 0 < delta < 1:
                 return False
             after = range_before_noise(*given, diameter, phase, delta)
-            both = (lambda bits: plain(epsilon, bits) > delta), (lambda bits: after(epsilon, bits) > delta)
-            return all(map(refuted, both))
+            return exceeding(plain)(epsilon, delta) and exceeding(after)(epsilon, delta)
 
         return is_below
 
     bounds = [claim["bound"] for claim in claims]
     above = [exceeding(known(index)) for index in (*largest(of_theorem(bounds, "T11")), *of_theorem(bounds, "T9"))]
     late = [claim for claim in claims if steps[int(claim["bound"])]["theorem"] == "T24"]
-    few = sum(steps_of(steps[int(claim["bound"])]["args"]["phase"]) for claim in late) * points <= MAX_FIGURE_STEPS
+    phases = [steps[int(claim["bound"])]["args"]["phase"] for claim in late]
+    few = sum(int(phase["epochs"]) * int(phase["batches"]) for phase in phases) * points <= MAX_FIGURE_STEPS
     above += [ranged(claim) for claim in late] if few else []
     witnesses = [claim["lower"] for claim in claims if claim["lower"] is not None]
     plain, bent = of_theorem(witnesses, "T11"), of_theorem(witnesses, "T6c")
@@ -118,9 +120,6 @@ def check_profile(
     figure, claimed, where = predicate["figures"]["profile"], predicate["epsilon"], "figures.profile"
     least, most = claimed["lower"] and Fraction(claimed["lower"]), Fraction(claimed["upper"])
 
-    def missed(of: Delta, epsilon: Fraction, delta: Fraction) -> bool:
-        return refuted(lambda bits: of(epsilon, bits) < delta)
-
     for text, high, low in zip(figure["epsilon"], figure["upper"], figure["lower"], strict=True):
         epsilon, upper, at = Fraction(text), Fraction(high), f"at epsilon = {text}"
         fits = upper > run.delta if epsilon < most else upper <= run.delta * (1 + FIGURE_SLACK)
@@ -133,7 +132,7 @@ def check_profile(
         require(least is not None, f"{where}.lower: the claim has no lower bound")
         fits = epsilon <= least or lower <= run.delta
         require(fits, f"{where}.lower: {low} {at}; the claim's lower bound is epsilon = {claimed['lower']}")
-        better = below is not None and lower > 0 and all(missed(of, epsilon, lower) for of in below)
+        better = below is not None and lower > 0 and all(falling_short(of)(epsilon, lower) for of in below)
         require(not better, f"{where}.lower: {low} {at} is more than the proof gives")
 
 
@@ -175,25 +174,18 @@ def check_sweep(predicate: dict[str, Any], run: Run, worst: int) -> None:
         squared = witness_at(changed, worst)
         if squared is None:
             continue
-        check_point(
-            predicate, run.delta, text, (high, gaussian(squared)), (low if straight else None, gaussian(squared))
-        )
+        least = gaussian(squared)
+        check_point(predicate, run.delta, text, (high, least), (low if straight else None, least))
 
 
-def check_point(
-    predicate: dict[str, Any],
-    delta: Fraction,
-    value: str,
-    above: tuple[str | None, Delta],
-    below: tuple[str | None, Delta],
-) -> None:
+def check_point(predicate: dict[str, Any], delta: Fraction, value: str, above: Drawn, below: Drawn) -> None:
     """One point of a sweep: a bound from above and what it cannot be below, one from below and the converse."""
     where = f"at {predicate['figures']['sweep']['parameter']} = {value}"
     high, of = above
-    better = high is not None and refuted(lambda bits: of(Fraction(high), bits) > delta)
+    better = high is not None and exceeding(of)(Fraction(high), delta)
     require(not better, f"figures.sweep.upper: {high} {where} is less than any proof can give")
     low, of = below
-    better = low is not None and Fraction(low) > 0 and refuted(lambda bits: of(Fraction(low), bits) < delta)
+    better = low is not None and Fraction(low) > 0 and falling_short(of)(Fraction(low), delta)
     require(not better, f"figures.sweep.lower: {low} {where} is more than the proof gives")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from certify.checking.rules import RULES, Step
+from certify.checking.rules import RULES, Cut, Step
 
 
-def recompute(steps: list[dict[str, Any]], cut: tuple[int, int] | None = None) -> list[Any]:
+def recompute(steps: list[dict[str, Any]], cut: Cut | None = None) -> list[Any]:
     """Every conclusion, again, in order; returns what the steps stand for. `cut`: of a training run's batches."""
     values: list[Any] = [None] * len(steps)
     rules = [RULES[step["theorem"]] for step in steps]

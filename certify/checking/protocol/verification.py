@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
@@ -33,13 +32,13 @@ from certify.checking.limits import (
     require,
 )
 from certify.checking.protocol.arguments import check_arguments
-from certify.checking.protocol.displayed import check_displayed, check_training_displayed
+from certify.checking.protocol.displayed import check_displayed, front_page
 from certify.checking.protocol.figures import check_figures
 from certify.checking.protocol.recomputation import recompute
 from certify.checking.protocol.report import Report
 from certify.checking.protocol.signatures import check_options, check_signatures, read_keys
 from certify.checking.protocol.training_arguments import check_training_arguments
-from certify.checking.protocol.verdicts import check_training_verdict, check_verdict, claim_sentence, training_sentence
+from certify.checking.protocol.verdicts import check_verdict, claim_sentence, training_sentence
 from certify.checking.reading import check_shape, hexadecimal, moment, optional, read_json
 from certify.checking.work import metered
 
@@ -69,11 +68,6 @@ def worst_claim(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, An
         require(bounds_epsilon, "proof.claims: bound must be a T11, T9 or T24 step")
     bounds = [Fraction(steps[int(claim["bound"])]["concludes"]["epsilon"]) for claim in claims]
     return bounds.index(max(bounds))
-
-
-def first_claimed(predicate: dict[str, Any], run: Run) -> int:
-    """The first request that the certificate claims: the last, where it has a predecessor that claims those before."""
-    return len(run.sizes) - 1 if "predecessor" in predicate else 0
 
 
 def open_envelope(envelope: Any) -> bytes:
@@ -216,97 +210,81 @@ def verify(
     if work < 1:
         raise Malformed(f"--work: needs at least 1 unit, got {work}")
     with metered(work) as meter:
-        report = verified(data, digest, keys, threshold, subjects, now, certificate)
-        return replace(report, work=meter.spent)
-
-
-def verified(
-    data: bytes,
-    digest: str | None,
-    keys: Sequence[bytes],
-    threshold: int | None,
-    subjects: Sequence[str],
-    now: datetime | None,
-    certificate: bytes | None,
-) -> Report:
-    """`verify`, metered."""
-    log: list[str] = []
-    with numbered(log, 1, "size"):
-        if len(data) > MAX_BYTES:
-            raise Malformed(f"more than {MAX_BYTES} bytes")
-        for value, option in ((digest, "--digest"), *((subject, "--subject") for subject in subjects)):
-            optional(hexadecimal)(value, option)
-        check_options(keys, threshold, now)
-        envelope = read_json(data, "envelope")  # nesting is a matter of size
-    with numbered(log, 2, "envelope"):
-        payload, signers = open_envelope(envelope), []
-        if keys:
-            trusted = read_keys(keys)
-            threshold = len(trusted) if threshold is None else threshold
-            signers = check_signatures(envelope, payload, trusted, threshold)
-    with numbered(log, 3, "types"):
-        statement = read_json(payload, "payload")
-        check_types(statement)
-    with numbered(log, 4, "subject"):
-        predicate = statement["predicate"]
-        named_digests = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
-        subject = named_digests["run"]
-        if "run" in predicate:
-            written = json.dumps(predicate["run"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-            if subject != hashlib.sha256(written.encode()).hexdigest():
-                raise Mismatch("the run does not have the subject's digest")
-        if digest not in (None, subject):
-            raise Mismatch("the run does not have the digest given with --digest")
-        for other in subjects:
-            if other not in named_digests.values():
-                raise Mismatch(f"a file given with --subject is not among the subjects: its SHA-256 is {other}")
-    about = (len(envelope["signatures"]), tuple(signers), threshold, predicate.get("expires"), predicate["created"])
-    if statement["predicateType"] == ERASURE:
+        log: list[str] = []
+        with numbered(log, 1, "size"):
+            if len(data) > MAX_BYTES:
+                raise Malformed(f"more than {MAX_BYTES} bytes")
+            for value, option in ((digest, "--digest"), *((subject, "--subject") for subject in subjects)):
+                optional(hexadecimal)(value, option)
+            check_options(keys, threshold, now)
+            envelope = read_json(data, "envelope")  # nesting is a matter of size
+        with numbered(log, 2, "envelope"):
+            payload, signers = open_envelope(envelope), []
+            if keys:
+                trusted = read_keys(keys)
+                threshold = len(trusted) if threshold is None else threshold
+                signers = check_signatures(envelope, payload, trusted, threshold)
+        with numbered(log, 3, "types"):
+            statement = read_json(payload, "payload")
+            check_types(statement)
+        with numbered(log, 4, "subject"):
+            predicate = statement["predicate"]
+            named_digests = {entry["name"]: entry["digest"]["sha256"] for entry in statement["subject"]}
+            subject = named_digests["run"]
+            if "run" in predicate:
+                written = json.dumps(predicate["run"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+                if subject != hashlib.sha256(written.encode()).hexdigest():
+                    raise Mismatch("the run does not have the subject's digest")
+            if digest not in (None, subject):
+                raise Mismatch("the run does not have the digest given with --digest")
+            for other in subjects:
+                if other not in named_digests.values():
+                    raise Mismatch(f"a file given with --subject is not among the subjects: its SHA-256 is {other}")
+        about = (len(envelope["signatures"]), tuple(signers), threshold, predicate.get("expires"), predicate["created"])
+        if statement["predicateType"] == ERASURE:
+            with numbered(log, 5, "side conditions"):
+                check_erasure(predicate["erasure"], "erasure")
+                of = None if certificate is None else check_recorded(statement, certificate, now)
+            done = "of the certificate" if of else "not done: give --certificate"
+            log += (f"{i} {name:<16} {done}" for i, name in ((6, "recomputation"), (7, "target"), (8, "expiry")))
+            claim = erasure_sentence(predicate, named_digests["certificate"], of is not None)
+            notes, code = ("what the record says is its writer's word",), 3 if of is None else of.exit_code
+            return Report(
+                code, "ERASURE_RECORD", subject, bool(signers), tuple(log), claim, (), *about, notes, meter.spent
+            )
+        if certificate is not None:
+            raise Malformed("--certificate: goes with an erasure record, and this is none")
+        canonical_run, steps, claims = predicate["run"], predicate["proof"]["steps"], predicate["proof"]["claims"]
+        training = canonical_run["mechanism"]["kind"] in TRAINING
         with numbered(log, 5, "side conditions"):
-            check_erasure(predicate["erasure"], "erasure")
-            of = None if certificate is None else check_recorded(statement, certificate, now)
-        done = "of the certificate" if of else "not done: give --certificate"
-        log += (f"{i} {name:<16} {done}" for i, name in ((6, "recomputation"), (7, "target"), (8, "expiry")))
-        claim = erasure_sentence(predicate, named_digests["certificate"], of is not None)
-        notes, code = ("what the record says is its writer's word",), 3 if of is None else of.exit_code
-        return Report(code, "ERASURE_RECORD", subject, bool(signers), tuple(log), claim, (), *about, notes)
-    if certificate is not None:
-        raise Malformed("--certificate: goes with an erasure record, and this is none")
-    canonical_run, steps, claims = predicate["run"], predicate["proof"]["steps"], predicate["proof"]["claims"]
-    training = canonical_run["mechanism"]["kind"] in TRAINING
-    with numbered(log, 5, "side conditions"):
-        if training:
-            run = read_training(canonical_run)
-            require(len(claims) == 1, "proof.claims: needs one entry")
-            guarantees = two_guarantees(run, canonical_run)
-            check_training_arguments(run, steps, claims[0], guarantees)
-        else:
-            run = read_run(canonical_run)
-            first = first_claimed(predicate, run)
-            worst = worst_claim(run, steps, claims, first)
-            check_arguments(run, steps, claims, first)
-    with numbered(log, 6, "recomputation"):
-        if training:
-            check_training_displayed(predicate, run, guarantees)
-        else:
-            check_displayed(predicate, run, worst, first)
-        check_execution(predicate, run, named_digests)
-        values = recompute(steps, run.cut if training else None)
-        confirmed = not any(value is False for value in values)
-        check_figures(predicate, run, values, 0 if training else worst, confirmed)
-    log[-1] += "" if confirmed else " (lower bound not verified)"
-    with numbered(log, 7, "target"):
-        if training:
-            check_training_verdict(predicate, run)
-        else:
+            if training:
+                run, worst, first = read_training(canonical_run), 0, 0
+                require(len(claims) == 1, "proof.claims: needs one entry")
+                guarantees = two_guarantees(run, canonical_run)
+                check_training_arguments(run, steps, claims[0], guarantees)
+            else:
+                run, guarantees = read_run(canonical_run), []
+                first = len(run.sizes) - 1 if "predecessor" in predicate else 0  # it claims those before
+                worst = worst_claim(run, steps, claims, first)
+                check_arguments(run, steps, claims, first)
+        with numbered(log, 6, "recomputation"):
+            check_displayed(predicate, front_page(predicate, run, worst, first, guarantees), run.delta)
+            check_execution(predicate, run, named_digests)
+            values = recompute(steps, run.cut if training else None)
+            confirmed = not any(value is False for value in values)
+            check_figures(predicate, run, values, worst, confirmed)
+        log[-1] += "" if confirmed else " (lower bound not verified)"
+        with numbered(log, 7, "target"):
             check_verdict(predicate, run, values)
-    with numbered(log, 8, "expiry"):
-        expiry = check_expiry(predicate, now)
-    log[-1] += f" ({expiry})"
-    verdict = predicate["verdict"]
-    exit_code = {"CERTIFIED": 0, "NOT_CERTIFIED": 1, "INDETERMINATE": 3}[verdict]
-    assumptions = tuple((a["id"], a["status"], a["text"]) for a in predicate["assumptions"])
-    claim = training_sentence(predicate, run, confirmed) if training else claim_sentence(predicate, run)
-    claim += " THE NOISE CAN BE DRAWN AGAIN: no privacy claim holds for this model." * is_reproducible(predicate)
-    notes = notes_of(predicate, confirmed)
-    return Report(exit_code, verdict, subject, bool(signers), tuple(log), claim, assumptions, *about, notes)
+        with numbered(log, 8, "expiry"):
+            expiry = check_expiry(predicate, now)
+        log[-1] += f" ({expiry})"
+        verdict = predicate["verdict"]
+        exit_code = {"CERTIFIED": 0, "NOT_CERTIFIED": 1, "INDETERMINATE": 3}[verdict]
+        assumptions = tuple((a["id"], a["status"], a["text"]) for a in predicate["assumptions"])
+        claim = training_sentence(predicate, run, confirmed) if training else claim_sentence(predicate, run)
+        claim += " THE NOISE CAN BE DRAWN AGAIN: no privacy claim holds for this model." * is_reproducible(predicate)
+        notes = notes_of(predicate, confirmed)
+        return Report(
+            exit_code, verdict, subject, bool(signers), tuple(log), claim, assumptions, *about, notes, meter.spent
+        )

@@ -19,11 +19,12 @@ from certify.checking.numbers.intervals import Interval, larger
 from certify.checking.reading import exact, integer, one_of, rounded
 from certify.checking.rules import Rule, Step, declare
 from certify.checking.sampled.composition import excess, loss_distribution
-from certify.checking.sampled.distributions import Grid, Losses
 from certify.checking.sampled.grids import GRID, all_releases, biases, plain_grid, read_grid
 from certify.checking.sampled.moments import check_gaussian, truncation_charge
 from certify.checking.sampled.schedule import SAMPLED, Release, Schedule, one_sided, read_schedule
 from certify.checking.work import budgeted
+
+Brought = dict[str, Any]  # a grid that a certificate brings
 
 
 def ways_of(releases: list[Release], epsilon: Fraction) -> list[str | None]:
@@ -32,28 +33,8 @@ def ways_of(releases: list[Release], epsilon: Fraction) -> list[str | None]:
     return ["forward"] if alike else [None] if epsilon <= ONE_WAY else ["forward", "backward"]
 
 
-def on_grid(
-    releases: list[Release],
-    epsilon: Fraction,
-    delta: Fraction,
-    upward: bool,
-    way: str | None,
-    given: dict[str, Any] | None,
-    bias: Fraction | None,
-) -> tuple[Losses, Grid]:
-    """The composed distribution on the grid that is given, or on that of the plain rule."""
-    try:
-        if bias is None:
-            grid = read_grid(given, releases, upward, way)
-        else:
-            grid = plain_grid(releases, epsilon, delta, upward, way, bias)
-        return loss_distribution(releases, grid, way == "backward"), grid
-    except (Undecided, ValueError, ArithmeticError):  # also where the floats of the rule give out
-        raise DoesNotFollow("loss_distribution: not decided at this precision") from None
-
-
 def shown(
-    schedule: Schedule, epsilon: Fraction, delta: Fraction, upward: bool, way: str | None, given: dict[str, Any] | None
+    schedule: Schedule, epsilon: Fraction, delta: Fraction, upward: bool, way: str | None, given: Brought | None
 ) -> Interval | None:
     """The bound of δ(ε), if it is on the right side of δ on the grid that is given, or on one of the plain rule's."""
     charge, releases = truncation_charge(schedule, epsilon, 192), all_releases(schedule, upward)
@@ -69,7 +50,14 @@ def shown(
             return False
 
     for bias in biases(epsilon, delta) if given is None else (None,):
-        losses, grid = on_grid(releases, epsilon, delta, upward, way, given, bias)
+        try:
+            if bias is None:
+                grid = read_grid(given, releases, upward, way)
+            else:
+                grid = plain_grid(releases, epsilon, delta, upward, way, bias)
+            losses = loss_distribution(releases, grid, way == "backward")
+        except (Undecided, ValueError, ArithmeticError):  # also where the floats of the rule give out
+            raise DoesNotFollow("loss_distribution: not decided at this precision") from None
         bound = bound_at(epsilon)
         if fits(bound):
             return bound
@@ -79,9 +67,7 @@ def shown(
     return None
 
 
-def check_pld(
-    schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[dict[str, Any]] | None = None
-) -> Interval:
+def check_pld(schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[Brought] | None = None) -> Interval:
     """T19, T20. δ(ε) <= delta by privacy-loss distributions; returns an enclosure of the upper bound found."""
     within_reach(schedule, epsilon, delta)
     ways = ways_of(all_releases(schedule), epsilon)
@@ -93,11 +79,7 @@ def check_pld(
 
 
 def check_lower(
-    schedule: Schedule,
-    epsilon: Fraction,
-    delta: Fraction,
-    direction: str | None = None,
-    grid: dict[str, Any] | None = None,
+    schedule: Schedule, epsilon: Fraction, delta: Fraction, direction: str | None = None, grid: Brought | None = None
 ) -> None:
     """T11, T19. δ(ε) >= delta for the worst records: no smaller ε is true at delta. direction: that of the grid, or (a
     hint) which one to try first; "remove" has the record in P."""
@@ -128,9 +110,7 @@ def within_reach(schedule: Schedule, epsilon: Fraction, delta: Fraction) -> None
         require(Fraction(1, 10**4) <= release.shift <= 20, "loss_distribution: noise_multiplier out of range")
 
 
-def check_subsampled(
-    schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[dict[str, Any]] | None = None
-) -> str:
+def check_subsampled(schedule: Schedule, epsilon: Fraction, delta: Fraction, grids: list[Brought] | None = None) -> str:
     """δ(ε) <= delta, by T11 where nothing is sampled; returns the theorem's id."""
     if not schedule.sampled:
         check_gaussian(schedule, epsilon, delta)

@@ -132,9 +132,8 @@ class Mixture:
     def beyond(self, a: int, bits: int) -> tuple[int, int]:
         """P(x > a) and Q(x > a), all in units of 2^-bits: off by less than 5 + first, resp. 5 + second."""
         s, q, first, second = self.release.shift, self.release.rate, self.release.first, self.release.second
-        tails = {
-            j: fixed_normal((j * s.numerator << bits) // s.denominator - a, bits) for j in range(-second, first + 1)
-        }
+        means = {j: (j * s.numerator << bits) // s.denominator for j in range(-second, first + 1)}
+        tails = {j: fixed_normal(mean - a, bits) for j, mean in means.items()}
 
         def side(count: int, sign: int) -> int:
             return sum(weight * tails[sign * j] for j, weight in enumerate(binomial_weights(count, q, bits))) >> bits
@@ -162,9 +161,8 @@ def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[li
     values = [one - t for t in exponents[: len(exponents) - len(ts)]]  # where every event of positive mass is
     scaled = (context.divide(decimal.Decimal(t), decimal.Decimal(one)) for t in ts)
     for t, (u, gap) in zip(ts, mixture.crossings(scaled), strict=True):
-        worst = max(
-            worst, int(context.multiply(gap, decimal.Decimal(one)).to_integral_value(decimal.ROUND_CEILING)) + 1
-        )
+        units = context.multiply(gap, decimal.Decimal(one)).to_integral_value(decimal.ROUND_CEILING)
+        worst = max(worst, int(units) + 1)
         p, q = mixture.beyond(mixture.place(u, bits), bits)
         values.append(p - (t * q >> bits))
     tau = max(1, -(-exponents[-1] >> bits))

@@ -74,10 +74,8 @@ def renyi_moment(schedule: Schedule, order: int, bits: int) -> Interval:
     Π_steps Σ_k binom(α,k)·(1-q)^(α-k)·q^k·e^(s²·k(k-1)/2), times e^(α(α-1)μ²/2) of those without sampling. It bounds
     both directions (Mironov, Talwar, Zhang 2019).
     """
-    require(
-        isinstance(order, int) and 2 <= order <= MAX_ORDER,
-        f"subsampled_renyi: needs an integer order from 2 to {MAX_ORDER}",
-    )
+    whole = isinstance(order, int) and 2 <= order <= MAX_ORDER
+    require(whole, f"subsampled_renyi: needs an integer order from 2 to {MAX_ORDER}")
     total = e_to(order * (order - 1) * schedule.mu_squared / 2, bits)
     for release in schedule.sampled:
         require(not release.symmetrised, "subsampled_renyi: needs Poisson sampling")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 from certify.checking.descent.scaling import MAP, Scaling, read_scaling
 from certify.checking.limits import MAX_GROUP, require
 from certify.checking.reading import exact, integer, one_of, optional
-from certify.checking.rules import RULES, Rule, Step, declare
+from certify.checking.rules import RULES, Cut, Rule, Step, declare
 
 BATCHES = {  # how the batches of a training run are drawn -> the neighbours that a theorem is about
     "poisson": ("add-or-remove-one", "remove-one", "replace-one"),
@@ -30,24 +29,10 @@ def sensitivity(scaling: Scaling, gradient_bound: Fraction | None) -> Sensitivit
     return scaling.of(gradient_bound), True
 
 
-def check_momentum(args: dict[str, Any]) -> None:
-    """T15. Every noisy sum is charged, so that what is done with them (outer) is post-processing; and the average of a
-    record's own gradients at released iterates (inner) is scaled after it is taken. The sensitivity stays."""
-    require(0 <= Fraction(args["beta"]) < 1, "momentum: needs 0 <= beta < 1")
-    require(
-        (args["window"] is None) == (args["placement"] == "outer"), "momentum: inner needs a window, outer has none"
-    )
-    require(args["window"] is None or int(args["window"]) >= 1, "momentum: needs window >= 1")
-
-
 SHIFTS = {  # T17: how far the neighbours' sums are apart if nobody is left out, in units of the sensitivity
-    ("poisson", "add-or-remove-one"): 1,
-    ("poisson", "remove-one"): 1,  # a term that is zero is a record that is not there
-    ("poisson", "replace-one"): 2,
-    ("without-replacement", "replace-one"): 2,
-    ("full", "add-or-remove-one"): 1,
-    ("full", "remove-one"): 1,
-    ("full", "replace-one"): 2,
+    (sampling, neighbours): 2 if neighbours == "replace-one" else 1  # remove-one: a term of zero is no record
+    for sampling in ("poisson", "without-replacement", "full")
+    for neighbours in BATCHES[sampling]
 }
 
 
@@ -88,11 +73,7 @@ class Schedule:
 
 
 def read_schedule(
-    releases: list[dict[str, str]],
-    neighbours: str,
-    cut: tuple[int, int] | None = None,
-    group: int = 1,
-    second: int | None = None,
+    releases: list[dict[str, str]], neighbours: str, cut: Cut | None = None, group: int = 1, second: int | None = None
 ) -> Schedule:
     """The releases of a run; equal ones are put together. `cut`: (samples, max_batch_size) of the Poisson batches.
 
@@ -148,8 +129,13 @@ def check_sensitivity(step: Step) -> Sensitivity:
     return found
 
 
-def check_momentum_step(step: Step) -> Sensitivity:
-    check_momentum(step.args)
+def check_momentum(step: Step) -> Sensitivity:
+    """T15. Every noisy sum is charged, so that what is done with them (outer) is post-processing; and the average of a
+    record's own gradients at released iterates (inner) is scaled after it is taken. The sensitivity stays."""
+    window, outer = step.args["window"], step.args["placement"] == "outer"
+    require(0 <= step.argument("beta") < 1, "momentum: needs 0 <= beta < 1")
+    require((window is None) == outer, "momentum: inner needs a window, outer has none")
+    require(window is None or int(window) >= 1, "momentum: needs window >= 1")
     step.equal({"sensitivity": step.given[0][0], "attained": step.given[0][1]})
     return step.given[0]
 
@@ -166,6 +152,6 @@ SAMPLED = {"releases": SUMS, "neighbours": one_of(*BATCHES["full"])}
 declare(
     Rule("T14", "scaled_sensitivity", MAP, SENSITIVITY, check_sensitivity),
     Rule("T14g", "bounded_sensitivity", MAP | {"gradient_norm_bound": exact}, SENSITIVITY, check_sensitivity),
-    Rule("T15", "momentum", MOMENTUM, SENSITIVITY, check_momentum_step, "T14, T14g or T15",
+    Rule("T15", "momentum", MOMENTUM, SENSITIVITY, check_momentum, "T14, T14g or T15",
          "`window`: null for outer; concludes what its premise does"),
 )  # fmt: skip

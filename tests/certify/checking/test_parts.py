@@ -50,6 +50,14 @@ def test_the_file_is_fresh() -> None:
     assert Path(checker.__file__).read_text("utf-8") == assemble.assembled(), "run `python docs/generate.py`"
 
 
+def test_a_part_begins_with_its_title_and_has_no_gap_after_the_docstring_of_a_class() -> None:
+    title, *others = assemble.banner("Numbers.\n\nAll of them.").split("\n")
+    assert title.startswith("# --- Numbers. ---") and len(title) == assemble.WIDTH and others == ["# All of them."]
+    source = 'class A:\n    """One."""\n\n    x = 1\n\n\nclass B(A):\n    """Two."""\n\n\ny = """A\n\nB"""\n'
+    assert assemble.without_gaps(source) == source.replace('"""One."""\n\n', '"""One."""\n')
+    assert ast.dump(ast.parse(assemble.without_gaps(source))) == ast.dump(ast.parse(source))
+
+
 def test_every_part_is_there_once() -> None:
     files = {str(path.relative_to(assemble.FOLDER).with_suffix("")) for path in assemble.FOLDER.rglob("*.py")}
     assert {f for f in files if not f.endswith("__init__")} - {"assemble"} == set(assemble.PARTS)
