@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import get_gradient_edge
+from torch.autograd.graph import Node, get_gradient_edge
 from torch.utils._pytree import tree_flatten
 
-from learners.engines.graph import reached_outside
+from learners.engines.graph import compiled_together, reached
 from learners.engines.layers import Materialised, Part
 from learners.engines.layers.rule import wide
 from learners.engines.parameters import Learned
@@ -79,7 +79,9 @@ class BookKeeping:
         self._shared = shared_by(self._units)
         self._listening = True
         self._handles = [
-            unit.rule.module.register_forward_hook(self._keeper(unit), with_kwargs=True) for unit in self._units
+            # In compiled code, too, hooks are run as they are: code ends before them and begins again behind them.
+            unit.rule.module.register_forward_hook(torch.compiler.disable(self._keeper(unit)), with_kwargs=True)
+            for unit in self._units
         ]
         for unit in self._units:
             unit.rule.attach()
@@ -94,9 +96,9 @@ class BookKeeping:
         total = losses.sum() if self.reduction == "none" else losses * (batch if self.reduction == "mean" else 1)
         self._listening = False  # what is checkpointed, or has no rule of its own, is run again below
         try:
-            self._check(losses)
+            seen = self._check(losses)
             with torch.autocast(losses.device.type, enabled=False):
-                parts = self._attributed(total, batch)
+                parts = self._attributed(total, batch, seen)
                 squares = [part.squared_norms() for _, part in parts]
         finally:
             self._listening = True
@@ -104,7 +106,7 @@ class BookKeeping:
         norms = torch.stack(squares).sum(0).sqrt_() if squares else wide(losses.detach()).new_zeros(batch)
         return Gradients(norms, parts)
 
-    def _attributed(self, total: Tensor, batch: int) -> tuple[tuple[dict[str, str], Part], ...]:
+    def _attributed(self, total: Tensor, batch: int, seen: set[Node]) -> tuple[tuple[dict[str, str], Part], ...]:
         places = [(unit, use, slot) for unit in self._units for use in unit.uses for slot in range(len(use.edges))]
         edges = [edge for _, use, slot in places if (edge := use.edges[slot]) is not None]
         if not edges:
@@ -113,8 +115,15 @@ class BookKeeping:
         everything = torch.autograd.grad(total, [*edges, *again.values()], allow_unused=True)
         found = iter(everything)
         asked: dict[int, list[Tensor | None]] = {}
-        for _, use, slot in places:
-            asked.setdefault(id(use), []).append(None if use.edges[slot] is None else next(found))
+        for unit, use, slot in places:
+            edge = use.edges[slot]
+            gradient = None if edge is None else next(found)
+            if edge is not None and (compiled_together(edge.node) or (gradient is None and edge.node in seen)):
+                raise RunCheckFailed(
+                    f"{unit.title()}: its output was compiled together with what follows it, so that no gradient can "
+                    "be asked for in between; make the engine before the model is compiled, or leave it uncompiled"
+                )
+            asked.setdefault(id(use), []).append(gradient)
         parts = tuple(self._parts(asked, batch))
         check_repeated(parts, dict(zip(again, everything[len(edges) :], strict=True)), everything)
         return parts
@@ -148,7 +157,8 @@ class BookKeeping:
             raise LearnerRefused(f"reduction = {self.reduction!r}: say of how many records (batch)")
         return batch
 
-    def _check(self, losses: Tensor) -> None:
+    def _check(self, losses: Tensor) -> set[Node]:
+        """Which outputs of layers the losses depend on."""
         self._learned.check_same(self.module)
         for unit in self._units:
             if not unit.uses:
@@ -165,7 +175,7 @@ class BookKeeping:
                         )
         uses = [use for unit in self._units for use in unit.uses]
         composed = {name for unit in self._units if unit.composed for name in unit.parameters.values()}
-        outside = reached_outside(
+        outside, seen = reached(
             losses.grad_fn,
             [node for use in uses for node in use.inputs],
             [edge.node for use in uses for edge in use.edges if edge is not None],
@@ -176,6 +186,7 @@ class BookKeeping:
                 f"parameters: {', '.join(outside)} reached the losses by another way than a call of the layer that "
                 "owns it; call the layer itself, or give each use a parameter of its own"
             )
+        return seen
 
     def _keeper(self, unit: Unit) -> Any:
         """The forward hook of one unit. The gradient's place is the edge in the graph, not the output: an activation

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping
 from torch.autograd.graph import Node
 
 
-def reached_outside(
+def reached(
     losses: Node | None, inputs: Iterable[Node], outputs: Iterable[Node], learned: Mapping[int, str]
-) -> list[str]:
-    """Names of learned parameters that the losses reach by a way that no kept use of a layer explains.
+) -> tuple[list[str], set[Node]]:
+    """Names of learned parameters that the losses reach by a way that no kept use of a layer explains; and which of
+    `outputs` were reached.
 
     losses: the node that made them. inputs, outputs: the nodes that made what the seen layers took in, and gave.
     learned: names by id of the parameter. The walk goes from the losses and from every layer's inputs backwards, and
@@ -23,14 +24,22 @@ def reached_outside(
     border = set(outputs)
     seen: set[Node] = set()
     found: set[str] = set()
-    waiting = [node for node in (losses, *inputs) if node is not None and node not in border]
+    waiting = [node for node in (losses, *inputs) if node is not None]
     while waiting:
         node = waiting.pop()
         if node in seen:
             continue
         seen.add(node)
+        if node in border:
+            continue
         variable = getattr(node, "variable", None)  # of the nodes that accumulate into a leaf
         if variable is not None and id(variable) in learned:
             found.add(learned[id(variable)])
-        waiting += [before for before, _ in node.next_functions if before is not None and before not in border]
-    return sorted(found)
+        waiting += [before for before, _ in node.next_functions if before is not None]
+    return sorted(found), seen & border
+
+
+def compiled_together(node: Node) -> bool:
+    """Whether the node is a piece of compiled code with several outputs: a way between two of them is inside of it,
+    and no gradient at one of them counts it."""
+    return "Compiled" in node.name() and len(getattr(node, "_input_metadata", (None, None))) > 1

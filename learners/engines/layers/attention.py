@@ -7,6 +7,7 @@ every projection and what comes out of it; each is then attributed as a linear l
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ class AttentionRule(LayerRule):
         self._last: list[_Projection] = []
 
     def attach(self) -> None:
+        kind = type(self)
+        if kind._eager is kind._attend:
+            kind._eager = torch.compiler.disable(kind._attend)  # the projections must be seen one by one
         self.module.forward = self.forward
 
     def detach(self) -> None:
@@ -88,7 +92,17 @@ class AttentionRule(LayerRule):
             parts.append(Named(Materialised(biases), tuple((name, name) for name in biases)))
         return Several(parts)
 
-    def forward(
+    def __deepcopy__(self, memo: dict[int, Any]) -> AttentionRule:
+        """For a copy of the module, whose forward method must use the copy's parameters."""
+        new = memo[id(self)] = object.__new__(type(self))
+        new.module, new.names, new._last = copy.deepcopy(self.module, memo), self.names, []
+        return new
+
+    def forward(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor | None]:
+        """As torch.nn.MultiheadAttention.forward."""
+        return self._eager(*args, **kwargs)
+
+    def _attend(
         self,
         query: Tensor,
         key: Tensor,
@@ -99,7 +113,6 @@ class AttentionRule(LayerRule):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """As torch.nn.MultiheadAttention.forward."""
         module, self._last = self.module, []
         if not torch.is_grad_enabled():
             return type(module).forward(
@@ -142,6 +155,8 @@ class AttentionRule(LayerRule):
             "out_proj.weight", "out_proj.bias", mixed.transpose(1, 2).flatten(2), out.weight, out.bias
         )
         return (outputs if module.batch_first else outputs.transpose(0, 1)), weights
+
+    _eager = _attend
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor, itself: bool) -> tuple[Tensor, ...]:
         """(B, T, embed_dim) three times; in one product where all three are the same."""

@@ -109,6 +109,63 @@ def test_a_network_whose_class_was_compiled_before_its_hooks_were_there() -> Non
     assert all(torch.allclose(one, truth[name], atol=1e-12) for name, one in found.per_record().items())
 
 
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_compiled_networks_with_hooks(backend) -> None:
+    class Compiled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.block = nn.TransformerEncoderLayer(6, 2, 5, dropout=0.0, batch_first=True)
+            self.cells, self.last = nn.LSTM(6, 4, batch_first=True), nn.Linear(4, 3)
+            self.double()
+
+        def forward(self, x):
+            return self.last(torch.relu_(self.cells(self.block(x))[0].mean(1)))
+
+    torch._dynamo.reset()
+    net, x = Compiled(), torch.randn(4, 3, 6).double()
+    truth = plain_loop(Case(net, x, Y, "compiled"))
+    engine = BookKeeping(net)
+    compiled = torch.compile(net, backend=backend)
+    for _ in range(2):
+        found = engine.gradients(F.cross_entropy(compiled(x), Y, reduction="none")).per_record()
+        assert found.keys() == truth.keys()
+        assert all(torch.allclose(one, truth[name], atol=1e-12) for name, one in found.items())
+    engine.remove()
+    torch._dynamo.reset()
+
+
+def test_outputs_that_were_compiled_together_with_what_follows_stop_the_step() -> None:
+    """Two outputs of one piece of compiled code: the way between them is inside of it."""
+
+    class Both(nn.Module):
+        def forward(self, weight, bias, x):
+            hidden = x @ weight + bias
+            return hidden, torch.tanh(hidden)
+
+    torch._dynamo.reset()
+    together = torch.compile(Both(), backend="aot_eager")
+
+    class Layer(nn.Linear):
+        """Its forward method gives the first of them, the network goes on with the second."""
+
+        def forward(self, x):
+            first, self.second = together(self.weight.T, self.bias, x)
+            return first
+
+    class Around(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.last = Layer(6, 6), nn.Linear(6, 3)
+
+        def forward(self, x):
+            self.layer(x)
+            return self.last(self.layer.second)
+
+    stopped(Around().double(), r"layer \(Layer\): its output was compiled together with what follows it")
+    torch._dynamo.reset()
+
+
 def test_weights_that_are_read_without_a_call_stop_the_step() -> None:
     class Decayed(Net):
         def forward(self, x):

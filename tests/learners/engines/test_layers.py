@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 
 import pytest
@@ -179,6 +180,25 @@ def test_attention_computes_what_torch_computes_and_is_put_back() -> None:
             engine.remove()
             assert "forward" not in vars(layer) and torch.allclose(found, expected, atol=1e-6), call
             assert (weights is None) == (others is None) and (weights is None or torch.allclose(weights, others))
+
+
+def test_a_copy_of_a_watched_attention_has_its_own_weights() -> None:
+    """An average of the weights, for example."""
+    torch.manual_seed(0)
+    layer, x = nn.MultiheadAttention(WIDTH, 2, batch_first=True), torch.randn(RECORDS, STEPS, WIDTH)
+    engine = BookKeeping(layer)
+    losses = layer(x, x, x)[0].square().flatten(1).sum(1)
+    average = copy.deepcopy(layer)
+    with torch.no_grad():
+        for value in average.parameters():
+            value.mul_(0.5)
+    plain = nn.MultiheadAttention(WIDTH, 2, batch_first=True)
+    plain.load_state_dict(average.state_dict())
+    for watched in (average, average.eval()):
+        assert torch.allclose(watched(x, x, x)[0], plain(x, x, x)[0], atol=1e-6)
+    assert len(engine.gradients(losses).norms) == RECORDS
+    engine.remove()
+    assert torch.allclose(average(x, x, x)[0], plain(x, x, x)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("evaluating", [False, True])
