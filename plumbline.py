@@ -6,6 +6,8 @@
     plumbline.verify("out/certificate.json")
     plumbline.learn("run.toml", "state", data="records.csv")
     plumbline.unlearn("state", ["a record's id"])
+    plumbline.train("training.toml", "trained", model="MODULE:FACTORY")
+    trainer = plumbline.private(model, optimizer, dataset, target_epsilon=3, target_delta="1e-5", ...)
 
 What a user imports, in one place; names are loaded when first asked for, and torch by those of the service
 alone. `accountant` has the mechanisms, theorems and derivations, `learners` what runs a certified configuration.
@@ -52,12 +54,38 @@ if TYPE_CHECKING:
         write_report,
     )
     from certify.ledger import Ledger
-    from certify.service import export, learn, predict, retrain, status, unlearn, unlearn_many
+    from certify.service import (
+        certify_training,
+        export,
+        learn,
+        predict,
+        private,
+        record,
+        retrain,
+        status,
+        train,
+        unlearn,
+        unlearn_many,
+    )
+    from learners.training import PrivateTrainer
 
 _ELSEWHERE = {
     "accountant.explain": ("explain",),
     "certify.ledger": ("Ledger",),
-    "certify.service": ("export", "learn", "predict", "retrain", "status", "unlearn", "unlearn_many"),
+    "certify.service": (
+        "certify_training",
+        "export",
+        "learn",
+        "predict",
+        "private",
+        "record",
+        "retrain",
+        "status",
+        "train",
+        "unlearn",
+        "unlearn_many",
+    ),
+    "learners.training": ("PrivateTrainer",),
 }
 
 __all__ = [
@@ -71,6 +99,7 @@ __all__ = [
     "Ledger",
     "OutOfReach",
     "Plan",
+    "PrivateTrainer",
     "Result",
     "Run",
     "Signed",
@@ -79,6 +108,7 @@ __all__ = [
     "Verification",
     "calibrate",
     "certify",
+    "certify_training",
     "check_commitment",
     "compare",
     "crosscheck",
@@ -89,11 +119,14 @@ __all__ = [
     "learn",
     "plan",
     "predict",
+    "private",
     "read_run",
+    "record",
     "retrain",
     "sign",
     "status",
     "sweep",
+    "train",
     "unlearn",
     "unlearn_many",
     "verify",

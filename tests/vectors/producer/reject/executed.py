@@ -171,7 +171,7 @@ def rejected_executed(raw: Callable, edited: Callable, put: Callable) -> None:
         ("retrained_twice", "imply 3", lambda p: p["execution"]["phases"].append(
             p["execution"]["phases"][2]), again),
         ("retrained_for_longer_than_T", "phases[2].epochs", put("execution", "phases", 2, "epochs", "5"), bounded),
-        ("training_executed_for_fewer_steps", "phases[0].steps", put("execution", "phases", 0, "steps", "15"), trained),
+        ("training_executed_for_more_steps", "phases[0].steps", put("execution", "phases", 0, "steps", "17"), trained),
         ("training_executed_twice", "imply 1", lambda p: p["execution"]["phases"].append(
             p["execution"]["phases"][0]), trained),
         ("training_executed_with_requests", "has no requests", put(
