@@ -142,11 +142,11 @@ def record_of(stated: Json, request: int = 1) -> Json:
     }
 
 
-def executed_training(stated: Json) -> Json:
-    """Learning alone: there are no requests."""
+def executed_training(stated: Json, steps: int = 16) -> Json:
+    """Learning alone: there are no requests. Of the 16 steps that are claimed fewer may be executed."""
     stated = copy.deepcopy(stated)
     learned = copy.deepcopy(accepted("executed"))
-    learning = learned["predicate"]["execution"]["phases"][0] | {"epochs": "4", "steps": "16"}
+    learning = learned["predicate"]["execution"]["phases"][0] | {"epochs": "4", "steps": str(steps)}
     stated["predicate"]["execution"] = learned["predicate"]["execution"] | {"phases": [learning], "erasures": []}
     stated["subject"] += learned["subject"][1:]
     return stated

@@ -14,6 +14,7 @@ from tests.vectors.producer.executed import (
     with_figures,
 )
 from tests.vectors.producer.losses import LOGISTIC
+from tests.vectors.producer.numbers import Json
 from tests.vectors.producer.precision import in_finite_precision
 from tests.vectors.producer.runs import CONVEX, LOSS_VECTORS, run_file, small, training_run
 from tests.vectors.producer.statements import statement
@@ -21,6 +22,15 @@ from tests.vectors.producer.table import ACCEPT, accepted
 from tests.vectors.producer.training import training_statement
 
 # fmt: off
+
+
+def shuffled_training() -> Json:
+    """The statement about a small training run of 16 steps."""
+    return training_statement(training_run(
+        mechanism={"sampling": "shuffled", "sample_rate": None, "batch_size": "10", "samples": "40",
+                   "steps": "16", "noise_multiplier": "6"},
+        target={"epsilon": "3"}, threat={"neighbours": "replace-one"}))
+
 
 ACCEPT |= {
     "mnist_unlearning_b128": run_file,
@@ -54,10 +64,8 @@ ACCEPT |= {
     "executed_reference_of_T": lambda: retrained(executed(
         statement(small(mechanism={"noise_std": "3", "radius": "1"}, threat={"reference": "retrain-T"}), restart=True)
     )),
-    "executed_training": lambda: executed_training(training_statement(
-        training_run(mechanism={"sampling": "shuffled", "sample_rate": None, "batch_size": "10", "samples": "40",
-                                "steps": "16", "noise_multiplier": "6"}, target={"epsilon": "3"},
-                     threat={"neighbours": "replace-one"}))),
+    "executed_training": lambda: executed_training(shuffled_training()),
+    "executed_training_stopped_early": lambda: executed_training(shuffled_training(), steps=13),
     # executed in floating point
     "executed_in_finite_precision": lambda: in_finite_precision(executed(unlearned(1))),
     "executed_in_finite_precision_two_requests": lambda: in_finite_precision(executed(statement(small(
