@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from accountant.dpsgd.aggregation import Aggregation, norm_margin, shrink_for
     from accountant.dpsgd.derive import derive_training, training_sensitivity
     from accountant.dpsgd.executed import (
+        ExecutedTraining,
         Normals,
         TrainingExecution,
         executed_training,
@@ -52,6 +53,7 @@ _HOMES = {
     "accountant.dpsgd.derive": ("derive_training", "training_sensitivity"),
     "accountant.dpsgd.aggregation": ("Aggregation", "norm_margin", "shrink_for"),
     "accountant.dpsgd.executed": (
+        "ExecutedTraining",
         "Normals",
         "TrainingExecution",
         "executed_training",
@@ -84,6 +86,7 @@ __all__ = [
     "Aggregation",
     "Derivation",
     "Enclosure",
+    "ExecutedTraining",
     "FloatingPoint",
     "Indeterminate",
     "InvalidMechanism",

@@ -3186,7 +3186,7 @@ def step_shape(value: Any, where: str) -> None:
 def claim_shape(value: Any, where: str) -> None:
     if isinstance(value, dict) and ("sensitivity" in value or "guarantees" in value):
         optionally = dict.fromkeys(("lower", "renyi"), optional(integer)) | {"guarantees": (optional(integer),) * 2}
-        return check_shape(value, {"bound": integer, "sensitivity": integer} | optionally, where)
+        return check_shape(value, {"bound": integer, "sensitivity": integer, "executed?": integer} | optionally, where)
     details = dict.fromkeys(("renyi", "learned", "released", "mu?"), integer)
     check_shape(value, {"bound": integer, "lower": optional(integer)} | details, where)
 
@@ -3257,10 +3257,21 @@ FINITE_PRECISION = {
     "dimension": integer, "step_error": exact, "grid": exact, "uncoupled": exact, "failure": exact,
     "executed": {"mu": rounded, "gamma": rounded, "t": rounded, "epsilon": optional(rounded), "delta": rounded},
 }
+EXECUTED_SUMS = {
+    "dimension": integer, "grids": [exact], "error": exact, "uncoupled": exact, "enlargement": exact,
+    "largest_batch": integer,
+    "executed": {"gamma": rounded, "t": rounded, "spare": exact, "sums": {"epsilon": rounded, "delta": exact},
+                 "epsilon": rounded, "delta": rounded},
+}
+
+def finite_precision_shape(value: Any, where: str) -> None:
+    of_sums = isinstance(value, dict) and "grids" in value
+    check_shape(value, EXECUTED_SUMS if of_sums else FINITE_PRECISION, where)
+
 EXECUTION = {
     "dataset": text, "order": text, "noise": one_of("secret", "reproducible"), "phases": [EXECUTED_PHASE],
     "erasures": [ERASED], "audits": (), "clipping?": one_of("per-record"),
-    "finite_precision?": FINITE_PRECISION,
+    "finite_precision?": finite_precision_shape,
 }
 PRODUCER = {
     "name": pattern(r"[A-Za-z0-9._-]{1,64}", "a name"),
@@ -3613,6 +3624,7 @@ class Training:
     together: bool  # they are drawn by one coin
     known: bool  # whether anything is known of the other releases, for these neighbours
     executed: bool  # the run says in what numbers
+    stages: tuple[tuple[Fraction, Fraction, int], ...]  # noise multiplier, sample rate, noisy sums
 
     @property
     def pair(self) -> str:
@@ -3715,7 +3727,7 @@ def read_training(run: dict[str, Any], other: str | None = None) -> Training:
     made = Training(
         tuple(own), tuple(others), bool(mus), gaussian, disjoint, sum(steps for _, _, steps in stages), sampling,
         neighbours, None if cap is None else (samples + group - 1, cap), run["scaling"], momentum,
-        Fraction(target["epsilon"]), delta, group, together, known, bool(numbers_of(run)),
+        Fraction(target["epsilon"]), delta, group, together, known, bool(numbers_of(run)), tuple(stages),
     )
     require(not (gaussian and own and made.can_be_cut), "run: max_batch_size cuts every batch")
     # their number in a batch is 0 or k: not binomial
@@ -3772,7 +3784,7 @@ def check_finite_precision(predicate: dict[str, Any], run: Run, steps: int) -> N
     Let e bound the error of each step, but with probability `failure`, and t_g the probability that a drawn normal is
     not within e of an exact one. With E = e(1 + c + … + c^(N-2)), at most 2R in a ball, and (Γ + e)/τ = w:
     μ' = μ + 2cE/τ, γ = -d·log(1 - 2e/Γ·exp((h + w)w)), t = 2dΦ(-h + w) + N·d·t_g + failure, and
-    δ_executed(ε + 2γ) ≤ e^γ·δ_μ'(ε) + (1 + e^(ε+γ))·t. A number that is larger than implied is true as well.
+    δ_executed(ε + 2γ) ≤ e^γ·δ_μ'(ε) + (1 + e^(ε+2γ))·t. A number that is larger than implied is true as well.
     """
     execution = predicate["execution"]
     stated, executed = execution["finite_precision"], execution["finite_precision"]["executed"]
@@ -3822,11 +3834,110 @@ def check_finite_precision(predicate: dict[str, Any], run: Run, steps: int) -> N
     ideal = Fraction(executed["epsilon"]) - 2 * gamma
 
     def met(bits: int) -> bool:
-        growth, lost = e_to(gamma, bits), e_to(ideal + gamma, bits) * t + t
+        growth, lost = e_to(gamma, bits), e_to(ideal + 2 * gamma, bits) * t + t
         return growth * profile(ideal, Interval.of(mu, bits)) + lost <= run.delta
 
     small = f"{FINITE}.executed.epsilon: less than T28 implies"
     require(ideal >= 0 and decide(met, f"{FINITE}.executed.epsilon"), small)
+
+# --- What an executed training run satisfies, by T28s: every noisy sum is released on a public grid. -----------------
+SUM_CELLS = 16  # of the grid in one standard deviation of the noise, at least
+
+def enlarged_training(predicate: dict[str, Any]) -> Training | None:
+    """The run whose bound T28s starts from: exact sums that one record moves by Δ(1 + ρ) instead of Δ, which is noise
+    multipliers z/(1 + ρ), at a δ of their own; None where the certificate says nothing of finite precision."""
+    stated, run = predicate.get("execution", {}).get("finite_precision"), predicate["run"]
+    claimed = "executed" in predicate["proof"]["claims"][0]
+    require(stated is None or "grids" in stated, f"{FINITE}: a training run has no steps that forget their errors")
+    require(claimed == (stated is not None), f"{FINITE}: it and claims[0].executed need each other")
+    if stated is None:
+        return None
+    rho, delta = Fraction(stated["enlargement"]), stated["executed"]["sums"]["delta"]
+    require(rho < 1, f"{FINITE}.enlargement: needs one below 1")
+
+    def less(stage: dict[str, Any]) -> dict[str, Any]:
+        z = stage["noise_multiplier"]
+        return stage | {"noise_multiplier": None if z is None else canonical(Fraction(z) / (1 + rho))}
+
+    changed = {"mechanism": less(run["mechanism"]), "stages": [less(stage) for stage in run["stages"]]}
+    return read_training(run | changed | {"target": run["target"] | {"delta": delta}})
+
+def power_of_two_below(limit: Fraction) -> Fraction:
+    exponent = limit.numerator.bit_length() - limit.denominator.bit_length()
+    return Fraction(2) ** (exponent - (Fraction(2) ** exponent > limit))
+
+def check_grids(run: Training, grids: list[str]) -> None:
+    """Γ of each stage is the largest power of two that is at most zΔ/16."""
+    scaling, limit = read_scaling(run.scaling, "run"), run.scaling["gradient_norm_bound"]
+    norm = scaling.limit if limit is None else scaling.of(Fraction(limit))
+    implied = [canonical(power_of_two_below(z * norm / SUM_CELLS)) for z, _, _ in run.stages]
+    require(grids == implied, f"{FINITE}.grids: the run's noise implies {', '.join(implied)}"[:500])
+
+def tails_of(mechanism: dict[str, Any], run: Training, largest: int) -> list[tuple[int, Fraction, int]]:
+    """(n⁺, q, steps) of the stages whose batches have more than `largest` records with a binomial tail; none where no
+    batch can have more."""
+    place, cap = f"{FINITE}.largest_batch", mechanism["max_batch_size"]
+    if cap is not None:
+        require(largest >= int(cap), f"{place}: batches have up to {cap} records")
+        return []
+    require(mechanism["samples"] is not None, f"{place}: the run does not say how many records there are")
+    records = int(mechanism["samples"]) + (run.group if run.sampling in ("poisson", "full") else 0)
+    if run.sampling == "poisson" and not run.together and all(rate < 1 for _, rate, _ in run.stages):
+        return [(records, rate, steps) for _, rate, steps in run.stages if rate > 0]
+    whole = run.sampling == "poisson"  # a stage of all records, or records that are drawn together
+    needed = records if whole else max(math.ceil(rate * records) for _, rate, _ in run.stages)
+    require(largest >= needed, f"{place}: batches have up to {needed} records")
+    return []
+
+def check_executed_sums(predicate: dict[str, Any], run: Training) -> None:
+    """T28s. Each of N·d released numbers is off by at most e = aΓ before it is rounded to a multiple of Γ ≤ τ/16.
+
+    With w = (1 + a)/16 ≥ (Γ + e)/τ, g = -log(1 - 2a·exp((h + w)w)): γ = N·d·g, or with δ' > 0 N·d·g² +
+    2g·sqrt(N·d·log(1/δ')); t = N·d·(2Φ(-h + w) + t_g) + δ' + Σ P[Bin(n⁺, q) > b]. Where exact sums with sensitivity
+    Δ(1 + ρ) are (ε, δ₀)-private: δ_executed(ε + 2γ) ≤ e^γ·δ₀ + (1 + e^(ε + 2γ))·t.
+    """
+    execution, claim = predicate["execution"], predicate["proof"]["claims"][0]
+    stated, executed = execution["finite_precision"], execution["finite_precision"]["executed"]
+    require(execution["noise"] == "secret", f"{FINITE}: the noise can be drawn again, and its normals are any")
+    d, largest = int(stated["dimension"]), int(stated["largest_batch"])
+    error, uncoupled, spare = Fraction(stated["error"]), Fraction(stated["uncoupled"]), Fraction(executed["spare"])
+    require(d >= 1, f"{FINITE}.dimension: needs a parameter")
+    known = predicate["run"].get("execution", {}).get("dimension")
+    require(known is None or int(known) == d, f"{FINITE}.dimension: the run implies {known}")
+    check_grids(run, stated["grids"])
+    require(0 < GRID_ROOM * error < 1, f"{FINITE}.error: needs 0 < error < 1/{GRID_ROOM}")
+    require(uncoupled < 1 and spare < 1, f"{FINITE}: needs probabilities below 1")
+    tails, draws = tails_of(predicate["run"]["mechanism"], run, largest), run.sums * d
+    gamma, t, epsilon = (Fraction(executed[key]) for key in ("gamma", "t", "epsilon"))
+    for key, value in (("gamma", gamma), ("t", t), ("epsilon", epsilon)):
+        require(value <= MOST_EXECUTED, f"{FINITE}.executed.{key}: more than {MOST_EXECUTED} says nothing")
+    width = (1 + error) / SUM_CELLS
+
+    def compared(bits: int) -> bool:
+        one = log(1 / (1 - 2 * error * exp((REACH + width) * Interval.of(width, bits))))
+        if spare == 0:
+            return draws * one <= gamma
+        return draws * one * one + 2 * one * (draws * log(Interval.of(1 / spare, bits))).sqrt() <= gamma
+
+    def missed(bits: int) -> bool:
+        each = 2 * at_most(Interval.of(width - REACH, bits)) + uncoupled
+        total = draws * each + spare
+        for records, rate, steps in tails:
+            total = total + steps * binomial_tail(records, rate, largest, bits)
+        return total <= t
+
+    for key, question in (("gamma", compared), ("t", missed)):
+        require(decide(question, f"{FINITE}.executed.{key}"), f"{FINITE}.executed.{key}: less than T28s implies")
+    sums, proved = executed["sums"], predicate["proof"]["steps"][int(claim["executed"])]["concludes"]["epsilon"]
+    require(sums["epsilon"] == proved, f"{FINITE}.executed.sums.epsilon: not what its step concludes")
+    require(executed["delta"] == predicate["delta"], f"{FINITE}.executed.delta: not that of the claim")
+    ideal = Fraction(sums["epsilon"])
+
+    def met(bits: int) -> bool:
+        return e_to(gamma, bits) * Fraction(sums["delta"]) + (1 + e_to(ideal + 2 * gamma, bits)) * t <= run.delta
+
+    require(epsilon >= ideal + 2 * gamma, f"{FINITE}.executed.epsilon: less than T28s implies")
+    require(decide(met, f"{FINITE}.executed.sums"), f"{FINITE}.executed.sums: its delta leaves too little for the rest")
 
 # --- What was run: it must agree with the run that the claim is about. -----------------------------------------------
 def check_erasure(entry: dict[str, Any], where: str) -> None:
@@ -3866,12 +3977,13 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     clips = isinstance(run, Run) and run.clips_records
     require(clips or "clipping" not in execution, "execution.clipping: the run does not clip each record by itself")
     if isinstance(run, Training):
-        require("finite_precision" not in execution, f"{FINITE}: a training run has no steps that forget their errors")
         require(not erasures, "execution.erasures: a training run has no requests")
         # The run may know its epochs as steps alone. Fewer steps than planned show less: what is claimed covers them.
         epochs, steps = (int(phases[0][key]) if phases else 0 for key in ("epochs", "steps"))
         require(0 <= steps <= run.sums, f"execution.phases[0].steps: the run has {run.sums}")
         check_phases(phases, [("learn", epochs, steps, 0)])
+        if "finite_precision" in execution:
+            check_executed_sums(predicate, run)
         return
     require(len(erasures) <= len(run.sizes), f"execution.erasures: the run has {len(run.sizes)} requests")
     public = run.secret and execution["noise"] == "secret" and execution["order"] != "secret"
@@ -3889,6 +4001,7 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
         expected += [("retrain", epochs, epochs * run.batches, sum(size for _, size in done))]
     check_phases(phases, expected)
     if "finite_precision" in execution:
+        require("step_error" in execution["finite_precision"], f"{FINITE}: the steps release no sums of their own")
         unlearned = sum(run.unlearning_epochs[: first + len(erasures)])
         check_finite_precision(predicate, run, (run.epochs + unlearned) * run.batches)
     ended = all(moment(phase["finished"]) <= moment(predicate["created"]) for phase in phases)
@@ -4219,10 +4332,14 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
 
 # --- Side conditions of training runs. -------------------------------------------------------------------------------
 def check_training_arguments(
-    run: Training, steps: list[dict[str, Any]], claim: dict[str, Any], guarantees: list[Training | None]
+    run: Training,
+    steps: list[dict[str, Any]],
+    claim: dict[str, Any],
+    guarantees: list[Training | None],
+    enlarged: Training | None,
 ) -> None:
     """Every step has the arguments and premises that a training run implies. Free are, besides what FREE names, T20's
-    share of δ, and what the producer's grid was (any grid will do)."""
+    share of δ, and what the producer's grid was (any grid will do). `enlarged`: the run that T28s starts from, where claimed."""
     limit, momentum = run.scaling["gradient_norm_bound"], run.momentum
     implied = {"delta": canonical(run.delta), "gradient_norm_bound": limit} | map_arguments(run.scaling)
     proof, bound, lower, renyi = Proof(steps, implied), claim["bound"], claim["lower"], claim["renyi"]
@@ -4245,7 +4362,7 @@ def check_training_arguments(
                 bound = whole
             distribution(of, bound, "", every, share)
             return None
-        (composed,) = premises(bound, "T11", 1)
+        (composed,) = premises(bound, "T11", 1, delta=canonical(of.delta))
         if not of.disjoint:
             premises(composed, "T20f", 0, releases=every, neighbours=of.neighbours)
             return composed
@@ -4276,6 +4393,8 @@ def check_training_arguments(
             require(index == bound, "guarantees: that of the run's neighbours is not the claim's bound")
         elif index is not None:  # else nothing is claimed
             check_bound(of, index)
+    if enlarged is not None:
+        check_bound(enlarged, claim["executed"])
     at = claim["sensitivity"]
     placed = [("inner", momentum["inner_beta"], momentum["inner_window"])] * (momentum["inner_window"] != "1")
     placed += [("outer", momentum["outer"], None)] * (momentum["outer"] != "0")
@@ -4836,7 +4955,7 @@ def verify(
                 run, worst, first = read_training(canonical_run), 0, 0
                 require(len(claims) == 1, "proof.claims: needs one entry")
                 guarantees = two_guarantees(run, canonical_run)
-                check_training_arguments(run, steps, claims[0], guarantees)
+                check_training_arguments(run, steps, claims[0], guarantees, enlarged_training(predicate))
             else:
                 run, guarantees = read_run(canonical_run), []
                 first = len(run.sizes) - 1 if "predecessor" in predicate else 0  # it claims those before

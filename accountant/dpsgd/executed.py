@@ -11,14 +11,16 @@ z' = z/(1 + ρ): one record moves an executed sum by at most Δ(1 + ρ).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from accountant import theorems
 from accountant.core.arithmetic import Ball
-from accountant.core.enclose import enclose, enclosed
-from accountant.core.exact import Rounding, canonical, decimal, exact, round_decimal
+from accountant.core.arithmetic.balls import precision
+from accountant.core.enclose import MIN_PRECISION, enclose, enclosed
+from accountant.core.exact import Rounding, canonical, decimal, exact, outward, round_decimal
 from accountant.core.kernel import Derivation, TheoremError, apply
 from accountant.dpsgd import truncation
 from accountant.dpsgd.aggregation import UNITS, Aggregation
@@ -26,7 +28,7 @@ from accountant.dpsgd.derive import derive_training, estimate_mechanism, schedul
 from accountant.mechanisms.dpsgd import ScaledSGD
 from accountant.mechanisms.invalid import InvalidMechanism
 from accountant.mechanisms.release import Release
-from accountant.theorems.executed import ROOM, SUM_CELLS, sums_failure, sums_gamma
+from accountant.theorems.executed import ROOM, SUM_CELLS, still_private, sums_failure, sums_gamma
 
 RARE = 30  # batches are larger than is foreseen with a probability of at most δ·e^-30 in a whole run
 _DIGITS = 6  # of e/Γ
@@ -84,17 +86,47 @@ class TrainingExecution:
         if self.largest_batch < 1:
             raise InvalidMechanism("execution.largest_batch", f"{self.largest_batch} must be at least 1")
 
+    def as_json(self) -> dict[str, Any]:
+        """As run records and certificates write it: numbers as canonical strings."""
+        return {
+            "dimension": canonical(self.dimension),
+            "grids": [canonical(grid) for grid in self.grids],
+            "error": canonical(self.error),
+            "uncoupled": canonical(self.uncoupled),
+            "enlargement": canonical(self.enlargement),
+            "largest_batch": canonical(self.largest_batch),
+        }
+
+    @staticmethod
+    def read(written: Mapping[str, Any]) -> TrainingExecution:
+        """What `as_json` wrote.
+
+        Raises:
+            InvalidMechanism: a value out of its range. KeyError, ValueError: something else is written there.
+        """
+        return TrainingExecution(
+            dimension=int(written["dimension"]),
+            grids=tuple(Fraction(grid) for grid in written["grids"]),
+            error=Fraction(written["error"]),
+            uncoupled=Fraction(written["uncoupled"]),
+            enlargement=Fraction(written["enlargement"]),
+            largest_batch=int(written["largest_batch"]),
+        )
+
 
 @dataclass(frozen=True)
 class ExecutedTraining:
-    """gamma, t, epsilon: rounded up. spare: δ', 0 where γ is a plain sum. inner: the bound of exact sums with enlarged
-    sensitivity, at a δ a little smaller; derivation: T28s on it."""
+    """What `run` satisfies: ε at delta. gamma, t, epsilon: rounded up. spare: δ', 0 where γ is a plain sum. sums: the
+    bound of exact sums with enlarged sensitivity, ε at sums_delta, which is a little less; derivation: T28s on it."""
 
+    run: TrainingExecution
     gamma: str
     t: str
     spare: Fraction
     epsilon: str
-    inner: Derivation
+    delta: Fraction
+    sums_delta: Fraction
+    sums: Derivation
     derivation: Derivation
 
 
@@ -190,13 +222,19 @@ def executed_training(mechanism: ScaledSGD, run: TrainingExecution, delta: Fract
         inner_delta = _left(ideal, delta, gamma, t, margin)
         if inner_delta is None:
             continue
-        inner = derive_training(ideal, inner_delta).upper
+        sums = derive_training(ideal, inner_delta).upper
         try:
-            derivation = apply(theorems.executed_sums, inner, **chosen, delta=delta)
-            epsilon = enclose(derivation).upper_decimal()
+            derivation = apply(theorems.executed_sums, sums, **chosen, delta=delta)
+            enclose(derivation)
         except TheoremError:
             continue
-        return ExecutedTraining(decimal(gamma), decimal(t), chosen["spare"], epsilon, inner, derivation)
+        inner = Fraction(enclose(sums).upper_decimal())
+        if not _covers(inner_delta, inner, gamma, t, delta):  # with what is printed, too
+            continue
+        epsilon = outward(inner + 2 * gamma, Rounding.UP)
+        return ExecutedTraining(
+            run, decimal(gamma), decimal(t), chosen["spare"], epsilon, delta, inner_delta, sums, derivation
+        )
     raise InvalidMechanism("target.delta", f"{canonical(delta)} is less than what finite precision may cost")
 
 
@@ -237,6 +275,12 @@ def _numbers(arguments: dict[str, Any]) -> tuple[Fraction, Fraction]:
     bounds = (enclosed(gamma, "gamma: "), enclosed(missed, "t: "))
     first, second = (Fraction(bound.upper_decimal()) for bound in bounds)
     return first, second
+
+
+def _covers(inner: Fraction, epsilon: Fraction, gamma: Fraction, t: Fraction, delta: Fraction) -> bool:
+    with precision(2 * MIN_PRECISION):
+        A = Ball()
+        return bool(still_private(A, A.of(inner), A.of(epsilon), A.of(gamma), A.of(t), A.of(delta)))
 
 
 def _left(ideal: ScaledSGD, delta: Fraction, gamma: Fraction, t: Fraction, margin: Fraction) -> Fraction | None:

@@ -3,7 +3,7 @@
 Theorems speak of exact numbers. A run is executed in floating point: each step is off by a bounded error e, the noise
 is within that of an exact normal but with a small probability, and the last value is released as the nearest multiple
 of a public Γ in each coordinate. Then the μ of the exact run becomes μ' = μ + 2cE/τ, and γ and t say what the grid and
-whatever has a bound only with high probability cost: δ_executed(ε + 2γ) ≤ e^γ δ_μ'(ε) + (1 + e^(ε+γ)) t.
+whatever has a bound only with high probability cost: δ_executed(ε + 2γ) ≤ e^γ δ_μ'(ε) + (1 + e^(ε+2γ)) t.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from accountant.core.arithmetic.balls import ends, precision
 from accountant.core.enclose import MAX_PRECISION, MIN_PRECISION, enclosed
 from accountant.core.exact import Rounding, canonical, decimal, round_decimal
 from accountant.mechanisms.pnsgd import InvalidMechanism, NoisySGD
+from accountant.theorems.executed import ROOM, cell_charge, still_private, tail_charge
 
-REACH = 13  # h of T28: how many standard deviations of the last noise are looked at cell by cell
 CELLS = 256  # of the grid in one τ, at least
-ROOM = 16  # of these errors fit into one Γ, at least
 MOST = 10**6  # a larger μ' or γ says nothing
 DIGITS = 12
 _ROUNDS, _NUDGES = 60, 40
@@ -130,9 +129,9 @@ def satisfies(mu: Fraction, gamma: Fraction, t: Fraction, epsilon: Fraction, del
     bits = MIN_PRECISION
     while bits <= MAX_PRECISION:
         with precision(bits):
-            A, x, growth = Ball(), _of(ideal), _of(gamma).exp()
+            A, x = Ball(), _of(ideal)
             inner = A.gaussian_delta(_of(mu), x) if mu else _of(Fraction(0))
-            answer = A.at_least(_of(delta), growth * inner + (1 + x.exp() * growth) * _of(t))
+            answer = still_private(A, inner, x, _of(gamma), _of(t), _of(delta))
         if answer is not None:
             return answer
         bits *= 2
@@ -164,27 +163,25 @@ def _charge(mechanism: NoisySGD, run: Execution) -> Number:
 def _gamma(mechanism: NoisySGD, run: Execution) -> Number:
     """d γ_1, γ_1 = −log(1 − 2e/Γ · exp((h + (Γ+e)/τ)(Γ+e)/τ))."""
     width = _of(run.grid + run.step_error) / _tau(mechanism)
-    share = _of(2 * run.step_error / run.grid) * ((REACH + width) * width).exp()
-    return run.dimension * -(-share).log1p()
+    return run.dimension * cell_charge(Ball(), _of(run.step_error / run.grid), width)
 
 
 def _failure(mechanism: NoisySGD, run: Execution) -> Number:
     """2 d Φ(−h + (Γ+e)/τ) + N d t_g, and the probability that a step is off by more than e."""
     width = _of(run.grid + run.step_error) / _tau(mechanism)
-    tail = 2 * run.dimension * Ball().normal_cdf(width - REACH)
-    return tail + _of(run.steps * run.dimension * run.uncoupled + run.failure)
+    return run.dimension * tail_charge(Ball(), width) + _of(run.steps * run.dimension * run.uncoupled + run.failure)
 
 
 def _epsilon(mu: Fraction, gamma: Fraction, t: Fraction, delta: Fraction) -> Fraction | None:
     """The least ε that is found, of DIGITS digits, and proved; None where there is none.
 
-    The ε' with e^γ δ_μ'(ε') + (1 + e^(ε'+γ)) t = δ is approached from below: each round takes from δ what t costs at
+    The ε' with e^γ δ_μ'(ε') + (1 + e^(ε'+2γ)) t = δ is approached from below: each round takes from δ what t costs at
     the ε' of the round before.
     """
     with precision(2 * MIN_PRECISION):
         A, growth, x = Ball(), _of(gamma).exp(), _of(Fraction(0))
         for _ in range(_ROUNDS):
-            left = (_of(delta) - (1 + x.exp() * growth) * _of(t)) / growth
+            left = (_of(delta) - (1 + x.exp() * growth * growth) * _of(t)) / growth
             if not left > 0:
                 return None
             following = A.mixture_epsilon([_of(mu)], [_of(Fraction(1))], left).upper() if mu else _of(Fraction(0))

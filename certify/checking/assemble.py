@@ -52,6 +52,7 @@ PARTS = (
     "format/run",
     "format/training",
     "format/precision",
+    "format/sums",
     "format/executed",
     "protocol/report",
     "protocol/signatures",

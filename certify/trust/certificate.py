@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from accountant import Derivation, Indeterminate, enclose, enclose_all
+from accountant import Derivation, ExecutedTraining, Indeterminate, enclose, enclose_all
 from accountant.core.exact import Rounding, canonical, outward
 from accountant.core.facts import Direction, Family, States
 from certify import checker
@@ -23,6 +23,7 @@ from certify.files import make_directory, write_atomically
 from certify.results.result import Result
 from certify.runfile.read import canonical_json
 from certify.trust.grids import grids_of
+from certify.trust.precision import sums_precision
 from certify.trust.together import alone
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -140,6 +141,7 @@ def make_statement(
     subjects: Mapping[str, str] | None = None,
     predecessor: str | None = None,
     expires: str | None = None,
+    executed: ExecutedTraining | None = None,
 ) -> dict[str, Any]:
     """The in-toto statement about a result.
 
@@ -152,12 +154,24 @@ def make_statement(
             requests are certified one by one as they come: then the claim is about the run's last request alone, and
             `result` has that one claim.
         expires: when it holds no more (UTC, as in the certificate before this one).
+        executed: of a training run that `execution` tells of, with secret noise: what it satisfies with its rounding
+            counted (`accountant.executed_training`); its proof is written too.
+
+    Raises:
+        ValueError: `executed` without an execution, with noise that can be drawn again, or at another δ.
     """
+    if executed is not None and (
+        execution is None or execution["noise"] != "secret" or executed.delta != result.run.target_delta
+    ):
+        raise ValueError("executed: needs an execution with secret noise, and the δ of the claim")
     target = result.run.target_epsilon
     known = {id(claim.upper): {"epsilon": claim.printed(target)} for claim in result.claims}
     training = result.sensitivity is not None
     proof = _Proof(known, checker.read_training(result.run.canonical).cut if training else None)
     claims = [_entry(result, request, proof) for request in range(len(result.claims))]
+    if executed is not None:
+        (only,) = claims
+        claims = [only | {"executed": proof.add(executed.sums)}]
     shown = result.as_json()
     for absent in ("published", "fallback", "digest"):  # comparisons are not claims; the digest is the subject's
         del shown[absent]
@@ -176,6 +190,8 @@ def make_statement(
             ]
         else:  # it is not about a run without a clip
             execution.pop("clipping", None)
+        if executed is not None:
+            execution["finite_precision"] = sums_precision(executed, result.delta)
     shown["requests"] = [
         {"size": str(r["size"]), "epochs": str(r["epochs"]), "epsilon": r["epsilon"]} for r in shown["requests"]
     ]

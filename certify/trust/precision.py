@@ -1,4 +1,4 @@
-"""The `finite_precision` of an execution: what the executed run satisfies (docs/theory.md T28), where that is known.
+"""The `finite_precision` of an execution: what the executed run satisfies (docs/theory.md T28, T28s), where known.
 
 Nothing is said of more than one released model, of steps without a Lipschitz constant, of noise that can be drawn again
 and of a model that was not rounded to the public grid.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from accountant import Indeterminate, InvalidMechanism, NoisySGD
+from accountant import ExecutedTraining, Indeterminate, InvalidMechanism, NoisySGD, enclose
 from accountant.core.exact import Rounding, canonical, round_decimal
 from accountant.pnsgd.executed import Execution, executed_bound
 from certify.results.result import Result
@@ -61,6 +61,22 @@ def finite_precision(result: Result, record: Mapping[str, Any], requests: int) -
             "t": bound.t,
             "epsilon": bound.epsilon,
             "delta": result.delta,
+        },
+    }
+
+
+def sums_precision(executed: ExecutedTraining, delta: str) -> dict[str, Any]:
+    """What a certificate's `execution.finite_precision` holds of a training run whose noisy sums were all snapped
+    (docs/theory.md T28s). delta: of the claim, as it is displayed."""
+    return {
+        **executed.run.as_json(),
+        "executed": {
+            "gamma": executed.gamma,
+            "t": executed.t,
+            "spare": canonical(executed.spare),
+            "sums": {"epsilon": enclose(executed.sums).upper_decimal(), "delta": canonical(executed.sums_delta)},
+            "epsilon": executed.epsilon,
+            "delta": delta,
         },
     }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from certify.checking.format.precision import FINITE, check_finite_precision
 from certify.checking.format.run import Run
+from certify.checking.format.sums import check_executed_sums
 from certify.checking.format.training import Training
 from certify.checking.limits import require
 from certify.checking.reading import moment
@@ -50,12 +51,13 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
     clips = isinstance(run, Run) and run.clips_records
     require(clips or "clipping" not in execution, "execution.clipping: the run does not clip each record by itself")
     if isinstance(run, Training):
-        require("finite_precision" not in execution, f"{FINITE}: a training run has no steps that forget their errors")
         require(not erasures, "execution.erasures: a training run has no requests")
         # The run may know its epochs as steps alone. Fewer steps than planned show less: what is claimed covers them.
         epochs, steps = (int(phases[0][key]) if phases else 0 for key in ("epochs", "steps"))
         require(0 <= steps <= run.sums, f"execution.phases[0].steps: the run has {run.sums}")
         check_phases(phases, [("learn", epochs, steps, 0)])
+        if "finite_precision" in execution:
+            check_executed_sums(predicate, run)
         return
     require(len(erasures) <= len(run.sizes), f"execution.erasures: the run has {len(run.sizes)} requests")
     public = run.secret and execution["noise"] == "secret" and execution["order"] != "secret"
@@ -73,6 +75,7 @@ def check_execution(predicate: dict[str, Any], run: Run | Training, subjects: di
         expected += [("retrain", epochs, epochs * run.batches, sum(size for _, size in done))]
     check_phases(phases, expected)
     if "finite_precision" in execution:
+        require("step_error" in execution["finite_precision"], f"{FINITE}: the steps release no sums of their own")
         unlearned = sum(run.unlearning_epochs[: first + len(erasures)])
         check_finite_precision(predicate, run, (run.epochs + unlearned) * run.batches)
     ended = all(moment(phase["finished"]) <= moment(predicate["created"]) for phase in phases)

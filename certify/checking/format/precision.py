@@ -44,7 +44,7 @@ def check_finite_precision(predicate: dict[str, Any], run: Run, steps: int) -> N
     Let e bound the error of each step, but with probability `failure`, and t_g the probability that a drawn normal is
     not within e of an exact one. With E = e(1 + c + … + c^(N-2)), at most 2R in a ball, and (Γ + e)/τ = w:
     μ' = μ + 2cE/τ, γ = -d·log(1 - 2e/Γ·exp((h + w)w)), t = 2dΦ(-h + w) + N·d·t_g + failure, and
-    δ_executed(ε + 2γ) ≤ e^γ·δ_μ'(ε) + (1 + e^(ε+γ))·t. A number that is larger than implied is true as well.
+    δ_executed(ε + 2γ) ≤ e^γ·δ_μ'(ε) + (1 + e^(ε+2γ))·t. A number that is larger than implied is true as well.
     """
     execution = predicate["execution"]
     stated, executed = execution["finite_precision"], execution["finite_precision"]["executed"]
@@ -94,7 +94,7 @@ def check_finite_precision(predicate: dict[str, Any], run: Run, steps: int) -> N
     ideal = Fraction(executed["epsilon"]) - 2 * gamma
 
     def met(bits: int) -> bool:
-        growth, lost = e_to(gamma, bits), e_to(ideal + gamma, bits) * t + t
+        growth, lost = e_to(gamma, bits), e_to(ideal + 2 * gamma, bits) * t + t
         return growth * profile(ideal, Interval.of(mu, bits)) + lost <= run.delta
 
     small = f"{FINITE}.executed.epsilon: less than T28 implies"

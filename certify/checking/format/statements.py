@@ -48,7 +48,7 @@ def step_shape(value: Any, where: str) -> None:
 def claim_shape(value: Any, where: str) -> None:
     if isinstance(value, dict) and ("sensitivity" in value or "guarantees" in value):
         optionally = dict.fromkeys(("lower", "renyi"), optional(integer)) | {"guarantees": (optional(integer),) * 2}
-        return check_shape(value, {"bound": integer, "sensitivity": integer} | optionally, where)
+        return check_shape(value, {"bound": integer, "sensitivity": integer, "executed?": integer} | optionally, where)
     details = dict.fromkeys(("renyi", "learned", "released", "mu?"), integer)
     check_shape(value, {"bound": integer, "lower": optional(integer)} | details, where)
 
@@ -126,10 +126,23 @@ FINITE_PRECISION = {
     "dimension": integer, "step_error": exact, "grid": exact, "uncoupled": exact, "failure": exact,
     "executed": {"mu": rounded, "gamma": rounded, "t": rounded, "epsilon": optional(rounded), "delta": rounded},
 }  # fmt: skip
+EXECUTED_SUMS = {
+    "dimension": integer, "grids": [exact], "error": exact, "uncoupled": exact, "enlargement": exact,
+    "largest_batch": integer,
+    "executed": {"gamma": rounded, "t": rounded, "spare": exact, "sums": {"epsilon": rounded, "delta": exact},
+                 "epsilon": rounded, "delta": rounded},
+}  # fmt: skip
+
+
+def finite_precision_shape(value: Any, where: str) -> None:
+    of_sums = isinstance(value, dict) and "grids" in value
+    check_shape(value, EXECUTED_SUMS if of_sums else FINITE_PRECISION, where)
+
+
 EXECUTION = {
     "dataset": text, "order": text, "noise": one_of("secret", "reproducible"), "phases": [EXECUTED_PHASE],
     "erasures": [ERASED], "audits": (), "clipping?": one_of("per-record"),
-    "finite_precision?": FINITE_PRECISION,
+    "finite_precision?": finite_precision_shape,
 }  # fmt: skip
 PRODUCER = {
     "name": pattern(r"[A-Za-z0-9._-]{1,64}", "a name"),

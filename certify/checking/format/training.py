@@ -40,6 +40,7 @@ class Training:
     together: bool  # they are drawn by one coin
     known: bool  # whether anything is known of the other releases, for these neighbours
     executed: bool  # the run says in what numbers
+    stages: tuple[tuple[Fraction, Fraction, int], ...]  # noise multiplier, sample rate, noisy sums
 
     @property
     def pair(self) -> str:
@@ -143,7 +144,7 @@ def read_training(run: dict[str, Any], other: str | None = None) -> Training:
     made = Training(
         tuple(own), tuple(others), bool(mus), gaussian, disjoint, sum(steps for _, _, steps in stages), sampling,
         neighbours, None if cap is None else (samples + group - 1, cap), run["scaling"], momentum,
-        Fraction(target["epsilon"]), delta, group, together, known, bool(numbers_of(run)),
+        Fraction(target["epsilon"]), delta, group, together, known, bool(numbers_of(run)), tuple(stages),
     )  # fmt: skip
     require(not (gaussian and own and made.can_be_cut), "run: max_batch_size cuts every batch")
     # their number in a batch is 0 or k: not binomial

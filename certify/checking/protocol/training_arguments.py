@@ -13,10 +13,14 @@ from certify.checking.protocol.arguments import Proof
 
 
 def check_training_arguments(
-    run: Training, steps: list[dict[str, Any]], claim: dict[str, Any], guarantees: list[Training | None]
+    run: Training,
+    steps: list[dict[str, Any]],
+    claim: dict[str, Any],
+    guarantees: list[Training | None],
+    enlarged: Training | None,
 ) -> None:
     """Every step has the arguments and premises that a training run implies. Free are, besides what FREE names, T20's
-    share of δ, and what the producer's grid was (any grid will do)."""
+    share of δ, and what the producer's grid was (any grid will do). `enlarged`: the run that T28s starts from, where claimed."""
     limit, momentum = run.scaling["gradient_norm_bound"], run.momentum
     implied = {"delta": canonical(run.delta), "gradient_norm_bound": limit} | map_arguments(run.scaling)
     proof, bound, lower, renyi = Proof(steps, implied), claim["bound"], claim["lower"], claim["renyi"]
@@ -39,7 +43,7 @@ def check_training_arguments(
                 bound = whole
             distribution(of, bound, "", every, share)
             return None
-        (composed,) = premises(bound, "T11", 1)
+        (composed,) = premises(bound, "T11", 1, delta=canonical(of.delta))
         if not of.disjoint:
             premises(composed, "T20f", 0, releases=every, neighbours=of.neighbours)
             return composed
@@ -70,6 +74,8 @@ def check_training_arguments(
             require(index == bound, "guarantees: that of the run's neighbours is not the claim's bound")
         elif index is not None:  # else nothing is claimed
             check_bound(of, index)
+    if enlarged is not None:
+        check_bound(enlarged, claim["executed"])
     at = claim["sensitivity"]
     placed = [("inner", momentum["inner_beta"], momentum["inner_window"])] * (momentum["inner_window"] != "1")
     placed += [("outer", momentum["outer"], None)] * (momentum["outer"] != "0")

@@ -16,6 +16,7 @@ from certify.checking.format.executed import check_erasure, check_execution
 from certify.checking.format.run import Run, read_run
 from certify.checking.format.shapes import TRAINING
 from certify.checking.format.statements import ENVELOPE, RECORD, STATEMENT
+from certify.checking.format.sums import enlarged_training
 from certify.checking.format.training import read_training, two_guarantees
 from certify.checking.limits import (
     CERTIFICATE,
@@ -261,7 +262,7 @@ def verify(
                 run, worst, first = read_training(canonical_run), 0, 0
                 require(len(claims) == 1, "proof.claims: needs one entry")
                 guarantees = two_guarantees(run, canonical_run)
-                check_training_arguments(run, steps, claims[0], guarantees)
+                check_training_arguments(run, steps, claims[0], guarantees, enlarged_training(predicate))
             else:
                 run, guarantees = read_run(canonical_run), []
                 first = len(run.sizes) - 1 if "predecessor" in predicate else 0  # it claims those before

@@ -18,6 +18,7 @@ from accountant import (
     ScaledSGD,
     Stage,
     TheoremError,
+    TrainingExecution,
     apply,
     derive_training,
     enclose,
@@ -183,12 +184,11 @@ def test_gamma_and_t_are_where_mpmath_puts_them(of: ScaledSGD, dimension: int) -
         assert t <= mpf(executed.t) <= t * (30 if dimension == 1 and of is POISSON else 1 + mpf(10) ** -6)
         other, _ = oracle(of, run, F(0) if executed.spare else DELTA / 10**6)
         assert gamma <= other
-        inner, epsilon = enclose(executed.inner).upper, mpf(executed.epsilon)
+        inner, epsilon = enclose(executed.sums).upper, mpf(executed.epsilon)
+        left, whole = executed.sums_delta, mpf(DELTA.numerator) / DELTA.denominator
         assert mpf(inner.numerator) / inner.denominator + 2 * gamma <= epsilon
-        ((_, left),) = [pair for pair in executed.inner.arguments if pair[0] in ("delta", "grid")] or [(None, None)]
-        if isinstance(left, F):
-            whole = mp.exp(gamma) * mpf(left.numerator) / left.denominator + (1 + mp.exp(epsilon)) * t
-            assert whole <= mpf(DELTA.numerator) / DELTA.denominator
+        assert mp.exp(gamma) * mpf(left.numerator) / left.denominator + (1 + mp.exp(epsilon)) * t <= whole
+    assert TrainingExecution.read(run.as_json()) == run
 
 
 def test_what_is_executed_costs_more_than_what_is_exact() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from accountant import ClippedLoss, ConstantLoss, Indeterminate, InvalidMechanism, NoisySGD
-from accountant.pnsgd.executed import REACH, ExecutedBound, Execution, executed_bound, public_grid, satisfies, step_rate
+from accountant.pnsgd.executed import ExecutedBound, Execution, executed_bound, public_grid, satisfies, step_rate
+from accountant.theorems.executed import REACH
 
 TINY, RARE = F(1, 10**13), F(1, 10**12)
 
@@ -96,7 +97,7 @@ def test_the_stated_epsilon_holds_and_one_digit_less_does_not(c, mu, steps, dime
 
         def total(epsilon: mpf) -> mpf:
             ideal = epsilon - 2 * g
-            return mp.exp(g) * delta_of(m, ideal) + (1 + mp.exp(ideal + g)) * lost
+            return mp.exp(g) * delta_of(m, ideal) + (1 + mp.exp(ideal + 2 * g)) * lost
 
         if bound.epsilon is None:  # not even beside a little room
             assert all(total(2 * g + mpf(i) / 8) > real(delta) * (1 - mpf(10) ** -3) for i in range(300))
@@ -104,8 +105,8 @@ def test_the_stated_epsilon_holds_and_one_digit_less_does_not(c, mu, steps, dime
         epsilon = real(bound.epsilon)
         assert epsilon >= 2 * g
         assert total(epsilon) <= real(delta)
-        plain = delta_of(m, mpf(0)) * mp.exp(g) + (1 + mp.exp(g)) * lost <= real(delta)  # no ε' is needed
-        tangent = (1 + mp.exp(epsilon - g)) * lost > real(delta) / 2  # the sum hardly falls there any more
+        plain = delta_of(m, mpf(0)) * mp.exp(g) + (1 + mp.exp(2 * g)) * lost <= real(delta)  # no ε' is needed
+        tangent = (1 + mp.exp(epsilon)) * lost > real(delta) / 2  # the sum hardly falls there any more
         assert plain or tangent or total(epsilon * (1 - mpf(10) ** -10)) > real(delta)
 
 

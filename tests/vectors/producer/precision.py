@@ -59,9 +59,9 @@ def in_finite_precision(
 
 
 def executed_epsilon(mu: mp.mpf, gamma: mp.mpf, t: mp.mpf, delta: mp.mpf) -> str | None:
-    """The least ε + 2γ with e^γ δ_μ(ε) + (1 + e^(ε+γ)) t ≤ δ, by halving; None where the least value is above δ."""
+    """The least ε + 2γ with e^γ δ_μ(ε) + (1 + e^(ε+2γ)) t ≤ δ, by halving; None where the least value is above δ."""
     def exceeds(epsilon: mp.mpf) -> bool:
-        return mp.exp(gamma) * delta_of(epsilon, mu) + (1 + mp.exp(epsilon + gamma)) * t > delta
+        return mp.exp(gamma) * delta_of(epsilon, mu) + (1 + mp.exp(epsilon + 2 * gamma)) * t > delta
 
     high = mp.mpf(0)
     while exceeds(high):  # the sum falls, then rises: the first point at which it is low enough
