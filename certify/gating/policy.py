@@ -76,6 +76,12 @@ class LimitsTable(Table):
         "without `max_delta`, for ε is small at a large δ",
     )
     max_delta: Limit | None = Field(None, description="the δ of the claim is at most this")
+    executed: StrictBool = Field(
+        False,
+        description="what is limited is the run as it was executed, its rounding counted "
+        "(`execution.finite_precision.executed`): that ε is at most `max_epsilon` and the certificate's own target; a "
+        "certificate that does not state one does not pass",
+    )
     require_verdict: Literal["CERTIFIED"] = Field(
         "CERTIFIED", description="the bound meets the certificate's own target; always required"
     )

@@ -59,8 +59,22 @@ def _limits(policy: Policy) -> Iterator[Rule]:
             canonical(epsilon),
             lambda p, _: (measured(p), Fraction(measured(p)) <= epsilon),
         )
+    if limits.executed:
+        within = "the target" if epsilon is None else f"{canonical(epsilon)} and the target"
+        yield Rule("limits.executed", within, lambda p, _: executed_within(p, epsilon))
     if delta is not None:
         yield Rule("limits.max_delta", canonical(delta), lambda p, _: (canonical(delta_of(p)), delta_of(p) <= delta))
+
+
+def executed_within(predicate: dict[str, Any], most: Fraction | None) -> tuple[str, bool]:
+    """ε of the run as it was executed, in words, and whether it is within the target and the limit."""
+    stated = predicate.get("execution", {}).get("finite_precision")
+    if stated is None:
+        return "not stated", False
+    epsilon, target = stated["executed"]["epsilon"], Fraction(predicate["epsilon"]["target"])
+    if epsilon is None:
+        return "no ε", False
+    return epsilon, Fraction(epsilon) <= (target if most is None else min(target, most))
 
 
 def measured(predicate: dict[str, Any]) -> str:

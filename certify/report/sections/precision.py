@@ -15,6 +15,12 @@ WHY = (
     "the claim with all errors before the last noise; γ is by how much the last step's own error may change any "
     "probability, as a logarithm; t is the probability with which one of these bounds fails."
 )
+WHY_OF_SUMS = (
+    "The claim speaks of exact numbers; a computer rounds. Here every noisy sum is released on a public grid, so that "
+    "the low digits of what was computed do not show. ρ is by how much rounding may enlarge what one record moves a "
+    "sum by; γ is by how much the errors of all noisy sums may change any probability, as a logarithm; t is the "
+    "probability with which one of these bounds fails."
+)
 WORD = "How large the errors are is the producer's word; what follows from them the checker computed again."
 
 
@@ -28,17 +34,20 @@ def finite_precision(reading: Reading) -> Iterator[Block]:
             line(strong("Rounding. "), f"What floating point adds to the claim is not stated: {_why(reading)}.")
         )
         return
-    executed = stated["executed"]
-    yield Paragraph(line(strong("Rounding. "), WHY, " ", WORD))
+    executed, sums = stated["executed"], "grids" in stated
+    yield Paragraph(line(strong("Rounding. "), WHY_OF_SUMS if sums else WHY, " ", WORD))
     epsilon, delta, target = executed["epsilon"], executed["delta"], reading.predicate["epsilon"]["target"]
     claimed = line("ε ≤ ", *optional(epsilon), " at δ = ", number(delta))
     if epsilon is None:
         claimed = line(Badge("NO ε", "bad"), " t alone is more than δ = ", number(delta), " leaves")
     elif Fraction(epsilon) > Fraction(target):
         claimed = line(Badge("ABOVE THE TARGET", "bad"), " ", *claimed, "; the target is ε ≤ ", number(target))
+    first = ("ρ, of the sensitivity", stated["enlargement"])
+    if not sums:
+        first = ("μ′, with the errors of the steps", executed["mu"])
     yield facts(
         [
-            ("μ′, with the errors of the steps", line(number(executed["mu"]))),
+            (first[0], line(number(first[1]))),
             ("γ, of the grid", line(number(executed["gamma"]))),
             ("t, that a bound fails", line(number(executed["t"]))),
             ("The run as executed", claimed),

@@ -15,6 +15,7 @@ from tests.vectors.producer.reject.precision import of_finite_precision
 from tests.vectors.producer.reject.proof import of_the_proof
 from tests.vectors.producer.reject.run import of_the_run
 from tests.vectors.producer.reject.scaled import rejected_scaled
+from tests.vectors.producer.reject.sums import of_executed_sums
 from tests.vectors.producer.reject.target import of_the_target
 from tests.vectors.producer.reject.training import rejected_training
 
@@ -36,4 +37,5 @@ def rejected() -> dict[str, tuple[bytes, int, str]]:
     rejected_grids(made.edited, made.lied, put, made.find)
     rejected_executed(made.raw, made.edited, put)
     of_finite_precision(made)
+    of_executed_sums(made)
     return made.cases
