@@ -4339,7 +4339,10 @@ def check_training_arguments(
     enlarged: Training | None,
 ) -> None:
     """Every step has the arguments and premises that a training run implies. Free are, besides what FREE names, T20's
-    share of δ, and what the producer's grid was (any grid will do). `enlarged`: the run that T28s starts from, where claimed."""
+    share of δ, and what the producer's grid was (any grid will do).
+
+    enlarged: the run that T28s starts from, where one is claimed.
+    """
     limit, momentum = run.scaling["gradient_norm_bound"], run.momentum
     implied = {"delta": canonical(run.delta), "gradient_norm_bound": limit} | map_arguments(run.scaling)
     proof, bound, lower, renyi = Proof(steps, implied), claim["bound"], claim["lower"], claim["renyi"]
