@@ -25,7 +25,7 @@ from certify import certify, checker, gate, keygen, sign
 from certify.errors import Exit, UsageError
 from certify.gating.gate import Judged
 from certify.gating.policy import TABLES, PolicyTable, read_policy
-from certify.gating.rules import delta_of, measured, reference_of
+from certify.gating.rules import delta_of, executed_within, measured, reference_of
 from certify.ledger import Ledger
 from certify.ledger.payloads import certificate_entry
 from certify.ledger.revocation import revoke
@@ -668,7 +668,7 @@ def test_every_key_is_on_the_page() -> None:
 
 def test_every_rule_is_a_key_of_the_policy(rules: Any, store: Path, signer: Any, ledger: Ledger) -> None:
     signer("lead")
-    text = "[limits]\nmax_epsilon = 9\nmax_delta = 1\n[guarantees]\nmembership = 1\nattribute_or_label = 2\n"
+    text = "[limits]\nmax_epsilon = 9\nmax_delta = 1\nexecuted = true\n[guarantees]\nmembership = 1\nattribute_or_label = 2\n"
     text += '[assumptions]\nforbidden = "counts"\nconvexity = "proved"\n'
     text += "[signatures]\nkeys = 'lead.pub'\n"
     text += "[run]\nmechanisms = 'pnsgd'\nneighbours = 'replace-one'\nreferences = 'none'\nreleases = 'all'\n"
@@ -750,3 +750,16 @@ def test_no_policy_allows_noise_below_rounding(rules: Any, monkeypatch: pytest.M
     read_policy(rules('[assumptions]\nnoise_above_rounding = ["proved", "attested"]'))
     with pytest.raises(UsageError, match=r'assumptions\.noise_above_rounding: "violated" is never allowed'):
         read_policy(rules('[assumptions]\nnoise_above_rounding = ["proved", "violated"]'))
+
+
+def test_the_run_as_executed_is_within_the_limit_and_the_target() -> None:
+    """Vectors: ε of the executed run is 1.2852 with a target of 2, 1.555 with one of 1.3; or nothing is stated."""
+
+    def judged_vector(name: str, most: Fraction | None = None) -> bool:
+        envelope = json.loads((ROOT / f"tests/vectors/accept/{name}.json").read_bytes())
+        return executed_within(json.loads(base64.b64decode(envelope["payload"]))["predicate"], most)[1]
+
+    assert judged_vector("executed_sums") and judged_vector("executed_sums", Fraction("1.29"))
+    assert not judged_vector("executed_sums", Fraction("1.285"))
+    assert not judged_vector("executed_sums_above_the_target", Fraction(9))
+    assert not judged_vector("executed_training") and not judged_vector("executed_in_finite_precision_without_epsilon")
