@@ -668,7 +668,8 @@ def test_every_key_is_on_the_page() -> None:
 
 def test_every_rule_is_a_key_of_the_policy(rules: Any, store: Path, signer: Any, ledger: Ledger) -> None:
     signer("lead")
-    text = "[limits]\nmax_epsilon = 9\nmax_delta = 1\nexecuted = true\n[guarantees]\nmembership = 1\nattribute_or_label = 2\n"
+    text = "[limits]\nmax_epsilon = 9\nmax_delta = 1\nexecuted = true\n"
+    text += "[guarantees]\nmembership = 1\nattribute_or_label = 2\n"
     text += '[assumptions]\nforbidden = "counts"\nconvexity = "proved"\n'
     text += "[signatures]\nkeys = 'lead.pub'\n"
     text += "[run]\nmechanisms = 'pnsgd'\nneighbours = 'replace-one'\nreferences = 'none'\nreleases = 'all'\n"
