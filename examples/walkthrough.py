@@ -22,6 +22,7 @@ from certify.errors import UsageError
 from certify.pictures.draw import draw_noise, draw_string
 from certify.report import write_report
 from certify.service import Execution, NotCertified, execute
+from certify.service.training import train as train_privately
 
 EXAMPLES = Path(__file__).parent
 CHECKER = EXAMPLES.parent / "certify" / "checker.py"
@@ -60,7 +61,7 @@ def unused(output: Path) -> Path:
 
 
 def walk(output: Path, seed: int | None, say) -> int:
-    """The six stations, each announced."""
+    """The seven stations, each announced."""
     from learners import embedded
 
     run_file = EXAMPLES / "digits.toml"
@@ -114,6 +115,12 @@ def walk(output: Path, seed: int | None, say) -> int:
     reports = [write_report(done.certificate, output / f"report.{kind}") for kind in ("html", "pdf")]
     for path in (done.certificate, done.record, done.model, *done.erasure_files, *reports):
         say(f"   {path}")
+
+    say("\n[bold]7  DP-SGD on a torch module, certified and then trained[/]\n")
+    model = "digits_model:mlp"  # beside this script
+    trained = train_privately(EXAMPLES / "train-digits.toml", output / "trained", model=model, seed=seed)
+    epsilon, steps = trained.result.epsilon["upper"], trained.record.steps_taken
+    say(f"   {steps} steps, ε ≤ {epsilon} at δ = {trained.result.delta}\n   {output / 'trained' / 'certificate.json'}")
     return 0
 
 

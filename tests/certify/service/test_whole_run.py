@@ -675,10 +675,10 @@ def test_the_main_job_writes_what_it_names(tmp_path: Path) -> None:
     done = subprocess.run(job, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     named = [Path(line.strip()) for line in done.stdout.splitlines() if line.startswith(f"   {tmp_path}")]
-    assert len(named) == 8 and all(path.stat().st_size > 100 for path in named)
+    assert len(named) == 9 and all(path.stat().st_size > 100 for path in named)
     assert "retrained without it" in done.stdout and "Chien et al. 2024, finite T" in done.stdout
     assert "8 expiry" in done.stdout and "CERTIFIED: After" in done.stdout and "ERASURE_RECORD: " in done.stdout
-    assert [line.split("  ")[0] for line in done.stdout.splitlines() if line[:3].strip().isdigit()][-1] == "6"
+    assert [line.split("  ")[0] for line in done.stdout.splitlines() if line[:3].strip().isdigit()][-1] == "7"
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     again = subprocess.run(job, capture_output=True, text=True, check=False)
     assert again.returncode == 0 and (tmp_path / "run-2" / "certificate.json").exists(), again.stderr
