@@ -12,13 +12,15 @@ from certify.errors import Exit
 from certify.files import output_directory
 
 # Those of certify.experiments, which is loaded only when asked for.
-NAMES = ("accuracy", "sequential", "tradeoff", "scaling")
+NAMES = ("accuracy", "sequential", "tradeoff", "scaling", "training")
 SCALES = ("small", "full")
 DATA = "digits-3-8"
+IMAGES = "digits"
 DETAILS = (
     "accuracy: against ε, one record erased, our σ beside the published ones and other ways to unlearn. sequential: "
     "100 requests one after the other. tradeoff: noise, accuracy and cost over the batch size. scaling: maps of "
-    "per-sample gradients. All runs are seeded: anybody gets the same numbers, and the models are not private."
+    "per-sample gradients. training: two networks by DP-SGD, AUTO-S, DP-PSAC and DP-PSASC, with and without momentum, "
+    "at equal ε. All runs are seeded: anybody gets the same numbers, and the models are not private."
 )
 
 
@@ -32,8 +34,11 @@ def add_experiment(
     options.add_argument("name", metavar="NAME", choices=NAMES, help=", ".join(NAMES))
     scale = "how many seeds and points: small (a minute or two; the default) or full (minutes; MNIST takes longer)"
     options.add_argument("--scale", choices=SCALES, default="small", help=scale)
-    data = f"digits-3-8, breast-cancer, or a folder with MNIST's four files (default: {DATA})"
-    options.add_argument("--data", metavar="DATA", default=DATA, help=data)
+    data = (
+        f"digits-3-8, breast-cancer, or a folder with MNIST's four files (default: {DATA}); for training {IMAGES} "
+        "(the default), or a folder with MNIST's or CIFAR-10's files"
+    )
+    options.add_argument("--data", metavar="DATA", help=data)
     options.add_argument("--seeds", metavar="N", type=whole, help="how often each run is repeated (default: by scale)")
     options.add_argument("--workers", metavar="W", help=workers_help)
     options.add_argument("-o", "--output", metavar="DIR", help="write DIR/NAME.json, DIR/NAME.txt and DIR/NAME.png")

@@ -70,6 +70,7 @@ def run_accuracy(problem: Problem, scale: Scale, each: Each, progress: Progress 
         name="accuracy",
         scale=scale.name,
         seeds=scale.seeds,
+        subject=problem.subject,
         setting=problem.as_json() | {"batch_size": problem.batch_size, "unlearning_epochs": 1, "erased": 1},
         rows=rows,
         comparisons=comparisons,

@@ -63,7 +63,8 @@ def _frame(axes: Axes, title: str, **labels: str) -> None:
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(frameon=False, fontsize=8.5, loc="upper left", bbox_to_anchor=(1, 1))
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8.5, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _subject(outcome: Outcome) -> str:
@@ -160,9 +161,67 @@ def _scaling(outcome: Outcome) -> Figure:
     return figure
 
 
+_MAPS = {"clip": ("#D55E00", "-"), "auto-s": ("#0072B2", "--"), "psac": ("#009E73", "-."), "psasc": ("#CC79A7", ":")}
+
+
+def _training(outcome: Outcome) -> Figure:
+    """A row for each network and ε: accuracies with each momentum, and without one over the numbers of the maps."""
+    groups = [
+        (n, e) for n in outcome.setting["networks"] for e in dict.fromkeys(r["epsilon"] for r in outcome.rows) if e
+    ]
+    size = (12.5, 4.2 * len(groups))
+    figure, panels = _pyplot().subplots(len(groups), 2, figsize=size, constrained_layout=True, squeeze=False)
+    for (left, right), (network, epsilon) in zip(panels, groups, strict=True):
+        rows = [row for row in outcome.rows if row["network"] == network and row["epsilon"] == epsilon]
+        _momenta(left, [row for row in rows if row["measured_on"] == "test"])
+        for row in outcome.rows:
+            if (
+                row["network"] == network
+                and row["epsilon"] is None
+                and row["measured_on"] == "test"
+                and row["accuracy"]
+            ):
+                left.axhline(100 * row["accuracy"]["mean"], color="#000000", ls=(0, (6, 4)), lw=1.2, label=row["label"])
+        _frame(left, f"{network}, ε = {epsilon} — {_subject(outcome)}", xlabel="momentum", ylabel=PERCENT)
+        _legend(left)
+        _settings(right, [row for row in rows if row["measured_on"] == "validation" and row["momentum"] == "none"])
+        title = f"{network}, ε = {epsilon}, no momentum, best of the steps"
+        _frame(right, title, xlabel="clip: C; AUTO-S, DP-PSAC: r; DP-PSASC: s", ylabel="validation accuracy (%)")
+        _legend(right)
+    return figure
+
+
+def _momenta(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    places = {momentum: i for i, momentum in enumerate(dict.fromkeys(row["momentum"] for row in rows))}
+    for i, ((kind,), own) in enumerate(_by(rows, "map").items()):
+        # Side by side, or the bars of one momentum would cover each other.
+        points = [(places[row["momentum"]] + 0.12 * (i - 1.5), row["accuracy"]) for row in own if row["accuracy"]]
+        _errorbar(axes, points, color=_MAPS[kind][0], ls="none", label=own[0]["label"])
+    axes.set_xticks(list(places.values()), list(places))
+
+
+def _settings(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    number = {"clip": "max_grad_norm", "auto-s": "r", "psac": "r", "psasc": "s"}
+    lines: dict[tuple[str, str], dict[float, Mapping[str, Any]]] = {}
+    for row in (row for row in rows if row["accuracy"]):
+        kind, scaling, accuracy = row["map"], row["scaling"], row["accuracy"]
+        line = lines.setdefault((kind, f"{kind}, r = {scaling['r']}" if kind == "psasc" else kind), {})
+        place = float(scaling[number[kind]])
+        if place not in line or accuracy["mean"] > line[place]["mean"]:
+            line[place] = accuracy
+    seen: dict[str, int] = {}
+    for (kind, name), line in lines.items():
+        seen[kind] = seen.get(kind, 0) + 1
+        _errorbar(
+            axes, sorted(line.items()), color=_MAPS[kind][0], ls=_MAPS[kind][1], alpha=1 / seen[kind] ** 0.7, label=name
+        )
+    axes.set_xscale("log")
+
+
 _FIGURES: dict[str, Callable[[Outcome], Figure]] = {
     "accuracy": _accuracy,
     "sequential": _sequential,
     "tradeoff": _tradeoff,
     "scaling": _scaling,
+    "training": _training,
 }

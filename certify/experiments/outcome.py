@@ -29,12 +29,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Outcome:
-    """rows: a mapping for each point, whose accuracies are {"mean", "low", "high", "values"}; comparisons: the same for
-    differences, seed by seed; setting: what all rows share. notes: what a reader should know, in sentences."""
+    """subject: what is learned, in a line. rows: a mapping for each point, whose accuracies are {"mean", "low", "high",
+    "values"}; comparisons: the same for differences, seed by seed; setting: what all rows share. notes: what a reader
+    should know, in sentences."""
 
     name: str
     scale: str
     seeds: int
+    subject: str
     setting: Mapping[str, Any]
     rows: tuple[Mapping[str, Any], ...]
     tables: tuple[Table, ...]
@@ -57,10 +59,7 @@ class Outcome:
 
     def text(self) -> str:
         about = self.setting
-        head = (
-            f"{self.name}: {about['data']}, {about['samples']} records, {about['tested']} to test, "
-            f"logistic regression, m = {about['regularization']}, T = {about['epochs']}, η = 1/L, δ = 1/n"
-        )
+        head = f"{self.name}: {about['data']}, {about['samples']} records, {about['tested']} to test, {self.subject}"
         how = f"{self.seeds} seeds ({self.scale} scale), {WORDS}; {SEEDED}"
         return "\n\n".join(["\n".join([head, how]), *(table.text() for table in self.tables), *_listed(self.notes)])
 

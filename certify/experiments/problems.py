@@ -33,6 +33,10 @@ class Problem:
     epochs: int
     regularization: str
 
+    @property
+    def subject(self) -> str:
+        return f"logistic regression, m = {self.regularization}, T = {self.epochs}, η = 1/L, δ = 1/n"
+
     def tables(
         self, *, epsilon: str, batch_size: int | None = None, unlearning_epochs: Any = 1, **others: Mapping[str, Any]
     ) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def run_scaling(problem: Problem, scale: Scale, each: Each, progress: Progress |
         name="scaling",
         scale=scale.name,
         seeds=scale.seeds,
+        subject=problem.subject,
         setting=problem.as_json() | {"batch_size": problem.batch_size, "unlearning_epochs": 1, "erased": 1},
         rows=tuple(rows),
         tables=(_table(rows, scale),),

@@ -55,6 +55,7 @@ def run_sequential(problem: Problem, scale: Scale, each: Each, progress: Progres
         name="sequential",
         scale=scale.name,
         seeds=scale.seeds,
+        subject=problem.subject,
         setting=problem.as_json()
         | {
             "batch_size": problem.batch_size,

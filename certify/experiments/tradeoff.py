@@ -49,6 +49,7 @@ def run_tradeoff(problem: Problem, scale: Scale, each: Each, progress: Progress 
         name="tradeoff",
         scale=scale.name,
         seeds=scale.seeds,
+        subject=problem.subject,
         setting=problem.as_json() | {"epsilon": EPSILON, "erased": 1},
         rows=rows,
         tables=(_table(rows),),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,19 +61,27 @@ class Trial:
 def run_trial(trial: Trial) -> tuple[float, ...] | str:
     """The test accuracies; or why the learner refuses the run, in one line. On one CPU thread, so that the numbers are
     the same wherever they are computed."""
-    import torch
-
     import learners
     from learners.data import permutation
 
     train, test = load(trial.data)
     records = permutation(len(train), f"erased {trial.seed}")[: trial.measured_after[-1]]
+    with one_thread():
+        try:
+            return tuple(_KINDS.get(trial.kind, _by_another)(trial, train, test, records))
+        except (learners.LearnerRefused, learners.RunCheckFailed) as refused:
+            return str(refused)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Inside, torch computes on one thread of the CPU."""
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return tuple(_KINDS.get(trial.kind, _by_another)(trial, train, test, records))
-    except (learners.LearnerRefused, learners.RunCheckFailed) as refused:
-        return str(refused)
+        yield
     finally:
         torch.set_num_threads(threads)
 
@@ -140,12 +149,18 @@ class Accuracies:
 
 
 def accuracies(
-    each: Each, trials: Sequence[Trial], seeds: int, progress: Progress | None = None
+    each: Each,
+    trials: Sequence[Any],
+    seeds: int,
+    progress: Progress | None = None,
+    *,
+    run: Callable[[Any], tuple[float, ...] | str] = run_trial,
+    first_seed: int = 0,
 ) -> tuple[Accuracies, ...]:
-    """Each trial repeated with the seeds 0 … seeds − 1."""
-    pieces = [replace(trial, seed=seed) for trial in trials for seed in range(seeds)]
+    """Each trial repeated with the seeds first_seed … first_seed + seeds − 1; `run` is what runs one."""
+    pieces = [replace(trial, seed=first_seed + seed) for trial in trials for seed in range(seeds)]
     results: list[tuple[float, ...] | str] = []
-    for result in each(run_trial, pieces):
+    for result in each(run, pieces):
         results.append(result)
         if progress:
             progress("train", len(results), len(pieces))

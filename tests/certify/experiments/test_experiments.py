@@ -20,34 +20,19 @@ from certify import UsageError, calibrate, certify
 from certify.cli import experimenting
 from certify.cli.options import command_parser
 from certify.experiments import EXPERIMENTS, SCALES, Outcome, experiment
-from certify.experiments import problems as problem_module
+from certify.experiments.images import DEFAULT_IMAGES
 from certify.experiments.intervals import difference, measured
 from certify.experiments.optimum import optimum
-from certify.experiments.problems import Problem, load, problem_of
+from certify.experiments.problems import DEFAULT, Problem, load, problem_of
 from certify.experiments.run import write_outcome
 from certify.experiments.trials import Trial, calibrated, run_trial
+from tests.certify.experiments.scale import TINY
 from tests.certify.runs import ROOT, plumbline, refused
 from tests.learners.data.files import write_idx
 
 pytestmark = pytest.mark.learn
 
-TINY = replace(
-    SCALES["small"],
-    name="tiny",
-    seeds=2,
-    epsilons=("1",),
-    map_epsilons=("1",),
-    requests=4,
-    measured_every=2,
-    batches=(1, 2),
-    unlearning_epochs=(1,),
-)
 DIGITS = Problem("digits-3-8", samples=256, tested=101, batch_size=128, epochs=20, regularization="0.1")
-
-
-@pytest.fixture(scope="module")
-def outcomes() -> dict[str, Outcome]:
-    return {name: experiment(name, scale=TINY) for name in EXPERIMENTS}
 
 
 # --- statistics ------------------------------------------------------------------------------------------------------
@@ -221,7 +206,10 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_command_knows_what_there_is() -> None:
     assert tuple(EXPERIMENTS) == experimenting.NAMES
-    assert tuple(SCALES) == experimenting.SCALES and experimenting.DATA == problem_module.DEFAULT
+    assert tuple(SCALES) == experimenting.SCALES and (experimenting.DATA, experimenting.IMAGES) == (
+        DEFAULT,
+        DEFAULT_IMAGES,
+    )
 
 
 def test_the_commands_of_the_page_can_be_given() -> None:
