@@ -11,6 +11,7 @@ results are the same bit for bit; the engine decides only where. joblib drives t
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -69,7 +70,9 @@ def _joblib(backend: str, count: int, **about: Any) -> Iterator[Each]:
         from joblib import Parallel, delayed, parallel_config
     except ImportError:
         raise UsageError("--workers: needs joblib; pip install 'plumbline-dp[batch]'") from None
-    with parallel_config(backend, n_jobs=count, **about):
+    with parallel_config(backend, n_jobs=count, **about), warnings.catch_warnings():
+        # loky replaces a worker that has grown by 300 MB, which loading torch alone does; nothing is lost by that.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor", UserWarning)
 
         def each(function: Callable[[Any], Any], pieces: Sequence[Any]) -> Iterator[Any]:
             return iter(Parallel(return_as="generator", pre_dispatch="2*n_jobs")(delayed(function)(p) for p in pieces))

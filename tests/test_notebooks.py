@@ -19,13 +19,13 @@ def _runner():
     return module
 
 
-def test_there_are_five() -> None:
-    assert [path.name[:2] for path in ALL] == ["01", "02", "03", "04", "05"]
+def test_there_are_six() -> None:
+    assert [path.name[:2] for path in ALL] == ["01", "02", "03", "04", "05", "06"]
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_it_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if path.name.startswith("05"):  # nothing but runs of the learners
+    if path.name.startswith(("05", "06")):  # nothing but runs of the learners
         pytest.importorskip("torch")
     monkeypatch.setenv("PLUMBLINE_SMALL", "1")
     ran = _runner().executed(path)

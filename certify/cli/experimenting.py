@@ -32,7 +32,7 @@ def add_experiment(
         "experiment", run_experiment, "measure what a certified noise costs in accuracy and gradients", DETAILS
     )
     options.add_argument("name", metavar="NAME", choices=NAMES, help=", ".join(NAMES))
-    scale = "how many seeds and points: small (a minute or two; the default) or full (minutes; MNIST takes longer)"
+    scale = "how many seeds and points: small (minutes; the default) or full (longer; hours for training, and MNIST)"
     options.add_argument("--scale", choices=SCALES, default="small", help=scale)
     data = (
         f"digits-3-8, breast-cancer, or a folder with MNIST's four files (default: {DATA}); for training {IMAGES} "

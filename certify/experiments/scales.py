@@ -12,8 +12,9 @@ class Scale:
     `scaling`. requests: of `sequential`, measured after every `measured_every` of them. batches: how many of them an
     epoch has in `tradeoff`; unlearning_epochs: its values of K.
 
-    Of `training`: its epsilons; epochs, if not as many as the data's setting says; the settings of each map and the
-    sizes of a step (plain_steps: without scaling and noise) between which is chosen, by runs of `tuning_seeds` seeds.
+    Of `training`: its networks, by their names in `certify.experiments.networks`, and epsilons; epochs, if not as many
+    as the data's setting says; the settings of each map and the sizes of a step (plain_steps: without scaling and
+    noise) between which is chosen, by runs of `tuning_seeds` seeds.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Scale:
     measured_every: int
     batches: tuple[int, ...]
     unlearning_epochs: tuple[int, ...]
+    networks: tuple[str, ...]
     training_epsilons: tuple[str, ...]
     training_epochs: int | None
     training_maps: tuple[Mapping[str, str], ...]
@@ -55,6 +57,7 @@ SCALES = {
         measured_every=20,
         batches=(1, 2, 4, 8),
         unlearning_epochs=(1, 2, 4),
+        networks=("mlp", "cnn"),
         training_epsilons=("3",),
         training_epochs=None,
         training_maps=_maps(("0.1", "1", "3", "10"), ("0.01", "0.1", "1", "10"), ("0.1", "1"), ("0.25", "2")),
@@ -71,6 +74,7 @@ SCALES = {
         measured_every=5,
         batches=(1, 2, 4, 8, 16),
         unlearning_epochs=(1, 2, 3, 5, 8),
+        networks=("mlp", "cnn"),
         training_epsilons=("1", "3", "8"),
         training_epochs=20,
         training_maps=_maps(

@@ -13,7 +13,6 @@ from typing import Any
 from certify.engine import Each
 from certify.experiments.images import ImageProblem
 from certify.experiments.intervals import difference
-from certify.experiments.networks import NETWORKS
 from certify.experiments.outcome import Outcome
 from certify.experiments.scales import Scale
 from certify.experiments.scaling import label
@@ -84,7 +83,7 @@ def run_training(problem: ImageProblem, scale: Scale, each: Each, progress: Prog
         subject=work.problem.subject,
         setting=work.problem.as_json()
         | {
-            "networks": list(NETWORKS),
+            "networks": list(scale.networks),
             "momenta": MOMENTA,
             "steps": list(scale.training_steps),
             "tuning_seeds": scale.tuning_seeds,
@@ -109,7 +108,7 @@ class _Work:
         levels = self._levels([(e, scaling, "none") for e, scaling in grid])
         plain = next((level for level in levels if level.run), levels[0])  # its batches; no noise
         arms = []
-        for network in NETWORKS:
+        for network in self.scale.networks:
             for (epsilon, scaling), level in zip(grid, levels, strict=True):
                 arms += [_Arm(network, epsilon, scaling, "none", step, level) for step in self.scale.training_steps]
             arms += [_Arm(network, None, None, "none", step, plain) for step in self.scale.plain_steps]

@@ -58,10 +58,10 @@ def _facts(problem: ImageProblem, comparisons: Rows) -> list[str]:
     if not beside_clip:
         return ["nothing to compare"]
     return [
-        f"beside clipping at its best setting the smooth maps are {_counted(beside_clip)}. The literature reports "
-        "gains of a few tenths of a per cent over tuned clipping",
-        f"beside none, momentum is {_counted(momenta)}; inner momentum takes three gradients of each record instead "
-        "of one",
+        f"beside clipping at its best setting the smooth maps differ by {_counted(beside_clip)}. The literature "
+        "reports gains of a few tenths of a per cent over tuned clipping",
+        f"beside none, momentum makes a difference of {_counted(momenta)}; inner momentum takes three gradients of "
+        "each record instead of one",
         f"one test record is {100 / problem.tested:.2g} points. The intervals are about other starts, batches and "
         "noises on these records, one at a time: about one in twenty lies off 0 by chance. They say nothing about "
         "other records",
@@ -73,7 +73,7 @@ def _counted(comparisons: Rows) -> str:
     above = sum(c["difference"]["low"] > 0 for c in comparisons)
     below = sum(c["difference"]["high"] < 0 for c in comparisons)
     return (
-        f"{min(means):+.1f} to {max(means):+.1f} points better: of {len(means)} intervals {above} lie above 0 and "
+        f"{min(means):+.1f} to {max(means):+.1f} points: of {len(means)} intervals {above} lie above 0 and "
         f"{below} below"
     )
 
@@ -107,7 +107,7 @@ def _setting(row: Mapping[str, Any]) -> str:
 def _differences(where: str, comparisons: Rows) -> tuple[Table, Table]:
     """Each map less clipping with the same momentum; each momentum less none with the same map."""
     momenta = list(dict.fromkeys(c["momentum"] for c in comparisons))
-    kinds = list(dict.fromkeys(c["map"] for c in comparisons))
+    kinds = [kind for kind in NAMES if any(c["map"] == kind for c in comparisons)]
 
     def table(title: str, *, other_map: bool) -> Table:
         by = {(c["map"], c["momentum"]): c for c in comparisons if (c["map"] != c["beside"]["map"]) == other_map}
