@@ -46,6 +46,12 @@ class CertifiedTraining:
     def certificate(self) -> Path:
         return self.files[FILE_NAME]
 
+    def __str__(self) -> str:
+        """One line, as `plumbline train` prints it."""
+        result, epsilon = self.result, self.result.epsilon
+        claim = f"{result.verdict.value}: ε ≤ {epsilon['upper']} at δ = {result.delta}"
+        return f"{claim} (target ε ≤ {epsilon['target']}), {self.certificate}"
+
 
 def private(
     model: nn.Module,

@@ -73,7 +73,7 @@ def check_losses(losses: Tensor, records: int, reduction: str) -> None:
     shape = tuple(losses.shape)
     if reduction == "none" and shape != (records,):
         if not shape:
-            fix = "compute the loss with reduction='none', or say reduction='mean' or 'sum'"
+            fix = "compute the loss with reduction='none', or tell the trainer reduction='mean' or 'sum'"
         elif len(shape) > 1 and shape[0] == records:
             fix = "sum or average each record's own terms: losses.flatten(1).sum(1)"
         else:
