@@ -22,10 +22,11 @@ from fractions import Fraction
 
 import numpy as np
 import torch
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import CipherContext
 from torch import Tensor
 
 from accountant import Normals
+from learners.randomness import keystream
 
 Noise = Callable[..., Tensor]
 """Shape ↦ a float64 tensor of independent standard normals, on the CPU; new ones at every call. `secret` and `seeded`
@@ -56,11 +57,14 @@ def secret() -> Noise:
     (2⁻⁵³ + 2⁻⁶²)/r; r < 13.4 and 2⁻⁵⁰) that is less than 2⁻⁴⁴ from a number that is exactly normal, but with
     probability 2⁻⁷⁴ for each; and none is larger than √(2·128·log 2) < 13.4.
     """
-    stream = Cipher(algorithms.AES(os.urandom(32)), modes.CTR(os.urandom(16))).encryptor()
+    stream, owner = keystream(), os.getpid()
     words = np.empty(16 * BLOCK + 15, dtype=np.uint8)  # the cipher asks for a block more than it writes
     numbers = np.empty((2, BLOCK), dtype=np.float64)
 
     def draw(shape: tuple[int, ...], out: Tensor | None = None) -> Tensor:
+        nonlocal stream, owner
+        if owner != os.getpid():  # a forked copy would draw the same noise, which their difference takes away
+            stream, owner = keystream(), os.getpid()
         count = math.prod(shape)
         own = out is None or count % 2  # an odd one is drawn in a pair
         normals = torch.empty(count + count % 2, dtype=torch.float64) if own else out.view(-1)

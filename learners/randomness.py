@@ -11,9 +11,14 @@ import os
 from fractions import Fraction
 
 import numpy as np
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 WORD = 2**64
+
+
+def keystream() -> CipherContext:
+    """AES-256 in counter mode under a new key of the operating system, which is not kept."""
+    return Cipher(algorithms.AES(os.urandom(32)), modes.CTR(os.urandom(16))).encryptor()
 
 
 class Bits:
@@ -25,9 +30,9 @@ class Bits:
     """
 
     def __init__(self, seed: int | None, use: str) -> None:
-        self._cipher, self._generator = None, None
+        self._cipher, self._generator, self._owner = None, None, os.getpid()
         if seed is None:
-            self._cipher = Cipher(algorithms.AES(os.urandom(32)), modes.CTR(os.urandom(16))).encryptor()
+            self._cipher = keystream()
         else:
             key = int.from_bytes(hashlib.sha256(f"plumbline draws/{seed}/{use}".encode()).digest(), "big")
             self._generator = np.random.PCG64DXSM(np.random.SeedSequence(key))
@@ -35,6 +40,8 @@ class Bits:
     def words(self, count: int) -> np.ndarray:
         """(count,), uint64."""
         if self._cipher is not None:
+            if self._owner != os.getpid():  # a forked copy would draw the same
+                self._cipher, self._owner = keystream(), os.getpid()
             return np.frombuffer(self._cipher.update(bytes(8 * count)), dtype="<u8")
         return self._generator.random_raw(count)
 

@@ -351,13 +351,9 @@ def _steps(
     saved = trainer.steps_taken
     while trainer.steps_taken < stop:
         with refusals_but_checks():
-            for features, labels in trainer:
-                if trainer.steps_taken >= stop:  # empty batches were stepped meanwhile; this one is not used
-                    break
+            for features, labels in trainer.until(min(saved + every, stop)):
                 with trainer.autocast():
                     trainer.step(lambda x=features, y=labels: loss(trainer.model(x), y))
-                if trainer.steps_taken >= min(saved + every, stop):
-                    break
         if trainer.steps_taken < stop:
             with refusals():
                 trainer.save(folder / CHECKPOINT_FILE)

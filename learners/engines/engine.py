@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node, get_gradient_edge
 from torch.utils._pytree import tree_flatten
 
+from learners.engines.apart import check_apart
 from learners.engines.graph import compiled_together, reached
 from learners.engines.layers import Materialised, Part
 from learners.engines.layers.rule import wide
@@ -86,17 +87,20 @@ class BookKeeping:
         for unit in self._units:
             unit.rule.attach()
 
-    def gradients(self, losses: Tensor, batch: int | None = None) -> Gradients:
+    def gradients(self, losses: Tensor, batch: int | None = None, *, apart: bool = False) -> Gradients:
         """From the losses of the forward pass that the hooks have seen; what they kept is let go.
 
         losses: (B,), or a scalar with `batch` records where reduction says so. RunCheckFailed where a learned layer was
         not seen, or what was kept has changed since; LearnerRefused where the losses or a layer are not by record.
+        apart: look whether the loss of one record depends on what layers give for others (two backward passes more).
         """
         batch = self._batch(losses, batch)
         total = losses.sum() if self.reduction == "none" else losses * (batch if self.reduction == "mean" else 1)
         self._listening = False  # what is checkpointed, or has no rule of its own, is run again below
         try:
             seen = self._check(losses)
+            if apart and self.reduction == "none":
+                check_apart(self._units, losses)
             with torch.autocast(losses.device.type, enabled=False):
                 parts = self._attributed(total, batch, seen)
                 squares = [part.squared_norms() for _, part in parts]
@@ -177,8 +181,7 @@ class BookKeeping:
         composed = {name for unit in self._units if unit.composed for name in unit.parameters.values()}
         outside, seen = reached(
             losses.grad_fn,
-            [node for use in uses for node in use.inputs],
-            [edge.node for use in uses for edge in use.edges if edge is not None],
+            [(use.inputs, [edge.node for edge in use.edges if edge is not None]) for use in uses],
             {id(value): name for name, value in self._learned.tensors.items() if name not in composed},
         )
         if outside:

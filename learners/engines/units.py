@@ -33,7 +33,7 @@ class Use:
     kept: Any
     edges: list[GradientEdge | None]
     watched: list[tuple[Tensor, int, str]]  # a tensor, its version when it was seen, and what it is
-    inputs: list[Node | None]  # what made its inputs, in the graph
+    inputs: list[Node]  # what made its inputs, in the graph
 
 
 @dataclass(eq=False)

@@ -105,6 +105,10 @@ class Sum:
             differing = sorted(set(weighted) ^ set(self.layout.names))
             raise RunCheckFailed(f"gradient: not of the parameters that are learned, but for {', '.join(differing)}")
         for (name, view), shape in zip(self.layout.split(self.vector[:-2]), self.layout.shapes, strict=True):
+            if weighted[name].dtype not in (torch.float32, torch.float64):
+                raise RunCheckFailed(
+                    f"gradient of {name}: added up in {weighted[name].dtype}, whose rounding no bound has"
+                )
             if weighted[name].shape != shape:
                 raise RunCheckFailed(f"gradient of {name}: shape {tuple(weighted[name].shape)}, not {tuple(shape)}")
             view.add_(weighted[name])

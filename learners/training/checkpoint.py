@@ -88,7 +88,7 @@ def restore(trainer: PrivateTrainer, content: dict[str, Any], path: str | Path) 
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise StateMismatch(f"{path}: does not fit ({' '.join(str(error).split())})") from error
-    trainer._unchanged = Unchanged.of(trainer.model, trainer.dataset, trainer._parameters)
+    trainer._unchanged = Unchanged.of(trainer.model, trainer.dataset, trainer._parameters, trainer.optimizer)
 
 
 def write(path: str | Path, content: dict[str, Any]) -> Path:
@@ -154,6 +154,7 @@ def _agreed(trainer: PrivateTrainer) -> dict[str, Any]:
         "rank": trainer.processes.rank,
         "optimizer_class": type(trainer.optimizer).__name__,
         "schedule_class": None if trainer._schedule is None else type(trainer._schedule).__name__,
+        "micro_batch": trainer._micro_batch,  # T28s reckons with it
         "ema": None if trainer._average is None else trainer._average.decay,
     }
 

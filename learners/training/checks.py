@@ -35,6 +35,12 @@ def check_mechanism(mechanism: Any, samples: int) -> ScaledSGD:
         raise LearnerRefused(f"samples: the data hold {samples} records, the mechanism says {mechanism.samples}")
     if not any(stage.sample_rate for stage in mechanism.stages):
         raise LearnerRefused("sample_rate: 0 draws no record; nothing can be learned")
+    coins = mechanism.scheme.own_coins and any(0 < stage.sample_rate < 1 for stage in mechanism.stages)
+    if mechanism.group_sampling == "together" and coins:
+        raise LearnerRefused(
+            'group_sampling: "together" is not executed, for each record is drawn by a coin of its own; write '
+            '"independent", or make one record of all that are drawn together'
+        )
     if mechanism.momentum.inner_history != "own":
         raise LearnerRefused('momentum.inner_history: "batch" has no bound; write "own"')
     return mechanism
@@ -68,7 +74,7 @@ def check_optimizer(optimizer: torch.optim.Optimizer, parameters: Mapping[str, n
         raise LearnerRefused(f"optimizer: a {type(optimizer).__name__}; give a torch.optim.Optimizer")
     if isinstance(optimizer, torch.optim.LBFGS):
         raise LearnerRefused("optimizer: LBFGS evaluates the loss by itself, without noise; take SGD or Adam")
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    held = _held(optimizer)
     if held - {id(p) for p in model.parameters()}:
         raise LearnerRefused(
             "optimizer: has parameters that are not the model's; make it of this model.parameters(), after the model "
@@ -83,21 +89,50 @@ def check_optimizer(optimizer: torch.optim.Optimizer, parameters: Mapping[str, n
         )
 
 
+def check_schedule(schedule: Any) -> None:
+    """
+    Raises:
+        LearnerRefused: one that is stepped by a loss, which no noise hides; something else that cannot be stepped.
+    """
+    if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
+        raise LearnerRefused(
+            "schedule: ReduceLROnPlateau follows a loss, which is a release of its own; take one that follows the "
+            "number of steps (CosineAnnealingLR), or step it yourself with a loss on public data"
+        )
+    if schedule is not None and not callable(getattr(schedule, "step", None)):
+        raise LearnerRefused(f"schedule: a {type(schedule).__name__}; give a scheduler of torch.optim.lr_scheduler")
+
+
 @dataclass(frozen=True, eq=False)
 class Unchanged:
     """What must stay as it was at the start: which parameters are learned, and every buffer of the model; how many
-    records there are."""
+    records there are; what the optimizer has."""
 
     model: nn.Module
     dataset: Any
     samples: int
     identities: dict[str, int]
     buffers: dict[str, tuple[int, int]]
+    optimizer: torch.optim.Optimizer
+    held: frozenset[int]
 
     @classmethod
-    def of(cls, model: nn.Module, dataset: Any, parameters: Mapping[str, nn.Parameter]) -> Unchanged:
+    def of(
+        cls, model: nn.Module, dataset: Any, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
+    ) -> Unchanged:
         identities = {name: id(p) for name, p in parameters.items()}
-        return cls(model, dataset, length(dataset), identities, _buffers(model))
+        return cls(model, dataset, length(dataset), identities, _buffers(model), optimizer, _held(optimizer))
+
+    def check_optimizer(self) -> None:
+        """
+        Raises:
+            RunCheckFailed: parameters came or went; those that no noise was added for must not be stepped.
+        """
+        if _held(self.optimizer) != self.held:
+            raise RunCheckFailed(
+                "optimizer: has other parameters than when the training began, whose gradients have no noise; build "
+                "another trainer"
+            )
 
     def check_data(self) -> None:
         """
@@ -130,6 +165,10 @@ class Unchanged:
                     f"buffers: {name} was changed by the forward pass, without noise; take a layer that keeps no "
                     "statistics (track_running_stats=False)"
                 )
+
+
+def _held(optimizer: torch.optim.Optimizer) -> frozenset[int]:
+    return frozenset(id(p) for group in optimizer.param_groups for p in group["params"])
 
 
 def _buffers(model: nn.Module) -> dict[str, tuple[int, int]]:

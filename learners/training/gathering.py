@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -43,6 +43,13 @@ class Gatherer:
     reduction: Reduction
     window: momentum.Window | None
     keep: bool = False
+    looked: list[bool] = field(default_factory=list)  # whether records are kept apart, at the first batch of several
+
+    def _first(self, count: int) -> bool:
+        if self.looked or count < 2:
+            return False
+        self.looked.append(True)
+        return True
 
     def gather(self, losses: Any, records: int, *, all_of_them: bool) -> Gathered:
         """Of the records that the losses are of: exactly, or at most, `records`.
@@ -58,7 +65,7 @@ class Gatherer:
             self.engine.discard()
             losses = losses()
         count = self._count(losses, records, all_of_them)
-        gradients = self.engine.gradients(losses, count)
+        gradients = self.engine.gradients(losses, count, apart=self._first(count))
         finite = losses.detach().isfinite()
         if self.keep:
             return kept(gradients.per_record(), finite)
@@ -88,6 +95,6 @@ class Gatherer:
             values = losses()
             count = self._count(values, records, all_of_them)
             finite.append(values.detach().isfinite().all())
-            return self.engine.gradients(values, count).per_record()
+            return self.engine.gradients(values, count, apart=self._first(count)).per_record()
 
         return kept(window.average(self.parameters, per_record), torch.stack(finite).all())

@@ -40,6 +40,7 @@ from learners.training.checks import (
     Unchanged,
     check_mechanism,
     check_optimizer,
+    check_schedule,
     learned,
 )
 from learners.training.distributed import Processes, bare
@@ -128,6 +129,7 @@ class PrivateTrainer:
         self.device, device_name = check_device(device)
         model = bare(model)
         check_optimizer(optimizer, learned(model), model)
+        check_schedule(schedule)
         self.model, self.optimizer, self.dataset = model.to(self.device), optimizer, dataset
         self._parameters = learned(model)
         self._schedule, self._collate = schedule, collate
@@ -153,7 +155,7 @@ class PrivateTrainer:
         )
         self.target = None if target_epsilon is None else exact(target_epsilon, "target_epsilon")
         self.steps = mechanism.steps if self.target is None else self.budget.most_steps(self.target)
-        self._unchanged = Unchanged.of(model, dataset, self._parameters)
+        self._unchanged = Unchanged.of(model, dataset, self._parameters, optimizer)
         self._engine = BookKeeping(model, reduction=reduction, second=second)
         if probe is not None:
             check_records_apart(model, *moved(tuple(probe), self.device), second=second)
@@ -171,7 +173,7 @@ class PrivateTrainer:
         self._drawn: Drawn | None = None
         self._sum: Sum | None = None
         self._stepping = False
-        optimizer.register_step_pre_hook(self._refuse_foreign_step)
+        self._step_hook = optimizer.register_step_pre_hook(self._refuse_foreign_step)
         self._recorder = Recorder(
             Setting(
                 parameters=self._parameters,
@@ -216,6 +218,11 @@ class PrivateTrainer:
         every = self.mechanism.scheme.steps_of_epoch(rate) if rate else self.steps
         end = first + ((self.steps_taken - first) // every + 1) * every
         return self._until(min(end, first + self.mechanism.stages[stage].steps, self.steps))
+
+    def until(self, step: int) -> Iterator[Any]:
+        """The batches up to the step of that number, which is the last one: also where batches before or after it are
+        empty, so that how many steps are taken does not depend on what was drawn."""
+        return self._until(min(step, self.steps))
 
     @property
     def finished(self) -> bool:
@@ -298,6 +305,8 @@ class PrivateTrainer:
     def _take(self, losses: Losses, drawn: Drawn, records: int, *, all_of_them: bool) -> None:
         assert self._sum is not None
         self._unchanged.check_model()
+        if self.precision.dtype == "float32":
+            check_products()
         gathered = self._gatherer.gather(losses, records, all_of_them=all_of_them)
         norms = gathered.norms
         drawn.seen += len(norms)
@@ -308,7 +317,9 @@ class PrivateTrainer:
             bound = self.mechanism.gradient_norm_bound
             check_bound(norms, self.precision, bound)
             self._recorder.saw(norms, gathered.routes)
-            self._sum.add(gathered.weighted(weights(self.mechanism.scaling, norms, self.precision, bound)))
+            scales = weights(self.mechanism.scaling, norms, self.precision, bound)
+            with torch.autocast(self.device.type, enabled=False):  # `step` may be called inside of one
+                self._sum.add(gathered.weighted(scales))
 
     # --- the step
 
@@ -337,6 +348,7 @@ class PrivateTrainer:
 
     def _apply(self, vector: Tensor) -> None:
         """Post-processing of what was released (d,)."""
+        self._unchanged.check_optimizer()
         for parameter in self.model.parameters():
             parameter.grad = None
         gradients = {dtype: vector.to(dtype) for dtype in {p.dtype for p in self._parameters.values()}}
@@ -457,8 +469,9 @@ class PrivateTrainer:
         return trainer
 
     def close(self) -> None:
-        """Take the hooks off the model."""
+        """Take the hooks off the model and the optimizer; what steps are taken then is nobody's account."""
         self._engine.remove()
+        self._step_hook.remove()
 
 
 def _derived(seed: int, use: str) -> int:

@@ -57,7 +57,10 @@ class OuterProduct(Part):
         outputs = sum_of_squares(self._gradients)
         if not self._weight:
             return outputs
-        inputs = sum_of_squares(self._inputs)
+        # Squares that underflow count as the least normal number each: the other factor may be huge, so that what they
+        # hide is not small.
+        inputs = sum_of_squares(self._inputs).add_(_hidden(self._inputs))
+        outputs = outputs.add_(_hidden(self._gradients))
         return outputs.mul_(inputs.add_(1) if self._bias else inputs)
 
     def weighted(self, weights: Tensor) -> dict[str, Tensor]:
@@ -76,6 +79,11 @@ class OuterProduct(Part):
         if self._bias:
             found["bias"] = self._gradients
         return found
+
+
+def _hidden(rows: Tensor) -> float:
+    """What squares of (B, n) numbers may be more than their computed sum because each of them underflows."""
+    return rows.shape[1] * torch.finfo(rows.dtype).tiny
 
 
 class Products(Part):
