@@ -2009,6 +2009,20 @@ class Release:
         """Whether one record, in the first dataset, is all that differs."""
         return (self.first, self.second) == (1, 0)
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether Q's weights are P's: then the other direction is the mirror image."""
+        return self.first == self.second
+
+    def weights(self) -> tuple[tuple[Fraction, ...], tuple[Fraction, ...]]:
+        """P's of N(0,1), N(s,1), …, N(first·s,1), and Q's of N(0,1), N(-s,1), …: each row has the sum 1."""
+        q = self.rate
+        first, second = (
+            tuple(math.comb(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1))
+            for count in (self.first, self.second)
+        )
+        return first, second
+
 @dataclass(frozen=True)
 class Schedule:
     """What was released: sampled releases, the μ² of all releases without sampling, the truncation of batches (T20)."""
@@ -2245,17 +2259,16 @@ class Mixture:
     @classmethod
     def of(cls, release: Release, digits: int) -> Mixture:
         context = decimal.Context(prec=digits, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[])
-        q, square = release.rate, release.shift**2
+        square, (first, second) = release.shift**2, release.weights()
 
         def ratio(value: Fraction) -> decimal.Decimal:
             return context.divide(decimal.Decimal(value.numerator), decimal.Decimal(value.denominator))
 
-        def side(count: int, sign: int) -> tuple[decimal.Decimal, ...]:
-            weights = (math.comb(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1))
-            powers = (context.exp(ratio(square * j * (j - sign) / 2).copy_negate()) for j in range(count + 1))
+        def side(weights: Sequence[Fraction], sign: int) -> tuple[decimal.Decimal, ...]:
+            powers = (context.exp(ratio(square * j * (j - sign) / 2).copy_negate()) for j in range(len(weights)))
             return tuple(context.multiply(ratio(w), e) for w, e in zip(weights, powers, strict=True))
 
-        return cls(release, digits, side(release.first, 1), side(release.second, -1), context)
+        return cls(release, digits, side(first, 1), side(second, -1), context)
 
     def ratio(self, u: decimal.Decimal) -> tuple[decimal.Decimal, decimal.Decimal]:
         """N/D at u, and its derivative (roughly)."""
@@ -2340,19 +2353,21 @@ class Mixture:
 
     def beyond(self, a: int, bits: int) -> tuple[int, int]:
         """P(x > a) and Q(x > a), all in units of 2^-bits: off by less than 5 + first, resp. 5 + second."""
-        s, q, first, second = self.release.shift, self.release.rate, self.release.first, self.release.second
+        s, first, second = self.release.shift, self.release.first, self.release.second
         means = {j: (j * s.numerator << bits) // s.denominator for j in range(-second, first + 1)}
         tails = {j: fixed_normal(mean - a, bits) for j, mean in means.items()}
 
-        def side(count: int, sign: int) -> int:
-            return sum(weight * tails[sign * j] for j, weight in enumerate(binomial_weights(count, q, bits))) >> bits
+        def side(weights: Sequence[int], sign: int) -> int:
+            return sum(weight * tails[sign * j] for j, weight in enumerate(weights)) >> bits
 
-        return side(first, 1), side(second, -1)
+        of_first, of_second = fixed_weights(self.release, bits)
+        return side(of_first, 1), side(of_second, -1)
 
 @lru_cache(maxsize=64)
-def binomial_weights(count: int, rate: Fraction, bits: int) -> tuple[int, ...]:
-    """Bin(count, rate; j) for j = 0 … count, in units of 2^-bits, rounded down."""
-    return tuple(fixed_ratio(math.comb(count, j) * rate**j * (1 - rate) ** (count - j), bits) for j in range(count + 1))
+def fixed_weights(release: Release, bits: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The weights in units of 2^-bits, rounded down."""
+    first, second = (tuple(fixed_ratio(weight, bits) for weight in row) for row in release.weights())
+    return first, second
 
 def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[list[int], int]:
     """H at the exponents t (each off by less than 2·max(1, t)), in units of 2^-bits; and a bound of the errors.
@@ -2360,7 +2375,7 @@ def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[li
     Errors, with τ = max(1, t): t itself 2τ, which H inherits; P 5 + first, t·Q τ·(5 + second) and the rounding 1; `a`
     is off by 3, which moves P - t·Q by at most 1.2·(1 + τ); and |t - t'|. In all below τ·(first + second + 16) + that.
     """
-    least = (1 - release.rate) ** release.first if release.second == 0 else Fraction(0)  # of the ratio
+    least = release.weights()[0][0] if release.second == 0 else Fraction(0)  # of the ratio
     floor, one = fixed_ratio(least, bits), 1 << bits
     mixture = Mixture.of(release, (bits + exponents[-1].bit_length() + 64) * 302 // 1000 + 17)
     context, worst = mixture.context, 0
@@ -2462,7 +2477,7 @@ def divergence_curve(release: Release, nodes: range, step: Fraction, bits: int) 
     each, times q and q·u ≤ e^ε; a and the rounding of s/2 at most 2 + 1/s, times 0.41, and 0.8; others 3. In all below
     4τ + 9 + 1/s; symmetrised, at most 4 more.
     """
-    mirrored = release.symmetrised or release.first == release.second
+    mirrored = release.symmetrised or release.mirrored
     start = 0 if mirrored else nodes.start
     last = max(-nodes.start, nodes.stop - 1) if mirrored else nodes.stop - 1
     exponents = exponentials(range(start, last + 1), step, bits)
@@ -2785,27 +2800,24 @@ def log_of(value: Fraction) -> float:
 
 def loss_window(release: Release, allowance: float) -> tuple[float, float]:
     """Losses of one step beyond which P, or Q, has at most that mass: those at the places beyond which they have."""
-    q, s = float(release.rate), float(release.shift)
+    s = float(release.shift)
+    above, below = ([(j, float(weight)) for j, weight in enumerate(row) if float(weight)] for row in release.weights())
 
-    def weights(count: int) -> list[tuple[int, float]]:
-        found = ((j, math.comb(count, j) * q**j * (1 - q) ** (count - j)) for j in range(count + 1))
-        return [(j, weight) for j, weight in found if weight]
-
-    def log_ratio(count: int, x: float) -> float:  # of Σ_j Bin(count,q;j)·N(js,1) to N(0,1)
-        terms = [math.log(weight) + j * s * x - (j * s) ** 2 / 2 for j, weight in weights(count)]
+    def log_ratio(weights: list[tuple[int, float]], x: float) -> float:  # of Σ_j w_j·N(js,1) to N(0,1)
+        terms = [math.log(weight) + j * s * x - (j * s) ** 2 / 2 for j, weight in weights]
         return max(terms) + math.log(sum(math.exp(term - max(terms)) for term in terms))
 
-    def edge(count: int) -> float:
-        low, high = -40.0, 40.0 + count * s
+    def edge(weights: list[tuple[int, float]]) -> float:
+        low, high = -40.0, 40.0 + weights[-1][0] * s
         for _ in range(40):
             x = (low + high) / 2
-            mass = sum(weight * math.erfc((x - j * s) / math.sqrt(2)) / 2 for j, weight in weights(count))
+            mass = sum(weight * math.erfc((x - j * s) / math.sqrt(2)) / 2 for j, weight in weights)
             low, high = (x, high) if mass > allowance else (low, x)
         return high
 
-    last, first = edge(release.first), -edge(release.second)
-    high = min(MAX_REACH, log_ratio(release.first, last) - log_ratio(release.second, -last))
-    low = max(-MAX_REACH, log_ratio(release.first, first) - log_ratio(release.second, -first))
+    last, first = edge(above), -edge(below)
+    high = min(MAX_REACH, log_ratio(above, last) - log_ratio(below, -last))
+    low = max(-MAX_REACH, log_ratio(above, first) - log_ratio(below, -first))
     return (-high if release.symmetrised else min(low, 0.0)), max(high, 0.0)
 
 def added_variance(epsilon: Fraction, delta: Fraction, bias: Fraction, releases: int) -> tuple[float, float]:
@@ -2861,7 +2873,7 @@ Brought = dict[str, Any]  # a grid that a certificate brings
 
 def ways_of(releases: list[Release], epsilon: Fraction) -> list[str | None]:
     """The directions that are looked at one by one; None: both at once, where no mass is as small as e^-ε."""
-    alike = all(release.symmetrised or release.rate == 1 or release.first == release.second for release in releases)
+    alike = all(release.symmetrised or release.rate == 1 or release.mirrored for release in releases)
     return ["forward"] if alike else [None] if epsilon <= ONE_WAY else ["forward", "backward"]
 
 def shown(
@@ -2917,7 +2929,7 @@ def check_lower(
         check_gaussian(schedule, epsilon, delta, False)
         return
     within_reach(schedule, epsilon, delta)
-    alike = all(release.first == release.second for release in schedule.sampled)  # each way is the mirror of the other
+    alike = all(release.mirrored for release in schedule.sampled)  # each way is the mirror of the other
     ways = ("backward", "forward") if direction == "add" else ("forward", "backward")
     for way in ("forward",) if alike else ways if grid is None else ways[:1]:
         if shown(schedule, epsilon, delta, False, way, grid) is not None:

@@ -16,7 +16,7 @@ import scipy
 
 from accountant.core.arithmetic import Float
 from accountant.mechanisms.neighbours import sides
-from accountant.mechanisms.pairs import Coins, Symmetrised
+from accountant.mechanisms.pairs import Coins, Symmetrised, Weights
 from accountant.mechanisms.release import Release
 
 # Example values (a test computes them again):
@@ -99,9 +99,10 @@ def _pair(z: float, q: float, count: int, direction: str, reach: float) -> _Pair
     return _Pair(both, -_loss(reach * z, z, q, shift), high, count, symmetrised=True)
 
 
-def _mixed_pair(z: float, q: float, up: int, down: int, count: int, reach: float) -> _Pair:
-    """Σ_j Bin(up,q;j)N(j,z²) against Σ_j Bin(down,q;j)N(−j,z²); its loss is inverted on a table."""
-    first, second = (scipy.stats.binom.pmf(np.arange(n + 1), n, q) for n in (up, down))
+def _mixed_pair(z: float, weights: Weights, count: int, reach: float) -> _Pair:
+    """Σ_j p_j·N(j,z²) against Σ_j q_j·N(−j,z²), weights = (p, q); its loss is inverted on a table."""
+    first, second = (np.array([float(w) for w in row]) for row in weights)
+    up, down = len(first) - 1, len(second) - 1
     y = np.linspace(-down - reach * z, up + reach * z, _TABLE)
 
     def log_density(weights: Array, sign: int) -> Array:
@@ -291,16 +292,16 @@ def estimate_training(
 
     def one(r: Release, direction: str) -> _Pair:
         z, q = float(r.noise_multiplier), float(r.sample_rate)
-        match r.scheme.pair(Fraction(1), *sides(neighbours, group))[1]:
+        square, pair = r.scheme.pair(Fraction(1), *sides(neighbours, group))
+        match pair:
             case Symmetrised():
                 return _pair(z, q, r.steps, "symmetrised", reach)
             case Coins(1, 0):
                 return _pair(z, q, r.steps, direction, reach)
-            case Coins(up, down):
-                up, down = (up, down) if direction == "remove" else (down, up)
-                return _mixed_pair(z, q, up, down, r.steps, reach)
-            case other:
-                raise TypeError(f"{type(other).__name__}: nothing estimates the losses of such a pair")
+        if weights := pair.weights(r.sample_rate):
+            turned = weights if direction == "remove" else weights[::-1]
+            return _mixed_pair(z / math.sqrt(square), turned, r.steps, reach)
+        raise TypeError(f"{type(pair).__name__}: nothing estimates the losses of such a pair")
 
     def pairs(direction: str) -> list[_Pair]:
         return [one(r, direction) for r in sampled]

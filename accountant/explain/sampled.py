@@ -14,6 +14,7 @@ from accountant.core.quantities import GaussianWitness
 from accountant.explain.formula import MAX_BLOCKS, MU, MU_LOW, Formula, formula, tidied
 from accountant.explain.names import Names
 from accountant.mechanisms.neighbours import shift_of, sides
+from accountant.mechanisms.pairs import Coins
 from accountant.mechanisms.release import Release
 from accountant.mechanisms.sampling import Sampling
 
@@ -91,8 +92,8 @@ def loss_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
     releases, group = given["releases"], given.get("group", 1)
     if len(releases) > MAX_BLOCKS:
         return ()
-    symmetrised = any(release.scheme.symmetrised for release in releases)
     one = sides(given["neighbours"])
+    plain = all(isinstance(release.scheme.pair(Fraction(1), *one)[1], Coins) for release in releases)
     records = group if group == 1 else names.name("g", group, integer=True)
     total: sympy.Expr = sympy.Integer(0)
     steps = []
@@ -111,8 +112,8 @@ def loss_of_sampled(node: Derivation, names: Names) -> tuple[Formula, ...]:
     gap = sympy.Max(0, 1 - sympy.exp(EPSILON - total))
     whole = formula(node.theorem.id, DELTA, sympy.Function("E")(gap), names)
     # Without replacement the losses above 0 are those of the mixture, the ones below 0 those of the reverse: no formula
-    # in one line says it.
-    return (whole, *steps) if not symmetrised else (whole,)
+    # in one line says it, nor of another pair than that of coins.
+    return (whole, *steps) if plain else (whole,)
 
 
 def _ratio(records: sympy.Expr | int, z: sympy.Expr, q: sympy.Expr, sign: int) -> sympy.Expr:

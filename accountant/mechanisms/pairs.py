@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import IntEnum
+from fractions import Fraction
 from typing import final
 
 
@@ -17,6 +19,7 @@ class Way(IntEnum):
 
 
 BOTH = (Way.FORWARD, Way.REVERSED)
+Weights = tuple[tuple[Fraction, ...], tuple[Fraction, ...]]
 
 
 class DominatingPair(ABC):
@@ -38,9 +41,15 @@ class DominatingPair(ABC):
     def mirrored(self) -> bool:
         """Whether the losses below 0 are those above 0 of the reversed pair: then one direction says both."""
 
+    @abstractmethod
+    def weights(self, rate: Fraction) -> Weights | None:
+        """P's of N(0,1), N(μ,1), …, N(up·μ,1), and Q's of N(0,1), N(−μ,1), …, N(−down·μ,1), where the pair is two such
+        mixtures; all of them positive for 0 < rate < 1, each row with the sum 1. None where it is something else, which
+        `accountant.pld.mixture` and `accountant.dpsgd.estimate` then need a case of their own for."""
+
     @property
     @abstractmethod
-    def attained(self) -> Coins:
+    def attained(self) -> DominatingPair:
         """What some mechanism and neighbours attain of it: the pair of a lower bound."""
 
 
@@ -58,6 +67,9 @@ class Coins(DominatingPair):
     def mirrored(self) -> bool:
         """Of (k, k) the reversed pair is the mirror image in u."""
         return self.up == self.down
+
+    def weights(self, rate: Fraction) -> Weights:
+        return _binomial(self.up, rate), _binomial(self.down, rate)
 
     @property
     def attained(self) -> Coins:
@@ -82,6 +94,13 @@ class Symmetrised(DominatingPair):
     def mirrored(self) -> bool:
         return True
 
+    def weights(self, rate: Fraction) -> None:
+        return None
+
     @property
     def attained(self) -> Coins:
         return Coins(self.up, self.down)
+
+
+def _binomial(count: int, rate: Fraction) -> tuple[Fraction, ...]:
+    return tuple(math.comb(count, j) * rate**j * (1 - rate) ** (count - j) for j in range(count + 1))

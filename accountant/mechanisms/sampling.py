@@ -33,6 +33,7 @@ class Sampling(ABC):
     bounds_groups: ClassVar[bool]  # whether there is a bound where several records differ (T27, T8)
     amplifies: ClassVar[bool]  # whether leaving records out of batches makes ε smaller: the rate then is a parameter
     own_coins: ClassVar[bool]  # whether each record is drawn by a coin of its own
+    shards: ClassVar[bool]  # whether batches of parts of the data, drawn part by part, make up a batch of the whole
     disjoint: ClassVar[bool]  # whether each record is in exactly one batch of an epoch
     rather: ClassVar[
         SamplingName | None
@@ -98,6 +99,7 @@ class Poisson(Sampling):
     bounds_groups = True
     amplifies = True
     own_coins = True
+    shards = True
     disjoint = False
     rather = None
     can_be_cut = True
@@ -125,6 +127,7 @@ class WithoutReplacement(Sampling):
     bounds_groups = False
     amplifies = True
     own_coins = False
+    shards = False
     disjoint = False
     rather = "poisson"
     can_be_cut = False
@@ -155,6 +158,7 @@ class Full(Sampling):
     bounds_groups = True
     amplifies = False
     own_coins = False
+    shards = True
     disjoint = False
     rather = None
     can_be_cut = False
@@ -185,6 +189,7 @@ class Disjoint(Sampling):
     bounds_groups = True
     amplifies = False
     own_coins = False
+    shards = False
     disjoint = True
     rather = None
     can_be_cut = False

@@ -1,4 +1,4 @@
-"""One pair of binomial mixtures of normals, Σ_j Bin(up,q;j)N(jμ,1) against Σ_j Bin(down,q;j)N(−jμ,1).
+"""One pair of mixtures of normals, Σ_j p_j·N(jμ,1) against Σ_j q_j·N(−jμ,1); binomial ones for `Coins`.
 
 Source: docs/theory.md T17r, T27.
 
@@ -9,6 +9,7 @@ falling ones. So every question about losses becomes one about intervals of u, a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import final
 
@@ -25,22 +26,21 @@ _WIDENED = 40  # times that the interval of the last step is doubled before it c
 
 @final
 class MixedPair(LossPair):
-    """The pair of any (up, down); a Boundary of it has a side for each normal, from N(−down·μ, 1) to N(up·μ, 1)."""
+    """The pair of any positive weights p_0 … p_up and q_0 … q_down; a Boundary of it has a side for each normal, from
+    N(−down·μ, 1) to N(up·μ, 1)."""
 
     base_is_normal = False
 
-    def __init__(self, square: Fraction, rate: Fraction, up: int, down: int):
+    def __init__(self, square: Fraction, first: Sequence[Fraction], second: Sequence[Fraction]):
         self.mu = ball(square).sqrt()
-        self.up, self.down = up, down
-        self.rest = ball((1 - rate) ** up if not down else Fraction(0))  # below every ratio
-        weights = {n: [math.comb(n, j) * rate**j * (1 - rate) ** (n - j) for j in range(n + 1)] for n in (up, down)}
-        self._first = [ball(w) for w in weights[up]]
-        self._second = [ball(w) for w in weights[down]]
+        self.up, self.down = up, down = len(first) - 1, len(second) - 1
+        self.rest = ball(first[0] if not down else Fraction(0))  # below every ratio
+        self._first, self._second = [ball(w) for w in first], [ball(w) for w in second]
+        self._alike = tuple(first) == tuple(second)
         # coefficients of x^j and x^−j, x = e^{μu}, in the densities over φ(u)
         shrunk = [(-(self.mu**2) * j * j / 2).exp() for j in range(max(up, down) + 1)]
         self._rising = [w * s for w, s in zip(self._first, shrunk, strict=False)]
         self._falling = [w * s for w, s in zip(self._second, shrunk, strict=False)]
-        self._idle = ball((1 - rate) ** up), ball((1 - rate) ** down)  # the weight of no coin coming up
         self._logs = tuple(
             [(j, float(c.log().mid())) for j, c in enumerate(part) if j] for part in (self._rising, self._falling)
         )
@@ -70,9 +70,9 @@ class MixedPair(LossPair):
                 return None
             if not ratio > self.rest:
                 raise ArithmeticError("the precision does not tell a privacy loss from its infimum")
-        first, second = self._idle
-        gap = second * (ratio - 1) if self.up == self.down else second * ratio - first
-        if (self.up, self.down) == (1, 1) and (root := self._root(ratio, gap)) is not None:
+        first, second = self._first[0], self._second[0]
+        gap = second * (ratio - 1) if self._alike else second * ratio - first
+        if self._alike and self.up == 1 and (root := self._root(ratio, gap)) is not None:
             return root
         u = arb(self._guess(ratio, gap, near))
         off, slope = self._excess(u, ratio, gap)
@@ -94,7 +94,8 @@ class MixedPair(LossPair):
         raise ArithmeticError("the precision does not enclose where a privacy loss lies")
 
     def _root(self, ratio: arb, gap: arb) -> arb | None:
-        """The same for (1, 1), where c·x² − gap·x − c·ratio = 0; None where the precision does not do."""
+        """The same for two normals each, of equal weights, where c·x² − gap·x − c·ratio = 0; None if the precision is
+        too low."""
         c = self._rising[1]
         root = (gap**2 + 4 * c * c * ratio).sqrt()
         x = (root + gap) / (2 * c) if gap.mid() >= 0 else 2 * c * ratio / (root - gap)
@@ -170,8 +171,8 @@ def pair_of(part: Part) -> LossPair:
     match part.pair:
         case Symmetrised() | Coins(1, 0):
             return Pair(part.square, part.rate)
-        case Coins(up, down):
-            return MixedPair(part.square, part.rate, up, down)
+    if weights := part.pair.weights(part.rate):
+        return MixedPair(part.square, *weights)
     raise TypeError(f"{type(part.pair).__name__}: nothing computes the losses of such a pair")
 
 

@@ -59,7 +59,7 @@ class Processes:
         Raises:
             LearnerRefused: a way of drawing that does not fall into independent draws.
         """
-        if self.size > 1 and (mechanism.scheme.name not in ("poisson", "full") or mechanism.max_batch_size is not None):
+        if self.size > 1 and (not mechanism.scheme.shards or mechanism.max_batch_size is not None):
             cut = " with max_batch_size" if mechanism.max_batch_size is not None else ""
             raise LearnerRefused(
                 f'sampling: "{mechanism.sampling}"{cut} in {self.size} processes; each draws from its own records by '

@@ -29,7 +29,7 @@ Brought = dict[str, Any]  # a grid that a certificate brings
 
 def ways_of(releases: list[Release], epsilon: Fraction) -> list[str | None]:
     """The directions that are looked at one by one; None: both at once, where no mass is as small as e^-ε."""
-    alike = all(release.symmetrised or release.rate == 1 or release.first == release.second for release in releases)
+    alike = all(release.symmetrised or release.rate == 1 or release.mirrored for release in releases)
     return ["forward"] if alike else [None] if epsilon <= ONE_WAY else ["forward", "backward"]
 
 
@@ -88,7 +88,7 @@ def check_lower(
         check_gaussian(schedule, epsilon, delta, False)
         return
     within_reach(schedule, epsilon, delta)
-    alike = all(release.first == release.second for release in schedule.sampled)  # each way is the mirror of the other
+    alike = all(release.mirrored for release in schedule.sampled)  # each way is the mirror of the other
     ways = ("backward", "forward") if direction == "add" else ("forward", "backward")
     for way in ("forward",) if alike else ways if grid is None else ways[:1]:
         if shown(schedule, epsilon, delta, False, way, grid) is not None:

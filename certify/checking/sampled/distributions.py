@@ -110,7 +110,7 @@ def divergence_curve(release: Release, nodes: range, step: Fraction, bits: int) 
     each, times q and q·u ≤ e^ε; a and the rounding of s/2 at most 2 + 1/s, times 0.41, and 0.8; others 3. In all below
     4τ + 9 + 1/s; symmetrised, at most 4 more.
     """
-    mirrored = release.symmetrised or release.first == release.second
+    mirrored = release.symmetrised or release.mirrored
     start = 0 if mirrored else nodes.start
     last = max(-nodes.start, nodes.stop - 1) if mirrored else nodes.stop - 1
     exponents = exponentials(range(start, last + 1), step, bits)

@@ -64,27 +64,24 @@ def log_of(value: Fraction) -> float:
 
 def loss_window(release: Release, allowance: float) -> tuple[float, float]:
     """Losses of one step beyond which P, or Q, has at most that mass: those at the places beyond which they have."""
-    q, s = float(release.rate), float(release.shift)
+    s = float(release.shift)
+    above, below = ([(j, float(weight)) for j, weight in enumerate(row) if float(weight)] for row in release.weights())
 
-    def weights(count: int) -> list[tuple[int, float]]:
-        found = ((j, math.comb(count, j) * q**j * (1 - q) ** (count - j)) for j in range(count + 1))
-        return [(j, weight) for j, weight in found if weight]
-
-    def log_ratio(count: int, x: float) -> float:  # of Σ_j Bin(count,q;j)·N(js,1) to N(0,1)
-        terms = [math.log(weight) + j * s * x - (j * s) ** 2 / 2 for j, weight in weights(count)]
+    def log_ratio(weights: list[tuple[int, float]], x: float) -> float:  # of Σ_j w_j·N(js,1) to N(0,1)
+        terms = [math.log(weight) + j * s * x - (j * s) ** 2 / 2 for j, weight in weights]
         return max(terms) + math.log(sum(math.exp(term - max(terms)) for term in terms))
 
-    def edge(count: int) -> float:
-        low, high = -40.0, 40.0 + count * s
+    def edge(weights: list[tuple[int, float]]) -> float:
+        low, high = -40.0, 40.0 + weights[-1][0] * s
         for _ in range(40):
             x = (low + high) / 2
-            mass = sum(weight * math.erfc((x - j * s) / math.sqrt(2)) / 2 for j, weight in weights(count))
+            mass = sum(weight * math.erfc((x - j * s) / math.sqrt(2)) / 2 for j, weight in weights)
             low, high = (x, high) if mass > allowance else (low, x)
         return high
 
-    last, first = edge(release.first), -edge(release.second)
-    high = min(MAX_REACH, log_ratio(release.first, last) - log_ratio(release.second, -last))
-    low = max(-MAX_REACH, log_ratio(release.first, first) - log_ratio(release.second, -first))
+    last, first = edge(above), -edge(below)
+    high = min(MAX_REACH, log_ratio(above, last) - log_ratio(below, -last))
+    low = max(-MAX_REACH, log_ratio(above, first) - log_ratio(below, -first))
     return (-high if release.symmetrised else min(low, 0.0)), max(high, 0.0)
 
 

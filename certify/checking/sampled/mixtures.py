@@ -36,17 +36,16 @@ class Mixture:
     @classmethod
     def of(cls, release: Release, digits: int) -> Mixture:
         context = decimal.Context(prec=digits, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[])
-        q, square = release.rate, release.shift**2
+        square, (first, second) = release.shift**2, release.weights()
 
         def ratio(value: Fraction) -> decimal.Decimal:
             return context.divide(decimal.Decimal(value.numerator), decimal.Decimal(value.denominator))
 
-        def side(count: int, sign: int) -> tuple[decimal.Decimal, ...]:
-            weights = (math.comb(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1))
-            powers = (context.exp(ratio(square * j * (j - sign) / 2).copy_negate()) for j in range(count + 1))
+        def side(weights: Sequence[Fraction], sign: int) -> tuple[decimal.Decimal, ...]:
+            powers = (context.exp(ratio(square * j * (j - sign) / 2).copy_negate()) for j in range(len(weights)))
             return tuple(context.multiply(ratio(w), e) for w, e in zip(weights, powers, strict=True))
 
-        return cls(release, digits, side(release.first, 1), side(release.second, -1), context)
+        return cls(release, digits, side(first, 1), side(second, -1), context)
 
     def ratio(self, u: decimal.Decimal) -> tuple[decimal.Decimal, decimal.Decimal]:
         """N/D at u, and its derivative (roughly)."""
@@ -131,20 +130,22 @@ class Mixture:
 
     def beyond(self, a: int, bits: int) -> tuple[int, int]:
         """P(x > a) and Q(x > a), all in units of 2^-bits: off by less than 5 + first, resp. 5 + second."""
-        s, q, first, second = self.release.shift, self.release.rate, self.release.first, self.release.second
+        s, first, second = self.release.shift, self.release.first, self.release.second
         means = {j: (j * s.numerator << bits) // s.denominator for j in range(-second, first + 1)}
         tails = {j: fixed_normal(mean - a, bits) for j, mean in means.items()}
 
-        def side(count: int, sign: int) -> int:
-            return sum(weight * tails[sign * j] for j, weight in enumerate(binomial_weights(count, q, bits))) >> bits
+        def side(weights: Sequence[int], sign: int) -> int:
+            return sum(weight * tails[sign * j] for j, weight in enumerate(weights)) >> bits
 
-        return side(first, 1), side(second, -1)
+        of_first, of_second = fixed_weights(self.release, bits)
+        return side(of_first, 1), side(of_second, -1)
 
 
 @lru_cache(maxsize=64)
-def binomial_weights(count: int, rate: Fraction, bits: int) -> tuple[int, ...]:
-    """Bin(count, rate; j) for j = 0 … count, in units of 2^-bits, rounded down."""
-    return tuple(fixed_ratio(math.comb(count, j) * rate**j * (1 - rate) ** (count - j), bits) for j in range(count + 1))
+def fixed_weights(release: Release, bits: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The weights in units of 2^-bits, rounded down."""
+    first, second = (tuple(fixed_ratio(weight, bits) for weight in row) for row in release.weights())
+    return first, second
 
 
 def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[list[int], int]:
@@ -153,7 +154,7 @@ def mixture_curve(release: Release, exponents: list[int], bits: int) -> tuple[li
     Errors, with τ = max(1, t): t itself 2τ, which H inherits; P 5 + first, t·Q τ·(5 + second) and the rounding 1; `a`
     is off by 3, which moves P - t·Q by at most 1.2·(1 + τ); and |t - t'|. In all below τ·(first + second + 16) + that.
     """
-    least = (1 - release.rate) ** release.first if release.second == 0 else Fraction(0)  # of the ratio
+    least = release.weights()[0][0] if release.second == 0 else Fraction(0)  # of the ratio
     floor, one = fixed_ratio(least, bits), 1 << bits
     mixture = Mixture.of(release, (bits + exponents[-1].bit_length() + 64) * 302 // 1000 + 17)
     context, worst = mixture.context, 0

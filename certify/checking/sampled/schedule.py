@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -61,6 +62,20 @@ class Release:
     def alone(self) -> bool:
         """Whether one record, in the first dataset, is all that differs."""
         return (self.first, self.second) == (1, 0)
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether Q's weights are P's: then the other direction is the mirror image."""
+        return self.first == self.second
+
+    def weights(self) -> tuple[tuple[Fraction, ...], tuple[Fraction, ...]]:
+        """P's of N(0,1), N(s,1), …, N(first·s,1), and Q's of N(0,1), N(-s,1), …: each row has the sum 1."""
+        q = self.rate
+        first, second = (
+            tuple(math.comb(count, j) * q**j * (1 - q) ** (count - j) for j in range(count + 1))
+            for count in (self.first, self.second)
+        )
+        return first, second
 
 
 @dataclass(frozen=True)

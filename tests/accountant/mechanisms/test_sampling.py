@@ -137,6 +137,9 @@ def test_a_pair_of_which_nothing_is_computed_is_refused(monkeypatch: pytest.Monk
     class Unknown(DominatingPair):
         up, down, mirrored, attained = 1, 0, False, Coins()
 
+        def weights(self, rate: F) -> None:
+            return None
+
     with pytest.raises(TypeError, match="Unknown: nothing computes"):
         pair_of(Part(F(1), RATE, 1, Unknown()))
     monkeypatch.setattr(sampling.Poisson, "pair", lambda self, square, up, down: (square, Unknown()))
