@@ -241,14 +241,16 @@ def derive_guarantees(
         except InvalidMechanism:  # no finite bound, or batches are cut too often for the larger ε
             return Guarantee(name, None, None)
 
-    return guarantee("membership", _membership(mechanism)), guarantee("attribute or label", "replace-one")
+    membership, attribute = (_neighbours(mechanism, replaced) for replaced in (False, True))
+    return guarantee("membership", membership), guarantee("attribute or label", attribute)
 
 
-def _membership(mechanism: ScaledSGD) -> NeighboursName | None:
-    """The neighbours of which one has a record that the other has not."""
-    if not replaces(mechanism.neighbours):
+def _neighbours(mechanism: ScaledSGD, replaced: bool) -> NeighboursName | None:
+    """Those of which one has another record in a record's place, or, if not `replaced`, one that the other has not; the
+    run's own, or the first that the way of drawing has a bound for. None if it has none."""
+    if replaces(mechanism.neighbours) == replaced:
         return mechanism.neighbours
-    return next((name for name in mechanism.scheme.neighbours if not replaces(name)), None)
+    return next((name for name in mechanism.scheme.neighbours if replaces(name) == replaced), None)
 
 
 def _other_upper(mechanism: ScaledSGD, delta: Fraction, progress: Announce | None) -> Derivation:

@@ -155,12 +155,12 @@ def read_training(run: dict[str, Any], other: str | None = None) -> Training:
 def two_guarantees(run: Training, canonical_run: dict[str, Any]) -> list[Training | None]:
     """Of membership, and of attributes or labels: the run as it is, and for the other kind of neighbours; None where
     nothing is known."""
+    bounded = BATCHES[run.sampling]
     if run.neighbours != "replace-one":
-        return [run, read_training(canonical_run, "replace-one")]
-    if run.sampling == "without-replacement":
-        return [None, run]
-    membership = read_training(canonical_run, "remove-one" if run.disjoint else "add-or-remove-one")
-    return [membership if membership.known else None, run]
+        return [run, read_training(canonical_run, "replace-one") if "replace-one" in bounded else None]
+    membership = next((name for name in ("add-or-remove-one", "remove-one") if name in bounded), None)
+    other = read_training(canonical_run, membership) if membership else None
+    return [other if other and other.known else None, run]
 
 
 def training_assumptions(run: Training, theorems: set[str]) -> list[dict[str, str]]:
