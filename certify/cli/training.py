@@ -50,6 +50,10 @@ def run_train(arguments: argparse.Namespace) -> int:
 def _trained_text(done) -> str:
     taken, planned = done.record.steps_taken, done.record.steps_planned
     line = f"trained {taken} of {planned} steps on {done.state.run.mechanism.samples} records"
+    if done.executed is not None:
+        line += f"\nas executed, rounding counted: ε ≤ {done.executed}"
+    elif done.state.seed is None:
+        line += "\nrounding is not counted: some layer's sums have no bound in their type"
     if taken == planned:
         return line
     result = done.result

@@ -23,6 +23,7 @@ from certify.runfile.read import read_run
 from certify.service.driving import check_certificate, load_learners, refusals, sha256
 from certify.trust.certificate import FILE_NAME, certificate_bytes, refuse_signed
 from certify.trust.execution import make_training_execution
+from certify.trust.precision import executed_sums
 from certify.trust.together import appearing
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ def certify_training(
         result,
         execution=make_training_execution(public, result=result, dataset=name),
         subjects={"model": sha256(files[MODEL_FILE]), "run_record": sha256(files[RECORD_FILE])},
+        executed=executed_sums(result, public),
     )
     check_certificate(files[FILE_NAME])
     folder = output_directory(output)

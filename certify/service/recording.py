@@ -7,6 +7,7 @@ noise was added how often, and at which rate; whatever else a claim rests on is 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -28,6 +29,7 @@ from certify.trust.together import appearing
 RECORD_FILE, SCHEMA = "run_record.json", "plumbline-foreign-run/1"
 DIGITS = 3  # of the ε that is certified, unless one is given
 
+FLOAT32 = 2**24  # steps of a float32 uniform
 NOT_VOUCHED = {  # key: what nobody can see in a history
     "sampling": "that batches were drawn by Poisson sampling: the history is the same with "
     "poisson_sampling=False, which shuffles, and for a loader that was not made private",
@@ -230,7 +232,14 @@ def _check_loader(loader: Any, stages: tuple[Any, ...], seen: list[str], settled
             "training, or rate and history disagree"
         )
     seen.append(f"loader {type(loader).__name__} with {name}: rate {rate!r} of {records} records")
-    settled.add("rate")
+    drawn = Fraction(math.ceil(Fraction(rate) * FLOAT32), FLOAT32)
+    if drawn <= Fraction(rate):
+        settled.add("rate")
+    else:
+        seen.append(
+            f"its uniforms have 24 bits: at that rate records are drawn with probability {float(drawn)!r}, which is "
+            "more than is certified"
+        )
 
 
 def _write(done: Recorded, folder: Path) -> tuple[Path, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from accountant import Indeterminate, ScaledSGD
+from accountant import ExecutedTraining, Indeterminate, ScaledSGD
 from certify.errors import OutOfReach, UsageError
 from certify.files import make_directory, output_directory, write_atomically
 from certify.results.certify import certify
@@ -49,6 +49,7 @@ from certify.service.folder import (
 from certify.service.learning import LEDGER_FILE, finish_killed, lasting
 from certify.trust.certificate import certificate_bytes, payload_digest
 from certify.trust.execution import make_training_execution
+from certify.trust.precision import executed_sums
 from certify.trust.together import alone
 
 if TYPE_CHECKING:
@@ -62,12 +63,14 @@ SCHEMA = "plumbline-training/1"
 @dataclass(frozen=True)
 class Trained:
     """What `train` did. result: what the certificate claims; record: what was executed; independently: whether the
-    claim is of the steps taken, as somebody attested."""
+    claim is of the steps taken, as somebody attested; executed: ε of the claimed steps with their rounding counted,
+    where it has a bound (docs/theory.md T28s)."""
 
     state: State
     result: Result
     record: TrainingRecord
     independently: bool
+    executed: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -78,6 +81,7 @@ class Trained:
             "delta": self.result.delta,
             "steps": {"taken": self.record.steps_taken, "planned": self.record.steps_planned},
             "stopped_independently": self.independently,
+            "executed_epsilon": self.executed,
             "certificate": str(self.state.folder / CERTIFICATE_FILE),
             "reproducible": self.state.seed is not None,
         }
@@ -213,8 +217,9 @@ def train(
         record = trainer.record()
         if stopped_independently and record.steps_taken < run.mechanism.steps:
             result = _certified(run.with_values(steps=record.steps_taken, epochs=None))
-        state = _finished(folder, begun, result, run, trainer, record, independently=stopped_independently)
-    return Trained(state, result, record, stopped_independently)
+        executed = executed_sums(result, record.public())
+        state = _finished(folder, begun, result, run, trainer, record, executed, independently=stopped_independently)
+    return Trained(state, result, record, stopped_independently, None if executed is None else executed.epsilon)
 
 
 def _run(source: str | Path) -> Run:
@@ -388,6 +393,7 @@ def _finished(
     run: Run,
     trainer: PrivateTrainer,
     record: TrainingRecord,
+    executed: ExecutedTraining | None,
     *,
     independently: bool,
 ) -> State:
@@ -409,6 +415,7 @@ def _finished(
         result,
         execution=make_training_execution(public, result=result, dataset=_named(begun)),
         subjects={"model": sha256(files[MODEL_FILE]), "run_record": sha256(files[RECORD_FILE])},
+        executed=executed,
     )
     check_certificate(certificate)
     state = State(

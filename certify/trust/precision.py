@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from accountant import ExecutedTraining, Indeterminate, InvalidMechanism, NoisySGD, enclose
+from accountant import (
+    ExecutedTraining,
+    Indeterminate,
+    InvalidMechanism,
+    NoisySGD,
+    TrainingExecution,
+    enclose,
+    executed_training,
+)
 from accountant.core.exact import Rounding, canonical, round_decimal
 from accountant.pnsgd.executed import Execution, executed_bound
 from certify.results.result import Result
@@ -63,6 +71,24 @@ def finite_precision(result: Result, record: Mapping[str, Any], requests: int) -
             "delta": result.delta,
         },
     }
+
+
+def executed_sums(result: Result, record: Mapping[str, Any]) -> ExecutedTraining | None:
+    """What a training run satisfies with its rounding counted (docs/theory.md T28s); None where nothing is known of it:
+    noise that can be drawn again, layers whose sums have no bound in their type, a δ that rounding uses up.
+
+    Args:
+        result: of the run that is claimed.
+        record: `TrainingRecord.public()`, of as many steps or fewer.
+    """
+    known = record["precision"]
+    if record["reproducible"] or not known["bounded"]:
+        return None
+    try:
+        run = TrainingExecution.read(known["execution"])
+        return executed_training(result.run.mechanism, run, result.run.target_delta)
+    except (InvalidMechanism, Indeterminate):
+        return None
 
 
 def sums_precision(executed: ExecutedTraining, delta: str) -> dict[str, Any]:

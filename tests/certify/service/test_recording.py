@@ -75,6 +75,18 @@ def test_how_batches_were_drawn_may_be_said() -> None:
     assert said == 'that batches were drawn with sampling = "shuffled": whoever recorded it says so'
 
 
+def test_a_rate_is_vouched_for_only_where_float32_uniforms_can_draw_it() -> None:
+    def recorded(rate: float) -> tuple[set[str], str]:
+        state = {"mechanism": "rdp", "history": [[1.0, rate, 100]]}
+        done = record(state, delta="1e-5", loader=loader(rate))
+        return {entry["id"] for entry in done.content["not_vouched"]}, " ".join(done.content["seen"])
+
+    left, seen = recorded(2.0**-7)
+    assert "rate" not in left and "24 bits" not in seen
+    left, seen = recorded(1e-9)  # fifty times as often
+    assert "rate" in left and "drawn with probability 5.960464477539063e-08, which is more than is certified" in seen
+
+
 def loader(rate: float = 0.01, **more: Any) -> SimpleNamespace:
     sampler = SimpleNamespace(sample_rate=rate, num_samples=10_000)
     return SimpleNamespace(sample_rate=rate, batch_sampler=sampler, **more)
@@ -84,7 +96,7 @@ def test_what_objects_show_is_noted_and_what_contradicts_is_refused() -> None:
     optimizer = SimpleNamespace(noise_multiplier=1.0, max_grad_norm=1.5)
     done = record(engine(secure_mode=True), delta="1e-5", optimizer=optimizer, loader=loader())
     left = {entry["id"] for entry in done.content["not_vouched"]}
-    assert set(NOT_VOUCHED) - left == {"generator", "rate"}
+    assert set(NOT_VOUCHED) - left == {"generator"}
     assert any("1.5" in line for line in done.content["seen"])
     with pytest.raises(UsageError, match=r"^optimizer: its noise_multiplier is 0\.5, the history ends with 1;"):
         record(STATE, delta="1e-5", optimizer=SimpleNamespace(noise_multiplier=0.5))

@@ -73,6 +73,9 @@ def test_a_run_is_certified_trained_and_recorded_together(place: Path) -> None:
     execution = predicate(state)["execution"]
     assert (execution["noise"], execution["dataset"], execution["order"]) == ("secret", "digits", "poisson")
     assert execution["phases"][0]["steps"] == "6"
+    executed = execution["finite_precision"]["executed"]
+    assert float(predicate(state)["epsilon"]["upper"]) < float(executed["epsilon"]) < 8
+    assert f"as executed, rounding counted: ε ≤ {executed['epsilon']}" in done.out
     files = {"state.json", "run.toml", "run_record.json", "model.npz", "certificate.json", "private"}
     assert {path.name for path in state.iterdir()} - {"ledger.sqlite"} == files
     assert {path.name for path in (state / "private").iterdir()} == {"run_record.json"}

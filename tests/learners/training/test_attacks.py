@@ -92,6 +92,27 @@ def test_a_model_that_mixes_records_is_refused_at_the_first_batch(mix):
     assert torch.equal(flat(model), before)
 
 
+class Turned(nn.Module):
+    """Positions where the rule of the layer expects records; as many of both, so that no shape tells."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.last = nn.Linear(2, 4), nn.Linear(12, 3)
+
+    def forward(self, x):
+        return self.last(self.layer(x.view(-1, 3, 2).transpose(0, 1)).transpose(0, 1).flatten(1))
+
+
+def test_records_along_another_dimension_of_the_same_length_are_refused():
+    x, y = data(3).tensors
+    trainer = trainer_of(
+        mechanism_of(q="1", sampling="full", samples=3), model=(model := Turned()), dataset=TensorDataset(x, y)
+    )
+    features, labels = next(iter(trainer))
+    with pytest.raises(LearnerRefused, match=r"what layer \(Linear\) gives for others"):
+        trainer.step(losses_of(model, features, labels))
+
+
 @pytest.mark.parametrize("keep", [False, True])
 def test_a_loss_that_mixes_records_is_refused_at_the_first_batch(keep):
     trainer = trainer_of(keep=keep)
