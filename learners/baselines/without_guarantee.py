@@ -15,11 +15,9 @@ from learners.models import Numbers
 from learners.stepping import Rule, project
 
 
-@final
-class FineTuning(Method):
-    """Learning without noise; after a request the same steps go on, on the data that are left."""
+class WithoutNoise(Method):
+    """What learns without noise, from any mechanism."""
 
-    name = "fine-tuning"
     guarantee = NO_GUARANTEE
 
     def check(self, mechanism: NoisySGD) -> None:
@@ -27,24 +25,24 @@ class FineTuning(Method):
 
     def train(self, model: Learned, device: torch.device) -> Learned:
         return descend(model, model.dataset, model.mechanism.epochs, device)
+
+
+@final
+class FineTuning(WithoutNoise):
+    """Learning without noise; after a request the same steps go on, on the data that are left."""
+
+    name = "fine-tuning"
 
     def forget(self, model: Learned, kept: Dataset, gone: Dataset, epochs: int, device: torch.device) -> Learned:
         return descend(model, kept, epochs, device)
 
 
 @final
-class GradientAscent(Method):
+class GradientAscent(WithoutNoise):
     """Learning without noise; after a request, steps *up* the erased records' data loss, one an epoch, with the weight
     that they had in a batch, clipped and projected as the mechanism's are. What is left is not looked at."""
 
     name = "gradient-ascent"
-    guarantee = NO_GUARANTEE
-
-    def check(self, mechanism: NoisySGD) -> None:
-        pass
-
-    def train(self, model: Learned, device: torch.device) -> Learned:
-        return descend(model, model.dataset, model.mechanism.epochs, device)
 
     def forget(self, model: Learned, kept: Dataset, gone: Dataset, epochs: int, device: torch.device) -> Learned:
         mechanism, numbers = model.mechanism, Numbers(length=max(gone.features.shape[1], len(model.parameters)))
