@@ -58,7 +58,7 @@ import os
 import re
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -918,6 +918,8 @@ class Rule:
     premises: str = "–"  # in words, and what the shapes do not say; for docs/certificate.md
     remarks: str = ""
     lower: bool = False  # it bounds from below
+    free: Set[str] = frozenset()  # the arguments that a proof may choose; all others must be those that the run implies
+    string: bool = False  # it bounds μ along a timeline
     may_fail: bool = False  # it returns whether it was confirmed, and is tried with the work that all others leave
 
 RULES: dict[str, Rule] = {}  # by id
@@ -1538,8 +1540,10 @@ CORNERS = [{"block": integer, "position": integer, "first": integer, "last": int
 MU = {"mu": rounded}
 
 declare(
-    Rule("T3", "taut_string", {"corners": CORNERS}, MU, check_string_schedule, "T10"),
-    Rule("T5", "bounded_domain", {"restart": MOMENT, "corners": CORNERS}, MU, check_string_schedule, "T10"),
+    Rule("T3", "taut_string", {"corners": CORNERS}, MU, check_string_schedule, "T10",
+         free={"corners"}, string=True),
+    Rule("T5", "bounded_domain", {"restart": MOMENT, "corners": CORNERS}, MU, check_string_schedule, "T10",
+         free={"restart", "corners"}, string=True),
 )
 
 # --- Runs that are apart only where it pays: T26. --------------------------------------------------------------------
@@ -1622,8 +1626,10 @@ def check_gauges(step: Step) -> SquaredMu:
 EXCURSIONS = [{"from": MOMENT, "to": MOMENT}]
 
 declare(
-    Rule("T26", "gauges", {"excursions": EXCURSIONS}, MU, check_gauges, "T10"),
-    Rule("T26r", "gauges_in_a_ball", {"restart": MOMENT, "excursions": EXCURSIONS}, MU, check_gauges, "T10"),
+    Rule("T26", "gauges", {"excursions": EXCURSIONS}, MU, check_gauges, "T10",
+         free={"excursions"}, string=True),
+    Rule("T26r", "gauges_in_a_ball", {"restart": MOMENT, "excursions": EXCURSIONS}, MU, check_gauges, "T10",
+         free={"restart", "excursions"}, string=True),
 )
 
 # --- From μ to Rényi divergences and ε: T7, T2, T11. -----------------------------------------------------------------
@@ -1665,7 +1671,7 @@ declare(
     Rule("T7", "adaptive_composition", {}, MU, check_composition, "T3, T5, T26 or T26r, one for each stretch",
          "in training runs of T20d and T20f"),
     Rule("T2", "renyi_curve", {"orders": [exact]}, {"renyi": [rounded]}, check_gaussian_curve,
-         "T3, T5, T26, T26r or T7", "in training runs of T7 or T20f"),
+         "T3, T5, T26, T26r or T7", "in training runs of T7 or T20f", free={"orders"}),
     Rule("T11", "gaussian_profile", {"delta": exact}, {"epsilon": rounded}, check_gaussian_profile,
          "T3, T5, T26, T26r, T7 or T6",
          "lower where its premise is (T6, T20l), else upper; in training runs of T7, T20f or T20l"),
@@ -1784,8 +1790,9 @@ POSITIONS = {"positions": [integer]}
 
 declare(
     Rule("T9", "secret_order", {"delta": exact} | POSITIONS | {"rule": one_of("chord", "right")}, {"epsilon": rounded},
-         check_secret_order, "T10"),
-    Rule("T9r", "secret_renyi", {"orders": [exact]} | POSITIONS, {"renyi": [rounded]}, check_secret_renyi, "T10"),
+         check_secret_order, "T10", free={"positions", "rule"}),
+    Rule("T9r", "secret_renyi", {"orders": [exact]} | POSITIONS, {"renyi": [rounded]}, check_secret_renyi, "T10",
+         free={"positions", "orders"}),
 )
 
 # --- The range before the last noises: T24. --------------------------------------------------------------------------
@@ -1956,8 +1963,10 @@ MIXED = {"delta": exact, "epsilon": exact, "threshold": exact, "positions": [int
 
 declare(
     Rule("T6", "straight_witness", WITNESS, MU, check_straight, LOSS, lower=True),
-    Rule("T6c", "curved_witness", WITNESS | CURVED, {"epsilon": rounded} | MU, check_curved, LOSS, lower=True),
-    Rule("T6m", "secret_witness", WITNESS | MIXED, {"epsilon": rounded}, check_mixed, LOSS, lower=True),
+    Rule("T6c", "curved_witness", WITNESS | CURVED, {"epsilon": rounded} | MU, check_curved, LOSS, lower=True,
+         free={"epsilon", "mu", "own", "others"}),
+    Rule("T6m", "secret_witness", WITNESS | MIXED, {"epsilon": rounded}, check_mixed, LOSS, lower=True,
+         free={"epsilon", "threshold", "positions"}),
 )
 
 # --- Training runs: sensitivity and schedule. ------------------------------------------------------------------------
@@ -2107,7 +2116,8 @@ declare(
     Rule("T14", "scaled_sensitivity", MAP, SENSITIVITY, check_sensitivity),
     Rule("T14g", "bounded_sensitivity", MAP | {"gradient_norm_bound": exact}, SENSITIVITY, check_sensitivity),
     Rule("T15", "momentum", MOMENTUM, SENSITIVITY, check_momentum, "T14, T14g or T15",
-         "`window`: null for outer; concludes what its premise does"),
+         "`window`: null for outer; concludes what its premise does",
+         free={"iterates", "history", "charged"}),  # which have one value
 )
 
 # --- T11, T18, T20. --------------------------------------------------------------------------------------------------
@@ -2229,9 +2239,10 @@ CUT = {"budget": exact, "releases": SUMS, "samples": integer, "max_batch_size": 
 DISJOINT = {"noise_multiplier": exact, "epochs": integer, "neighbours": NEIGHBOURS}
 
 declare(
-    Rule("T18", "subsampled_renyi", SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}, check_sampled_curve),
+    Rule("T18", "subsampled_renyi", SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}, check_sampled_curve,
+         free={"orders"}),
     Rule("T20", "truncated_poisson", CUT, {"epsilon": rounded}, check_truncation, "T19 or T27",
-         "at the premise's `grid.delta` + `budget`"),
+         "at the premise's `grid.delta` + `budget`", free={"budget"}),
     Rule("T20d", "disjoint_batches", DISJOINT, MU, check_all_records),
     Rule("T20f", "full_batches", SAMPLED, MU, check_all_records),
     Rule("T20l", "full_batches_witness", SAMPLED, MU, check_all_records, lower=True),
@@ -3005,12 +3016,14 @@ OF_A_GROUP, WITNESSED = DISTRIBUTION | {"group": integer}, {"direction": one_of(
 EPSILON, AT_DELTA, OR_MORE = {"epsilon": rounded}, "at `grid.delta`", "at `grid.delta`; `group` ≥ 2"
 
 declare(
-    Rule("T19", "loss_distribution", DISTRIBUTION, EPSILON, check_distribution, remarks=AT_DELTA),
+    Rule("T19", "loss_distribution", DISTRIBUTION, EPSILON, check_distribution, remarks=AT_DELTA,
+         free={"grid"}),
     Rule("T19l", "loss_distribution_witness", DISTRIBUTION | WITNESSED, EPSILON, check_distribution_witness,
-         remarks=AT_DELTA, lower=True, may_fail=True),
-    Rule("T27", "group_distribution", OF_A_GROUP, EPSILON, check_distribution, remarks=OR_MORE),
+         remarks=AT_DELTA, lower=True, free={"grid", "direction"}, may_fail=True),
+    Rule("T27", "group_distribution", OF_A_GROUP, EPSILON, check_distribution, remarks=OR_MORE,
+         free={"grid"}),
     Rule("T27l", "group_distribution_witness", OF_A_GROUP | WITNESSED, EPSILON, check_distribution_witness,
-         remarks=OR_MORE, lower=True, may_fail=True),
+         remarks=OR_MORE, lower=True, free={"grid", "direction"}, may_fail=True),
 )
 
 # --- What no computation can check. ----------------------------------------------------------------------------------
@@ -4152,15 +4165,6 @@ def check_signatures(envelope: dict[str, Any], payload: bytes, keys: dict[str, A
 # --- Side conditions: every step has the arguments and premises that the run implies. --------------------------------
 RATES = ("C1", "T22", "T23", "T23b")  # of a noiseless step
 DRIFTS = {"T23", "T23b"}  # those by which runs that are apart drift at every step
-STRINGS = ("T3", "T5", "T26", "T26r")  # what bounds μ along a timeline
-
-FREE = {  # rule -> the arguments that a proof may choose; all others must be those that the run implies
-    "T3": {"corners"}, "T5": {"restart", "corners"}, "T26": {"excursions"}, "T26r": {"restart", "excursions"},
-    "T2": {"orders"}, "T9": {"positions", "rule"}, "T9r": {"positions", "orders"},
-    "T6c": {"epsilon", "mu", "own", "others"}, "T6m": {"epsilon", "threshold", "positions"},
-    "T18": {"orders"}, "T19": {"grid"}, "T27": {"grid"}, "T19l": {"grid", "direction"}, "T27l": {"grid", "direction"},
-    "T20": {"budget"}, "T15": {"iterates", "history", "charged"},  # which have one value
-}
 
 @dataclass(frozen=True)
 class Proof:
@@ -4188,7 +4192,7 @@ class Proof:
         require(found == theorem, f"step {index}: {theorem} is needed here, got {found}")
         step, name = self.steps[int(index)], f"step {index} ({rule.name})"
         for key in rule.arguments:
-            if key not in (FREE.get(theorem, ()) if free is None else free):
+            if key not in (RULES[theorem].free if free is None else free):
                 value = here[key] if key in here else self.implied[key]
                 require(agree(step["args"][key], value), f"{name}: {key} is not what the run implies")
         require(len(step["premises"]) == count, f"{name}: needs {count} premises")
@@ -4219,8 +4223,8 @@ def implied_arguments(run: Run) -> dict[str, Any]:
 def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], first: int = 0) -> None:
     """Every step has the arguments and premises that the run implies. `first`: the request of the first claim.
 
-    Free, besides what FREE names, are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they
-    rest on), the theorem that bounds μ, and the epochs left to T24.
+    Free, besides what each rule names as `free`, are the rates that a phase goes by (C1, T22 or T23: as far as the run
+    has what they rest on), the theorem that bounds μ, and the epochs left to T24.
     """
     proof = Proof(steps, implied_arguments(run))
     premises, theorem_of = proof.premises, proof.theorem_of
@@ -4264,7 +4268,7 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         return {theorem_of(rate) for rate in given[::2]}
 
     def check_string(index: str, start: str, request: int, among: Sequence[int], fewer: int = 0) -> None:
-        kind = theorem_of(index) if theorem_of(index) in STRINGS else "T3"
+        kind = theorem_of(index) if RULES[theorem_of(index)].string else "T3"
         name = f"step {index}: {RULES[kind].name}"
         require(run.radius is not None or kind not in ("T5", "T26r"), f"{name} needs a radius")
         (timeline,) = premises(index, kind, 1)
@@ -4350,8 +4354,8 @@ def check_training_arguments(
     guarantees: list[Training | None],
     enlarged: Training | None,
 ) -> None:
-    """Every step has the arguments and premises that a training run implies. Free are, besides what FREE names, T20's
-    share of δ, and what the producer's grid was (any grid will do).
+    """Every step has the arguments and premises that a training run implies. Free are, besides what
+    each rule names as `free`, T20's share of δ, and what the producer's grid was (any grid will do).
 
     enlarged: the run that T28s starts from, where one is claimed.
     """

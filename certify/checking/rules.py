@@ -6,7 +6,7 @@ step by it is checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -69,6 +69,8 @@ class Rule:
     premises: str = "–"  # in words, and what the shapes do not say; for docs/certificate.md
     remarks: str = ""
     lower: bool = False  # it bounds from below
+    free: Set[str] = frozenset()  # the arguments that a proof may choose; all others must be those that the run implies
+    string: bool = False  # it bounds μ along a timeline
     may_fail: bool = False  # it returns whether it was confirmed, and is tried with the work that all others leave
 
 

@@ -99,6 +99,8 @@ def check_gauges(step: Step) -> SquaredMu:
 EXCURSIONS = [{"from": MOMENT, "to": MOMENT}]
 
 declare(
-    Rule("T26", "gauges", {"excursions": EXCURSIONS}, MU, check_gauges, "T10"),
-    Rule("T26r", "gauges_in_a_ball", {"restart": MOMENT, "excursions": EXCURSIONS}, MU, check_gauges, "T10"),
-)
+    Rule("T26", "gauges", {"excursions": EXCURSIONS}, MU, check_gauges, "T10",
+         free={"excursions"}, string=True),
+    Rule("T26r", "gauges_in_a_ball", {"restart": MOMENT, "excursions": EXCURSIONS}, MU, check_gauges, "T10",
+         free={"restart", "excursions"}, string=True),
+)  # fmt: skip

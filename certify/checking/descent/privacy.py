@@ -58,7 +58,7 @@ declare(
     Rule("T7", "adaptive_composition", {}, MU, check_composition, "T3, T5, T26 or T26r, one for each stretch",
          "in training runs of T20d and T20f"),
     Rule("T2", "renyi_curve", {"orders": [exact]}, {"renyi": [rounded]}, check_gaussian_curve,
-         "T3, T5, T26, T26r or T7", "in training runs of T7 or T20f"),
+         "T3, T5, T26, T26r or T7", "in training runs of T7 or T20f", free={"orders"}),
     Rule("T11", "gaussian_profile", {"delta": exact}, {"epsilon": rounded}, check_gaussian_profile,
          "T3, T5, T26, T26r, T7 or T6",
          "lower where its premise is (T6, T20l), else upper; in training runs of T7, T20f or T20l"),

@@ -140,6 +140,7 @@ POSITIONS = {"positions": [integer]}
 
 declare(
     Rule("T9", "secret_order", {"delta": exact} | POSITIONS | {"rule": one_of("chord", "right")}, {"epsilon": rounded},
-         check_secret_order, "T10"),
-    Rule("T9r", "secret_renyi", {"orders": [exact]} | POSITIONS, {"renyi": [rounded]}, check_secret_renyi, "T10"),
+         check_secret_order, "T10", free={"positions", "rule"}),
+    Rule("T9r", "secret_renyi", {"orders": [exact]} | POSITIONS, {"renyi": [rounded]}, check_secret_renyi, "T10",
+         free={"positions", "orders"}),
 )  # fmt: skip

@@ -215,6 +215,8 @@ CORNERS = [{"block": integer, "position": integer, "first": integer, "last": int
 MU = {"mu": rounded}
 
 declare(
-    Rule("T3", "taut_string", {"corners": CORNERS}, MU, check_string_schedule, "T10"),
-    Rule("T5", "bounded_domain", {"restart": MOMENT, "corners": CORNERS}, MU, check_string_schedule, "T10"),
-)
+    Rule("T3", "taut_string", {"corners": CORNERS}, MU, check_string_schedule, "T10",
+         free={"corners"}, string=True),
+    Rule("T5", "bounded_domain", {"restart": MOMENT, "corners": CORNERS}, MU, check_string_schedule, "T10",
+         free={"restart", "corners"}, string=True),
+)  # fmt: skip

@@ -148,6 +148,8 @@ MIXED = {"delta": exact, "epsilon": exact, "threshold": exact, "positions": [int
 
 declare(
     Rule("T6", "straight_witness", WITNESS, MU, check_straight, LOSS, lower=True),
-    Rule("T6c", "curved_witness", WITNESS | CURVED, {"epsilon": rounded} | MU, check_curved, LOSS, lower=True),
-    Rule("T6m", "secret_witness", WITNESS | MIXED, {"epsilon": rounded}, check_mixed, LOSS, lower=True),
+    Rule("T6c", "curved_witness", WITNESS | CURVED, {"epsilon": rounded} | MU, check_curved, LOSS, lower=True,
+         free={"epsilon", "mu", "own", "others"}),
+    Rule("T6m", "secret_witness", WITNESS | MIXED, {"epsilon": rounded}, check_mixed, LOSS, lower=True,
+         free={"epsilon", "threshold", "positions"}),
 )  # fmt: skip

@@ -25,16 +25,6 @@ from certify.checking.work import spend
 
 RATES = ("C1", "T22", "T23", "T23b")  # of a noiseless step
 DRIFTS = {"T23", "T23b"}  # those by which runs that are apart drift at every step
-STRINGS = ("T3", "T5", "T26", "T26r")  # what bounds μ along a timeline
-
-
-FREE = {  # rule -> the arguments that a proof may choose; all others must be those that the run implies
-    "T3": {"corners"}, "T5": {"restart", "corners"}, "T26": {"excursions"}, "T26r": {"restart", "excursions"},
-    "T2": {"orders"}, "T9": {"positions", "rule"}, "T9r": {"positions", "orders"},
-    "T6c": {"epsilon", "mu", "own", "others"}, "T6m": {"epsilon", "threshold", "positions"},
-    "T18": {"orders"}, "T19": {"grid"}, "T27": {"grid"}, "T19l": {"grid", "direction"}, "T27l": {"grid", "direction"},
-    "T20": {"budget"}, "T15": {"iterates", "history", "charged"},  # which have one value
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,7 +54,7 @@ class Proof:
         require(found == theorem, f"step {index}: {theorem} is needed here, got {found}")
         step, name = self.steps[int(index)], f"step {index} ({rule.name})"
         for key in rule.arguments:
-            if key not in (FREE.get(theorem, ()) if free is None else free):
+            if key not in (RULES[theorem].free if free is None else free):
                 value = here[key] if key in here else self.implied[key]
                 require(agree(step["args"][key], value), f"{name}: {key} is not what the run implies")
         require(len(step["premises"]) == count, f"{name}: needs {count} premises")
@@ -97,8 +87,8 @@ def implied_arguments(run: Run) -> dict[str, Any]:
 def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str, Any]], first: int = 0) -> None:
     """Every step has the arguments and premises that the run implies. `first`: the request of the first claim.
 
-    Free, besides what FREE names, are the rates that a phase goes by (C1, T22 or T23: as far as the run has what they
-    rest on), the theorem that bounds μ, and the epochs left to T24.
+    Free, besides what each rule names as `free`, are the rates that a phase goes by (C1, T22 or T23: as far as the run
+    has what they rest on), the theorem that bounds μ, and the epochs left to T24.
     """
     proof = Proof(steps, implied_arguments(run))
     premises, theorem_of = proof.premises, proof.theorem_of
@@ -142,7 +132,7 @@ def check_arguments(run: Run, steps: list[dict[str, Any]], claims: list[dict[str
         return {theorem_of(rate) for rate in given[::2]}
 
     def check_string(index: str, start: str, request: int, among: Sequence[int], fewer: int = 0) -> None:
-        kind = theorem_of(index) if theorem_of(index) in STRINGS else "T3"
+        kind = theorem_of(index) if RULES[theorem_of(index)].string else "T3"
         name = f"step {index}: {RULES[kind].name}"
         require(run.radius is not None or kind not in ("T5", "T26r"), f"{name} needs a radius")
         (timeline,) = premises(index, kind, 1)

@@ -19,8 +19,8 @@ def check_training_arguments(
     guarantees: list[Training | None],
     enlarged: Training | None,
 ) -> None:
-    """Every step has the arguments and premises that a training run implies. Free are, besides what FREE names, T20's
-    share of δ, and what the producer's grid was (any grid will do).
+    """Every step has the arguments and premises that a training run implies. Free are, besides what
+    each rule names as `free`, T20's share of δ, and what the producer's grid was (any grid will do).
 
     enlarged: the run that T28s starts from, where one is claimed.
     """

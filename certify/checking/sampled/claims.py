@@ -170,10 +170,12 @@ OF_A_GROUP, WITNESSED = DISTRIBUTION | {"group": integer}, {"direction": one_of(
 EPSILON, AT_DELTA, OR_MORE = {"epsilon": rounded}, "at `grid.delta`", "at `grid.delta`; `group` ≥ 2"
 
 declare(
-    Rule("T19", "loss_distribution", DISTRIBUTION, EPSILON, check_distribution, remarks=AT_DELTA),
+    Rule("T19", "loss_distribution", DISTRIBUTION, EPSILON, check_distribution, remarks=AT_DELTA,
+         free={"grid"}),
     Rule("T19l", "loss_distribution_witness", DISTRIBUTION | WITNESSED, EPSILON, check_distribution_witness,
-         remarks=AT_DELTA, lower=True, may_fail=True),
-    Rule("T27", "group_distribution", OF_A_GROUP, EPSILON, check_distribution, remarks=OR_MORE),
+         remarks=AT_DELTA, lower=True, free={"grid", "direction"}, may_fail=True),
+    Rule("T27", "group_distribution", OF_A_GROUP, EPSILON, check_distribution, remarks=OR_MORE,
+         free={"grid"}),
     Rule("T27l", "group_distribution_witness", OF_A_GROUP | WITNESSED, EPSILON, check_distribution_witness,
-         remarks=OR_MORE, lower=True, may_fail=True),
+         remarks=OR_MORE, lower=True, free={"grid", "direction"}, may_fail=True),
 )  # fmt: skip

@@ -144,9 +144,10 @@ CUT = {"budget": exact, "releases": SUMS, "samples": integer, "max_batch_size": 
 DISJOINT = {"noise_multiplier": exact, "epochs": integer, "neighbours": NEIGHBOURS}
 
 declare(
-    Rule("T18", "subsampled_renyi", SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}, check_sampled_curve),
+    Rule("T18", "subsampled_renyi", SAMPLED | {"orders": [integer]}, {"renyi": [rounded]}, check_sampled_curve,
+         free={"orders"}),
     Rule("T20", "truncated_poisson", CUT, {"epsilon": rounded}, check_truncation, "T19 or T27",
-         "at the premise's `grid.delta` + `budget`"),
+         "at the premise's `grid.delta` + `budget`", free={"budget"}),
     Rule("T20d", "disjoint_batches", DISJOINT, MU, check_all_records),
     Rule("T20f", "full_batches", SAMPLED, MU, check_all_records),
     Rule("T20l", "full_batches_witness", SAMPLED, MU, check_all_records, lower=True),

@@ -168,5 +168,6 @@ declare(
     Rule("T14", "scaled_sensitivity", MAP, SENSITIVITY, check_sensitivity),
     Rule("T14g", "bounded_sensitivity", MAP | {"gradient_norm_bound": exact}, SENSITIVITY, check_sensitivity),
     Rule("T15", "momentum", MOMENTUM, SENSITIVITY, check_momentum, "T14, T14g or T15",
-         "`window`: null for outer; concludes what its premise does"),
+         "`window`: null for outer; concludes what its premise does",
+         free={"iterates", "history", "charged"}),  # which have one value
 )  # fmt: skip
