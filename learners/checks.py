@@ -179,7 +179,14 @@ def check_products() -> None:
     Raises:
         LearnerRefused: torch is set otherwise.
     """
-    if torch.get_float32_matmul_precision() != "highest" or torch.backends.cuda.matmul.allow_tf32:
+    try:
+        narrow = torch.get_float32_matmul_precision() != "highest" or torch.backends.cuda.matmul.allow_tf32
+    except RuntimeError:  # what it is set to was said backend by backend
+        narrow = any(
+            getattr(backend.matmul, "fp32_precision", "ieee") not in ("ieee", "none")
+            for backend in (torch.backends.cuda, torch.backends.mkldnn)
+        )
+    if narrow:
         raise LearnerRefused(
             "dtype: torch is set to round products of float32 numbers to fewer bits; "
             'call torch.set_float32_matmul_precision("highest"), or take float64'

@@ -53,6 +53,8 @@ from certify.trust.precision import executed_sums
 from certify.trust.together import alone
 
 if TYPE_CHECKING:
+    import torch
+
     from learners.training import PrivateTrainer, TrainingRecord
 
 CHECKPOINT_FILE = f"{PRIVATE}/checkpoint.pt"
@@ -339,12 +341,22 @@ def _trainer(run: Run, network: Any, records: TrainingData, asked: Begun, resume
         "autocast": torch.bfloat16 if settings.autocast else None,
         "schedule": build_schedule(run, optimizer),
         "ema": None if settings.ema is None else float(settings.ema),
+        "probe": (_made_up(records),),
     }
     checkpoint = None if resumed is None else resumed / CHECKPOINT_FILE
     with refusals():
         if checkpoint is not None and checkpoint.exists():
             return PrivateTrainer.load(checkpoint, network, optimizer, records.dataset, run.mechanism, **how)
         return PrivateTrainer(network, optimizer, records.dataset, run.mechanism, **how)
+
+
+def _made_up(records: TrainingData) -> torch.Tensor:
+    """A few records of the data's shape, with which the model is tried before any of the data are touched."""
+    import torch
+
+    features = records.dataset[0][0]
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand((4, *features.shape), dtype=features.dtype, generator=generator)
 
 
 def _steps(

@@ -72,7 +72,8 @@ class PrivateTrainer:
     Args:
         model: any module whose layers keep records apart; DistributedDataParallel around one is taken off. It is moved
             to `device`. Its values now are the start, and must be public.
-        optimizer: any of torch.optim, of exactly the parameters that are learned; its `step` is called here alone.
+        optimizer: any of torch.optim, of exactly the parameters that are learned; its `step` is called here alone. What
+            it holds from earlier steps must be public, as the model's values must.
         dataset: records by index; batches are drawn from it here, so no loader.
         mechanism: what is certified. Its normaliser divides the sums; without one the mean batch size does, which
             needs `samples` in it, for a number of records that is not public must not be divided by.
@@ -158,7 +159,7 @@ class PrivateTrainer:
         self._unchanged = Unchanged.of(model, dataset, self._parameters, optimizer)
         self._engine = BookKeeping(model, reduction=reduction, second=second)
         if probe is not None:
-            check_records_apart(model, *moved(tuple(probe), self.device), second=second)
+            self._check_apart(moved(tuple(probe), self.device), second)
         for parameter in self._parameters.values():
             self.processes.send(parameter.data)
         self.processes.check_same(samples, "samples")
@@ -194,6 +195,17 @@ class PrivateTrainer:
             )
         )
         self._bar = self._bar_on(sys.stderr) if progress and sys.stderr.isatty() else None
+
+    def _check_apart(self, probe: tuple[Any, ...], second: Collection[str]) -> None:
+        try:
+            check_records_apart(self.model, *probe, second=second)
+        except LearnerRefused:
+            raise
+        except Exception as error:  # of code that is the caller's
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise LearnerRefused(
+                f"model: cannot be called with made-up records like those of the data: {reason}"
+            ) from None
 
     def _bar_on(self, stream: TextIO) -> Bar:
         limit = self.budget.exactly(self.steps) if self.target is None else self.target

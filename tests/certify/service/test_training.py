@@ -38,6 +38,17 @@ def one():
     return nn.Linear(2, 1)
 def none():
     return 3
+def other():
+    return nn.Linear(32, 10)
+class Centred(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(64, 8), nn.Linear(8, 10)
+    def forward(self, x):
+        h = self.first(x)
+        return self.last(h - h.mean(0).detach())
+def centred():
+    return Centred()
 """
 
 
@@ -230,3 +241,16 @@ def test_losses_are_those_of_a_plain_loop() -> None:
         assert np.allclose(loss(scores, labels), expected, atol=1e-6)
         with pytest.raises(UsageError, match="takes one number for each"):
             loss(torch.randn(5, 2), labels)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("other", "model: cannot be called with made-up records like those of the data: mat1 and mat2"),
+        ("centred", "model: records mix before or in last (Linear)"),
+    ],
+)
+def test_a_model_is_tried_on_made_up_records_before_the_data_are_touched(place: Path, model: str, message: str) -> None:
+    done = train(place, model=model)
+    assert done.code == 2 and message in done.err
+    assert not (place / "state" / "state.json").exists()

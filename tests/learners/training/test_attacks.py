@@ -11,6 +11,7 @@ from torch import nn  # noqa: E402
 from torch.utils.data import TensorDataset  # noqa: E402
 
 from learners import LearnerRefused, RunCheckFailed, StateMismatch  # noqa: E402
+from learners.checks import check_products  # noqa: E402
 from learners.engines import BookKeeping  # noqa: E402
 from learners.noise import secret  # noqa: E402
 from learners.randomness import Bits  # noqa: E402
@@ -227,3 +228,22 @@ def test_probed_records_need_not_be_finite():
     features, labels = next(iter(trainer))
     with pytest.raises(RunCheckFailed, match="not finite"):
         trainer.step(losses_of(trainer.model, features, labels))
+
+
+def test_products_narrowed_backend_by_backend_are_refused(monkeypatch):
+    """torch 2.13 then refuses to say what the precision of products is."""
+
+    def asked():
+        raise RuntimeError("mix of the legacy and new APIs")
+
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", asked)
+    matmul = torch.backends.mkldnn.matmul
+    before = matmul.fp32_precision
+    try:
+        matmul.fp32_precision = "bf16"
+        with pytest.raises(LearnerRefused, match="fewer bits"):
+            check_products()
+        matmul.fp32_precision = "ieee"
+        check_products()
+    finally:
+        matmul.fp32_precision = before
