@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         unlearn,
         unlearn_many,
     )
+    from learners.audits import audit
     from learners.training import PrivateTrainer
 
 _ELSEWHERE = {
@@ -85,6 +86,7 @@ _ELSEWHERE = {
         "unlearn",
         "unlearn_many",
     ),
+    "learners.audits": ("audit",),
     "learners.training": ("PrivateTrainer",),
 }
 
@@ -106,6 +108,7 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Verification",
+    "audit",
     "calibrate",
     "certify",
     "certify_training",
