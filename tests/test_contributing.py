@@ -1,8 +1,10 @@
-"""CONTRIBUTING.md's steps for a theorem, a loss and a run key, followed in a copy: they are all that it takes."""
+"""CONTRIBUTING.md's steps for a theorem, a loss, a way of drawing batches and a run key, followed in a copy: they are
+all that it takes."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -179,6 +181,100 @@ def test_a_run_key_is_added_by_its_steps(tmp_path: Path) -> None:
     after = certified(tmp_path, run + '[execution]\nmachine = "a laptop"\n')
     assert after["digest"] != before["digest"] and after["epsilon"] == before["epsilon"]
     assert after["assumptions"] == before["assumptions"]
+
+
+# Each record joins by a coin of rate q, and by a second, fair one counts twice: a pair of its own.
+DOUBLED_PAIR = """@final
+@dataclass(frozen=True)
+class Doubled(DominatingPair):
+    up, down, mirrored = 2, 0, False
+
+    def weights(self, rate: Fraction) -> Weights:
+        return (1 - rate, rate / 2, rate / 2), (Fraction(1),)
+
+    @property
+    def attained(self) -> Doubled:
+        return self
+
+
+"""
+DOUBLED = """@final
+@dataclass(frozen=True)
+class DoubledCoins(Sampling):
+    name = "doubled"
+    words = "drawn by coins, half of what is drawn counting twice"
+    neighbours = ("add-or-remove-one", "remove-one")
+    instead = 'replace-one has its bound for sampling = "poisson"'
+    renyi_neighbours, rather = (), None
+    amplifies = shards = needs_rate = True
+    bounds_groups = own_coins = disjoint = can_be_cut = whole_batches = ends_epochs = False
+
+    def pair(self, square: Fraction, up: int, down: int) -> tuple[Fraction, DominatingPair]:
+        return square, Doubled()
+
+    def check_rate(self, rate: Fraction, samples: int | None, shown: str) -> None:
+        if rate == 1:
+            raise InvalidMechanism("sample_rate", f"{shown} must be below 1")
+
+
+"""
+DOUBLED_WEIGHTS = """        if self.doubled:
+            return (1 - q, q / 2, q / 2), (Fraction(1),)
+"""
+DRAWN = """
+[mechanism]
+kind = "dp-sgd"
+sampling = "doubled"
+sample_rate = 0.01
+steps = 1
+noise_multiplier = 1
+[scaling]
+kind = "clip"
+max_grad_norm = 1
+[target]
+epsilon = 10
+delta = 1e-4
+"""
+
+
+def replace_once(path: Path, old: str, new: str) -> None:
+    content = path.read_text(encoding="utf-8")
+    assert content.count(old) == 1, (path, old)
+    path.write_text(content.replace(old, new), encoding="utf-8")
+
+
+def doubled_delta(epsilon: float) -> float:
+    """sup_S P(S) - e^ε·Q(S), by the midpoint rule: 0.99·N(0,1) + 0.005·N(1,1) + 0.005·N(2,1) against N(0,1)."""
+    step, total = 1e-3, 0.0
+    for i in range(-12000, 14000):
+        x = (i + 0.5) * step
+        p, moved, twice = (math.exp(-((x - j) ** 2) / 2) for j in range(3))
+        forward = 0.99 * p + 0.005 * moved + 0.005 * twice
+        total += max(0.0, forward - math.exp(epsilon) * p) * step
+    return total / math.sqrt(2 * math.pi)
+
+
+def test_a_way_of_drawing_with_a_pair_of_its_own_is_three_files(tmp_path: Path) -> None:
+    copied(tmp_path)
+    put_before(tmp_path / "accountant/mechanisms/pairs.py", "@final\n@dataclass(frozen=True)\nclass Symm", DOUBLED_PAIR)
+    path = tmp_path / "accountant/mechanisms/sampling.py"
+    put_before(path, "class Disjoint(Sampling)", DOUBLED)
+    replace_once(path, "import Coins, DominatingPair", "import Coins, Doubled, DominatingPair")
+    replace_once(path, '"shuffled", "fixed"]', '"shuffled", "fixed", "doubled"]')
+    replace_once(path, "SHUFFLED, FIXED)\n", "SHUFFLED, FIXED, DoubledCoins())\n")
+    path = tmp_path / "certify/checking/sampled/schedule.py"
+    put_before(path, "}\n\nSensitivity", '    "doubled": ("add-or-remove-one", "remove-one"),\n')
+    replace_once(path, 'in ("poisson", "without-replacement", "full")\n', 'in ("poisson", "full", "doubled")\n')
+    replace_once(path, 'one_of("poisson", "without-replacement", "full")', 'one_of("poisson", "full", "doubled")')
+    put_before(path, "\n    @property\n    def kinked", "    doubled: bool = False\n")
+    put_before(path, "        first, second = (\n", DOUBLED_WEIGHTS)
+    replace_once(path, 'key = rate, shift, kind == "without-replacement"', 'key = rate, shift, kind == "doubled"')
+    replace_once(path, "Release(rate, shift, steps, True) if", "Release(rate, shift, steps, False, 2, 0, True) if")
+    assert python(tmp_path, "docs/generate.py").returncode == 0
+    bounds = certified(tmp_path, DRAWN)["epsilon"]
+    assert doubled_delta(float(bounds["upper"])) <= 1e-4 * (1 + 1e-6)
+    assert doubled_delta(float(bounds["lower"])) >= 1e-4 * (1 - 1e-6)
+    assert float(bounds["upper"]) <= 1.01 * float(bounds["lower"])
 
 
 def test_every_file_that_is_named_is_there() -> None:
