@@ -86,6 +86,15 @@ def audit(
             "it does canaries depend on each other; audit with a larger one, or a larger level"
         )
     certified = Budget(observed.mechanism, exactly).exactly(mechanism.steps)
-    chernoff = mechanism.sampling == "without-replacement"
-    bound = lower_bound(observed.statistic, observed.present, float(exactly), left, chernoff=chernoff)
+    chernoff = mechanism.sampling == "without-replacement" or not observed.alike
+    choosing = canaries // 5
+    if mechanism.sampling == "without-replacement":  # whole trainings, see `learners.audits.canaries`
+        choosing = -(-choosing // observed.together) * observed.together
+        if choosing >= canaries:
+            raise LearnerRefused(
+                f"canaries: {canaries} are of one training, and its draws depend on each other; take {2 * choosing}"
+            )
+    bound = lower_bound(
+        observed.statistic, observed.present, float(exactly), left, chernoff=chernoff, choosing=choosing
+    )
     return Audit(certified, exactly, canaries, bound, check_noise(observed, level / 2), level)

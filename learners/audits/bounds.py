@@ -10,7 +10,6 @@ from scipy.optimize import brentq
 from scipy.stats import beta
 
 THRESHOLDS = 400  # that are tried, on the part of the canaries that is for it alone
-CHOOSING = 5  # every fifth canary is of that part
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,17 @@ def _divergence(a: float, p: float) -> float:
 
 
 def lower_bound(
-    statistic: np.ndarray, present: np.ndarray, delta: float, level: float, *, chernoff: bool = False
+    statistic: np.ndarray,
+    present: np.ndarray,
+    delta: float,
+    level: float,
+    *,
+    chernoff: bool = False,
+    choosing: int | None = None,
 ) -> Bound:
-    """statistic: (N,), present: (N,) coins. Threshold and direction are chosen on every fifth canary, counts are of the
-    others. P(likely) ≤ e^ε·P(rare) + δ, so ε ≥ log((lower − δ)/upper), each end at level/2."""
-    chosen = np.arange(len(statistic)) % CHOOSING == 0
+    """statistic: (N,), present: (N,) coins. Threshold and direction are chosen on the first `choosing` canaries (a
+    fifth), counts are of the others. P(likely) ≤ e^ε·P(rare) + δ: ε ≥ log((lower − δ)/upper), each end at level/2."""
+    chosen = np.arange(len(statistic)) < (len(statistic) // 5 if choosing is None else choosing)
     kept = ~chosen
     best = (-math.inf, 0.0, True)
     for threshold in np.unique(np.quantile(statistic[chosen], np.linspace(0.001, 0.999, THRESHOLDS))):

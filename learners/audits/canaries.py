@@ -10,12 +10,14 @@ gradient alone. What is left are the draws:
 
 * poisson: each record's are independent of the others', and so are observations.
 * full, fixed, shuffled: the certified bound does not use that draws are secret, so the auditor is shown them; given
-  the draws, observations are independent, though not identically distributed where some records are drawn more often.
-  Then the average of the rates at which canaries are seen satisfies the claim, as each of them does, and sums of
-  independent indicators stray less than a binomial count (Hoeffding 1956).
+  the draws, observations are independent. They are identically distributed where all canaries are drawn equally often.
+  Where not (`Observed.alike`), the rates' average over all canaries satisfies the claim as each does, those with one
+  coin are a random part of them, and E e^(λ·hits) is at most a binomial count's of that average (Hoeffding 1963, on
+  sampling without replacement): Chernoff's bound holds.
 * without-replacement: memberships of a uniform subset of fixed size are negatively associated, and so are monotone
   functions of disjoint groups of them and of independent noise (Joag-Dev, Proschan 1983): whether canary i is seen
   is one, for all with the same coin. Chernoff's bound holds for such counts; Clopper and Pearson's is not known to.
+  The threshold must not depend on them: it is chosen on other trainings.
 * poisson with a cap: they are those without it, but where some batch was cut. That probability is taken off the level.
 
 A record that is absent stays in the data with gradient 0. The sums are those without it; only a cap could tell them
@@ -27,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from hashlib import sha256
 from math import ceil
 
 import numpy as np
@@ -39,7 +42,6 @@ from accountant import ScaledSGD, training_sensitivity
 from learners.models.scaling import Scaled
 from learners.refused import LearnerRefused
 from learners.training import PrivateTrainer
-from learners.training.trainer import _derived as derived
 
 IN_ONE = 1000  # canaries of one training, at most
 BLANK = 1000  # coordinates that no record pulls at: noise alone
@@ -88,6 +90,20 @@ class Observed:
     drawn: np.ndarray
     blank: np.ndarray
     cut: float
+
+    @property
+    def together(self) -> int:
+        """Canaries of one training."""
+        assert self.mechanism.samples is not None
+        return min(self.mechanism.samples, IN_ONE)
+
+    @property
+    def alike(self) -> bool:
+        """Whether observations of equal coins are identically distributed, given the draws where these are shown."""
+        if self.mechanism.sampling not in SHOWN:
+            return True
+        ends = np.cumsum([stage.steps for stage in self.mechanism.stages])[:-1]
+        return all(len(np.unique(part.sum(axis=0))) == 1 for part in np.split(self.drawn, ends))
 
     @property
     def statistic(self) -> np.ndarray:
@@ -176,7 +192,7 @@ def _one(
     mechanism: ScaledSGD, together: int, delta: Fraction | str, seed: int | None, run: int, trainer_of: TrainerOf
 ) -> tuple[np.ndarray, ...]:
     """One training: coins (K,), sums (T, K), draws (T, K), blanks (T, BLANK)."""
-    own = None if seed is None else derived(seed, f"audit/{run}")
+    own = None if seed is None else int.from_bytes(sha256(f"audit/{seed}/{run}".encode()).digest()[:4], "big")
     assert mechanism.samples is not None
     present = np.random.default_rng(own).random(together) < 0.5
     pulls = torch.zeros(mechanism.samples)
