@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from accountant.core.arithmetic.base import Indeterminate
 from certify.checker import CheckError
 from certify.cli.options import command_parser
-from certify.cli.output import discard, fail
+from certify.cli.output import discard, fail, tell
 from certify.errors import Exit, OutOfReach, UsageError
 
 
@@ -36,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # what cannot be written fails here, not while Python exits
         return code
     except UsageError as problem:
-        return fail(problem, Exit.USAGE)
+        code = fail(problem, Exit.USAGE)
+        for note in getattr(problem, "__notes__", ()):
+            tell(note)
+        return code
     except CheckError as refused:
         return fail(refused, refused.exit_code)
     except OutOfReach as problem:

@@ -74,7 +74,10 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except refused as problem:
-        raise UsageError(str(problem)) from None
+        refusal = UsageError(str(problem))
+        for note in getattr(problem, "__notes__", ()):  # other dirty cells of the data
+            refusal.add_note(note)
+        raise refusal from None
 
 
 def told_to_learners(run: Run, device: str, seed: int | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from learners.data.cifar import Cifar
 from learners.data.columns import Columns, largest_square, needed
 from learners.data.dataset import Dataset
 from learners.data.delimited import Delimited
+from learners.data.dirty import with_others
 from learners.data.encode import Encoder
 from learners.data.gather import Gathering
 from learners.data.idx import IMAGES, Idx
@@ -109,11 +110,14 @@ def read_records(
     with Gathering(store) as rows:
         try:
             for batch in source.batches(present, at_once):
-                rows.write(encoder.features(batch, row).astype("<f8", copy=False))
-                if columns.target in present:
-                    labels.append(encoder.labels(batch, row))
-                if columns.id in present:
-                    _collect(ids, encoder.ids(batch, row), row, encoder)
+                try:
+                    rows.write(encoder.features(batch, row).astype("<f8", copy=False))
+                    if columns.target in present:
+                        labels.append(encoder.labels(batch, row))
+                    more_ids = encoder.ids(batch, row) if columns.id in present else []
+                except InvalidTable as first:
+                    raise with_others(first, encoder, batch, row) from None
+                _collect(ids, more_ids, row, encoder)
                 row += batch.num_rows
         except pa.ArrowException as problem:
             says = (str(problem).splitlines() or [type(problem).__name__])[0]

@@ -19,7 +19,19 @@ class InvalidTable(InvalidDataset):
         at_column = "" if column is None else f" column {column}"
         where = f":{at_row}{at_column}" if at_row or at_column else ""
         super().__init__(f"{file}{where}: {problem}")
-        self.row, self.column = row, column
+        self.file, self.problem, self.row, self.column = file, problem, row, column
+
+    def in_row(self, row: int) -> InvalidTable:
+        """The same problem in another row."""
+        return InvalidTable(self.file, self.problem, row=row, column=self.column)
+
+    def and_others(self, others: list[InvalidTable], *, more: bool) -> InvalidTable:
+        """This refusal, with a note for each other one. more: whether there are some that are not listed."""
+        for other in others:
+            self.add_note(str(other))
+        if more:
+            self.add_note(f"{self.file}: more rows are refused than are listed")
+        return self
 
 
 def shown(value: object) -> str:

@@ -184,3 +184,25 @@ def test_twenty_thousand_rows_of_thirty_columns(tmp_path):
     said = columns(id="id", numeric=dict.fromkeys(names, (0, 100)), intercept=True, normalise="row")
     dataset = read_table(path, said)
     assert dataset.features.shape == (20_000, 31) and dataset.ids[-1] == "019999"
+
+
+def test_dirty_cells_are_listed_together(tmp_path):
+    rows = ["1,5,1", "2,,1", "3,x,0", "4,5,", "5,99,0", ",5,1"]
+    with pytest.raises(InvalidTable) as refused:
+        read(tmp_path, ("id,a,y\n" + "\n".join(rows) + "\n").encode())
+    lines = [str(refused.value), *refused.value.__notes__]
+    assert sorted(line.split(":")[1] for line in lines) == [
+        " row 3, column a",
+        " row 4, column a",
+        " row 5, column y",
+        " row 6, column a",
+        " row 7, column id",
+    ]
+
+
+def test_no_more_than_twenty_dirty_cells_are_listed(tmp_path):
+    for count, listed in ((20, 20), (21, 21)):  # the 21st line says that there are more
+        with pytest.raises(InvalidTable) as refused:
+            read(tmp_path, b"id,a,y\n" + b"".join(b"%d,x,1\n" % place for place in range(count)))
+        lines = [str(refused.value), *refused.value.__notes__]
+        assert len(lines) == listed and ("more rows" in lines[-1]) == (count > 20)
