@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from accountant import ScaledSGD
 from accountant.core.exact import canonical, exact
+from accountant.mechanisms.sampling import WithoutReplacement
 from learners.audits.bounds import Bound, lower_bound
 from learners.audits.canaries import TrainerOf, observe
 from learners.audits.noise import NoiseCheck, check_noise
@@ -86,9 +87,10 @@ def audit(
             "it does canaries depend on each other; audit with a larger one, or a larger level"
         )
     certified = Budget(observed.mechanism, exactly).exactly(mechanism.steps)
-    chernoff = mechanism.sampling == "without-replacement" or not observed.alike
+    apart = not isinstance(mechanism.scheme, WithoutReplacement)  # whether canaries of one training are independent
+    chernoff = not (apart and observed.alike)
     choosing = canaries // 5
-    if mechanism.sampling == "without-replacement":  # whole trainings, see `learners.audits.canaries`
+    if not apart:  # whole trainings, see `learners.audits.canaries`
         choosing = -(-choosing // observed.together) * observed.together
         if choosing >= canaries:
             raise LearnerRefused(

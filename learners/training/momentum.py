@@ -1,4 +1,4 @@
-"""Inner momentum (docs/theory.md T15b): each record's own gradients at the last k released iterates, averaged.
+"""Inner momentum (docs/theory.md T15): each record's own gradients at the last k released iterates, averaged.
 
 v_i = Σ_{j<k} β̂_j ∇f_i(θ_{t−j}), β̂_j ∝ β^j with sum 1, computed afresh for the records of the current batch, and scaled
 last: given the released iterates v_i depends on record i alone, and w(|v_i|)·v_i is no longer than Δ. Before k iterates

@@ -34,7 +34,7 @@ def finite_precision(reading: Reading) -> Iterator[Block]:
             line(strong("Rounding. "), f"What floating point adds to the claim is not stated: {_why(reading)}.")
         )
         return
-    executed, sums = stated["executed"], "grids" in stated
+    executed, sums = stated["executed"], "enlargement" in stated
     yield Paragraph(line(strong("Rounding. "), WHY_OF_SUMS if sums else WHY, " ", WORD))
     epsilon, delta, target = executed["epsilon"], executed["delta"], reading.predicate["epsilon"]["target"]
     claimed = line("ε ≤ ", *optional(epsilon), " at δ = ", number(delta))
@@ -42,8 +42,9 @@ def finite_precision(reading: Reading) -> Iterator[Block]:
         claimed = line(Badge("NO ε", "bad"), " t alone is more than δ = ", number(delta), " leaves")
     elif Fraction(epsilon) > Fraction(target):
         claimed = line(Badge("ABOVE THE TARGET", "bad"), " ", *claimed, "; the target is ε ≤ ", number(target))
-    first = ("ρ, of the sensitivity", stated["enlargement"])
-    if not sums:
+    if sums:
+        first = ("ρ, of the sensitivity", stated["enlargement"])
+    else:
         first = ("μ′, with the errors of the steps", executed["mu"])
     yield facts(
         [

@@ -169,6 +169,7 @@ COMPARES_SAMPLING = {
 COMPARES_NEIGHBOURS = {
     "accountant/mechanisms/neighbours.py": "their own module",
     "certify/report/sections/wording.py": "words for each",
+    "learners/audits/canaries.py": "what the other value of a replaced canary is",
     "learners/checks.py": "what a learner does with an erased record",
     "learners/witness.py": "what a learner does with an erased record",
 }

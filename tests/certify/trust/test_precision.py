@@ -66,7 +66,7 @@ def test_what_is_written_follows(tmp_path: Path, release: str) -> None:
 
 def test_an_executed_epsilon_above_the_target_is_said(tmp_path: Path) -> None:
     certified = result(tmp_path)
-    execution = make_execution(record(rounding={"step_error": "0.0002"}, dimension=100), (), result=certified)
+    execution = make_execution(record(rounding={"step_error": "0.0001"}, dimension=100), (), result=certified)
     assert F(execution["finite_precision"]["executed"]["epsilon"]) > 9
     report = checker.verify(certificate_bytes(certified, execution=execution, subjects=DIGESTS))
     assert report.exit_code == 0  # the claim is that of the exact run
@@ -110,7 +110,7 @@ def test_the_report_says_it_in_words_and_warns_where_the_target_is_missed(tmp_pa
     text, titles = report_of(certified, execution)
     assert all(execution["finite_precision"]["executed"][key] in text for key in ("mu", "gamma", "t", "epsilon"))
     assert "ABOVE THE TARGET" not in text and missed not in titles
-    for coarse in ({"step_error": "0.0002"}, {"failure": "0.001"}):
+    for coarse in ({"step_error": "0.0001"}, {"failure": "0.001"}):
         execution = make_execution(record(rounding=coarse, dimension=100), (), result=certified)
         text, titles = report_of(certified, execution)
         assert ("ABOVE THE TARGET" in text) is ("step_error" in coarse) and missed in titles
