@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from learners.engines.layers.rule import GRAM, LayerRule, Part, wide
+from learners.engines.layers.rule import ROWS, LayerRule, Part, chunks, sum_of_squares, wide
 from learners.refused import LearnerRefused
 
 
@@ -30,14 +31,13 @@ class EmbeddingRule(LayerRule):
         return Rows(kept.reshape(len(kept), -1), wide(gradient), self.module)
 
     def costs(self, kept: Tensor, output: Tensor) -> dict[str, int]:
-        positions = kept[0].numel()
-        return {GRAM: positions**2 * output.shape[-1]}
+        return {ROWS: 2 * math.prod(output.shape[1:])}
 
 
 class Rows(Part):
     """indices (B, T), gradients (B, …, d)."""
 
-    route = GRAM
+    route = ROWS
 
     def __init__(self, indices: Tensor, gradients: Tensor, module: nn.Embedding):
         self._indices, self._shape = indices, module.weight.shape
@@ -46,9 +46,20 @@ class Rows(Part):
             self._gradients = self._gradients * (indices != module.padding_idx)[..., None]
 
     def squared_norms(self) -> Tensor:
-        gram = torch.bmm(self._gradients, self._gradients.mT)
-        same = self._indices[:, :, None] == self._indices[:, None, :]
-        return gram.mul_(same).flatten(1).sum(1).clamp_(min=0)
+        """Each record's rows added up in T places of its own, numbered in the order of their indices."""
+        batch, positions = self._indices.shape
+        ordered, order = self._indices.sort(1)
+        numbers = torch.zeros_like(ordered)
+        numbers[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]).cumsum(1)
+        places = torch.empty_like(numbers).scatter_(1, order, numbers)
+        norms = []
+        for part in chunks(batch, self._gradients[:1].numel()):
+            gradients = self._gradients[part]
+            first = positions * torch.arange(len(gradients), device=gradients.device)[:, None]
+            rows = gradients.new_zeros(len(gradients) * positions, gradients.shape[-1])
+            rows.index_add_(0, (places[part] + first).flatten(), gradients.flatten(0, 1))
+            norms.append(sum_of_squares(rows.view(len(gradients), -1)))
+        return torch.cat(norms) if norms else self._gradients.new_zeros(0)
 
     def weighted(self, weights: Tensor) -> dict[str, Tensor]:
         scaled = self._gradients * weights.to(self._gradients.dtype)[:, None, None]

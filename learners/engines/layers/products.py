@@ -19,6 +19,9 @@ from learners.engines.layers.rule import GRAM, MATERIALISE, PRODUCT, TWICE, Part
 # Measured on one core (tests/benchmarks/private_step.py), in multiplications of one large matrix product.
 GRAM_SLOWER = 1.25  # the products of a Gram matrix are small
 MEMORY = 60  # a number that is kept: new memory, written once and read twice
+# A Gram form is off by so many roundings of its terms' sizes (float32: measured; the worst case is more), and may be
+# off by that part of the squared norm, a quarter of what trainers allow for (learners.training.precision).
+ROUNDINGS, ALLOWED = 8, 2.0**-12
 CACHE = 8  # a number that is written and read in the cache
 COPY = 40  # a number that is copied from where it lies scattered
 
@@ -140,7 +143,9 @@ class Products(Part):
             for part in chunks(batch, self._copied + 2 * groups * positions**2):
                 columns, rows = self._inputs(part).flatten(0, 1), self._gradients[part].flatten(0, 1)
                 gram = torch.bmm(columns, columns.mT).mul_(torch.bmm(rows, rows.mT))
-                found.append(gram.view(-1, groups * positions**2).sum(1))
+                squares = gram.view(-1, groups * positions**2).sum(1)
+                sizes = gram.diagonal(dim1=1, dim2=2).sqrt().view(len(squares), -1).sum(1)  # Σ_t |a_t|·|e_t|
+                found.append(self._sure(squares, sizes, part))
         else:
             for part in chunks(batch, self._copied + size):
                 products = self._gradients.new_empty(len(self._gradients[part]), size)
@@ -148,6 +153,23 @@ class Products(Part):
                 found.append(sum_of_squares(products))
         # Rounding can leave a tiny negative number where the terms of a Gram matrix cancel.
         return torch.cat(found).clamp_(min=0) if found else self._gradients.new_zeros(0)
+
+    def _sure(self, squares: Tensor, sizes: Tensor, part: slice) -> Tensor:
+        """Squared norms (b,) by the Gram form, or better ones where its terms cancel: their rounding is of the order of
+        u·sizes², however small the norm is.
+
+        On the CPU such records' gradients are computed in float64. On a device, where asking would wait for it, they
+        get the upper end: that scales them down a little more.
+        """
+        error = ROUNDINGS * torch.finfo(squares.dtype).eps / 2 * sizes.square()
+        doubtful = error > ALLOWED * squares
+        if squares.device.type != "cpu":
+            return torch.where(doubtful, squares.clamp(min=0) + error, squares)
+        for place in doubtful.nonzero().flatten().tolist() if doubtful.any() else ():
+            one = slice(part.start + place, part.start + place + 1)
+            rows, columns = self._gradients[one].double().flatten(0, 1), self._inputs(one).double().flatten(0, 1)
+            squares[place] = torch.bmm(rows.mT, columns).square().sum()
+        return squares
 
     def weighted(self, weights: Tensor) -> dict[str, Tensor]:
         weights = weights.to(self._gradients.dtype)

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-GRAM, MATERIALISE, TWICE, PRODUCT = "gram", "materialise", "twice", "product"
+GRAM, MATERIALISE, TWICE, PRODUCT, ROWS = "gram", "materialise", "twice", "product", "rows"
 """Routes: Gram matrices of the positions; per-record gradients that are kept; such that are not, and the sum's product
-after them; the product of two norms (one position)."""
+after them; the product of two norms (one position); the rows of an embedding that a record uses."""
 CHUNK = 2**18  # numbers that a core's cache takes beside what is read
 
 

@@ -167,6 +167,23 @@ def test_half_precision_is_summed_in_float32():
     assert torch.allclose(found.norms.double(), norms, rtol=1e-6)
 
 
+def test_norms_are_right_where_the_terms_of_a_sequence_cancel():
+    """Inputs that hardly differ, gradients that nearly cancel: the Gram form alone would be off by a third."""
+    from learners.engines.layers.products import Products
+    from learners.engines.layers.rule import GRAM
+
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(4, 1, 1, 32, generator=generator) + 1e-3 * torch.randn(4, 1, 16, 32, generator=generator)
+    gradients = torch.randn(4, 1, 16, 24, generator=generator)
+    gradients -= gradients.mean(2, keepdim=True)
+    inputs[0] = torch.randn(16, 32, generator=generator)
+    exact = torch.bmm(gradients[:, 0].double().mT, inputs[:, 0].double()).flatten(1).norm(dim=1)
+    part = Products(GRAM, inputs.__getitem__, gradients, torch.Size((24, 32)), bias=False)
+    assert torch.allclose(part.squared_norms().double().sqrt(), exact, rtol=1e-4)
+    gram = (inputs @ inputs.mT * (gradients @ gradients.mT)).sum((1, 2, 3)).clamp(min=0).sqrt()
+    assert not torch.allclose(gram.double(), exact, rtol=1e-4)
+
+
 def test_explain_prints_a_row_for_each_layer():
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.GroupNorm(2, 4), nn.Flatten(), nn.Linear(144, 3))
     rows = explain(network, torch.zeros(2, 1, 8, 8))
