@@ -66,13 +66,13 @@ def secret() -> Noise:
         if owner != os.getpid():  # a forked copy would draw the same noise, which their difference takes away
             stream, owner = keystream(), os.getpid()
         count = math.prod(shape)
-        own = out is None or count % 2  # an odd one is drawn in a pair
-        normals = torch.empty(count + count % 2, dtype=torch.float64) if own else out.view(-1)
+        filled = out if count % 2 == 0 else None  # an odd one is drawn in a pair
+        normals = torch.empty(count + count % 2, dtype=torch.float64) if filled is None else filled.view(-1)
         for part in normals.split(2 * BLOCK) if count else ():
             _box_muller(stream, words, numbers, part.view(2, -1))
         if out is None:
             return normals[:count].view(shape)
-        return out.copy_(normals[:count].view(shape)) if own else out
+        return out.copy_(normals[:count].view(shape)) if filled is None else out
 
     return draw
 

@@ -43,6 +43,7 @@ class Bits:
             if self._owner != os.getpid():  # a forked copy would draw the same
                 self._cipher, self._owner = keystream(), os.getpid()
             return np.frombuffer(self._cipher.update(bytes(8 * count)), dtype="<u8")
+        assert self._generator is not None
         return self._generator.random_raw(count)
 
     def coins(self, probability: Fraction, count: int) -> np.ndarray:

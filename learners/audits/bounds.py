@@ -68,8 +68,8 @@ def lower_bound(
         for above in (True, False):
             likely, rare = _counts(statistic[chosen], present[chosen], threshold, above)
             size = int(kept.sum()) / int(chosen.sum())
-            scaled = [(round(h * size), round(n * size)) for h, n in (likely, rare)]
-            epsilon = _epsilon(*scaled, delta, level, chernoff)
+            scaled_likely, scaled_rare = ((round(h * size), round(n * size)) for h, n in (likely, rare))
+            epsilon = _epsilon(scaled_likely, scaled_rare, delta, level, chernoff)
             if epsilon > best[0]:
                 best = (epsilon, float(threshold), above)
     _, threshold, above = best

@@ -57,23 +57,25 @@ class Bank(nn.Module):
 
     def __init__(self, canaries: int) -> None:
         super().__init__()
-        self.canaries, self.half = canaries, canaries // 2
-        self.first = nn.Linear(max(self.half, 1), 1, bias=False)
-        self.second = nn.Linear(canaries - self.half + BLANK, 1, bias=False)
+        self.canaries, self.in_first = canaries, canaries // 2
+        self.first = nn.Linear(max(self.in_first, 1), 1, bias=False)
+        self.second = nn.Linear(canaries - self.in_first + BLANK, 1, bias=False)
         for layer in (self.first, self.second):
             nn.init.zeros_(layer.weight)
 
     def forward(self, place: Tensor, pull: Tensor) -> Tensor:
         """Losses (B,) of records with gradients pull·e_place."""
         rows = torch.zeros(len(place), self.first.in_features + self.second.in_features)
-        rows[torch.arange(len(place)), place + (self.first.in_features - self.half)] = pull
+        rows[torch.arange(len(place)), place + (self.first.in_features - self.in_first)] = pull
         first, second = rows.split([self.first.in_features, self.second.in_features], dim=1)
         return (self.first(first) + self.second(second))[:, 0]
 
     def released(self) -> np.ndarray:
         """What is in `.grad`, canaries first (canaries + BLANK,)."""
-        whole = torch.cat([self.first.weight.grad[0], self.second.weight.grad[0]]).double().numpy()
-        return whole[self.first.in_features - self.half :]
+        first, second = self.first.weight.grad, self.second.weight.grad
+        assert first is not None and second is not None
+        whole = torch.cat([first[0], second[0]]).double().numpy()
+        return whole[self.first.in_features - self.in_first :]
 
 
 @dataclass(frozen=True, eq=False)

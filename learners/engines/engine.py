@@ -116,7 +116,8 @@ class BookKeeping:
         if not edges:
             raise RunCheckFailed("the losses depend on no learned layer: was the forward pass run with gradients?")
         again = repeated(self._units, self._learned.tensors)
-        everything = torch.autograd.grad(total, [*edges, *again.values()], allow_unused=True)
+        points: list[Any] = [*edges, *again.values()]
+        everything = torch.autograd.grad(total, points, allow_unused=True)
         found = iter(everything)
         asked: dict[int, list[Tensor | None]] = {}
         for unit, use, slot in places:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from learners.engines.engine import Reduction
 from learners.engines.units import Unit, units_of
@@ -80,7 +80,7 @@ def check_loss(criterion: Criterion, outputs: Tensor, targets: Tensor, reduction
 class _Seen:
     """What one forward pass showed: what learned layers took in, the outputs, and what buffers held afterwards."""
 
-    def __init__(self, module: nn.Module, units: tuple[Unit, ...], leaves: list[object], structure: object) -> None:
+    def __init__(self, module: nn.Module, units: tuple[Unit, ...], leaves: list[object], structure: TreeSpec) -> None:
         self.taken: dict[str, list[Tensor]] = {}
         hooks = [
             unit.rule.module.register_forward_pre_hook(self._keep(unit), with_kwargs=True)

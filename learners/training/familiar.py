@@ -90,7 +90,11 @@ def _rate(samples: int, sample_rate: Number | None, batch_size: int | None) -> F
         raise LearnerRefused("sample_rate: is missing; give it, or batch_size")
     if batch_size is not None and (isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1):
         raise LearnerRefused(f"batch_size: {batch_size!r} must be a whole number from 1 up")
-    rate = Fraction(batch_size, samples) if sample_rate is None else exact(sample_rate, "sample_rate")
+    if sample_rate is not None:
+        rate = exact(sample_rate, "sample_rate")
+    else:
+        assert batch_size is not None
+        rate = Fraction(batch_size, samples)
     if sample_rate is not None and batch_size is not None and rate * samples != batch_size:
         raise LearnerRefused(
             f"batch_size: {batch_size} of {samples} records is a sample_rate of "

@@ -380,7 +380,10 @@ class PrivateTrainer:
             self._window.released(self._parameters)
 
     def _noise(self, step: int) -> Noise:
-        return self._secret if self._secret is not None else seeded(self._seed, f"step {step}")
+        if self._secret is not None:
+            return self._secret
+        assert self._seed is not None
+        return seeded(self._seed, f"step {step}")
 
     def _stage_now(self) -> int:
         end = 0

@@ -38,11 +38,13 @@ def front_page(
     curves = [steps[int(claim["renyi"])] for claim in claims if claim["renyi"] is not None]
     uppers = zip(*(curve["concludes"]["renyi"] for curve in curves), strict=False)  # recompute counts them
     orders = curves[0]["args"]["orders"] if curves else []
-    if training:
-        mus, asked = [mu_below(claim["bound"])], ()
+    asked: list[tuple[Any, ...]] = []
+    if isinstance(run, Training):
+        mus, assumed = [mu_below(claim["bound"])], training_assumptions(run, theorems)
     else:
         mus = [claim.get("mu", curve["premises"][0]) for claim, curve in zip(claims, curves, strict=True)]
-        asked = zip(run.sizes[first:], run.unlearning_epochs[first:], claims, strict=True)
+        asked = list(zip(run.sizes[first:], run.unlearning_epochs[first:], claims, strict=True))
+        assumed = implied_assumptions(run, predicate["run"], theorems, predicate.get("execution", {}))
     both = zip(("membership", "attribute or label"), guarantees, claim.get("guarantees", ()), strict=True)
     promised = [
         {"name": name, "neighbours": None if index is None else of.neighbours,
@@ -60,8 +62,7 @@ def front_page(
         "requests": [{"size": str(size), "epochs": str(epochs), "epsilon": concluded(claim["bound"], "epsilon")}
                      for size, epochs, claim in asked],
         "theorems": sorted(theorems),
-        "assumptions": training_assumptions(run, theorems) if training else implied_assumptions(
-            run, predicate["run"], theorems, predicate.get("execution", {})),
+        "assumptions": assumed,
     }  # fmt: skip
 
 

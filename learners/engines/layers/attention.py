@@ -38,6 +38,7 @@ class AttentionRule(LayerRule):
     """Self- and cross-attention, packed and separate projections, both orders of dimensions, masks, added positions."""
 
     modules: ClassVar = (nn.MultiheadAttention,)
+    module: nn.MultiheadAttention
     learns: ClassVar = (
         "in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight", "in_proj_bias", "bias_k", "bias_v",
         "out_proj.weight", "out_proj.bias",

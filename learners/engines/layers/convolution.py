@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from learners.engines.layers.products import Products, product_costs
 from learners.engines.layers.rule import GRAM, LayerRule, Part, wide
 
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 KEPT = 4  # times the size of a layer's inputs: what its patches may take from one use of them to the other
 
 
@@ -19,6 +20,7 @@ class ConvolutionRule(LayerRule):
     """Groups, strides, dilation, padding by numbers or by name, and every padding_mode."""
 
     modules: ClassVar = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    module: Convolution
 
     def part(self, kept: Tensor, gradient: Tensor) -> Part:
         module, kept = self.module, wide(kept)
@@ -56,7 +58,7 @@ class ConvolutionRule(LayerRule):
         return patches.reshape(len(inputs), module.groups, math.prod(padded.shape[3 : 3 + dimensions]), -1)
 
 
-def _padded(module: nn.Module, inputs: Tensor) -> Tensor:
+def _padded(module: Convolution, inputs: Tensor) -> Tensor:
     """The inputs as the convolution sees them; `same` pads one more at the end where the sum is odd."""
     if module.padding_mode != "zeros":
         return F.pad(inputs, module._reversed_padding_repeated_twice, mode=module.padding_mode)
@@ -66,5 +68,5 @@ def _padded(module: nn.Module, inputs: Tensor) -> Tensor:
         totals = [stretch * (size - 1) for size, stretch in zip(module.kernel_size, module.dilation, strict=True)]
         ends = [(total // 2, total - total // 2) for total in totals]
     else:
-        ends = [(size, size) for size in module.padding]
+        ends = [(int(size), int(size)) for size in module.padding]
     return F.pad(inputs, [size for pair in reversed(ends) for size in pair]) if any(map(any, ends)) else inputs

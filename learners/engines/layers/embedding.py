@@ -14,6 +14,7 @@ from learners.refused import LearnerRefused
 
 class EmbeddingRule(LayerRule):
     modules: ClassVar = (nn.Embedding,)
+    module: nn.Embedding
 
     def __init__(self, module: nn.Module):
         super().__init__(module)

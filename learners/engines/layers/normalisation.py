@@ -38,6 +38,8 @@ class _Normalisation(LayerRule):
 
 
 class _OverLastDimensions(_Normalisation):
+    module: nn.LayerNorm | nn.RMSNorm
+
     def _over_positions(self, gradient: Tensor) -> Tensor:
         shape = self.module.normalized_shape
         return gradient.reshape(len(gradient), -1, *shape).sum(1)
@@ -45,6 +47,7 @@ class _OverLastDimensions(_Normalisation):
 
 class LayerNormRule(_OverLastDimensions):
     modules: ClassVar = (nn.LayerNorm,)
+    module: nn.LayerNorm
 
     def _normalised(self, inputs: Tensor) -> Tensor:
         return F.layer_norm(wide(inputs), self.module.normalized_shape, eps=self.module.eps)
@@ -52,6 +55,7 @@ class LayerNormRule(_OverLastDimensions):
 
 class RMSNormRule(_OverLastDimensions):
     modules: ClassVar = (nn.RMSNorm,)
+    module: nn.RMSNorm
 
     def _normalised(self, inputs: Tensor) -> Tensor:
         eps = torch.finfo(inputs.dtype).eps if self.module.eps is None else self.module.eps  # of the type that it sees
@@ -65,6 +69,7 @@ class _OverChannels(_Normalisation):
 
 class GroupNormRule(_OverChannels):
     modules: ClassVar = (nn.GroupNorm,)
+    module: nn.GroupNorm
 
     def _normalised(self, inputs: Tensor) -> Tensor:
         return F.group_norm(wide(inputs), self.module.num_groups, eps=self.module.eps)
@@ -72,6 +77,7 @@ class GroupNormRule(_OverChannels):
 
 class InstanceNormRule(_OverChannels):
     modules: ClassVar = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+    module: nn.InstanceNorm1d | nn.InstanceNorm2d | nn.InstanceNorm3d
 
     def __init__(self, module: nn.Module):
         super().__init__(module)

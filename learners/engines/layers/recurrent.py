@@ -30,6 +30,7 @@ class RecurrentRule(LayerRule):
     """Any number of layers and directions, projections of an LSTM, given initial states, both orders of dimensions."""
 
     modules: ClassVar = (nn.RNN, nn.GRU, nn.LSTM)
+    module: nn.RNNBase
     learns: ClassVar = tuple(
         f"{kind}_l{layer}{end}" for kind, layer, end in product(_KINDS, range(MAX_LAYERS), ("", "_reverse"))
     )
@@ -45,7 +46,7 @@ class RecurrentRule(LayerRule):
 
     def keep(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """(inputs (B, T, d), initial states (B, layers · directions, width))."""
-        given = dict(zip(("input", "hx"), args, strict=False)) | kwargs
+        given = dict(zip(("input", "hx"), args, strict=False)) | dict(kwargs)
         inputs, states = given["input"], given.get("hx")
         if isinstance(inputs, PackedSequence) or inputs.dim() != 3:
             raise LearnerRefused(
@@ -90,11 +91,11 @@ class RecurrentRule(LayerRule):
         for one in maps:
             here = found[start : start + len(one.points)]
             start += len(one.points)
-            learned = [inner in self.names for inner in (one.weight, one.bias)]
-            if any(learned):
+            weight, bias = one.weight in self.names, one.bias in self.names
+            if weight or bias:
                 gradient = here[0] if len(here) == 1 else torch.stack(here, 1)
-                names = [("weight", one.weight)] * learned[0] + [("bias", one.bias)] * learned[1]
-                parts.append(Named(linear_part(one.inputs.detach(), gradient, *learned), tuple(names)))
+                names = [("weight", one.weight)] * weight + [("bias", one.bias)] * bias
+                parts.append(Named(linear_part(one.inputs.detach(), gradient, weight, bias), tuple(names)))
         return Several(parts)
 
     def _zeros(self, inputs: Tensor) -> tuple[Tensor, ...]:
