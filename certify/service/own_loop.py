@@ -19,6 +19,7 @@ from certify.results.certify import certify
 from certify.results.claims import Verdict
 from certify.results.result import Result
 from certify.runfile.dpsgd_tables import KINDS
+from certify.runfile.given import as_written
 from certify.runfile.read import read_run
 from certify.service.driving import check_certificate, load_learners, refusals, sha256
 from certify.trust.certificate import FILE_NAME, certificate_bytes, refuse_signed
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from learners.training import PrivateTrainer
 
 MODEL_FILE, RECORD_FILE = "model.npz", "run_record.json"
-Number = Fraction | int | str
+Number = Fraction | int | str | float
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def private(
 ) -> PrivateTrainer:
     """A trainer with the least noise that meets the target, found before the first step (`plumbline calibrate`).
 
-    Numbers are exact: whole numbers, fractions, or strings such as "1.1".
+    Numbers are exact: whole numbers, fractions, strings such as "1.1"; a float is read as the shortest decimal that
+    prints it, 1e-5 as a hundred-thousandth.
 
     Args:
         batch_size, sample_rate: one of them; batch_size is the mean size of a batch, and what sums are divided by.
@@ -178,7 +180,7 @@ def _text(value: Number | None, key: str) -> str | None:
     if value is None:
         return None
     try:
-        return canonical(exact(value, key))
+        return canonical(exact(as_written(value), key))
     except (TypeError, ValueError) as problem:
         raise UsageError(str(problem)) from None
 

@@ -43,7 +43,8 @@ def test_calibrated_trained_certified(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"scaling": "clap"}, "scaling: got 'clap'"),
-        ({"target_epsilon": 0.5}, "target_epsilon"),
+        ({"target_epsilon": float("nan")}, "target_epsilon: 'NaN' is not a finite number"),
+        ({"max_grad_norm": True}, "max_grad_norm: a number is needed"),
         ({"sample_rate": "0.1"}, "batch_size: and sample_rate as well"),
         ({"steps": None}, "steps"),
     ],
@@ -53,3 +54,11 @@ def test_refusals(change: dict, message: str) -> None:
     model = nn.Linear(64, 10)
     with pytest.raises(plumbline.UsageError, match=message):
         plumbline.private(model, torch.optim.SGD(model.parameters(), lr=0.1), data, **(HOW | change))
+
+
+def test_a_float_is_its_shortest_decimal() -> None:
+    data = torch.utils.data.TensorDataset(*digits(100))
+    model = nn.Linear(64, 10)
+    floats = {"target_epsilon": 3.0, "target_delta": 1e-5, "max_grad_norm": 0.1, "batch_size": 20, "steps": 4}
+    trainer = plumbline.private(model, torch.optim.SGD(model.parameters(), lr=0.1), data, **floats)
+    assert trainer.mechanism.scaling.max_grad_norm == F(1, 10) and trainer.budget.delta == F(1, 10**5)
