@@ -68,7 +68,7 @@ if TYPE_CHECKING:
         unlearn_many,
     )
     from learners.audits import audit
-    from learners.training import PrivateTrainer
+    from learners.training import PrivateTrainer, make_private
 
 _ELSEWHERE = {
     "accountant.explain": ("explain",),
@@ -87,7 +87,7 @@ _ELSEWHERE = {
         "unlearn_many",
     ),
     "learners.audits": ("audit",),
-    "learners.training": ("PrivateTrainer",),
+    "learners.training": ("PrivateTrainer", "make_private"),
 }
 
 __all__ = [
@@ -120,6 +120,7 @@ __all__ = [
     "gate",
     "keygen",
     "learn",
+    "make_private",
     "plan",
     "predict",
     "private",

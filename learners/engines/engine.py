@@ -23,7 +23,7 @@ from learners.engines.graph import compiled_together, reached
 from learners.engines.layers import Materialised, Part
 from learners.engines.layers.rule import wide
 from learners.engines.parameters import Learned
-from learners.engines.refusals import check_module
+from learners.engines.refusals import check_module, graph_is_there
 from learners.engines.repeated import check_repeated, repeated
 from learners.engines.units import Unit, Use, shared_by, units_of
 from learners.refused import LearnerRefused
@@ -91,7 +91,8 @@ class BookKeeping:
         """From the losses of the forward pass that the hooks have seen; what they kept is let go.
 
         losses: (B,), or a scalar with `batch` records where reduction says so. RunCheckFailed where a learned layer was
-        not seen, or what was kept has changed since; LearnerRefused where the losses or a layer are not by record.
+        not seen, or what was kept has changed since; LearnerRefused where the losses or a layer are not by record, or
+        where backward() was called on the losses.
         apart: look whether the loss of one record depends on what layers give for others (two backward passes more).
         """
         batch = self._batch(losses, batch)
@@ -99,10 +100,12 @@ class BookKeeping:
         self._listening = False  # what is checkpointed, or has no rule of its own, is run again below
         try:
             seen = self._check(losses)
-            if apart and self.reduction == "none":
-                check_apart(self._units, losses)
+            with graph_is_there():
+                if apart and self.reduction == "none":
+                    check_apart(self._units, losses)
+                with torch.autocast(losses.device.type, enabled=False):
+                    parts = self._attributed(total, batch, seen)
             with torch.autocast(losses.device.type, enabled=False):
-                parts = self._attributed(total, batch, seen)
                 squares = [part.squared_norms() for _, part in parts]
         finally:
             self._listening = True

@@ -7,6 +7,9 @@ Both are known by their class here; what hides in a forward method of one's own 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -85,6 +88,25 @@ def check_losses(losses: Tensor, records: int, reduction: str) -> None:
         raise LearnerRefused(f"loss: {losses.dtype}; give a real floating type")
     if not losses.requires_grad:
         raise LearnerRefused("loss: it depends on no learned parameter; compute it with gradients enabled")
+
+
+@contextmanager
+def graph_is_there() -> Iterator[None]:
+    """Around what goes back from the losses, once: after `losses.backward()`, a habit of other trainings, nothing is
+    left to go back through.
+
+    Raises:
+        LearnerRefused: the graph was freed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "through the graph a second time" not in str(error):
+            raise
+        raise LearnerRefused(
+            "losses: their graph is gone, for backward() was called on them, or they come from an earlier step; leave "
+            "backward() out, and compute the losses of each batch anew"
+        ) from None
 
 
 def _groups(channels: int) -> int:

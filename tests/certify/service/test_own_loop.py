@@ -39,6 +39,21 @@ def test_calibrated_trained_certified(tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
+def test_noise_that_is_known_already_by_the_names_of_opacus(tmp_path: Path) -> None:
+    data = torch.utils.data.TensorDataset(*digits(100))
+    model = nn.Linear(64, 10)
+    trainer = plumbline.make_private(
+        model, torch.optim.SGD(model.parameters(), lr=0.1), data, noise_multiplier="1.1", max_grad_norm=1,
+        target_delta="1e-5", sample_rate="0.2", epochs=1,
+    )  # fmt: skip
+    for x, y in trainer:
+        trainer.step(cross_entropy(model(x), y, reduction="none"))
+    done = plumbline.certify_training(trainer, tmp_path / "out")
+    assert plumbline.verify(done.certificate).exit_code == 0
+    mechanism = done.result.run.mechanism
+    assert (mechanism.stages[0].noise_multiplier, mechanism.steps, mechanism.normaliser) == (F("1.1"), 5, 20)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

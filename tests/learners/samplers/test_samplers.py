@@ -87,6 +87,8 @@ def test_a_tiny_probability_is_not_drawn_too_often():
     """At 1e-8 two in 2·10⁸ coins; a float32 uniform would give eleven, and more at 1e-9."""
     bits = Bits(3, "tiny")
     assert likely(sum(int(bits.coins(F(1, 10**8), 10**7).sum()) for _ in range(5)), 5 * 10**7, 1e-8)
+    digits = 2**64 // 10**9  # a float32 uniform has no number between 0 and 2^-24
+    assert Scripted(digits + 1, digits - 1).coins(F(1, 10**9), 2).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -58,7 +58,7 @@ def sharded() -> None:
     from torch.distributed.fsdp import fully_shard
 
     model = network()
-    fully_shard(model, mesh=distributed.init_device_mesh("cpu", (2,)))
+    fully_shard(model, mesh=distributed.init_device_mesh("cpu", (distributed.get_world_size(),)))
     PrivateTrainer(model, sgd(model), data(), FULL, delta="1e-5", device="cpu")
 
 

@@ -126,6 +126,21 @@ def test_losses_that_do_not_fit(change, words):
     assert trainer.steps_taken == 1
 
 
+def test_losses_that_backward_was_called_on():
+    """The line that a loop for Opacus has; the batch may be stepped with losses computed anew."""
+    trainer = trainer_of()
+    before = flat(trainer.model)
+    x, y = next(iter(trainer))
+    losses = losses_of(trainer.model, x, y)
+    losses.mean().backward()
+    with pytest.raises(LearnerRefused) as raised:
+        trainer.step(losses)
+    one_line(raised, "losses: their graph is gone", "leave backward() out")
+    assert trainer.steps_taken == 0 and torch.equal(flat(trainer.model), before)
+    trainer.step(losses_of(trainer.model, x, y))
+    assert trainer.steps_taken == 1
+
+
 def test_losses_that_are_not_finite_are_refused_counted_and_state_is_kept():
     for poison in (float("nan"), float("inf")):
         model = network()

@@ -98,6 +98,31 @@ def test_noise_has_the_certified_variance_and_does_not_repeat():
         assert trainer.record().observed.empty_batches == 40 and trainer.steps_taken == 40
 
 
+def test_an_empty_batch_is_a_step_of_zero_and_noise():
+    """q·n = .4, 300 steps: about 201 are empty. Every step beside a loop over the records that it drew, and its noise
+    drawn again; an empty one is that noise alone."""
+    model = network()
+    mechanism = mechanism_of(q="1/100", steps=300, normaliser="1")
+    trainer = trainer_of(mechanism, model, optimizer=sgd(model, 1e-3))
+    expected, steps, inner = {}, [], trainer._apply
+    grid = float(trainer.precision.grid[0])
+
+    def apply(vector):
+        total = expected.pop(len(steps), torch.zeros(len(vector), dtype=torch.float64))
+        steps.append((vector.clone(), released(total, 1.0, grid, 1, len(steps))))
+        inner(vector)
+
+    trainer._apply = apply
+    for x, y in trainer:
+        expected[trainer.steps_taken] = scaled_sum(model, x, y, MAPS["clip"])
+        trainer.step(losses_of(model, x, y))
+    empty = trainer.record().observed.empty_batches
+    assert len(steps) == trainer.steps_taken == 300
+    assert abs(empty - 300 * 0.99**40) < 6 * math.sqrt(300 * 0.67 * 0.33)
+    gaps = torch.stack([(vector - again).abs().max() for vector, again in steps])
+    assert (gaps == 0).sum() >= max(empty, 290) and gaps.max() <= grid  # a cell, where float32 sums differ
+
+
 def test_micro_batches_and_accumulation_change_nothing_but_rounding():
     weights = {}
     for name in ("whole", "micro", "accumulated"):
@@ -220,6 +245,33 @@ def test_any_optimizer_schedule_average_and_frozen_layer():
         torch.testing.assert_close(flat(model), average)
     assert torch.equal(flat(model), own)
     assert trainer.precision.execution.dimension == 8 + 24 + 3
+
+
+def test_an_adapter_beside_a_frozen_network_is_what_is_trained():
+    """Low rank, its factors as layers or as parameters of their own: norms are those of the adapter alone."""
+
+    class Adapted(nn.Module):
+        def __init__(self, base, layers):
+            super().__init__()
+            torch.manual_seed(3)
+            self.base = base.requires_grad_(False)
+            self.down = nn.Linear(6, 2, bias=False) if layers else nn.Parameter(torch.randn(2, 6))
+            self.up = nn.Linear(2, 3, bias=False) if layers else nn.Parameter(torch.randn(3, 2))
+
+        def forward(self, x):
+            inner = self.down(x) if isinstance(self.down, nn.Linear) else x @ self.down.T
+            return self.base(x) + (self.up(inner) if isinstance(self.up, nn.Linear) else inner @ self.up.T)
+
+    for layers in (True, False):
+        model = Adapted(network(), layers)
+        base = [p.clone() for p in model.base.parameters()]
+        trainer = trainer_of(mechanism_of(z="1e-6", steps=1, q="1/2"), model)
+        for x, y in trainer:
+            expected = scaled_sum(model, x, y, MAPS["clip"])
+            trainer.step(losses_of(model, x, y))
+        assert (grads(model).double() * 10 - expected).norm() < 1e-3 * expected.norm()
+        assert trainer.precision.execution.dimension == 18
+        assert all(torch.equal(p, was) for p, was in zip(model.base.parameters(), base, strict=True))
 
 
 def test_layers_with_many_positions_have_their_bound_where_gradients_are_kept():
