@@ -10,9 +10,8 @@ from fractions import Fraction
 
 from accountant import ScaledSGD
 from accountant.core.exact import canonical, exact
-from accountant.mechanisms.sampling import WithoutReplacement
 from learners.audits.bounds import Bound, lower_bound
-from learners.audits.canaries import TrainerOf, observe
+from learners.audits.canaries import SHOWN, TrainerOf, observe
 from learners.audits.noise import NoiseCheck, check_noise
 from learners.refused import LearnerRefused
 from learners.training import PrivateTrainer
@@ -87,7 +86,8 @@ def audit(
             "it does canaries depend on each other; audit with a larger one, or a larger level"
         )
     certified = Budget(observed.mechanism, exactly).exactly(mechanism.steps)
-    apart = not isinstance(mechanism.scheme, WithoutReplacement)  # whether canaries of one training are independent
+    # whether canaries of one training are independent, given the draws where these are shown
+    apart = mechanism.scheme.own_coins or mechanism.sampling in SHOWN
     chernoff = not (apart and observed.alike)
     choosing = canaries // 5
     if not apart:  # whole trainings, see `learners.audits.canaries`

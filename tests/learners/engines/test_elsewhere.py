@@ -45,7 +45,7 @@ def test_one_gradient_under_autocast(case):
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(networks())
 def test_compiled_networks_equal_the_plain_loop(case):
     torch._dynamo.reset()
