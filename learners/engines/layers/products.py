@@ -14,14 +14,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from learners.engines.layers.rule import GRAM, MATERIALISE, PRODUCT, TWICE, Part, chunks, sum_of_squares
+from learners.engines.layers.rule import GRAM, MATERIALISE, NORM_LENGTH, PRODUCT, TWICE, Part, chunks, sum_of_squares
 
 # Measured on one core (tests/benchmarks/private_step.py), in multiplications of one large matrix product.
 GRAM_SLOWER = 1.25  # the products of a Gram matrix are small
 MEMORY = 60  # a number that is kept: new memory, written once and read twice
 # A Gram form is off by so many roundings of its terms' sizes (float32: measured; the worst case is more), and may be
-# off by that part of the squared norm, a quarter of what trainers allow for (learners.training.precision).
-ROUNDINGS, ALLOWED = 8, 2.0**-12
+# off by so many of the squared norm, a quarter of what trainers allow for (learners.training.precision).
+ROUNDINGS, ALLOWED = 8, NORM_LENGTH // 4
 CACHE = 8  # a number that is written and read in the cache
 COPY = 40  # a number that is copied from where it lies scattered
 
@@ -89,6 +89,20 @@ def _hidden(rows: Tensor) -> float:
     return rows.shape[1] * torch.finfo(rows.dtype).tiny
 
 
+def _rounding(inputs: Tensor, outputs: Tensor, columns: Tensor, rows: Tensor, groups: int) -> Tensor:
+    """(b,): by how much the Gram form may be off, from A Aᵀ and E Eᵀ (b·G, T, T) of columns A and rows E: ROUNDINGS of
+    (Σ_t |a_t|·|e_t|)², and what underflows in one factor, times the other one."""
+    unit = torch.finfo(inputs.dtype).eps / 2
+    lengths = [
+        (gram.diagonal(dim1=1, dim2=2) + _hidden(side[0])).sqrt().view(-1, groups * gram.shape[1])
+        for gram, side in ((inputs, columns), (outputs, rows))
+    ]
+    error = (lengths[0] * lengths[1]).sum(1).square_().mul_(ROUNDINGS * unit)
+    for length, other in zip(lengths, (rows, columns), strict=True):
+        error += length.sum(1).mul_(math.sqrt(_hidden(other[0]))).square_()
+    return error
+
+
 class Products(Part):
     """Many positions, G groups: inputs (B, G, T, d), gradients (B, G, T, p); weight (G·p, d) before it is reshaped to
     `shape`, bias (G·p,).
@@ -142,10 +156,10 @@ class Products(Part):
         if self.route == GRAM:
             for part in chunks(batch, self._copied + 2 * groups * positions**2):
                 columns, rows = self._inputs(part).flatten(0, 1), self._gradients[part].flatten(0, 1)
-                gram = torch.bmm(columns, columns.mT).mul_(torch.bmm(rows, rows.mT))
-                squares = gram.view(-1, groups * positions**2).sum(1)
-                sizes = gram.diagonal(dim1=1, dim2=2).sqrt().view(len(squares), -1).sum(1)  # Σ_t |a_t|·|e_t|
-                found.append(self._sure(squares, sizes, part))
+                inputs, outputs = torch.bmm(columns, columns.mT), torch.bmm(rows, rows.mT)
+                error = _rounding(inputs, outputs, columns, rows, groups)
+                squares = inputs.mul_(outputs).view(-1, groups * positions**2).sum(1)
+                found.append(self._sure(squares, error, part))
         else:
             for part in chunks(batch, self._copied + size):
                 products = self._gradients.new_empty(len(self._gradients[part]), size)
@@ -154,19 +168,21 @@ class Products(Part):
         # Rounding can leave a tiny negative number where the terms of a Gram matrix cancel.
         return torch.cat(found).clamp_(min=0) if found else self._gradients.new_zeros(0)
 
-    def _sure(self, squares: Tensor, sizes: Tensor, part: slice) -> Tensor:
-        """Squared norms (b,) by the Gram form, or better ones where its terms cancel: their rounding is of the order of
-        u·sizes², however small the norm is.
+    def _sure(self, squares: Tensor, error: Tensor, part: slice) -> Tensor:
+        """Squared norms (b,) by the Gram form, or better ones where they may be off by too much: where terms cancel,
+        their rounding is of the order of the terms, however small the norm is.
 
-        On the CPU such records' gradients are computed in float64. On a device, where asking would wait for it, they
-        get the upper end: that scales them down a little more.
+        On the CPU such records' gradients are computed in float64. (Numbers in float64 have no wider type: where terms
+        cancel to a millionth and less, even these norms are off by more.) On a device, where asking would wait for it,
+        they get the upper end: that scales them down a little more.
         """
-        error = ROUNDINGS * torch.finfo(squares.dtype).eps / 2 * sizes.square()
-        doubtful = error > ALLOWED * squares
+        doubtful = error > ALLOWED * torch.finfo(squares.dtype).eps / 2 * squares
         if squares.device.type != "cpu":
             return torch.where(doubtful, squares.clamp(min=0) + error, squares)
         for place in doubtful.nonzero().flatten().tolist() if doubtful.any() else ():
             one = slice(part.start + place, part.start + place + 1)
+            if not self._gradients[one].any():
+                continue  # the norm is zero
             rows, columns = self._gradients[one].double().flatten(0, 1), self._inputs(one).double().flatten(0, 1)
             squares[place] = torch.bmm(rows.mT, columns).square().sum()
         return squares

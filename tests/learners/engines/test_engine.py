@@ -184,6 +184,43 @@ def test_norms_are_right_where_the_terms_of_a_sequence_cancel():
     assert not torch.allclose(gram.double(), exact, rtol=1e-4)
 
 
+def _by_gram(inputs, gradients):
+    """Norms (B,) by the route "gram": inputs (B, 1, T, d), gradients (B, 1, T, p)."""
+    from learners.engines.layers.products import Products
+    from learners.engines.layers.rule import GRAM
+
+    shape = torch.Size((gradients.shape[-1], inputs.shape[-1]))
+    return Products(GRAM, inputs.__getitem__, gradients, shape, bias=False).squared_norms().sqrt()
+
+
+def test_norms_of_float64_are_right_to_what_trainers_allow_in_float64():
+    from learners.engines.layers.rule import NORM_LENGTH
+
+    generator = torch.Generator().manual_seed(0)
+    around = torch.randint(-8, 9, (8, 1, 1, 32), generator=generator).double()
+    inputs = around + 2.0**-16 * torch.randn(8, 1, 4, 32, generator=generator).double()
+    gradients = torch.randint(-8, 9, (8, 1, 4, 24), generator=generator).double()
+    gradients[:, :, 0] -= gradients.sum(2)  # integers: what is added to every position cancels exactly
+    a, e = (inputs - around)[:, 0], gradients[:, 0]
+    exact = torch.bmm(e.mT, a).flatten(1).norm(dim=1)
+    found = _by_gram(inputs, gradients)
+    allowed = NORM_LENGTH * 2.0**-54
+    assert ((exact - found) / exact).max() <= allowed
+    a = inputs[:, 0]
+    plain = (torch.bmm(a, a.mT) * torch.bmm(e, e.mT)).sum((1, 2)).clamp(min=0).sqrt()
+    assert ((exact - plain) / exact).max() > 100 * allowed
+
+
+@pytest.mark.parametrize(("inputs", "gradients"), [(1e15, 1e-23), (1e-23, 1e15), (1e18, 1e-22)])
+def test_norms_of_sequences_are_right_where_one_factor_underflows(inputs, gradients):
+    generator = torch.Generator().manual_seed(0)
+    a = inputs * torch.randn(3, 1, 4, 16, generator=generator)
+    e = gradients * torch.randn(3, 1, 4, 12, generator=generator)
+    e[1] = 0
+    exact = torch.bmm(e[:, 0].double().mT, a[:, 0].double()).flatten(1).norm(dim=1)
+    assert torch.allclose(_by_gram(a, e).double(), exact, rtol=1e-6, atol=0)
+
+
 def test_explain_prints_a_row_for_each_layer():
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.GroupNorm(2, 4), nn.Flatten(), nn.Linear(144, 3))
     rows = explain(network, torch.zeros(2, 1, 8, 8))
