@@ -22,11 +22,10 @@ from fractions import Fraction
 
 import numpy as np
 import torch
-from cryptography.hazmat.primitives.ciphers import CipherContext
 from torch import Tensor
 
 from accountant import Normals
-from learners.randomness import keystream
+from learners.randomness import Keystream
 
 Noise = Callable[..., Tensor]
 """Shape ↦ a float64 tensor of independent standard normals, on the CPU; new ones at every call. `secret` and `seeded`
@@ -57,14 +56,11 @@ def secret() -> Noise:
     (2⁻⁵³ + 2⁻⁶²)/r; r < 13.4 and 2⁻⁵⁰) that is less than 2⁻⁴⁴ from a number that is exactly normal, but with
     probability 2⁻⁷⁴ for each; and none is larger than √(2·128·log 2) < 13.4.
     """
-    stream, owner = keystream(), os.getpid()
+    stream = Keystream()
     words = np.empty(16 * BLOCK + 15, dtype=np.uint8)  # the cipher asks for a block more than it writes
     numbers = np.empty((2, BLOCK), dtype=np.float64)
 
     def draw(shape: tuple[int, ...], out: Tensor | None = None) -> Tensor:
-        nonlocal stream, owner
-        if owner != os.getpid():  # a forked copy would draw the same noise, which their difference takes away
-            stream, owner = keystream(), os.getpid()
         count = math.prod(shape)
         filled = out if count % 2 == 0 else None  # an odd one is drawn in a pair
         normals = torch.empty(count + count % 2, dtype=torch.float64) if filled is None else filled.view(-1)
@@ -77,7 +73,7 @@ def secret() -> Noise:
     return draw
 
 
-def _box_muller(stream: CipherContext, words: np.ndarray, numbers: np.ndarray, normals: Tensor) -> None:
+def _box_muller(stream: Keystream, words: np.ndarray, numbers: np.ndarray, normals: Tensor) -> None:
     """Fills normals (2, n), n pairs. Bits become float64 as signed integers, which is six times as fast."""
     count = normals.shape[1]
     stream.update_into(_ZEROS[: 16 * count], words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
@@ -16,9 +17,29 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 WORD = 2**64
 
 
-def keystream() -> CipherContext:
-    """AES-256 in counter mode under a new key of the operating system, which is not kept."""
-    return Cipher(algorithms.AES(os.urandom(32)), modes.CTR(os.urandom(16))).encryptor()
+class Keystream:
+    """AES-256 in counter mode under a new key of the operating system, which is not kept; in a forked process, which
+    would draw the same, under another one."""
+
+    def __init__(self) -> None:
+        self._renew()
+
+    def update(self, data: bytes) -> bytes:
+        """As the cipher's."""
+        return self._own().update(data)
+
+    def update_into(self, data: bytes, buffer: Any) -> int:
+        """As the cipher's."""
+        return self._own().update_into(data, buffer)
+
+    def _own(self) -> CipherContext:
+        if self._owner != os.getpid():
+            self._renew()
+        return self._cipher
+
+    def _renew(self) -> None:
+        self._cipher = Cipher(algorithms.AES(os.urandom(32)), modes.CTR(os.urandom(16))).encryptor()
+        self._owner = os.getpid()
 
 
 class Bits:
@@ -30,19 +51,17 @@ class Bits:
     """
 
     def __init__(self, seed: int | None, use: str) -> None:
-        self._cipher, self._generator, self._owner = None, None, os.getpid()
+        self._stream, self._generator = None, None
         if seed is None:
-            self._cipher = keystream()
+            self._stream = Keystream()
         else:
             key = int.from_bytes(hashlib.sha256(f"plumbline draws/{seed}/{use}".encode()).digest(), "big")
             self._generator = np.random.PCG64DXSM(np.random.SeedSequence(key))
 
     def words(self, count: int) -> np.ndarray:
         """(count,), uint64."""
-        if self._cipher is not None:
-            if self._owner != os.getpid():  # a forked copy would draw the same
-                self._cipher, self._owner = keystream(), os.getpid()
-            return np.frombuffer(self._cipher.update(bytes(8 * count)), dtype="<u8")
+        if self._stream is not None:
+            return np.frombuffer(self._stream.update(bytes(8 * count)), dtype="<u8")
         assert self._generator is not None
         return self._generator.random_raw(count)
 

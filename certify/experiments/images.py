@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from certify.errors import UsageError
+from certify.runfile.dpsgd_tables import KIND_OF
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,10 +63,9 @@ class ImageProblem:
 
     def tables(self, scaling: Mapping[str, str], momentum: Mapping[str, Any], *, epsilon: str) -> dict[str, Any]:
         """A run file's tables, without noise_multiplier."""
-        kinds = {"clip": "dp-sgd", "auto-s": "auto-s", "psac": "dp-psac", "psasc": "dp-psasc"}
         return {
             "mechanism": {
-                "kind": kinds[scaling["kind"]],
+                "kind": KIND_OF[scaling["kind"]],
                 "samples": self.samples,
                 "batch_size": self.batch_size,
                 "epochs": self.epochs,

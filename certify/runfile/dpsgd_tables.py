@@ -24,6 +24,7 @@ from certify.runfile.train_table import TrainTable
 from certify.runfile.values import NEWER, OUTSIDE, Number, Table, Whole
 
 KINDS = {"dp-sgd": "clip", "auto-s": "auto-s", "dp-psac": "psac", "dp-psasc": "psasc"}  # mechanism -> its scaling map
+KIND_OF = {scaling: kind for kind, scaling in KINDS.items()}
 
 
 def _public(value: Any) -> Any:

@@ -18,7 +18,7 @@ from certify.results.calibrate import calibrate
 from certify.results.certify import certify
 from certify.results.claims import Verdict
 from certify.results.result import Result
-from certify.runfile.dpsgd_tables import KINDS
+from certify.runfile.dpsgd_tables import KIND_OF
 from certify.runfile.given import as_written
 from certify.runfile.read import read_run
 from certify.service.driving import check_certificate, load_learners, refusals, sha256
@@ -91,15 +91,14 @@ def private(
     load_learners()
     from learners.training import PrivateTrainer
 
-    kinds = {name: kind for kind, name in KINDS.items()}
-    if scaling not in kinds:
-        raise UsageError(f"scaling: got {scaling!r}; write one of {', '.join(kinds)}")
+    if scaling not in KIND_OF:
+        raise UsageError(f"scaling: got {scaling!r}; write one of {', '.join(KIND_OF)}")
     with refusals():
         from learners.training.reading import length
 
         samples = length(dataset)
     mechanism = {
-        "kind": kinds[scaling],
+        "kind": KIND_OF[scaling],
         "samples": samples,
         "sampling": sampling,
         "batch_size": batch_size,
@@ -199,7 +198,7 @@ def _tables(trainer: PrivateTrainer, target: Number | None) -> dict[str, Any]:
     scaling = {"kind": m.scaling.kind} | {key: canonical(value) for key, value in vars(m.scaling).items()}
     if m.gradient_norm_bound is not None:
         scaling["gradient_norm_bound"] = canonical(m.gradient_norm_bound)
-    kind = {name: kind for kind, name in KINDS.items()}[m.scaling.kind]
+    kind = KIND_OF[m.scaling.kind]
     more = {"samples": m.samples, "max_batch_size": m.max_batch_size}
     return {
         "mechanism": {"kind": kind, "sampling": m.sampling, "normaliser": canonical(trainer.normaliser)}

@@ -11,7 +11,7 @@ from fractions import Fraction
 from accountant import ScaledSGD
 from accountant.core.exact import canonical, exact
 from learners.audits.bounds import Bound, lower_bound
-from learners.audits.canaries import SHOWN, TrainerOf, observe
+from learners.audits.canaries import TrainerOf, observe
 from learners.audits.noise import NoiseCheck, check_noise
 from learners.refused import LearnerRefused
 from learners.training import PrivateTrainer
@@ -87,7 +87,7 @@ def audit(
         )
     certified = Budget(observed.mechanism, exactly).exactly(mechanism.steps)
     # whether canaries of one training are independent, given the draws where these are shown
-    apart = mechanism.scheme.own_coins or mechanism.sampling in SHOWN
+    apart = mechanism.scheme.own_coins or not mechanism.scheme.amplifies
     chernoff = not (apart and observed.alike)
     choosing = canaries // 5
     if not apart:  # whole trainings, see `learners.audits.canaries`

@@ -9,8 +9,9 @@ Are the observations of one training independent? The noise of coordinates is, a
 gradient alone. What is left are the draws:
 
 * poisson: each record's are independent of the others', and so are observations.
-* full, fixed, shuffled: the certified bound does not use that draws are secret, so the auditor is shown them; given
-  the draws, observations are independent. They are identically distributed where all canaries are drawn equally often.
+* full, fixed, shuffled, which do not amplify: the certified bound does not use that draws are secret, so the auditor
+  is shown them; given the draws, observations are independent. They are identically distributed where all canaries are
+  drawn equally often.
   Where not (`Observed.alike`), the rates' average over all canaries satisfies the claim as each does, those with one
   coin are a random part of them, and E e^(λ·hits) is at most a binomial count's of that average (Hoeffding 1963, on
   sampling without replacement): Chernoff's bound holds.
@@ -47,7 +48,6 @@ IN_ONE = 1000  # canaries of one training, at most
 BLANK = 1000  # coordinates that no record pulls at: noise alone
 PART = 2048  # records that are handed out at a time
 SHORT = 1e-3  # φ(M) is at most this much below Δ, relatively
-SHOWN = ("full", "fixed", "shuffled")  # samplings whose draws the bound does not need to be secret
 
 TrainerOf = Callable[..., PrivateTrainer]
 
@@ -102,7 +102,7 @@ class Observed:
     @property
     def alike(self) -> bool:
         """Whether observations of equal coins are identically distributed, given the draws where these are shown."""
-        if self.mechanism.sampling not in SHOWN:
+        if self.mechanism.scheme.amplifies:
             return True
         ends = np.cumsum([stage.steps for stage in self.mechanism.stages])[:-1]
         return all(len(np.unique(part.sum(axis=0))) == 1 for part in np.split(self.drawn, ends))
@@ -117,7 +117,7 @@ class Observed:
             q, variance = float(stage.sample_rate), float(stage.noise_multiplier) ** 2
             for _ in range(stage.steps):
                 y = self.sums[step]
-                shown = self.mechanism.sampling in SHOWN
+                shown = not self.mechanism.scheme.amplifies
                 ratio = _log_mixture(1.0 if shown else q, (y - 0.5) / variance)
                 if self.mechanism.neighbours == "replace-one":
                     ratio = ratio - _log_mixture(1.0 if shown else q, (-y - 0.5) / variance)

@@ -100,12 +100,10 @@ class BookKeeping:
         self._listening = False  # what is checkpointed, or has no rule of its own, is run again below
         try:
             seen = self._check(losses)
-            with graph_is_there():
+            with graph_is_there(), torch.autocast(losses.device.type, enabled=False):
                 if apart and self.reduction == "none":
                     check_apart(self._units, losses)
-                with torch.autocast(losses.device.type, enabled=False):
-                    parts = self._attributed(total, batch, seen)
-            with torch.autocast(losses.device.type, enabled=False):
+                parts = self._attributed(total, batch, seen)
                 squares = [part.squared_norms() for _, part in parts]
         finally:
             self._listening = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -33,7 +33,7 @@ def kept(gradients: momentum.PerRecord, finite: Tensor) -> Gathered:
     return Gathered(norms, lambda weights: momentum.combined(gradients, weights))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Gatherer:
     """window: with inner momentum, the iterates whose gradients are averaged before anything is scaled. keep: whether
     every record's gradient is kept in any case."""
@@ -43,13 +43,12 @@ class Gatherer:
     reduction: Reduction
     window: momentum.Window | None
     keep: bool = False
-    looked: list[bool] = field(default_factory=list)  # whether records are kept apart, at the first batch of several
+    looked: bool = False  # whether records are kept apart, at the first batch of several
 
     def _first(self, count: int) -> bool:
-        if self.looked or count < 2:
-            return False
-        self.looked.append(True)
-        return True
+        first = count > 1 and not self.looked
+        self.looked = self.looked or first
+        return first
 
     def gather(self, losses: Any, records: int, *, all_of_them: bool) -> Gathered:
         """Of the records that the losses are of: exactly, or at most, `records`.

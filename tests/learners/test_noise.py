@@ -53,7 +53,7 @@ def test_every_number_is_within_its_stated_error_of_the_exact_one(monkeypatch) -
     high, _, angle = (np.array(column, dtype="<u8") for column in zip(*ENDS, strict=True))
     tails = [not 2**45 <= h // 2 < 2**63 - 2**44 for h, _, _ in ENDS]
     low = [one for (_, one, _), tail in zip(ENDS, tails, strict=True) if tail]
-    monkeypatch.setattr(noise, "keystream", lambda: Given([*high, *angle, *low]))
+    monkeypatch.setattr(noise, "Keystream", lambda: Given([*high, *angle, *low]))
     drawn = noise.secret()((2 * len(ENDS),)).numpy()
     with mp.workdps(60):
         for i, (h, l, a) in enumerate(ENDS):  # noqa: E741

@@ -13,6 +13,7 @@ from torch.utils.data import TensorDataset
 
 from accountant import Momentum, ScaledSGD, Stage
 from accountant.core.scaling import AutoS, Clip, Psac, Psasc
+from learners.training import PrivateTrainer
 
 MAPS = {
     "clip": Clip("1"),
@@ -48,6 +49,16 @@ def network(seed: int = 0, dtype: torch.dtype = torch.float32) -> nn.Module:
 
 def sgd(model: nn.Module, lr: float = 0.5, **more: Any) -> torch.optim.Optimizer:
     return torch.optim.SGD(model.parameters(), lr=lr, **more)
+
+
+def trainer_of(
+    mechanism: ScaledSGD | None = None, model: nn.Module | None = None, dataset: Any = None, **how: Any
+) -> PrivateTrainer:
+    """A seeded trainer on the CPU; keywords change it, `optimizer` too. By default of `network` on `data`, q = 1/2."""
+    model = network() if model is None else model
+    how = {"delta": "1e-5", "device": "cpu", "seed": 5, "optimizer": sgd(model)} | how
+    dataset = data() if dataset is None else dataset
+    return PrivateTrainer(model, how.pop("optimizer"), dataset, mechanism or mechanism_of(q="1/2"), **how)
 
 
 def weight(scaling: Any, x: float) -> float:

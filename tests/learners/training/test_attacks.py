@@ -17,16 +17,9 @@ from learners.noise import secret  # noqa: E402
 from learners.randomness import Bits  # noqa: E402
 from learners.training import PrivateTrainer  # noqa: E402
 from learners.training.aggregate import Sum  # noqa: E402
-from tests.learners.training.oracle import INNER, data, flat, losses_of, mechanism_of, network, sgd  # noqa: E402
+from tests.learners.training.oracle import INNER, data, flat, losses_of, mechanism_of, network, sgd, trainer_of  # noqa: E402
 
 pytestmark = pytest.mark.learn
-
-
-def trainer_of(mechanism=None, model=None, dataset=None, **how):
-    model = network() if model is None else model
-    how = {"delta": "1e-5", "device": "cpu", "seed": 5, "optimizer": sgd(model)} | how
-    dataset = data() if dataset is None else dataset
-    return PrivateTrainer(model, how.pop("optimizer"), dataset, mechanism or mechanism_of(q="1/2"), **how)
 
 
 @pytest.mark.parametrize("how", [{"keep": True}, {"mechanism": mechanism_of(q="1/2", momentum=INNER)}])

@@ -11,17 +11,20 @@ from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 from accountant import InvalidMechanism, NoisySGD  # noqa: E402
 from accountant.losses import LogisticLoss  # noqa: E402
 from learners import LearnerRefused, RunCheckFailed  # noqa: E402
-from learners.training import PrivateTrainer, StepRefused, make_private  # noqa: E402
-from tests.learners.training.oracle import INNER, MAPS, data, flat, losses_of, mechanism_of, network, sgd  # noqa: E402
+from learners.training import StepRefused, make_private  # noqa: E402
+from tests.learners.training.oracle import (  # noqa: E402
+    INNER,
+    MAPS,
+    data,
+    flat,
+    losses_of,
+    mechanism_of,
+    network,
+    sgd,
+    trainer_of,
+)
 
 pytestmark = pytest.mark.learn
-
-
-def trainer_of(mechanism=None, model=None, dataset=None, **how):
-    model = network() if model is None else model
-    how = {"delta": "1e-5", "device": "cpu", "seed": 5, "optimizer": sgd(model)} | how
-    dataset = data() if dataset is None else dataset
-    return PrivateTrainer(model, how.pop("optimizer"), dataset, mechanism or mechanism_of(q="1/2"), **how)
 
 
 def one_line(raised, *words):

@@ -14,7 +14,7 @@ from torch.utils.data import TensorDataset  # noqa: E402
 from accountant import Momentum, Stage, training_sensitivity  # noqa: E402
 from learners import LearnerRefused  # noqa: E402
 from learners.noise import seeded  # noqa: E402
-from learners.training import PrivateTrainer, make_private  # noqa: E402
+from learners.training import make_private  # noqa: E402
 from tests.learners.training.oracle import (  # noqa: E402
     INNER,
     MAPS,
@@ -27,16 +27,11 @@ from tests.learners.training.oracle import (  # noqa: E402
     network,
     scaled_sum,
     sgd,
+    trainer_of,
     weight,
 )
 
 pytestmark = pytest.mark.learn
-
-
-def trainer_of(mechanism, model=None, dataset=None, **how):
-    model = network() if model is None else model
-    how = {"delta": "1e-5", "device": "cpu", "seed": 5, "optimizer": sgd(model)} | how
-    return PrivateTrainer(model, how.pop("optimizer"), data() if dataset is None else dataset, mechanism, **how)
 
 
 def released(total, std, grid, normaliser, step, seed=5):
